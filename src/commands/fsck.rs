@@ -1,0 +1,77 @@
+//! `git os fsck`
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::context::Context;
+use crate::error::{CliError, chain};
+use crate::gate;
+use crate::git::Repo;
+use crate::hook::judge;
+use crate::ledger::Ledger;
+use crate::ledger::fsck::{Finding, Judges, Report};
+use crate::ledger::workspace::plural;
+
+/// Replay everything and show what is not by the rules
+///
+/// Hooks can be switched off and files written by hand; history cannot lie. Exits with 1 when something was found.
+/// What was found is shown, and not acted on by any other command.
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct All {
+    version: u32,
+    tickets: usize,
+    events: usize,
+    archived: usize,
+    findings: Vec<Finding>,
+}
+
+/// Judges one repository.
+pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
+    let ledger = Ledger::open(repo)?;
+    let judges = Judges {
+        kind_of: &judge::judge_name,
+        is_in_chain: &|about, line| judge::is_in_chain(&ledger, about, line),
+        smuggled: &|_, epoch, tip| gate::smuggled(&ledger, epoch, tip),
+    };
+    Ok(ledger.fsck(&judges)?)
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let place = ctx.place()?;
+    let mut all = All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new() };
+    let mut add = |report: Report| {
+        all.tickets += report.tickets;
+        all.events += report.events;
+        all.archived += report.archived;
+        all.findings.extend(report.findings);
+    };
+    match place.workspace.as_ref().filter(|_| ctx.repo_name.is_none()) {
+        Some(workspace) => {
+            for entry in &workspace.registry.repos {
+                match workspace.open(entry) {
+                    Ok(repo) => add(check(&repo)?),
+                    Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
+                }
+            }
+        }
+        None => add(check(&place.repo)?),
+    }
+    if args.json {
+        ctx.ui.json(&all)?;
+    } else {
+        for finding in &all.findings {
+            let commit = finding.commit.map(|commit| format!(" (commit {})", commit.short(12))).unwrap_or_default();
+            ctx.ui.line(format!("{}: {}: {}{commit}", finding.repo, finding.ref_name, finding.what))?;
+        }
+        let (tickets, events) = (plural(all.tickets, "ticket"), plural(all.events, "event"));
+        ctx.ui.say(format!("{tickets} with {events} replayed, {}", plural(all.findings.len(), "finding")));
+    }
+    if all.findings.is_empty() { Ok(()) } else { Err(CliError::no(plural(all.findings.len(), "finding"))) }
+}

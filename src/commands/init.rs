@@ -1,0 +1,241 @@
+//! `git os init` and `git os uninstall`
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args as ClapArgs;
+
+use super::context::Context;
+use super::manual;
+use crate::core::id::Brand;
+use crate::core::meta::{self, Policy};
+use crate::core::registry::{FILE, RepoEntry};
+use crate::error::{CliError, Kind, chain};
+use crate::git::process::{git_version, read_file, write_file};
+use crate::git::{OLDEST_GIT, Repo};
+use crate::hook::install;
+use crate::ledger::policy;
+use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
+
+/// What is kept out of `git status`: the worktrees of tickets.
+const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
+
+/// Put the repositories of a registry under git-os
+///
+/// Publishes each repository's policy to refs/os/meta, installs the hooks beside those of others, sets refspecs,
+/// and installs the man page and completions. Run it again after a change of the registry; it changes only what differs.
+/// Without a registry it writes one for the repository around it.
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// The registry; by default registry.toml at the top of this repository
+    #[arg(long, value_name = "FILE")]
+    registry: Option<String>,
+}
+
+/// Take git-os out of the repositories of the registry
+///
+/// Hooks, settings, refspecs, man page and completions go; hooks of others are put back. The refs stay.
+#[derive(ClapArgs, Debug)]
+pub(super) struct UninstallArgs {}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let (major, minor, version) = git_version()?;
+    if (major, minor) < OLDEST_GIT {
+        return Err(CliError::new(
+            Kind::Fatal,
+            format!("git {version} is too old; {}.{} is the oldest that works", OLDEST_GIT.0, OLDEST_GIT.1),
+        ));
+    }
+    let file = match &args.registry {
+        Some(file) => ctx.env.path(file),
+        None => find_registry(ctx)?,
+    };
+    let workspace = Workspace::load(&file)?;
+    let mut missing = 0;
+    for entry in &workspace.registry.repos {
+        match workspace.open(entry) {
+            Ok(repo) => {
+                let done = set_up(&workspace, entry, &repo, &ctx.env.program)?;
+                let done = if done.is_empty() { "nothing to do".to_owned() } else { done.join(", ") };
+                ctx.ui.line(format!("{}: {done}", entry.name))?;
+            }
+            Err(error) => {
+                missing += 1;
+                ctx.ui.say(format!("warning: {}", chain(&error)));
+            }
+        }
+    }
+    for path in manual::install(&ctx.env)? {
+        ctx.ui.line(format!("installed {path}"))?;
+    }
+    if missing > 0 {
+        return Err(CliError::no(format!(
+            "{} could not be set up; run `git os init` again when they are there",
+            plural(missing, "repository").replace("repositorys", "repositories")
+        )));
+    }
+    Ok(())
+}
+
+/// The registry that is there, or a new one for the repository around.
+fn find_registry(ctx: &Context) -> Result<Utf8PathBuf, CliError> {
+    if let Some(file) = ctx.env.dir.ancestors().map(|dir| dir.join(FILE)).find(|file| file.as_std_path().exists()) {
+        return Ok(file);
+    }
+    let repo = Repo::discover(&ctx.env.dir)?;
+    if let Some(file) = repo.config(CONFIG_KEY) {
+        return Ok(file.into());
+    }
+    let top = repo.work_dir().ok_or_else(|| CliError::no("a bare repository needs `--registry FILE`"))?;
+    let file = top.join(FILE);
+    write_file(&file, starter(top, &repo).as_bytes(), 0o644)?;
+    ctx.ui.say(format!("wrote {file}; add a `[[repo]]` for each further repository"));
+    Ok(file)
+}
+
+/// A registry of one repository, with the check that its files suggest.
+fn starter(top: &Utf8Path, repo: &Repo) -> String {
+    let name: String = top
+        .file_name()
+        .unwrap_or("repo")
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let name = name.trim_matches('-').to_owned();
+    let name = if name.is_empty() { "repo".to_owned() } else { name };
+    let branch = repo.head_branch().unwrap_or_default();
+    let branch = branch.strip_prefix("refs/heads/").unwrap_or("main").to_owned();
+    let suggested = [
+        ("Cargo.toml", "cargo test"),
+        ("package.json", "npm test"),
+        ("pyproject.toml", "pytest -q"),
+        ("go.mod", "go test ./..."),
+        ("Makefile", "make test"),
+        ("tests/run.sh", "sh tests/run.sh"),
+    ];
+    let check = suggested.iter().find(|(file, _)| top.join(file).as_std_path().exists());
+    let checks = check.map_or_else(
+        || "# checks = [{ name = \"tests\", run = \"make test\" }]   # what must exit with 0 before work lands\n".to_owned(),
+        |(_, run)| format!("checks = [{{ name = \"tests\", run = \"{run}\" }}]\n"),
+    );
+    format!(
+        "version = 1\n\n[os]\nhub = \"{name}\"\njobs = 4\n\n[[repo]]\nname = \"{name}\"\npath = \".\"\nbrand = \"{name}\"\n\
+         protected = [\"{branch}\"]\n{checks}# agent = \"claude\"   # who works on tickets here; see [agents] below\n\n\
+         # [agents.claude]\n# kind = \"claude\"\n"
+    )
+}
+
+/// Brings one repository to what the registry says. Answers what was done.
+pub(crate) fn set_up(workspace: &Workspace, entry: &RepoEntry, repo: &Repo, program: &Utf8Path) -> Result<Vec<String>, CliError> {
+    let mut done = Vec::new();
+    let known = policy::read(repo)?.map(|known| known.1);
+    let wanted = policy_of(workspace, entry, repo, known.as_ref())?;
+    if policy::publish(repo, &wanted)? {
+        done.push(if known.is_none() { "policy published" } else { "policy updated" }.to_owned());
+    }
+    if install::install(repo, &wanted, program)? {
+        done.push("hooks installed".to_owned());
+    }
+    if repo.work_dir().is_some() && install::exclude(repo, &EXCLUDED)? {
+        done.push("worktrees excluded from status".to_owned());
+    }
+    let git = repo.git();
+    let file = workspace.file.canonicalize_utf8().unwrap_or_else(|_| workspace.file.clone());
+    if repo.config(CONFIG_KEY).as_deref() != Some(file.as_str()) {
+        git.output(["config", "--local", CONFIG_KEY, file.as_str()])?;
+        done.push("registry noted".to_owned());
+    }
+    if let Some(remote) = &entry.remote {
+        let key = format!("remote.{remote}.fetch");
+        let present = git.run(["config", "--local", "--get-all", &key])?;
+        let present = String::from_utf8_lossy(&present.stdout).into_owned();
+        let specs = refspecs(remote);
+        for spec in specs.iter().filter(|spec| !present.lines().any(|line| line == spec.as_str())) {
+            git.output(["config", "--local", "--add", &key, spec])?;
+        }
+        if specs.iter().any(|spec| !present.lines().any(|line| line == spec)) {
+            done.push(format!("refspecs of `{remote}` set"));
+        }
+    }
+    Ok(done)
+}
+
+/// What a fetch brings along, into a namespace of its own.
+fn refspecs(remote: &str) -> [String; 2] {
+    [format!("+refs/os/*:refs/os-remote/{remote}/*"), format!("+refs/notes/os/*:refs/os-remote/{remote}/notes/*")]
+}
+
+/// The policy that the registry means for a repository; where a branch came under the gate is kept.
+fn policy_of(workspace: &Workspace, entry: &RepoEntry, repo: &Repo, known: Option<&Policy>) -> Result<Policy, CliError> {
+    let mut epoch = known.map(|known| known.epoch.clone()).unwrap_or_default();
+    epoch.retain(|branch, _| entry.protected.contains(branch));
+    for branch in &entry.protected {
+        if let (false, Some(tip)) = (epoch.contains_key(branch), repo.find_ref(&format!("refs/heads/{branch}"))?) {
+            epoch.insert(branch.clone(), tip);
+        }
+    }
+    let mut brands = vec![entry.brand.clone()];
+    if entry.name == workspace.registry.hub {
+        brands.extend(Brand::parse(Brand::GLOBAL).ok());
+    }
+    Ok(Policy {
+        version: meta::VERSION,
+        repo: entry.name.clone(),
+        brand: entry.brand.clone(),
+        brands,
+        protected: entry.protected.clone(),
+        gate: entry.gate,
+        auto_commit: entry.auto_commit.clone(),
+        checks: entry.checks.clone(),
+        grade: entry.grade,
+        judged: entry.verifier.is_some(),
+        max_attempts: entry.max_attempts,
+        silo: entry.silo,
+        epoch,
+    })
+}
+
+pub(super) fn run_uninstall(ctx: &Context, _args: &UninstallArgs) -> Result<(), CliError> {
+    let place = ctx.place()?;
+    let Some(workspace) = &place.workspace else {
+        take_out(&place.repo, None)?;
+        return ctx.ui.line("hooks and settings removed; the refs stay");
+    };
+    for entry in &workspace.registry.repos {
+        match workspace.open(entry) {
+            Ok(repo) => {
+                take_out(&repo, entry.remote.as_deref())?;
+                ctx.ui.line(format!("{}: hooks and settings removed; the refs stay", entry.name))?;
+            }
+            Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
+        }
+    }
+    for path in manual::uninstall(&ctx.env)? {
+        ctx.ui.line(format!("removed {path}"))?;
+    }
+    Ok(())
+}
+
+fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
+    install::uninstall(repo)?;
+    install::exclude(repo, &[])?;
+    let git = repo.git();
+    if let Some(remote) = remote {
+        for spec in refspecs(remote) {
+            let pattern = format!("^{}$", spec.replace('+', r"\+").replace('*', r"\*"));
+            // It may not be there.
+            drop(git.run(["config", "--local", "--unset-all", &format!("remote.{remote}.fetch"), &pattern])?);
+        }
+    }
+    drop(git.run(["config", "--local", "--remove-section", "git-os"])?);
+    // Derived, and of this machine alone.
+    for file in ["board", "held", "runs"] {
+        crate::git::process::remove_all(&repo.os_dir().join(file))?;
+    }
+    rustix::fs::rmdir(repo.os_dir().as_std_path()).unwrap_or_default();
+    Ok(())
+}
+
+/// Whether a file was written by git-os.
+pub(super) fn has_mark(path: &Utf8Path) -> bool {
+    read_file(path).is_ok_and(|text| text.contains("git-os"))
+}

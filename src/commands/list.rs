@@ -1,0 +1,214 @@
+//! `git os list` and `git os ready`
+
+use std::collections::HashSet;
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::context::{Context, Place};
+use crate::core::event::State;
+use crate::core::id::{RepoName, TicketId};
+use crate::core::json::{TicketView, VERSION};
+use crate::core::ticket::Ticket;
+use crate::error::{CliError, chain};
+use crate::git::Repo;
+use crate::ledger::cache::Row;
+use crate::ledger::{Ledger, archive};
+use crate::ui::{Tone, tone_of};
+
+/// List tickets
+///
+/// All live tickets of the workspace, the most urgent first; archived ones with --all.
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// Only those in this state; may be given several times
+    #[arg(long = "state", value_name = "S")]
+    states: Vec<State>,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    /// Archived ones too
+    #[arg(long)]
+    all: bool,
+}
+
+/// List tickets that can be claimed now
+///
+/// Ready, and everything they depend on is merged; the most urgent first.
+#[derive(ClapArgs, Debug)]
+pub(super) struct ReadyArgs {
+    #[command(flatten)]
+    filter: Filter,
+}
+
+#[derive(ClapArgs, Debug)]
+struct Filter {
+    /// Only those of this brand
+    #[arg(long)]
+    brand: Option<String>,
+
+    /// Only those with this label; may be given several times
+    #[arg(long = "label", value_name = "L")]
+    labels: Vec<String>,
+
+    /// Only those of this priority
+    #[arg(long)]
+    priority: Option<u8>,
+
+    /// Print the tickets as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Filter {
+    fn takes(&self, ticket: &Ticket) -> bool {
+        let content = &ticket.content;
+        self.brand.as_ref().is_none_or(|brand| content.brand.as_str() == brand)
+            && self.priority.is_none_or(|priority| content.priority == priority)
+            && self.labels.iter().all(|label| content.labels.iter().any(|own| own.as_str() == label))
+    }
+}
+
+/// A row and the repository it is in.
+struct Found {
+    repo: RepoName,
+    row: Row,
+}
+
+#[derive(Serialize)]
+struct Tickets {
+    version: u32,
+    tickets: Vec<TicketView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quarantined: Vec<Strange>,
+}
+
+/// A ref that is shown and not acted on.
+#[derive(Serialize)]
+struct Strange {
+    repo: RepoName,
+    #[serde(rename = "ref")]
+    ref_name: String,
+    tip: String,
+    reason: String,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let (found, strange) = gather(ctx, args.all)?;
+    let takes = |found: &Found| {
+        let is_state = args.states.is_empty() || args.states.contains(&found.row.ticket.state);
+        is_state && args.filter.takes(&found.row.ticket)
+    };
+    print(ctx, found.into_iter().filter(takes).collect(), strange, args.filter.json)
+}
+
+pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError> {
+    let (found, strange) = gather(ctx, false)?;
+    let merged: HashSet<TicketId> =
+        found.iter().filter(|found| found.row.ticket.state == State::Merged).map(|found| found.row.id.clone()).collect();
+    let place = ctx.place()?;
+    let mut ready = Vec::new();
+    for one in found {
+        let ticket = &one.row.ticket;
+        if ticket.state != State::Ready || !args.filter.takes(ticket) {
+            continue;
+        }
+        let open: Vec<TicketId> = ticket.content.depends.iter().filter(|id| !merged.contains(id)).cloned().collect();
+        if open.is_empty() || is_all_archived(&place, &open)? {
+            ready.push(one);
+        }
+    }
+    print(ctx, ready, strange, args.filter.json)
+}
+
+/// Whether what is not live is merged all the same.
+fn is_all_archived(place: &Place, open: &[TicketId]) -> Result<bool, CliError> {
+    if let Some(workspace) = &place.workspace {
+        return Ok(workspace.open_dependency(open)?.is_none());
+    }
+    let ledger = place.ledger()?;
+    for id in open {
+        let tip = archive::find(&place.repo, id)?;
+        if !tip.is_some_and(|tip| ledger.read_entry(id.clone(), tip).is_ok_and(|entry| entry.ticket.state == State::Merged)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The tickets of the whole workspace, or of the one repository there is.
+fn gather(ctx: &Context, with_archived: bool) -> Result<(Vec<Found>, Vec<Strange>), CliError> {
+    let place = ctx.place()?;
+    let (mut found, mut strange) = (Vec::new(), Vec::new());
+    let workspace = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none());
+    let Some(workspace) = workspace else {
+        gather_one(&place.repo, with_archived, &mut found, &mut strange)?;
+        return Ok((sorted(found), strange));
+    };
+    for entry in &workspace.registry.repos {
+        match workspace.open(entry) {
+            Ok(repo) => match gather_one(&repo, with_archived, &mut found, &mut strange) {
+                Ok(()) => {}
+                Err(error) => ctx.ui.say(format!("warning: {}: {}", entry.name, error.message)),
+            },
+            Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
+        }
+    }
+    Ok((sorted(found), strange))
+}
+
+fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange: &mut Vec<Strange>) -> Result<(), CliError> {
+    let ledger = Ledger::open(repo)?;
+    let name = ledger.policy.repo.clone();
+    let rows = ledger.rows()?;
+    found.extend(rows.tickets.into_iter().map(|row| Found { repo: name.clone(), row }));
+    if with_archived {
+        for (id, tip) in archive::list(repo)? {
+            let entry = ledger.read_entry(id, tip)?;
+            found
+                .push(Found { repo: name.clone(), row: Row { id: entry.id, tip, updated: entry.updated, ticket: entry.ticket } });
+        }
+    }
+    strange.extend(rows.quarantined.into_iter().map(|one| Strange {
+        repo: name.clone(),
+        ref_name: one.ref_name,
+        tip: one.tip.to_string(),
+        reason: one.reason,
+    }));
+    Ok(())
+}
+
+/// Open ones first, then by urgency, then by age.
+fn sorted(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by_cached_key(|found| {
+        let ticket = &found.row.ticket;
+        (ticket.state.is_terminal(), ticket.content.priority, found.row.id.as_str().to_owned())
+    });
+    found
+}
+
+fn print(ctx: &Context, found: Vec<Found>, strange: Vec<Strange>, as_json: bool) -> Result<(), CliError> {
+    if as_json {
+        let view = |found: &Found| TicketView::new(&found.row.id, &found.repo, &found.row.ticket, found.row.updated, None);
+        return ctx.ui.json(&Tickets { version: VERSION, tickets: found.iter().map(view).collect(), quarantined: strange });
+    }
+    let row = |found: &Found| {
+        let ticket = &found.row.ticket;
+        vec![
+            (Tone::Strong, found.row.id.to_string()),
+            (tone_of(ticket.state), ticket.state.to_string()),
+            (Tone::Quiet, format!("P{}", ticket.content.priority)),
+            (Tone::Quiet, ticket.content.kind.to_string()),
+            (Tone::Strong, ticket.content.title.clone()),
+        ]
+    };
+    ctx.ui.table(&found.iter().map(row).collect::<Vec<_>>())?;
+    for one in &strange {
+        ctx.ui.say(format!("warning: {}: `{}` is quarantined: {}", one.repo, one.ref_name, one.reason));
+    }
+    if found.is_empty() && strange.is_empty() {
+        ctx.ui.say("no tickets");
+    }
+    Ok(())
+}

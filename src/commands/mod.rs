@@ -1,0 +1,207 @@
+//! The command line: one file a command, `Args` (its doc comment is the help) and `run`.
+
+mod claim;
+mod context;
+mod edit;
+pub(crate) mod fsck;
+mod fsm;
+pub(crate) mod init;
+mod list;
+mod manual;
+mod new;
+mod show;
+mod transition;
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::core::event::EventKind;
+use crate::core::json::TicketView;
+use crate::env::Env;
+use crate::error::{CliError, Kind};
+use crate::git::process::read_file;
+use crate::hook;
+use crate::ui::Ui;
+use context::Context;
+use transition::{Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
+
+/// An operating system for agentic software work whose whole state is git
+///
+/// Tickets are chains of commits on refs/os/tickets, verdicts are git notes, and the rules are held by ref hooks.
+/// Plain git reads and carries all of it.
+#[derive(Parser, Debug)]
+#[command(name = "git os", bin_name = "git os", version, disable_help_subcommand = true)]
+struct Cli {
+    /// Run as if started in this directory; may be given several times, as with git
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    dirs: Vec<String>,
+
+    /// The repository of the workspace that is meant, by its name in the registry
+    #[arg(long = "repo", global = true, value_name = "R")]
+    repo: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Init(init::Args),
+    Uninstall(init::UninstallArgs),
+    New(new::Args),
+    List(list::Args),
+    Ready(list::ReadyArgs),
+    Show(show::Args),
+    Log(show::LogArgs),
+    Edit(edit::Args),
+    /// Make drafts ready to be worked on
+    Approve(Plain),
+    /// Close drafts that are not wanted
+    Reject(Reasoned),
+    Claim(claim::Args),
+    /// Put off the end of a claim
+    Renew(Renewed),
+    /// Say how far a step of the plan is
+    Step(Stepped),
+    /// Ask the operator, and wait
+    Ask(Worded),
+    /// Answer what was asked, and let the work go on
+    Answer(Worded),
+    /// Hand in the work
+    Submit(Submitted),
+    /// Pass work that was handed in, with a verdict of your own
+    Pass(Passed),
+    /// Refuse work that was handed in
+    Fail(Reasoned),
+    /// Hand in verified work anew, since the protected branch moved
+    Stale(Submitted),
+    /// Set tickets aside until an operator looks at them
+    Block(Reasoned),
+    /// Make blocked tickets ready again
+    Unblock(Plain),
+    /// Give claimed tickets back
+    Release(Plain),
+    /// Give tickets back whose lease is over
+    Expire(Plain),
+    /// Close tickets that are not wanted any more
+    Cancel(Reasoned),
+    /// Add a comment
+    Comment(Worded),
+    /// Record an event that could not be replayed
+    Conflict(Worded),
+    Fsm(fsm::Args),
+    Fsck(fsck::Args),
+    /// Answer a git hook
+    #[command(hide = true)]
+    Hook {
+        hook: String,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// Runs the program: a hook when git calls it as one, a command otherwise.
+#[must_use]
+pub fn main(args: &[String]) -> ExitCode {
+    let name = args.first().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
+    if name == "git-os-hook" {
+        return answer(args.get(1).map(String::as_str).unwrap_or_default(), args.get(2..).unwrap_or_default());
+    }
+    if hook::install::OURS.contains(&name) {
+        return answer(name, args.get(1..).unwrap_or_default());
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody to tell is no reason to fail.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(Kind::Usage as u8) } else { ExitCode::SUCCESS };
+        }
+    };
+    if let Command::Hook { hook, args } = &cli.command {
+        return answer(hook, args);
+    }
+    let mut env = match Env::read() {
+        Ok(env) => env,
+        Err(_) => return ExitCode::from(Kind::Fatal as u8),
+    };
+    for dir in &cli.dirs {
+        env.dir = env.dir.join(dir);
+    }
+    let as_json = args.iter().any(|arg| arg == "--json");
+    let ctx = Context { ui: Ui::new(&env), env, repo_name: cli.repo };
+    match run(&ctx, &cli.command).and_then(|()| ctx.ui.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(ctx.ui.flush());
+            ctx.ui.error(&error, as_json);
+            ExitCode::from(if error.is_broken_pipe { 0 } else { error.kind as u8 })
+        }
+    }
+}
+
+fn answer(hook: &str, args: &[String]) -> ExitCode {
+    match hook::run(hook, args) {
+        hook::Answer::Go => ExitCode::SUCCESS,
+        hook::Answer::Stop => ExitCode::FAILURE,
+    }
+}
+
+fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
+    match command {
+        Command::Init(args) => init::run(ctx, args),
+        Command::Uninstall(args) => init::run_uninstall(ctx, args),
+        Command::New(args) => new::run(ctx, args),
+        Command::List(args) => list::run(ctx, args),
+        Command::Ready(args) => list::run_ready(ctx, args),
+        Command::Show(args) => show::run(ctx, args),
+        Command::Log(args) => show::run_log(ctx, args),
+        Command::Edit(args) => edit::run(ctx, args),
+        Command::Claim(args) => claim::run(ctx, args),
+        Command::Approve(args) => transition::run_plain(ctx, EventKind::Approve, args),
+        Command::Unblock(args) => transition::run_plain(ctx, EventKind::Unblock, args),
+        Command::Release(args) => transition::run_plain(ctx, EventKind::Release, args),
+        Command::Expire(args) => transition::run_plain(ctx, EventKind::Expire, args),
+        Command::Reject(args) => transition::run_reasoned(ctx, EventKind::Reject, args),
+        Command::Fail(args) => transition::run_reasoned(ctx, EventKind::Fail, args),
+        Command::Block(args) => transition::run_reasoned(ctx, EventKind::Block, args),
+        Command::Cancel(args) => transition::run_reasoned(ctx, EventKind::Cancel, args),
+        Command::Ask(args) => transition::run_worded(ctx, EventKind::Ask, args),
+        Command::Answer(args) => transition::run_worded(ctx, EventKind::Answer, args),
+        Command::Comment(args) => transition::run_worded(ctx, EventKind::Comment, args),
+        Command::Conflict(args) => transition::run_worded(ctx, EventKind::Conflict, args),
+        Command::Renew(args) => transition::run_renewed(ctx, args),
+        Command::Step(args) => transition::run_stepped(ctx, args),
+        Command::Submit(args) => transition::run_submitted(ctx, EventKind::Submit, args),
+        Command::Stale(args) => transition::run_submitted(ctx, EventKind::Stale, args),
+        Command::Pass(args) => transition::run_passed(ctx, args),
+        Command::Fsm(args) => fsm::run(ctx, args),
+        Command::Fsck(args) => fsck::run(ctx, args),
+        Command::Hook { .. } => Ok(()),
+    }
+}
+
+/// Text that was given, or that stands in a file; `-` is standard input.
+fn read_text(ctx: &Context, text: Option<&str>, file: Option<&str>) -> Result<Option<String>, CliError> {
+    match (text, file) {
+        (Some(text), _) => Ok(Some(text.to_owned())),
+        (None, Some("-")) => {
+            let mut text = String::new();
+            std::io::stdin().lock().read_to_string(&mut text)?;
+            Ok(Some(text))
+        }
+        (None, Some(file)) => Ok(Some(read_file(&ctx.env.path(file))?)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// One ticket as an answer of its own.
+fn with_version(view: &TicketView) -> serde_json::Value {
+    let mut value = serde_json::to_value(view).unwrap_or_default();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("version".to_owned(), crate::core::json::VERSION.into());
+    }
+    value
+}

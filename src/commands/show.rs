@@ -1,0 +1,166 @@
+//! `git os show` and `git os log`
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::context::{Context, view};
+use crate::core::event::EventKind;
+use crate::core::id::{ObjectId, TicketId};
+use crate::core::json::{TicketView, VERSION};
+use crate::core::time::Timestamp;
+use crate::error::CliError;
+use crate::ledger::replay::{self, Link};
+use crate::ledger::{DESCRIPTION, Entry, Ledger, LedgerError, archive};
+use crate::ui::Tone;
+
+/// Show a ticket
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// The ticket: its id, or any part of it that is unique
+    id: String,
+
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show the life of a ticket
+#[derive(ClapArgs, Debug)]
+pub(super) struct LogArgs {
+    /// The ticket: its id, or any part of it that is unique
+    id: String,
+
+    /// Show how the description changed, too
+    #[arg(long, short)]
+    patch: bool,
+
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A live or archived ticket.
+pub(super) fn read(ledger: &Ledger<'_>, id: &TicketId) -> Result<Entry, CliError> {
+    if let Some(entry) = ledger.find(id)? {
+        return Ok(entry);
+    }
+    match archive::find(ledger.repo, id)? {
+        Some(tip) => Ok(ledger.read_entry(id.clone(), tip)?),
+        None => Err(LedgerError::NotFound(id.to_string()).into()),
+    }
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let (place, id) = ctx.find(&args.id)?;
+    let ledger = place.ledger()?;
+    let entry = read(&ledger, &id)?;
+    let view = view(&ledger, &entry)?;
+    if args.json {
+        return ctx.ui.json(&super::with_version(&view));
+    }
+    print(ctx, &view, &entry)
+}
+
+fn print(ctx: &Context, view: &TicketView, entry: &Entry) -> Result<(), CliError> {
+    ctx.ui.heading(&format!("{} {}", view.id, view.title))?;
+    let mut rows = vec![
+        ("state", view.state.to_string()),
+        ("repository", format!("{} (brand {})", view.repo, view.brand)),
+        ("kind", format!("{}, priority {}", view.kind, view.priority)),
+        ("created", view.created.clone()),
+        ("updated", view.updated.to_string()),
+    ];
+    let mut add = |key, value: Option<String>| rows.extend(value.map(|value| (key, value)));
+    let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
+    add("labels", words(view.labels.iter().map(ToString::to_string).collect()));
+    add("depends on", words(view.depends.iter().map(ToString::to_string).collect()));
+    add("held by run", view.run.as_ref().map(ToString::to_string));
+    add("until", view.lease.map(|lease| lease.to_string()));
+    add("attempt", (view.attempt > 0).then(|| view.attempt.to_string()));
+    add("head", view.head.map(|head| head.to_string()));
+    add("base", view.base.map(|base| base.to_string()));
+    add("steps", words(entry.ticket.steps.iter().map(|(step, state)| format!("{step}={state}")).collect()));
+    let cells = |(key, value): (&str, String)| vec![(Tone::Quiet, format!("  {key}")), (Tone::Strong, value)];
+    ctx.ui.table(&rows.into_iter().map(cells).collect::<Vec<_>>())?;
+    match view.description.as_deref() {
+        Some("") | None => Ok(()),
+        Some(text) => ctx.ui.line(format!("\n{text}")),
+    }
+}
+
+#[derive(Serialize)]
+struct Log {
+    version: u32,
+    id: TicketId,
+    events: Vec<LogEvent>,
+}
+
+#[derive(Serialize)]
+struct LogEvent {
+    seq: u32,
+    event: EventKind,
+    state: crate::core::event::State,
+    actor: crate::core::event::Role,
+    agent: Option<String>,
+    run: Option<crate::core::id::RunId>,
+    time: Timestamp,
+    author: String,
+    text: String,
+    commit: ObjectId,
+}
+
+pub(super) fn run_log(ctx: &Context, args: &LogArgs) -> Result<(), CliError> {
+    let (place, id) = ctx.find(&args.id)?;
+    let ledger = place.ledger()?;
+    let entry = read(&ledger, &id)?;
+    let links = match replay::links(&place.repo, entry.tip, None)? {
+        Ok(links) => links,
+        Err(illegal) => return Err(LedgerError::Quarantined { id, illegal }.into()),
+    };
+    if args.json {
+        return ctx.ui.json(&Log { version: VERSION, id, events: links.iter().map(event).collect() });
+    }
+    for (at, link) in links.iter().enumerate() {
+        let one = event(link);
+        let agent = one.agent.map(|agent| format!(" ({agent})")).unwrap_or_default();
+        ctx.ui.heading(&format!("{} {} -> {}", one.seq, one.event, one.state))?;
+        ctx.ui.line(format!("  {} {}{agent}, {}", one.time, one.actor, one.author))?;
+        for line in one.text.lines() {
+            ctx.ui.line(format!("    {line}"))?;
+        }
+        if args.patch {
+            patch(ctx, &ledger, link, links.get(at + 1))?;
+        }
+    }
+    Ok(())
+}
+
+fn event(link: &Link) -> LogEvent {
+    let event = &link.record.event;
+    LogEvent {
+        seq: link.record.after.seq,
+        event: event.action.kind(),
+        state: link.record.after.state,
+        actor: event.actor,
+        agent: event.agent.clone(),
+        run: event.by.clone(),
+        time: link.commit.time(),
+        author: link.commit.author.split(" <").next().unwrap_or_default().to_owned(),
+        text: event.text.clone(),
+        commit: link.commit_id,
+    }
+}
+
+/// How the description changed against the event before.
+fn patch(ctx: &Context, ledger: &Ledger<'_>, link: &Link, before: Option<&Link>) -> Result<(), CliError> {
+    let text = |link: &Link| -> Result<String, CliError> {
+        let file = ledger.repo.find_file(link.commit.tree_id, DESCRIPTION, crate::core::text::MAX_FILE)?;
+        Ok(String::from_utf8_lossy(&file.unwrap_or_default()).into_owned())
+    };
+    let (old, new) = (before.map(text).transpose()?.unwrap_or_default(), text(link)?);
+    if old != new {
+        let diff = similar::TextDiff::from_lines(&old, &new);
+        ctx.ui.line(diff.unified_diff().context_radius(2).header(DESCRIPTION, DESCRIPTION).to_string().trim_end())?;
+    }
+    Ok(())
+}

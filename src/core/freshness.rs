@@ -1,0 +1,146 @@
+//! Which phases a session runs and which it may skip, with the reason for each.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::id::{Brand, RepoName};
+use super::session::{Phase, Seen};
+use super::verdict::Grade;
+
+/// What is true at the start of a session.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Present {
+    /// Today in UTC, `YYYY-MM-DD`.
+    pub(crate) date: String,
+    /// The repositories that scouts read: brand, and commit of the trunk, empty when unborn.
+    pub(crate) repos: BTreeMap<RepoName, (Brand, String)>,
+    /// A fingerprint of all that the doctor looks at.
+    pub(crate) health: String,
+}
+
+/// Whether a phase runs, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Decision {
+    pub(crate) phase: Phase,
+    pub(crate) runs: bool,
+    pub(crate) why: String,
+    /// The brands it is about; empty when it is about all.
+    pub(crate) brands: Vec<Brand>,
+}
+
+/// Decides each phase, in order.
+#[must_use]
+pub(crate) fn decide(seen: &Seen, present: &Present) -> Vec<Decision> {
+    let mut changed: Vec<Brand> = Vec::new();
+    for (repo, (brand, head)) in &present.repos {
+        let is_new = seen.scouted.get(repo).map(String::as_str) != Some(head);
+        if is_new && !head.is_empty() && !changed.contains(brand) {
+            changed.push(brand.clone());
+        }
+    }
+    let interviewed = |brand: &Brand| seen.interviewed.get(brand) == Some(&present.date);
+    let engaged: Vec<Brand> = changed.iter().filter(|brand| !interviewed(brand)).cloned().collect();
+    Phase::ALL.iter().map(|phase| decide_one(*phase, seen, present, &changed, &engaged)).collect()
+}
+
+fn decide_one(phase: Phase, seen: &Seen, present: &Present, changed: &[Brand], engaged: &[Brand]) -> Decision {
+    let names = |brands: &[Brand]| brands.iter().map(Brand::as_str).collect::<Vec<_>>().join(", ");
+    let (runs, why, brands) = match phase {
+        Phase::Initialise => (true, "always".to_owned(), Vec::new()),
+        Phase::Scout if changed.is_empty() => (false, "no brand has new commits".to_owned(), Vec::new()),
+        Phase::Scout => (true, format!("new commits in {}", names(changed)), changed.to_vec()),
+        Phase::Housekeeping => match &seen.doctor {
+            Some((Grade::A, health)) if *health == present.health => {
+                (false, "grade A held and nothing changed".to_owned(), Vec::new())
+            }
+            Some((grade, _)) if *grade != Grade::A => (true, format!("the last grade was {grade}"), Vec::new()),
+            Some(_) => (true, "something changed since the last check".to_owned(), Vec::new()),
+            None => (true, "never checked".to_owned(), Vec::new()),
+        },
+        Phase::Outstanding => (true, "always".to_owned(), Vec::new()),
+        Phase::Brief if changed.is_empty() => (false, "scouts were skipped".to_owned(), Vec::new()),
+        Phase::Brief => (true, "scouts bring news".to_owned(), changed.to_vec()),
+        Phase::Interview if changed.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
+        Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(changed)), Vec::new()),
+        Phase::Interview => (true, format!("not held today with {}", names(engaged)), engaged.to_vec()),
+        Phase::Draft => (true, "always: the queue drains".to_owned(), Vec::new()),
+        Phase::Dispatch => (true, "always: the queue drains".to_owned(), Vec::new()),
+        Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "distilled today".to_owned(), Vec::new()),
+        Phase::Close => (true, "not distilled today".to_owned(), Vec::new()),
+    };
+    Decision { phase, runs, why, brands }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn present() -> Present {
+        let brand = |name| Brand::parse(name).expect("valid");
+        let repo = |name| RepoName::parse(name).expect("valid");
+        Present {
+            date: "2026-05-07".to_owned(),
+            repos: BTreeMap::from([
+                (repo("umano"), (brand("umano"), "a1".to_owned())),
+                (repo("personal"), (brand("personal"), "b1".to_owned())),
+                (repo("unborn"), (brand("suite52"), String::new())),
+            ]),
+            health: "h1".to_owned(),
+        }
+    }
+
+    fn shown(seen: &Seen, present: &Present) -> String {
+        decide(seen, present).iter().fold(String::new(), |all, one| {
+            all + &format!("{} {:<12} {:<4} {}\n", one.phase.number(), one.phase, if one.runs { "run" } else { "skip" }, one.why)
+        })
+    }
+
+    #[test]
+    fn a_first_session_runs_everything() {
+        snapbox::assert_data_eq!(
+            shown(&Seen::default(), &present()),
+            snapbox::str![[r#"
+0 initialise   run  always
+1 scout        run  new commits in personal, umano
+2 housekeeping run  never checked
+3 outstanding  run  always
+4 brief        run  scouts bring news
+5 interview    run  not held today with personal, umano
+6 draft        run  always: the queue drains
+7 dispatch     run  always: the queue drains
+8 close        run  not distilled today
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn a_second_session_skips_what_is_fresh_and_drains_the_queue() {
+        let present = present();
+        let seen = Seen {
+            scouted: present.repos.iter().map(|(repo, (_, head))| (repo.clone(), head.clone())).collect(),
+            interviewed: present.repos.values().map(|(brand, _)| (brand.clone(), present.date.clone())).collect(),
+            distilled: Some(present.date.clone()),
+            doctor: Some((Grade::A, "h1".to_owned())),
+            drafted: BTreeMap::new(),
+        };
+        snapbox::assert_data_eq!(
+            shown(&seen, &present),
+            snapbox::str![[r#"
+0 initialise   run  always
+1 scout        skip no brand has new commits
+2 housekeeping skip grade A held and nothing changed
+3 outstanding  run  always
+4 brief        skip scouts were skipped
+5 interview    skip no brand has news
+6 draft        run  always: the queue drains
+7 dispatch     run  always: the queue drains
+8 close        skip distilled today
+
+"#]]
+        );
+        let moved = Present { date: "2026-05-08".to_owned(), ..present };
+        assert!(decide(&seen, &moved)[Phase::Close.number()].runs);
+    }
+}

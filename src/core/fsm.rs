@@ -1,0 +1,446 @@
+//! The state machine of a ticket: one table, and the one function that applies it.
+//!
+//! The command line, the hooks, the server and fsck all ask [`apply`]; nothing else says what is allowed.
+
+use std::fmt;
+
+use super::event::{Action, Event, EventKind, Role, State};
+use super::id::{ObjectId, RunId, TicketId};
+use super::ticket::{LOWEST_PRIORITY, MAX_LIST, Ticket};
+use super::time::Timestamp;
+use super::verdict::{Judgement, Verdict};
+use super::{text, wire};
+
+/// How long past its end a lease still holds, since clocks differ.
+pub(crate) const LEASE_GRACE_SECONDS: u64 = 60;
+
+/// From which states an event may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    /// It opens the chain.
+    Nothing,
+    In(&'static [State]),
+    /// Any state that is not terminal.
+    Open,
+    Any,
+}
+
+/// To which state an event leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    Is(State),
+    Same,
+    /// The event itself says which of these.
+    OneOf(&'static [State]),
+}
+
+/// Who may do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Role(Role),
+    /// The run that holds the ticket.
+    Holder,
+    /// The role in which the ticket was created.
+    Author,
+    /// A verifier or reviewer whose run is not the holder's.
+    AnotherRun(Role),
+    Anyone,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) event: EventKind,
+    pub(crate) from: From,
+    pub(crate) to: To,
+    pub(crate) by: &'static [By],
+    /// What must be said or true besides, in words; [`apply`] checks it.
+    pub(crate) needs: &'static str,
+}
+
+const HELD: &[State] = &[State::Claimed, State::Running, State::AwaitingInput, State::Verifying];
+const OPERATOR: &[By] = &[By::Role(Role::Operator)];
+const HOLDER: &[By] = &[By::Holder];
+const GATE: &[By] = &[By::Role(Role::Gate)];
+const JUDGES: &[By] = &[By::AnotherRun(Role::Verifier), By::AnotherRun(Role::Reviewer)];
+
+const fn rule(event: EventKind, from: From, to: To, by: &'static [By], needs: &'static str) -> Rule {
+    Rule { event, from, to, by, needs }
+}
+
+/// The table.
+pub(crate) const RULES: &[Rule] = {
+    use EventKind as E;
+    use State as S;
+    &[
+        rule(E::Create, From::Nothing, To::Is(S::Draft), &[By::Anyone], "title; brand in the registry"),
+        rule(
+            E::Edit,
+            From::In(&[S::Draft, S::Ready, S::Blocked]),
+            To::Same,
+            &[By::Role(Role::Operator), By::Role(Role::Planner), By::Author],
+            "",
+        ),
+        rule(E::Approve, From::In(&[S::Draft]), To::Is(S::Ready), OPERATOR, ""),
+        rule(E::Reject, From::In(&[S::Draft]), To::Is(S::Rejected), OPERATOR, "reason"),
+        rule(
+            E::Claim,
+            From::In(&[S::Ready]),
+            To::Is(S::Claimed),
+            &[By::Role(Role::Executor)],
+            "every dependency merged; run; lease",
+        ),
+        rule(E::Start, From::In(&[S::Claimed]), To::Is(S::Running), HOLDER, "attempt number"),
+        rule(E::Renew, From::In(HELD), To::Same, HOLDER, "a later lease"),
+        rule(E::Step, From::In(&[S::Running]), To::Same, HOLDER, "step and its state"),
+        rule(E::Ask, From::In(&[S::Running]), To::Is(S::AwaitingInput), HOLDER, "question"),
+        rule(E::Answer, From::In(&[S::AwaitingInput]), To::Is(S::Running), OPERATOR, "answer"),
+        rule(E::Submit, From::In(&[S::Running]), To::Is(S::Verifying), HOLDER, "head; base"),
+        rule(E::Pass, From::In(&[S::Verifying]), To::Is(S::Verified), JUDGES, "verdict of this head: pass, every check 0"),
+        rule(E::Fail, From::In(&[S::Verifying]), To::OneOf(&[S::Running, S::Blocked]), JUDGES, "reasons"),
+        rule(E::Stale, From::In(&[S::Verified]), To::Is(S::Verifying), GATE, "new head; new base"),
+        rule(E::Merge, From::In(&[S::Verified]), To::Is(S::Merged), GATE, "head is in the protected branch"),
+        rule(
+            E::Block,
+            From::In(&[S::Claimed, S::Running, S::AwaitingInput, S::Verifying, S::Verified]),
+            To::Is(S::Blocked),
+            &[By::Holder, By::Role(Role::Gate), By::Role(Role::Operator)],
+            "reason",
+        ),
+        rule(E::Unblock, From::In(&[S::Blocked]), To::Is(S::Ready), OPERATOR, ""),
+        rule(E::Release, From::In(HELD), To::Is(S::Ready), &[By::Holder, By::Role(Role::Operator)], ""),
+        rule(E::Expire, From::In(HELD), To::Is(S::Ready), &[By::Anyone], "lease over by 60 s"),
+        rule(E::Cancel, From::Open, To::Is(S::Canceled), OPERATOR, "reason"),
+        rule(E::Comment, From::Any, To::Same, &[By::Anyone], "text"),
+        rule(E::Conflict, From::Any, To::Same, &[By::Role(Role::Sync)], "text of the event that could not be replayed"),
+    ]
+};
+
+/// The rule for an event.
+///
+/// # Panics
+/// Never: `every_event_has_one_rule` holds the table to it.
+#[must_use]
+pub(crate) fn rule_of(event: EventKind) -> &'static Rule {
+    RULES.iter().find(|rule| rule.event == event).expect("every event has a rule")
+}
+
+impl Rule {
+    /// Whether the event may happen in this state.
+    #[must_use]
+    pub(crate) fn allows(&self, state: State) -> bool {
+        match self.from {
+            From::Nothing => false,
+            From::In(states) => states.contains(&state),
+            From::Open => !state.is_terminal(),
+            From::Any => true,
+        }
+    }
+}
+
+/// What is known of a dependency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dependency {
+    Merged,
+    /// It exists here and is not merged.
+    Open,
+    /// It is not a ticket of this repository; whoever sees the registry decides.
+    Elsewhere,
+}
+
+/// What the rules need to know of the world, given by whoever asks.
+pub(crate) struct Facts<'a> {
+    /// The checker's own clock.
+    pub(crate) now: Timestamp,
+    pub(crate) dependency: &'a dyn Fn(&TicketId) -> Dependency,
+    /// Whether a commit is in a protected branch.
+    pub(crate) is_landed: &'a dyn Fn(ObjectId) -> bool,
+    /// The verdict in the event's tree, for `pass`.
+    pub(crate) verdict: Option<&'a Verdict>,
+}
+
+/// Why an event is not allowed: an answer, not a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is already there, or it is not there yet.
+    Exists(bool),
+    WrongState {
+        event: EventKind,
+        state: State,
+    },
+    WrongRole {
+        event: EventKind,
+        actor: Role,
+    },
+    NotHolder {
+        event: EventKind,
+        holder: Option<RunId>,
+    },
+    /// The run that did the work may not judge it.
+    OwnWork,
+    DependencyOpen(TicketId),
+    LeaseHolds(Timestamp),
+    Needs {
+        event: EventKind,
+        what: &'static str,
+    },
+    OutOfBounds(&'static str),
+}
+
+impl Refusal {
+    /// A short name that never changes, for programs.
+    #[must_use]
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Exists(_) => "exists",
+            Self::WrongState { .. } => "wrong-state",
+            Self::WrongRole { .. } => "wrong-role",
+            Self::NotHolder { .. } => "not-holder",
+            Self::OwnWork => "own-work",
+            Self::DependencyOpen(_) => "dependency-open",
+            Self::LeaseHolds(_) => "lease-holds",
+            Self::Needs { .. } => "needs",
+            Self::OutOfBounds(_) => "out-of-bounds",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists(true) => write!(out, "a ticket is created once"),
+            Self::Exists(false) => write!(out, "the first event of a ticket is `create`"),
+            Self::WrongState { event, state } => {
+                write!(out, "cannot {event} a ticket that is `{state}`")?;
+                match rule_of(*event).from {
+                    From::In(states) => {
+                        let states: Vec<_> = states.iter().map(|state| format!("`{state}`")).collect();
+                        write!(out, ": it must be {}", states.join(" or "))
+                    }
+                    From::Nothing | From::Open | From::Any => Ok(()),
+                }
+            }
+            Self::WrongRole { event, actor } => write!(out, "`{event}` is not for a {actor}"),
+            Self::NotHolder { event, holder: Some(holder) } => write!(out, "cannot {event}: run {holder} holds the ticket"),
+            Self::NotHolder { event, holder: None } => write!(out, "cannot {event}: no run holds the ticket"),
+            Self::OwnWork => write!(out, "the run that did the work cannot judge it"),
+            Self::DependencyOpen(id) => write!(out, "it depends on {id}, which is not merged"),
+            Self::LeaseHolds(until) => write!(out, "the lease holds until {until} and {LEASE_GRACE_SECONDS} s of grace"),
+            Self::Needs { event, what } => write!(out, "`{event}` needs {what}"),
+            Self::OutOfBounds(what) => write!(out, "{what}"),
+        }
+    }
+}
+
+/// The ticket after an event, or why the event is not allowed.
+///
+/// # Errors
+/// A [`Refusal`] that names the rule.
+pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -> Result<Ticket, Refusal> {
+    let kind = event.action.kind();
+    bounds(event)?;
+    let Some(before) = before else {
+        return match &event.action {
+            Action::Create { content, .. } => Ok(Ticket {
+                schema: wire::SCHEMA,
+                state: State::Draft,
+                content: content.clone(),
+                author: event.actor,
+                run: None,
+                lease: None,
+                attempt: 0,
+                head: None,
+                base: None,
+                steps: Vec::new(),
+                seq: 1,
+                unknown: Vec::new(),
+            }),
+            _ => Err(Refusal::Exists(false)),
+        };
+    };
+    let rule = rule_of(kind);
+    if rule.from == From::Nothing {
+        return Err(Refusal::Exists(true));
+    }
+    if !rule.allows(before.state) {
+        return Err(Refusal::WrongState { event: kind, state: before.state });
+    }
+    permit(rule, before, event)?;
+    let mut after = before.clone();
+    after.seq = before.seq.checked_add(1).ok_or(Refusal::OutOfBounds("the chain is too long"))?;
+    after.schema = before.schema.max(wire::SCHEMA);
+    if let To::Is(state) = rule.to {
+        after.state = state;
+    }
+    change(before, &mut after, event, facts)?;
+    settle(&mut after);
+    Ok(after)
+}
+
+/// Sizes and shapes that hold for every event.
+fn bounds(event: &Event) -> Result<(), Refusal> {
+    let kind = event.action.kind();
+    if !text::is_body(&event.text) {
+        return Err(Refusal::OutOfBounds("the text has characters or a size that cannot be stored"));
+    }
+    if event.agent.as_ref().is_some_and(|agent| agent.is_empty() || !text::is_line(agent, 100)) {
+        return Err(Refusal::OutOfBounds("the agent's name cannot be stored"));
+    }
+    let words = matches!(
+        kind,
+        EventKind::Reject
+            | EventKind::Ask
+            | EventKind::Answer
+            | EventKind::Fail
+            | EventKind::Block
+            | EventKind::Cancel
+            | EventKind::Comment
+            | EventKind::Conflict
+    );
+    if words && event.text.is_empty() {
+        return Err(Refusal::Needs { event: kind, what: rule_of(kind).needs });
+    }
+    if let Action::Create { content, .. } | Action::Edit { content } = &event.action {
+        if content.title.is_empty() || !text::is_line(&content.title, text::MAX_TITLE) {
+            return Err(Refusal::OutOfBounds("a title is one line of 1 to 200 bytes"));
+        }
+        if content.priority > LOWEST_PRIORITY {
+            return Err(Refusal::OutOfBounds("a priority is 0 to 4"));
+        }
+        if content.labels.len() > MAX_LIST || content.depends.len() > MAX_LIST {
+            return Err(Refusal::OutOfBounds("a ticket has at most 64 labels and 64 dependencies"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether this actor and run may do it.
+fn permit(rule: &Rule, before: &Ticket, event: &Event) -> Result<(), Refusal> {
+    let is_holder = before.run.is_some() && event.by == before.run;
+    let mut refusal = Refusal::WrongRole { event: rule.event, actor: event.actor };
+    for by in rule.by {
+        match by {
+            By::Anyone => return Ok(()),
+            By::Role(role) if *role == event.actor => return Ok(()),
+            By::Author if before.author == event.actor => return Ok(()),
+            By::Holder if event.actor == Role::Executor && is_holder => return Ok(()),
+            By::Holder if event.actor == Role::Executor => {
+                refusal = Refusal::NotHolder { event: rule.event, holder: before.run.clone() };
+            }
+            By::AnotherRun(role) if *role == event.actor => {
+                return match &event.by {
+                    Some(_) if is_holder => Err(Refusal::OwnWork),
+                    Some(_) => Ok(()),
+                    None => Err(Refusal::Needs { event: rule.event, what: "the judge's own run" }),
+                };
+            }
+            By::Role(_) | By::Author | By::Holder | By::AnotherRun(_) => {}
+        }
+    }
+    Err(refusal)
+}
+
+/// What the event itself changes, beside the state that the table gives.
+fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>) -> Result<(), Refusal> {
+    let kind = event.action.kind();
+    match &event.action {
+        Action::Edit { content } => after.content = content.clone(),
+        Action::Claim { run, lease } => {
+            if event.by.as_ref() != Some(run) {
+                return Err(Refusal::Needs { event: kind, what: "the claiming run" });
+            }
+            let open = |id: &&TicketId| (facts.dependency)(id) == Dependency::Open;
+            if let Some(id) = before.content.depends.iter().find(open) {
+                return Err(Refusal::DependencyOpen(id.clone()));
+            }
+            after.run = Some(run.clone());
+            after.lease = Some(*lease);
+            after.attempt = before.attempt.saturating_add(1);
+            (after.head, after.base) = (None, None);
+        }
+        Action::Start { attempt } if *attempt != before.attempt => {
+            return Err(Refusal::Needs { event: kind, what: "the number of the attempt that was claimed" });
+        }
+        Action::Renew { lease } => {
+            if before.lease.is_some_and(|old| *lease <= old) {
+                return Err(Refusal::Needs { event: kind, what: "a later lease" });
+            }
+            after.lease = Some(*lease);
+        }
+        Action::Step { step, state } => match after.steps.iter().position(|known| known.0 == *step) {
+            Some(at) => after.steps[at].1 = *state,
+            None if after.steps.len() >= MAX_LIST => return Err(Refusal::OutOfBounds("a plan has at most 64 steps")),
+            None => after.steps.push((step.clone(), *state)),
+        },
+        Action::Submit { head, base } | Action::Stale { head, base } => {
+            (after.head, after.base) = (Some(*head), Some(*base));
+        }
+        Action::Pass => judge_pass(before, event, facts)?,
+        Action::Fail { then } => {
+            if !matches!(then, State::Running | State::Blocked) {
+                return Err(Refusal::Needs { event: kind, what: "to go on or to block" });
+            }
+            after.state = *then;
+            if *then == State::Running {
+                after.attempt = before.attempt.saturating_add(1);
+            }
+        }
+        Action::Merge => {
+            if !before.head.is_some_and(|head| (facts.is_landed)(head)) {
+                return Err(Refusal::Needs { event: kind, what: rule_of(kind).needs });
+            }
+        }
+        Action::Unblock => after.attempt = 0,
+        Action::Expire => {
+            if let Some(lease) = before.lease
+                && facts.now < lease.plus(LEASE_GRACE_SECONDS)
+            {
+                return Err(Refusal::LeaseHolds(lease));
+            }
+        }
+        Action::Create { .. }
+        | Action::Approve
+        | Action::Reject
+        | Action::Start { .. }
+        | Action::Ask
+        | Action::Answer
+        | Action::Block
+        | Action::Release
+        | Action::Cancel
+        | Action::Comment
+        | Action::Conflict => {}
+    }
+    Ok(())
+}
+
+fn judge_pass(before: &Ticket, event: &Event, facts: &Facts<'_>) -> Result<(), Refusal> {
+    let needs = |what| Err(Refusal::Needs { event: EventKind::Pass, what });
+    let Some(verdict) = facts.verdict else {
+        return needs("a verdict in its tree");
+    };
+    if verdict.verdict != Judgement::Pass || !verdict.checks_passed() {
+        return needs("a verdict that says pass, with every check 0");
+    }
+    if Some(verdict.commit) != before.head || Some(verdict.base) != before.base {
+        return needs("a verdict on the head and base that were submitted");
+    }
+    if Some(&verdict.run) != event.by.as_ref() || Some(&verdict.holder) != before.run.as_ref() {
+        return needs("a verdict by the judging run on the holder's work");
+    }
+    Ok(())
+}
+
+/// What each state has and has not, whatever led to it.
+fn settle(after: &mut Ticket) {
+    match after.state {
+        State::Draft | State::Ready | State::Blocked => {
+            after.run = None;
+            after.lease = None;
+        }
+        State::Merged | State::Rejected | State::Canceled => after.lease = None,
+        State::Claimed | State::Running | State::AwaitingInput | State::Verifying | State::Verified => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! A ticket as programs see it: the same object for `--json`, for agents and for the board.
+
+use serde::Serialize;
+
+use super::event::State;
+use super::id::{Brand, Kind, Label, ObjectId, RepoName, RunId, TicketId};
+use super::ticket::Ticket;
+use super::time::Timestamp;
+
+/// The version that every `--json` answer carries.
+pub(crate) const VERSION: u32 = 1;
+
+/// One ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct TicketView {
+    pub(crate) id: TicketId,
+    pub(crate) title: String,
+    pub(crate) state: State,
+    pub(crate) brand: Brand,
+    pub(crate) repo: RepoName,
+    pub(crate) kind: Kind,
+    pub(crate) priority: u8,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) depends: Vec<TicketId>,
+    /// `null` where a list leaves it out.
+    pub(crate) description: Option<String>,
+    pub(crate) run: Option<RunId>,
+    pub(crate) lease: Option<Timestamp>,
+    pub(crate) attempt: u32,
+    pub(crate) head: Option<ObjectId>,
+    pub(crate) base: Option<ObjectId>,
+    pub(crate) created: String,
+    pub(crate) updated: Timestamp,
+    /// The number of events so far.
+    pub(crate) events: u32,
+}
+
+impl TicketView {
+    /// Puts together what the chain says and what only its place tells.
+    #[must_use]
+    pub(crate) fn new(id: &TicketId, repo: &RepoName, ticket: &Ticket, updated: Timestamp, description: Option<String>) -> Self {
+        Self {
+            id: id.clone(),
+            title: ticket.content.title.clone(),
+            state: ticket.state,
+            brand: ticket.content.brand.clone(),
+            repo: repo.clone(),
+            kind: ticket.content.kind.clone(),
+            priority: ticket.content.priority,
+            labels: ticket.content.labels.clone(),
+            depends: ticket.content.depends.clone(),
+            description,
+            run: ticket.run.clone(),
+            lease: ticket.lease,
+            attempt: ticket.attempt,
+            head: ticket.head,
+            base: ticket.base,
+            created: id.date().to_owned(),
+            updated,
+            events: ticket.seq,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The policy of one repository, as `refs/os/meta` publishes it: hooks and servers read this and nothing else.
+
+use std::collections::BTreeMap;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use serde::{Deserialize, Serialize};
+
+use super::event::named;
+use super::id::{Brand, ObjectId, RepoName};
+use super::verdict::Grade;
+
+/// The version of the schema below.
+pub(crate) const VERSION: u32 = 1;
+/// The file that holds the policy in the tree of `refs/os/meta`.
+pub(crate) const FILE: &str = "policy.json";
+/// How often a ticket is tried when the registry does not say.
+pub(crate) const DEFAULT_ATTEMPTS: u32 = 3;
+
+named! {
+    /// Which commits need a verified ticket to land.
+    Gate, "gate mode", {
+        /// Commits of ticket branches.
+        Tickets = "tickets",
+        /// All commits but those that touch auto-commit paths alone.
+        All = "all",
+        Off = "off",
+    }
+}
+
+named! {
+    /// What a landing does about the shared remote.
+    Push, "push policy", { Auto = "auto", Manual = "manual", Never = "never" }
+}
+
+/// A command that must exit with 0 before work lands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Check {
+    pub(crate) name: String,
+    /// A line for `sh -c`, run at the top of a worktree.
+    pub(crate) run: String,
+}
+
+/// What hooks, servers and fsck need to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Policy {
+    pub(crate) version: u32,
+    pub(crate) repo: RepoName,
+    pub(crate) brand: Brand,
+    /// Every brand a ticket here may have: the repository's own, and `_global` in the hub.
+    pub(crate) brands: Vec<Brand>,
+    /// Short names of the protected branches, such as `main`.
+    pub(crate) protected: Vec<String>,
+    pub(crate) gate: Gate,
+    pub(crate) auto_commit: Vec<String>,
+    pub(crate) checks: Vec<Check>,
+    /// The worst grade with which work may land.
+    pub(crate) grade: Grade,
+    /// Whether a judging agent has to agree beside the checks.
+    pub(crate) judged: bool,
+    pub(crate) max_attempts: u32,
+    pub(crate) silo: bool,
+    /// Where each protected branch was when it came under the gate; fsck looks at what came after.
+    pub(crate) epoch: BTreeMap<String, ObjectId>,
+}
+
+impl Policy {
+    /// The file as it is stored: indented JSON and a line break.
+    ///
+    /// # Panics
+    /// Never: all keys are strings.
+    #[must_use]
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a policy has only string keys") + "\n"
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it is not a policy of a version known here.
+    pub(crate) fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
+        let policy: Self = serde_json::from_slice(text)?;
+        if policy.version == VERSION {
+            Ok(policy)
+        } else {
+            Err(serde::de::Error::custom(format!("policy version {} is not known here", policy.version)))
+        }
+    }
+
+    /// Whether a full ref name is a protected branch.
+    #[must_use]
+    pub(crate) fn is_protected(&self, ref_name: &str) -> bool {
+        ref_name.strip_prefix("refs/heads/").is_some_and(|branch| self.protected.iter().any(|name| name == branch))
+    }
+
+    /// The full names of the protected branches.
+    pub(crate) fn protected_refs(&self) -> impl Iterator<Item = String> + '_ {
+        self.protected.iter().map(|branch| format!("refs/heads/{branch}"))
+    }
+
+    /// The branch on which tickets land: the first protected one.
+    #[must_use]
+    pub(crate) fn trunk(&self) -> Option<String> {
+        self.protected_refs().next()
+    }
+}
+
+/// Patterns of paths, in the language of `.gitignore`.
+pub(crate) struct Paths(Gitignore);
+
+impl Paths {
+    /// Builds a matcher.
+    ///
+    /// # Errors
+    /// The first pattern that is not valid, and why.
+    pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, ignore::Error> {
+        let mut builder = GitignoreBuilder::new("");
+        for pattern in patterns {
+            builder.add_line(None, pattern)?;
+        }
+        Ok(Self(builder.build()?))
+    }
+
+    /// Whether a path relative to the top of the repository matches.
+    #[must_use]
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.0.matched_path_or_any_parents(path, false).is_ignore()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_match_as_gitignore_does() {
+        let paths = Paths::new(["wiki/**", "*.lock", "node_modules/"]).expect("valid");
+        for (path, expected) in [
+            ("wiki/a/b.md", true),
+            ("a/b.lock", true),
+            ("node_modules/x/y.js", true),
+            ("src/wiki.rs", false),
+            ("docs/wiki/a.md", false),
+        ] {
+            assert_eq!(paths.has(path), expected, "{path}");
+        }
+    }
+}

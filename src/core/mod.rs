@@ -1,0 +1,18 @@
+//! The rules of git-os as values and total functions: no files, no git, no clock, no printing.
+//!
+//! Whoever wants to know what git-os permits reads [`fsm`]; whoever wants to know how it is written down reads [`wire`].
+
+pub(crate) mod event;
+pub(crate) mod freshness;
+pub(crate) mod fsm;
+pub(crate) mod id;
+pub(crate) mod interview;
+pub(crate) mod json;
+pub(crate) mod meta;
+pub(crate) mod registry;
+pub(crate) mod session;
+pub(crate) mod text;
+pub(crate) mod ticket;
+pub(crate) mod time;
+pub(crate) mod verdict;
+pub(crate) mod wire;

@@ -1,0 +1,107 @@
+//! Text from anywhere: what may be stored, and how it is shown.
+
+/// The longest title, in bytes.
+pub(crate) const MAX_TITLE: usize = 200;
+/// The longest body of an event, in bytes.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+/// The largest file in a ticket's tree, in bytes.
+pub(crate) const MAX_FILE: usize = 1024 * 1024;
+
+/// Whether a character may neither be stored in a line nor reach a terminal as it is.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// Shows text safely on a terminal: control, bidirectional and invisible characters are written as escapes.
+#[must_use]
+pub(crate) fn escape(text: &str) -> String {
+    escape_with(text, |_| false)
+}
+
+/// As [`escape`], but line breaks and tabs stay.
+#[must_use]
+pub(crate) fn escape_lines(text: &str) -> String {
+    escape_with(text, |character| matches!(character, '\n' | '\t'))
+}
+
+fn escape_with(text: &str, keep: fn(char) -> bool) -> String {
+    if !text.chars().any(|character| is_unsafe(character) && !keep(character)) {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_unsafe(character) && !keep(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Makes one line of storable text: white space is folded, what is unsafe is escaped, what is too long is cut.
+#[must_use]
+pub(crate) fn line(text: &str, max_bytes: usize) -> String {
+    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    cut(&escape(&folded), max_bytes).to_owned()
+}
+
+/// Makes storable text of several lines: line ends are `\n`, what is unsafe is escaped, blank ends are dropped, what is too long is cut.
+#[must_use]
+pub(crate) fn body(text: &str) -> String {
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
+    let shown = escape_lines(&unix);
+    let trimmed = shown.trim_matches(|character: char| character.is_whitespace());
+    cut(trimmed, MAX_BODY).trim_end().to_owned()
+}
+
+/// Whether `body` would leave this text as it is.
+#[must_use]
+pub(crate) fn is_body(text: &str) -> bool {
+    body(text) == text
+}
+
+/// Whether `line` would leave this text as it is.
+#[must_use]
+pub(crate) fn is_line(text: &str, max_bytes: usize) -> bool {
+    line(text, max_bytes) == text
+}
+
+fn cut(text: &str, max_bytes: usize) -> &str {
+    let mut end = text.len().min(max_bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].trim_end()
+}
+
+/// The first line of a text.
+#[must_use]
+pub(crate) fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn escape_sequences_never_reach_a_terminal() {
+        assert_eq!(escape("a\u{1b}[2Jb\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{202e}c\\nd");
+        assert_eq!(escape_lines("a\nb\tc\u{7}"), "a\nb\tc\\u{7}");
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_is_idempotent_and_safe(text in any::<String>()) {
+            let one = line(&text, MAX_TITLE);
+            prop_assert_eq!(line(&one, MAX_TITLE), one.clone());
+            prop_assert!(one.len() <= MAX_TITLE && !one.chars().any(char::is_control));
+            let many = body(&text);
+            prop_assert_eq!(body(&many), many);
+        }
+    }
+}

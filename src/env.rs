@@ -1,0 +1,75 @@
+//! What a process is told by its surroundings: read once at the start, passed down.
+
+use std::io::IsTerminal as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Directory, variables, program and terminal.
+#[derive(Debug, Clone)]
+pub(crate) struct Env {
+    /// Where the command was given, after `-C`.
+    pub(crate) dir: Utf8PathBuf,
+    /// This program.
+    pub(crate) program: Utf8PathBuf,
+    pub(crate) home: Option<Utf8PathBuf>,
+    /// Where shared data of a user goes: `XDG_DATA_HOME` or `~/.local/share`.
+    pub(crate) data_home: Option<Utf8PathBuf>,
+    /// The run in whose name an agent speaks.
+    pub(crate) run: Option<String>,
+    /// The ticket it works on.
+    pub(crate) ticket: Option<String>,
+    /// Where it leaves messages for its orchestrator.
+    pub(crate) outbox: Option<Utf8PathBuf>,
+    pub(crate) pager: Option<String>,
+    pub(crate) no_color: bool,
+    pub(crate) stdin_is_terminal: bool,
+    pub(crate) stdout_is_terminal: bool,
+    pub(crate) stderr_is_terminal: bool,
+    /// After which step to end without a word, as `kill -9` would; for tests of debug builds.
+    pub(crate) kill_after: Option<String>,
+}
+
+impl Env {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When there is no current directory, or a path is not UTF-8.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub(crate) fn read() -> std::io::Result<Self> {
+        let utf8 = |path| Utf8PathBuf::from_path_buf(path).map_err(|_| std::io::Error::other("a path is not UTF-8"));
+        let var = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
+        let home = var("HOME").map(Utf8PathBuf::from);
+        Ok(Self {
+            dir: utf8(std::env::current_dir()?)?,
+            program: utf8(std::env::current_exe()?)?,
+            data_home: var("XDG_DATA_HOME")
+                .map(Utf8PathBuf::from)
+                .or_else(|| home.as_ref().map(|home| home.join(".local/share"))),
+            home,
+            run: var("GIT_OS_RUN"),
+            ticket: var("GIT_OS_TICKET"),
+            outbox: var("GIT_OS_OUTBOX").map(Utf8PathBuf::from),
+            pager: var("GIT_PAGER").or_else(|| var("PAGER")),
+            no_color: var("NO_COLOR").is_some() || var("TERM").as_deref() == Some("dumb"),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            kill_after: cfg!(debug_assertions).then(|| var("GIT_OS_KILL_AFTER")).flatten(),
+        })
+    }
+
+    /// A path as the caller meant it.
+    #[must_use]
+    pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {
+        self.dir.join(Utf8Path::new(path))
+    }
+
+    /// Marks that a step is done; where a test says so, the process ends here.
+    pub(crate) fn step(&self, name: &str) {
+        if self.kill_after.as_deref() == Some(name) {
+            let me = rustix::process::getpid();
+            // There is nobody left to tell if this fails.
+            rustix::process::kill_process(me, rustix::process::Signal::KILL).unwrap_or_default();
+        }
+    }
+}

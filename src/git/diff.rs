@@ -1,0 +1,56 @@
+//! Which paths differ between two trees.
+
+use super::object::{Entry, FOLDER};
+use super::{GitError, Repo};
+use crate::core::id::ObjectId;
+
+/// How many differing paths are named; more than this is as good as everything.
+const MAX_PATHS: usize = 100_000;
+
+impl Repo {
+    /// The paths of files that were added, removed or changed.
+    ///
+    /// # Errors
+    /// When a tree cannot be read.
+    pub(crate) fn changed_paths(&self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Vec<String>, GitError> {
+        let mut paths = Vec::new();
+        let mut pairs = vec![(String::new(), old, new)];
+        while let Some((prefix, old, new)) = pairs.pop() {
+            if old == new || paths.len() > MAX_PATHS {
+                continue;
+            }
+            let read = |id: Option<ObjectId>| id.map_or_else(|| Ok(Vec::new()), |id| self.read_tree(id));
+            let (old, new) = (read(old)?, read(new)?);
+            let names = old.iter().chain(new.iter().filter(|entry| !old.iter().any(|other| other.name == entry.name)));
+            for name in names.map(|entry| &entry.name) {
+                let side = |side: &[Entry]| side.iter().find(|entry| entry.name == *name).cloned();
+                let (old, new) = (side(&old), side(&new));
+                if old == new {
+                    continue;
+                }
+                let path = format!("{prefix}{name}");
+                let is_folder = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.mode == FOLDER);
+                let folder = |entry: &Option<Entry>| entry.as_ref().filter(|entry| entry.mode == FOLDER).map(|entry| entry.id);
+                if is_folder(&old) || is_folder(&new) {
+                    pairs.push((format!("{path}/"), folder(&old), folder(&new)));
+                }
+                let is_file = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.mode != FOLDER);
+                if is_file(&old) || is_file(&new) {
+                    paths.push(path);
+                }
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// The paths that a commit changes against its first parent.
+    ///
+    /// # Errors
+    /// When a commit or a tree cannot be read.
+    pub(crate) fn commit_paths(&self, commit_id: ObjectId) -> Result<Vec<String>, GitError> {
+        let commit = self.read_commit(commit_id)?;
+        let parent = commit.parents.first().map(|parent| self.read_commit(*parent)).transpose()?;
+        self.changed_paths(parent.map(|parent| parent.tree_id), Some(commit.tree_id))
+    }
+}

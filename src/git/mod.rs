@@ -1,0 +1,245 @@
+//! The only code that knows git's plumbing: objects, refs, notes, worktrees, and starting git itself.
+//!
+//! It knows no tickets. Everything of gix stays behind this module, and every read that judges is hardened:
+//! replacement refs, grafts and the commit-graph have no say in what an object is or whose ancestor it is.
+
+pub(crate) mod ancestry;
+pub(crate) mod diff;
+pub(crate) mod notes;
+pub(crate) mod object;
+pub(crate) mod process;
+pub(crate) mod refs;
+pub(crate) mod worktree;
+
+use std::path::Path;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use gix::ThreadSafeRepository;
+
+use crate::core::id::ObjectId;
+use crate::core::time::Timestamp;
+pub(crate) use process::Git;
+
+/// The oldest git that is supported: `reference-transaction` and `worktree add` behave as described since then,
+/// and it is what Debian 12 ships.
+pub(crate) const OLDEST_GIT: (u32, u32) = (2, 39);
+
+/// What went wrong with git or its files.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GitError {
+    #[error("not inside a git repository: `{0}`")]
+    NoRepository(Utf8PathBuf),
+    #[error("cannot open the repository at `{path}`")]
+    Open { path: Utf8PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the repository at `{0}` belongs to another user")]
+    Untrusted(Utf8PathBuf),
+    #[error("git does not know who you are")]
+    NoIdentity,
+    #[error("the path `{0}` is not UTF-8")]
+    Path(String),
+    #[error("cannot read object {id}")]
+    Read { id: ObjectId, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("object {id} {what}")]
+    Malformed { id: ObjectId, what: &'static str },
+    #[error("cannot write an object")]
+    Write { source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot read the refs")]
+    Refs { source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot move `{name}`")]
+    Move { name: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot start `{program}`")]
+    Start { program: String, source: std::io::Error },
+    #[error("`git {command}` failed: {stderr}")]
+    Command { command: String, code: i32, stderr: String },
+    #[error("cannot access `{path}`")]
+    File { path: Utf8PathBuf, source: std::io::Error },
+}
+
+impl GitError {
+    fn file(path: &Utf8Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::File { path: path.to_owned(), source }
+    }
+}
+
+/// Where refs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefBackend {
+    /// Loose files and `packed-refs`, read and written in process.
+    Files,
+    /// Anything else, read and written by git itself.
+    Cli,
+}
+
+/// Who acts and when: git's own committer identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) time: Timestamp,
+    /// The zone as git writes it, such as `+0200`.
+    pub(crate) zone: String,
+}
+
+/// One repository, as seen from one of its worktrees.
+pub(crate) struct Repo {
+    inner: gix::Repository,
+    git_dir: Utf8PathBuf,
+    common_dir: Utf8PathBuf,
+    work_dir: Option<Utf8PathBuf>,
+    backend: RefBackend,
+}
+
+impl Repo {
+    /// Finds the repository around a directory, or the one that `GIT_DIR` names.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be trusted or opened.
+    pub(crate) fn discover(dir: &Utf8Path) -> Result<Self, GitError> {
+        let none = || GitError::NoRepository(dir.to_owned());
+        let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
+        let found = ThreadSafeRepository::discover_with_environment_overrides_opts(
+            dir,
+            gix::discover::upwards::Options::default(),
+            trust,
+        );
+        match found {
+            Ok(found) => Self::wrap(found, dir),
+            Err(error) if error.to_string().contains("owned by") => Err(GitError::Untrusted(dir.to_owned())),
+            Err(_) if !dir.as_std_path().exists() => Err(none()),
+            Err(error) => {
+                let text = format!("{error:?}");
+                if text.contains("git repository") || text.contains("NoGitRepository") {
+                    Err(none())
+                } else {
+                    Err(open_error(dir, error))
+                }
+            }
+        }
+    }
+
+    /// Opens the repository at a directory: a work tree or a git directory.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be trusted or opened.
+    pub(crate) fn open(dir: &Utf8Path) -> Result<Self, GitError> {
+        match ThreadSafeRepository::open_opts(dir.as_std_path(), options()) {
+            Ok(found) => Self::wrap(found, dir),
+            Err(_) if !dir.join(".git").as_std_path().exists() && !dir.join("HEAD").as_std_path().exists() => {
+                Err(GitError::NoRepository(dir.to_owned()))
+            }
+            Err(error) => Err(open_error(dir, error)),
+        }
+    }
+
+    fn wrap(found: ThreadSafeRepository, dir: &Utf8Path) -> Result<Self, GitError> {
+        let inner = found.to_thread_local();
+        if inner.git_dir_trust() != gix::sec::Trust::Full {
+            return Err(GitError::Untrusted(dir.to_owned()));
+        }
+        let git_dir = absolute(inner.git_dir())?;
+        let common_dir = absolute(inner.common_dir())?;
+        let work_dir = inner.workdir().map(absolute).transpose()?;
+        let storage = inner.config_snapshot().string("extensions.refStorage").map(|value| value.to_string());
+        let backend = if storage.is_none_or(|storage| storage == "files") { RefBackend::Files } else { RefBackend::Cli };
+        Ok(Self { inner, git_dir, common_dir, work_dir, backend })
+    }
+
+    /// The git directory of this worktree.
+    #[must_use]
+    pub(crate) fn git_dir(&self) -> &Utf8Path {
+        &self.git_dir
+    }
+
+    /// The git directory that all worktrees share.
+    #[must_use]
+    pub(crate) fn common_dir(&self) -> &Utf8Path {
+        &self.common_dir
+    }
+
+    /// The top of this worktree; none in a bare repository.
+    #[must_use]
+    pub(crate) fn work_dir(&self) -> Option<&Utf8Path> {
+        self.work_dir.as_deref()
+    }
+
+    /// The place to stand in for commands about the repository as a whole.
+    #[must_use]
+    pub(crate) fn home(&self) -> &Utf8Path {
+        self.work_dir.as_deref().unwrap_or(&self.common_dir)
+    }
+
+    /// Where what can be rebuilt is kept, and what concerns this machine alone.
+    #[must_use]
+    pub(crate) fn os_dir(&self) -> Utf8PathBuf {
+        self.common_dir.join("os")
+    }
+
+    /// How refs are kept here.
+    #[must_use]
+    pub(crate) fn backend(&self) -> RefBackend {
+        self.backend
+    }
+
+    /// A git that runs in this repository.
+    #[must_use]
+    pub(crate) fn git(&self) -> Git {
+        Git::in_repo(self)
+    }
+
+    /// A configuration value of git, from whichever file wins.
+    #[must_use]
+    pub(crate) fn config(&self, key: &str) -> Option<String> {
+        self.inner.config_snapshot().string(key).map(|value| value.to_string())
+    }
+
+    /// Who acts and when, as `git var GIT_COMMITTER_IDENT` would say.
+    ///
+    /// # Errors
+    /// When name or mail address are not configured.
+    pub(crate) fn identity(&self) -> Result<Identity, GitError> {
+        let signature = self.inner.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
+        let time = signature.time().map_err(|_| GitError::NoIdentity)?;
+        let clean = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text);
+            text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
+        };
+        let (sign, minutes) = (if time.offset < 0 { '-' } else { '+' }, time.offset.unsigned_abs() / 60);
+        Ok(Identity {
+            name: clean(signature.name).trim().to_owned(),
+            email: clean(signature.email).trim().to_owned(),
+            time: Timestamp(time.seconds),
+            zone: format!("{sign}{:02}{:02}", minutes / 60, minutes % 60),
+        })
+    }
+
+    /// Whether history is cut off here, so that ancestry cannot be judged.
+    #[must_use]
+    pub(crate) fn is_shallow(&self) -> bool {
+        self.common_dir.join("shallow").as_std_path().exists()
+    }
+
+    /// The length of an object id here, in bytes.
+    #[must_use]
+    pub(crate) fn hash_len(&self) -> usize {
+        self.inner.object_hash().len_in_bytes()
+    }
+}
+
+fn options() -> gix::open::Options {
+    gix::open::Options::default().config_overrides([
+        // What decides must be the objects themselves.
+        "core.useReplaceRefs=false",
+        "core.commitGraph=false",
+        // A blob of zeros packs well; 64 MiB is more than anything read here may have.
+        "gitoxide.objects.allocLimit=64m",
+    ])
+}
+
+fn open_error(dir: &Utf8Path, error: impl std::error::Error + Send + Sync + 'static) -> GitError {
+    GitError::Open { path: dir.to_owned(), source: Box::new(error) }
+}
+
+fn absolute(path: &Path) -> Result<Utf8PathBuf, GitError> {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    Utf8PathBuf::from_path_buf(full).map_err(|path| GitError::Path(path.to_string_lossy().into_owned()))
+}

@@ -1,0 +1,97 @@
+//! Git notes: one blob for each annotated object, in a tree with a fan-out of two digits or none.
+
+use super::object::{FILE, FOLDER};
+use super::refs::{Moved, RefEdit};
+use super::{GitError, Identity, Repo};
+use crate::core::id::ObjectId;
+
+/// The largest note that is read, in bytes.
+const MAX_NOTE: usize = 1024 * 1024;
+/// How often a lost race over the notes ref is tried again.
+const TRIES: usize = 50;
+
+impl Repo {
+    /// All notes of a notes commit: the object they are about, and the blob.
+    ///
+    /// # Errors
+    /// When a tree cannot be read.
+    pub(crate) fn list_notes(&self, commit_id: ObjectId) -> Result<Vec<(ObjectId, ObjectId)>, GitError> {
+        let mut notes = Vec::new();
+        let mut folders = vec![(String::new(), self.read_commit(commit_id)?.tree_id)];
+        while let Some((prefix, tree_id)) = folders.pop() {
+            for entry in self.read_tree(tree_id)? {
+                let digits = prefix.clone() + &entry.name;
+                if entry.mode == FOLDER && entry.name.len() == 2 && digits.len() < 2 * self.hash_len() {
+                    folders.push((digits, entry.id));
+                } else if let Ok(about) = ObjectId::parse(&digits) {
+                    notes.push((about, entry.id));
+                }
+            }
+        }
+        Ok(notes)
+    }
+
+    /// The text of a note.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn find_note(&self, notes_ref: &str, about: ObjectId) -> Result<Option<String>, GitError> {
+        let Some(commit_id) = self.find_ref(notes_ref)? else { return Ok(None) };
+        let tree_id = self.read_commit(commit_id)?.tree_id;
+        match self.find_note_path(tree_id, about)? {
+            Some(path) => {
+                let text = self.find_file(tree_id, &path, MAX_NOTE)?;
+                Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn find_note_path(&self, tree_id: ObjectId, about: ObjectId) -> Result<Option<String>, GitError> {
+        let hex = about.to_string();
+        let (mut tree_id, mut path, mut rest) = (tree_id, String::new(), hex.as_str());
+        loop {
+            let entries = self.read_tree(tree_id)?;
+            if entries.iter().any(|entry| entry.name == rest && entry.mode == FILE) {
+                return Ok(Some(path + rest));
+            }
+            match entries.iter().find(|entry| entry.mode == FOLDER && rest.len() > 2 && entry.name == rest[..2]) {
+                Some(entry) => {
+                    path = path + &rest[..2] + "/";
+                    (tree_id, rest) = (entry.id, &rest[2..]);
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Adds a line to a note, unless it is there already.
+    ///
+    /// # Errors
+    /// When the notes cannot be read or written.
+    pub(crate) fn add_note_line(&self, notes_ref: &str, about: ObjectId, line: &str, who: &Identity) -> Result<(), GitError> {
+        for _ in 0..TRIES {
+            let old = self.find_ref(notes_ref)?;
+            let old_tree = old.map(|id| self.read_commit(id)).transpose()?.map(|commit| commit.tree_id);
+            let hex = about.to_string();
+            let found = old_tree.map(|tree_id| self.find_note_path(tree_id, about)).transpose()?.flatten();
+            let path = found.unwrap_or_else(|| format!("{}/{}", &hex[..2], &hex[2..]));
+            let text = match old_tree {
+                Some(tree_id) => self.find_file(tree_id, &path, MAX_NOTE)?.unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let mut text = String::from_utf8_lossy(&text).into_owned();
+            if text.lines().any(|known| known == line) {
+                return Ok(());
+            }
+            text = text + line + "\n";
+            let tree_id = self.edit_tree(old_tree, &path, Some(self.write_blob(text.as_bytes())?))?;
+            let parents: Vec<_> = old.into_iter().collect();
+            let new = self.write_commit(tree_id, &parents, who, &format!("Add a note on {}\n", about.short(12)))?;
+            if self.move_refs(&[RefEdit::advance(notes_ref, old, new)])? == Moved::Done {
+                return Ok(());
+            }
+        }
+        Err(GitError::Move { name: notes_ref.to_owned(), source: "it kept moving".into() })
+    }
+}

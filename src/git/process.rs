@@ -1,0 +1,268 @@
+//! Starting git itself, in an environment that is built and not inherited.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{GitError, Repo};
+
+/// What of the caller's environment git may see: who acts, where their settings are, how they reach remotes.
+const PASSED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_DATE",
+    "GIT_EXEC_PATH",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "SSH_AUTH_SOCK",
+    "SSH_ASKPASS",
+    "GIT_ASKPASS",
+];
+
+/// The environment variables of this process that git may see.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where git's environment is built")]
+pub(crate) fn passed_environment() -> Vec<(&'static str, std::ffi::OsString)> {
+    PASSED.iter().filter_map(|key| std::env::var_os(key).map(|value| (*key, value))).collect()
+}
+
+/// A git that runs in one place.
+#[derive(Debug, Clone)]
+pub(crate) struct Git {
+    dir: Utf8PathBuf,
+    settings: Vec<String>,
+    variables: Vec<(&'static str, String)>,
+}
+
+/// How a git command ended.
+#[derive(Debug, Clone)]
+#[must_use]
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Git {
+    /// In a directory, wherever git finds the repository from there.
+    #[must_use]
+    pub(crate) fn at(dir: &Utf8Path) -> Self {
+        let settings =
+            ["core.fsmonitor=false", "submodule.recurse=false", "core.quotePath=false", "gc.auto=0", "maintenance.auto=false"];
+        Self { dir: dir.to_owned(), settings: settings.map(str::to_owned).to_vec(), variables: Vec::new() }
+    }
+
+    /// In a repository, from its worktree or from its git directory.
+    #[must_use]
+    pub(crate) fn in_repo(repo: &Repo) -> Self {
+        Self::at(repo.home()).variable("GIT_DIR", repo.git_dir().as_str())
+    }
+
+    /// In a worktree that an agent could write: nothing in it may lead git elsewhere or start a program.
+    #[must_use]
+    pub(crate) fn pinned(work_tree: &Utf8Path, git_dir: &Utf8Path, common_dir: &Utf8Path) -> Self {
+        Self::at(work_tree)
+            .variable("GIT_DIR", git_dir.as_str())
+            .variable("GIT_COMMON_DIR", common_dir.as_str())
+            .variable("GIT_WORK_TREE", work_tree.as_str())
+            .config("core.hooksPath=/dev/null")
+            .config("core.untrackedCache=false")
+    }
+
+    /// With one more setting, `key=value`.
+    #[must_use]
+    pub(crate) fn config(mut self, setting: &str) -> Self {
+        self.settings.push(setting.to_owned());
+        self
+    }
+
+    /// With one more environment variable.
+    #[must_use]
+    pub(crate) fn variable(mut self, key: &'static str, value: &str) -> Self {
+        self.variables.push((key, value.to_owned()));
+        self
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that starts git")]
+        let mut command = Command::new("git");
+        command.env_clear().envs(passed_environment()).current_dir(&self.dir);
+        command
+            .env("LC_ALL", "C")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_OPTIONAL_LOCKS", "0");
+        command.env("GIT_EDITOR", "true").env("GIT_PAGER", "cat");
+        command.envs(self.variables.iter().map(|(key, value)| (*key, value.as_str())));
+        for setting in &self.settings {
+            command.arg("-c").arg(setting);
+        }
+        command.args(args);
+        command
+    }
+
+    /// Runs to the end, whatever the exit code.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output, GitError> {
+        self.finish(self.command(args), None)
+    }
+
+    fn finish(&self, mut command: Command, input: Option<&[u8]>) -> Result<Output, GitError> {
+        let fail = |source| GitError::Start { program: "git".to_owned(), source };
+        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(fail)?;
+        let writer = child.stdin.take();
+        let output = std::thread::scope(|scope| {
+            if let (Some(mut writer), Some(input)) = (writer, input) {
+                // Git may stop reading early; how it ends tells why.
+                scope.spawn(move || drop(writer.write_all(input)));
+            }
+            child.wait_with_output()
+        });
+        let output = output.map_err(fail)?;
+        Ok(Output {
+            code: output.status.code().unwrap_or(128),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
+    }
+
+    /// What a command prints.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not exit with 0.
+    pub(crate) fn output<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<String, GitError> {
+        let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let output = self.run(&args)?;
+        check(&args, output)
+    }
+
+    /// As `output`, with something on standard input.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not exit with 0.
+    pub(crate) fn input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &[u8]) -> Result<String, GitError> {
+        let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let output = self.finish(self.command(&args), Some(input))?;
+        check(&args, output)
+    }
+
+    /// The first line a command prints; `None` when it exits with anything but 0.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn line<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Option<String>, GitError> {
+        let output = self.run(args)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok((output.code == 0).then(|| text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+fn check(args: &[std::ffi::OsString], output: Output) -> Result<String, GitError> {
+    if output.code == 0 {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let command = args.iter().map(|arg| arg.to_string_lossy()).take(3).collect::<Vec<_>>().join(" ");
+    Err(GitError::Command { command, code: output.code, stderr: output.stderr })
+}
+
+/// Reads a text file of git's or ours.
+///
+/// # Errors
+/// When it is not there or not UTF-8.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn read_file(path: &Utf8Path) -> Result<String, GitError> {
+    std::fs::read_to_string(path).map_err(GitError::file(path))
+}
+
+/// Writes a file as a whole, so that a reader sees the old or the new one; folders are made as needed.
+///
+/// # Errors
+/// When the folder or the file cannot be written.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn write_file(path: &Utf8Path, contents: &[u8], mode: u32) -> Result<(), GitError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = path.parent().unwrap_or(Utf8Path::new("."));
+    std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(".git-os-").tempfile_in(folder)?;
+        file.write_all(contents)?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+        file.persist(path).map_err(|error| error.error)
+    };
+    write().map(drop).map_err(GitError::file(path))
+}
+
+/// The version of the git on `PATH`.
+///
+/// # Errors
+/// When git cannot be started.
+pub(crate) fn git_version() -> Result<(u32, u32, String), GitError> {
+    let text = Git::at(Utf8Path::new("/")).output(["version"])?;
+    let version = text.trim().trim_start_matches("git version ").to_owned();
+    let mut numbers = version.split('.').map_while(|part| part.parse().ok());
+    Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), version))
+}
+
+/// Reads a file of git's or ours as bytes.
+///
+/// # Errors
+/// When it is not there.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn read_bytes(path: &Utf8Path) -> Result<Vec<u8>, GitError> {
+    std::fs::read(path).map_err(GitError::file(path))
+}
+
+/// Removes a file; one that is not there is as good as removed.
+///
+/// # Errors
+/// When it is there and stays.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn remove_file(path: &Utf8Path) -> Result<(), GitError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::file(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Runs another program's hook with this input, in this process' environment. Answers whether it exited with 0.
+///
+/// # Errors
+/// When it cannot be started.
+pub(crate) fn run_hook(path: &Utf8Path, args: &[&str], input: &[u8]) -> Result<bool, GitError> {
+    let fail = |source| GitError::Start { program: path.to_string(), source };
+    #[expect(clippy::disallowed_methods, reason = "a hook of somebody else is run as git would run it")]
+    let mut child = Command::new(path).args(args).stdin(Stdio::piped()).spawn().map_err(fail)?;
+    if let Some(mut writer) = child.stdin.take() {
+        // It may not want to read all.
+        drop(writer.write_all(input));
+    }
+    child.wait().map(|status| status.success()).map_err(fail)
+}
+
+/// Removes a file or a folder with all in it; one that is not there is as good as removed.
+///
+/// # Errors
+/// When it is there and stays.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn remove_all(path: &Utf8Path) -> Result<(), GitError> {
+    if path.as_std_path().is_dir() { std::fs::remove_dir_all(path).map_err(GitError::file(path)) } else { remove_file(path) }
+}

@@ -1,0 +1,208 @@
+//! Refs: read, listed, and moved by compare-and-swap, by gix where it can and by git itself where it cannot.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
+use gix::refs::{FullName, Target};
+
+use super::object::{foreign, native};
+use super::{GitError, RefBackend, Repo};
+use crate::core::id::ObjectId;
+
+/// How long a lock of somebody else is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a ref has to be for a move to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Absent,
+    At(ObjectId),
+}
+
+/// One move of one ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RefEdit {
+    pub(crate) name: String,
+    pub(crate) expected: Expected,
+    /// `None` deletes.
+    pub(crate) new: Option<ObjectId>,
+}
+
+impl RefEdit {
+    /// A new ref.
+    #[must_use]
+    pub(crate) fn create(name: impl Into<String>, new: ObjectId) -> Self {
+        Self { name: name.into(), expected: Expected::Absent, new: Some(new) }
+    }
+
+    /// A move of an existing ref; with no `old` a new one.
+    #[must_use]
+    pub(crate) fn advance(name: impl Into<String>, old: Option<ObjectId>, new: ObjectId) -> Self {
+        Self { name: name.into(), expected: old.map_or(Expected::Absent, Expected::At), new: Some(new) }
+    }
+
+    /// A deletion.
+    #[must_use]
+    pub(crate) fn delete(name: impl Into<String>, old: ObjectId) -> Self {
+        Self { name: name.into(), expected: Expected::At(old), new: None }
+    }
+}
+
+/// How a compare-and-swap ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Moved {
+    Done,
+    /// Somebody else was first; nothing was changed.
+    Lost,
+}
+
+impl Repo {
+    /// The object a ref points to; symbolic refs are not followed and count as absent.
+    ///
+    /// # Errors
+    /// When the refs cannot be read.
+    pub(crate) fn find_ref(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        if self.backend == RefBackend::Cli {
+            return Ok(self.list_refs_by_git(name)?.into_iter().find(|found| found.0 == name).map(|found| found.1));
+        }
+        let refs_error = |error| GitError::Refs { source: Box::new(error) };
+        let Ok(full) = FullName::try_from(name) else { return Ok(None) };
+        let found = self.inner.try_find_reference(full.as_ref()).map_err(refs_error)?;
+        Ok(found.and_then(|found| if found.name().as_bstr() == name { found.target().try_id().map(foreign) } else { None }))
+    }
+
+    /// What HEAD stands for: the full name of a branch, whether or not it exists yet.
+    #[must_use]
+    pub(crate) fn head_branch(&self) -> Option<String> {
+        let text = super::process::read_file(&self.git_dir.join("HEAD")).ok()?;
+        if self.backend == RefBackend::Cli {
+            return self.git().line(["symbolic-ref", "-q", "HEAD"]).ok().flatten();
+        }
+        text.trim().strip_prefix("ref: ").map(str::to_owned)
+    }
+
+    /// All refs below a prefix that ends in a slash, in the order of their names; symbolic refs are left out.
+    ///
+    /// # Errors
+    /// When the refs cannot be read.
+    pub(crate) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
+        if self.backend == RefBackend::Cli {
+            return self.list_refs_by_git(prefix);
+        }
+        let refs_error = |error| GitError::Refs { source: Box::new(error) };
+        let platform = self.inner.references().map_err(refs_error)?;
+        let mut all = Vec::new();
+        for found in platform.prefixed(prefix).map_err(refs_error)? {
+            // A ref file of garbage is no ref; fsck names it.
+            let Ok(found) = found else { continue };
+            let Ok(name) = std::str::from_utf8(found.name().as_bstr()) else { continue };
+            if let Some(id) = found.target().try_id() {
+                all.push((name.to_owned(), foreign(id)));
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    fn list_refs_by_git(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
+        let out = self.git().output(["for-each-ref", "--format=%(objectname) %(refname) %(symref)", prefix])?;
+        let line = |line: &str| {
+            let mut words = line.split(' ');
+            let (id, name, symref) = (words.next()?, words.next()?, words.next().unwrap_or_default());
+            symref.is_empty().then(|| ObjectId::parse(id).ok().map(|id| (name.to_owned(), id))).flatten()
+        };
+        Ok(out.lines().filter_map(line).collect())
+    }
+
+    /// Moves refs of ours, all or none as far as the backend can.
+    ///
+    /// # Errors
+    /// When git's files cannot be written, or a lock is not given up in time.
+    pub(crate) fn move_refs(&self, edits: &[RefEdit]) -> Result<Moved, GitError> {
+        let started = clock();
+        loop {
+            let error = match self.try_move(edits) {
+                Ok(()) => return Ok(Moved::Done),
+                Err(error) => error,
+            };
+            // A lost race, a lock and a full disk look alike: what the refs say now tells them apart.
+            for edit in edits {
+                let now = self.find_ref(&edit.name)?;
+                if now
+                    != (match edit.expected {
+                        Expected::Absent => None,
+                        Expected::At(id) => Some(id),
+                    })
+                {
+                    return Ok(Moved::Lost);
+                }
+            }
+            let text = format!("{error:?}");
+            if !text.contains("lock") || started.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            pause();
+        }
+    }
+
+    fn try_move(&self, edits: &[RefEdit]) -> Result<(), GitError> {
+        match self.backend {
+            RefBackend::Files => self.move_by_gix(edits),
+            RefBackend::Cli => self.move_by_git(edits),
+        }
+    }
+
+    fn move_by_gix(&self, edits: &[RefEdit]) -> Result<(), GitError> {
+        let name = edits.first().map(|edit| edit.name.clone()).unwrap_or_default();
+        let fail = |source: Box<dyn std::error::Error + Send + Sync>| GitError::Move { name: name.clone(), source };
+        let mut native_edits = Vec::with_capacity(edits.len());
+        for edit in edits {
+            let target = |id| native(id).map(Target::Object).ok_or_else(|| fail("an object id of the wrong length".into()));
+            let expected = match edit.expected {
+                Expected::Absent => PreviousValue::MustNotExist,
+                Expected::At(id) => PreviousValue::MustExistAndMatch(target(id)?),
+            };
+            let change = match edit.new {
+                Some(new) => Change::Update { log: LogChange::default(), expected, new: target(new)? },
+                None => Change::Delete { expected, log: RefLog::AndReference },
+            };
+            let full = FullName::try_from(edit.name.as_str()).map_err(|error| fail(Box::new(error)))?;
+            native_edits.push(NativeEdit { change, name: full, deref: false });
+        }
+        self.inner.edit_references(native_edits).map(drop).map_err(|error| fail(Box::new(error)))
+    }
+
+    /// By git itself, with hooks off: the caller has judged the move already.
+    fn move_by_git(&self, edits: &[RefEdit]) -> Result<(), GitError> {
+        let zero = self.zero();
+        let mut input = String::from("start\n");
+        for edit in edits {
+            let old = match edit.expected {
+                Expected::Absent => zero,
+                Expected::At(id) => id,
+            };
+            let line = match edit.new {
+                Some(new) => writeln!(input, "update {} {new} {old}", edit.name),
+                None => writeln!(input, "delete {} {old}", edit.name),
+            };
+            line.expect("a string takes all text");
+        }
+        input += "prepare\ncommit\n";
+        self.git().config("core.hooksPath=/dev/null").input(["update-ref", "--no-deref", "--stdin"], input.as_bytes()).map(drop)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long to wait for a lock is a matter of real time")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a lock of another process can only be waited for")]
+fn pause() {
+    let mut random = [0; 1];
+    // Without random numbers the pause is merely a fixed one.
+    getrandom::fill(&mut random).unwrap_or_default();
+    std::thread::sleep(Duration::from_millis(2 + u64::from(random[0] % 16)));
+}

@@ -1,0 +1,75 @@
+//! Worktrees: added, found and removed by git itself.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Git, GitError, Repo};
+use crate::core::id::ObjectId;
+
+/// One worktree of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Worktree {
+    pub(crate) path: Utf8PathBuf,
+    /// The full name of the branch that is checked out there.
+    pub(crate) branch: Option<String>,
+    pub(crate) head: Option<ObjectId>,
+}
+
+impl Repo {
+    /// All worktrees, the main one first.
+    ///
+    /// # Errors
+    /// When git cannot list them.
+    pub(crate) fn list_worktrees(&self) -> Result<Vec<Worktree>, GitError> {
+        let out = self.git().output(["worktree", "list", "--porcelain", "-z"])?;
+        let mut all: Vec<Worktree> = Vec::new();
+        for line in out.split('\0') {
+            match (line.split_once(' '), all.last_mut()) {
+                (Some(("worktree", path)), _) => all.push(Worktree { path: path.into(), branch: None, head: None }),
+                (Some(("HEAD", id)), Some(last)) => last.head = ObjectId::parse(id).ok().filter(|id| !id.is_zero()),
+                (Some(("branch", name)), Some(last)) => last.branch = Some(name.to_owned()),
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+
+    /// Adds a worktree for a branch that exists; hooks of the repository do not run for it.
+    ///
+    /// # Errors
+    /// When git cannot.
+    pub(crate) fn add_worktree(&self, path: &Utf8Path, branch: &str) -> Result<(), GitError> {
+        let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+        self.git().config("core.hooksPath=/dev/null").output(["worktree", "add", "--force", path.as_str(), branch]).map(drop)
+    }
+
+    /// Removes a worktree with all that is in it; whoever calls has saved what matters.
+    ///
+    /// # Errors
+    /// When git cannot.
+    pub(crate) fn remove_worktree(&self, path: &Utf8Path) -> Result<(), GitError> {
+        self.git().output(["worktree", "remove", "--force", "--force", path.as_str()]).map(drop)
+    }
+
+    /// The git directory that belongs to a worktree, found from this side and not from what stands in the worktree.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+    pub(crate) fn find_worktree_git_dir(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
+        let dot_git = path.join(".git");
+        let folders = self.common_dir().join("worktrees").read_dir_utf8().ok()?;
+        for folder in folders.flatten() {
+            let git_dir = folder.path().to_owned();
+            let points_to = std::fs::read_to_string(git_dir.join("gitdir")).unwrap_or_default();
+            if Utf8Path::new(points_to.trim()) == dot_git {
+                return Some(git_dir);
+            }
+        }
+        None
+    }
+
+    /// A git for a worktree that an agent could write.
+    #[must_use]
+    pub(crate) fn pinned(&self, path: &Utf8Path) -> Option<Git> {
+        let git_dir = self.find_worktree_git_dir(path)?;
+        Some(Git::pinned(path, &git_dir, self.common_dir()))
+    }
+}

@@ -1,0 +1,319 @@
+//! Puts our hooks where git looks for them, beside those of others, and takes them out again.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::front::{self, FrontConfig, FrontError, Watch, WhenMissing};
+use super::{Answer, say};
+use crate::core::meta::{Gate, Policy};
+use crate::git::process::{read_bytes, read_file, remove_file, write_file};
+use crate::git::{GitError, Repo};
+
+/// The hooks that are ours.
+pub(crate) const OURS: [&str; 2] = ["reference-transaction", "pre-merge-commit"];
+/// What a hook of somebody else is called while ours stands in its place.
+const ASIDE: &str = ".git-os-previous";
+/// The folder of hooks for a repository whose `core.hooksPath` points elsewhere.
+const FOLDER: &str = "git-os-hooks";
+/// Where the former value of `core.hooksPath` is kept.
+const FORMER: &str = "git-os.formerHooksPath";
+/// Whether it stood in the repository's own configuration.
+const FORMER_IS_LOCAL: &str = "git-os.formerHooksPathIsLocal";
+/// Hooks of others that are handed on even if there is no such hook yet.
+const USUAL: [&str; 12] = [
+    "applypatch-msg",
+    "pre-applypatch",
+    "post-applypatch",
+    "pre-commit",
+    "prepare-commit-msg",
+    "commit-msg",
+    "post-commit",
+    "pre-rebase",
+    "post-checkout",
+    "post-merge",
+    "pre-push",
+    "post-rewrite",
+];
+
+/// Why hooks could not be put in place.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallError {
+    #[error(transparent)]
+    Front(#[from] FrontErrorOpaque),
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// A fault of the settings that go into the hook program.
+#[derive(Debug, thiserror::Error)]
+#[error("the hook cannot be built: {0}")]
+pub(crate) struct FrontErrorOpaque(String);
+
+impl From<FrontError> for InstallError {
+    fn from(error: FrontError) -> Self {
+        Self::Front(FrontErrorOpaque(error.to_string()))
+    }
+}
+
+/// Where git looks for hooks, and whose place that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The folder that holds our hooks.
+    pub(crate) dir: Utf8PathBuf,
+    /// Where `core.hooksPath` pointed before; relative paths count from where git runs a hook.
+    pub(crate) former: Option<Utf8PathBuf>,
+    /// Whether git looks there now.
+    pub(crate) is_in_force: bool,
+}
+
+/// Where our hooks belong.
+#[must_use]
+pub(crate) fn place(repo: &Repo) -> Place {
+    let own = repo.common_dir().join(FOLDER);
+    let default = repo.common_dir().join("hooks");
+    match repo.config("core.hooksPath") {
+        None => Place { dir: default, former: None, is_in_force: true },
+        Some(path) if path == own.as_str() => Place { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: true },
+        Some(_) => {
+            let expanded = repo.git().line(["config", "--type=path", "--get", "core.hooksPath"]).ok().flatten();
+            Place { dir: own, former: expanded.map(Into::into), is_in_force: false }
+        }
+    }
+}
+
+/// One file to install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    name: String,
+    contents: Vec<u8>,
+}
+
+/// What has to stand in the folder.
+fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
+    let mut all = Vec::new();
+    let previous = |hook: &str| match &place.former {
+        Some(former) => Some(former.join(hook)),
+        None => Some(place.dir.join(format!("{hook}{ASIDE}"))).filter(|path| path.as_std_path().exists()),
+    };
+    let chained = previous("reference-transaction").is_some_and(|path| repo.home().join(path).as_std_path().exists());
+    let config = FrontConfig { program: program.to_owned(), watched: watched(policy), always: chained };
+    if let Some(contents) = front::image(&config)? {
+        all.push(Wanted { name: OURS[0].to_owned(), contents });
+    } else {
+        let script =
+            format!("#!/bin/sh\n[ -x '{0}' ] || exit 0\nexec '{0}' hook reference-transaction \"$@\"\n", quote(program.as_str()));
+        all.push(Wanted { name: OURS[0].to_owned(), contents: script.into_bytes() });
+    }
+    let previous_merge = previous(OURS[1]).map(|path| quote(path.as_str())).unwrap_or_default();
+    let script = include_str!("../../hooks/pre-merge-commit")
+        .replace("@PROGRAM@", &quote(program.as_str()))
+        .replace("@PREVIOUS@", &previous_merge);
+    all.push(Wanted { name: OURS[1].to_owned(), contents: script.into_bytes() });
+    if let Some(former) = &place.former {
+        let there = repo.home().join(former);
+        let found = there.read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.file_name().to_owned());
+        let is_hook = |name: &String| !name.contains('.') && name.contains('-') && !OURS.contains(&name.as_str());
+        let mut names: Vec<String> = USUAL.iter().map(|name| (*name).to_owned()).chain(found.filter(is_hook)).collect();
+        names.sort();
+        names.dedup();
+        for name in names {
+            let script = include_str!("../../hooks/hand-on").replace("@PREVIOUS@", &quote(former.join(&name).as_str()));
+            all.push(Wanted { name, contents: script.into_bytes() });
+        }
+    }
+    Ok(all)
+}
+
+/// For between single quotes of a shell.
+fn quote(text: &str) -> String {
+    text.replace('\'', r"'\''")
+}
+
+fn watched(policy: &Policy) -> Vec<Watch> {
+    let ours = ["refs/os/", "refs/notes/os/"].map(|name| Watch {
+        name: name.to_owned(),
+        committed: false,
+        when_missing: WhenMissing::Refuse,
+    });
+    let when_missing = match policy.gate {
+        Gate::All => WhenMissing::Refuse,
+        Gate::Tickets | Gate::Off => WhenMissing::Pass,
+    };
+    let branches = policy.protected_refs().filter(|_| policy.gate != Gate::Off);
+    ours.into_iter().chain(branches.map(|name| Watch { name, committed: true, when_missing })).collect()
+}
+
+/// What is not as it should be; empty when all is well.
+///
+/// # Errors
+/// When the hook program cannot be built.
+pub(crate) fn faults(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Result<Vec<String>, InstallError> {
+    let place = place(repo);
+    let mut faults = Vec::new();
+    if !place.is_in_force {
+        faults.push(format!(
+            "`core.hooksPath` is `{}`, so the hooks of git-os do not run",
+            place.former.clone().unwrap_or_default()
+        ));
+    }
+    for wanted in wanted(repo, &place, policy, program)? {
+        let path = place.dir.join(&wanted.name);
+        match read_bytes(&path) {
+            Err(_) => faults.push(format!("hook `{}` is missing", wanted.name)),
+            Ok(found) if found != wanted.contents => faults.push(format!("hook `{}` is not the current one", wanted.name)),
+            Ok(_) if !is_executable(&path) => faults.push(format!("hook `{}` is not executable", wanted.name)),
+            Ok(_) => {}
+        }
+    }
+    Ok(faults)
+}
+
+fn is_executable(path: &Utf8Path) -> bool {
+    rustix::fs::access(path.as_std_path(), rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+/// Puts the hooks in place. Answers whether anything was written.
+///
+/// # Errors
+/// When a file or git's configuration cannot be written.
+pub(crate) fn install(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Result<bool, InstallError> {
+    if faults(repo, policy, program)?.is_empty() {
+        return Ok(false);
+    }
+    let place = place(repo);
+    if place.former.is_none() {
+        for hook in OURS {
+            set_aside(&place.dir.join(hook))?;
+        }
+    }
+    for wanted in wanted(repo, &place, policy, program)? {
+        write_file(&place.dir.join(&wanted.name), &wanted.contents, 0o755)?;
+    }
+    if let Some(former) = place.former.as_ref().filter(|_| !place.is_in_force) {
+        let git = repo.git();
+        let is_local = git.line(["config", "--local", "--get", "core.hooksPath"])?;
+        git.output(["config", "--local", FORMER, former.as_str()])?;
+        git.output(["config", "--local", FORMER_IS_LOCAL, if is_local.is_some() { "true" } else { "false" }])?;
+        git.output(["config", "--local", "core.hooksPath", place.dir.as_str()])?;
+    }
+    Ok(true)
+}
+
+/// Makes room where somebody else's hook stands.
+fn set_aside(path: &Utf8Path) -> Result<(), GitError> {
+    let Ok(found) = read_bytes(path) else { return Ok(()) };
+    let aside = Utf8PathBuf::from(format!("{path}{ASIDE}"));
+    if is_ours(&found) || aside.as_std_path().exists() {
+        return Ok(());
+    }
+    let mode = if is_executable(path) { 0o755 } else { 0o644 };
+    write_file(&aside, &found, mode)
+}
+
+fn is_ours(contents: &[u8]) -> bool {
+    front::read_config(contents).is_some()
+        || contents.starts_with(b"#!/bin/sh\n# git-os:")
+        || contents.windows(28).any(|part| part == b" hook reference-transaction ")
+}
+
+/// Takes the hooks out and puts back what was there before.
+///
+/// # Errors
+/// When a file or git's configuration cannot be written.
+pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
+    let git = repo.git();
+    let own = repo.common_dir().join(FOLDER);
+    if repo.config("core.hooksPath").as_deref() == Some(own.as_str()) {
+        match repo.config(FORMER).filter(|_| repo.config(FORMER_IS_LOCAL).as_deref() == Some("true")) {
+            Some(former) => drop(git.output(["config", "--local", "core.hooksPath", &former])?),
+            None => drop(git.output(["config", "--local", "--unset", "core.hooksPath"])?),
+        }
+    }
+    for entry in own.read_dir_utf8().into_iter().flatten().flatten() {
+        remove_file(entry.path())?;
+    }
+    // Only an empty folder goes, so nothing of others can.
+    rustix::fs::rmdir(own.as_std_path()).unwrap_or_default();
+    for hook in OURS {
+        let path = repo.common_dir().join("hooks").join(hook);
+        let aside = Utf8PathBuf::from(format!("{path}{ASIDE}"));
+        if read_bytes(&path).is_ok_and(|found| is_ours(&found)) {
+            remove_file(&path)?;
+        }
+        if let Ok(found) = read_bytes(&aside) {
+            write_file(&path, &found, if is_executable(&aside) { 0o755 } else { 0o644 })?;
+            remove_file(&aside)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the hook that stood here before ours, with the same arguments and input.
+pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8]) -> Answer {
+    let place = place(repo);
+    let path = match &place.former {
+        Some(former) => repo.home().join(former).join(hook),
+        None => place.dir.join(format!("{hook}{ASIDE}")),
+    };
+    if !is_executable(&path) {
+        return Answer::Go;
+    }
+    match crate::git::process::run_hook(&path, args, input) {
+        Ok(true) => Answer::Go,
+        Ok(false) => Answer::Stop,
+        Err(error) => {
+            say(&format!("warning: the hook `{path}` could not be run: {error}"));
+            Answer::Go
+        }
+    }
+}
+
+/// Lines of a file of git's that are ours, between two marks.
+const MARK_BEGIN: &str = "# git-os begin";
+const MARK_END: &str = "# git-os end";
+
+/// Keeps the worktrees of tickets, and of agents, out of `git status`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn exclude(repo: &Repo, patterns: &[&str]) -> Result<bool, GitError> {
+    let path = repo.common_dir().join("info/exclude");
+    let before = read_file(&path).unwrap_or_default();
+    let mut after = without_marked(&before);
+    if !patterns.is_empty() {
+        if !after.is_empty() && !after.ends_with('\n') {
+            after.push('\n');
+        }
+        after += &format!("{MARK_BEGIN}\n{}\n{MARK_END}\n", patterns.join("\n"));
+    }
+    if after == before {
+        return Ok(false);
+    }
+    write_file(&path, after.as_bytes(), 0o644)?;
+    Ok(true)
+}
+
+fn without_marked(text: &str) -> String {
+    let mut kept = String::new();
+    let mut is_marked = false;
+    for line in text.split_inclusive('\n') {
+        match line.trim_end() {
+            MARK_BEGIN => is_marked = true,
+            MARK_END if is_marked => is_marked = false,
+            _ if !is_marked => kept += line,
+            _ => {}
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_marked_lines_go() {
+        let text = "a\n# git-os begin\nb\n# git-os end\nc";
+        assert_eq!(without_marked(text), "a\nc");
+        assert_eq!(without_marked("# git-os end\n"), "# git-os end\n");
+    }
+}

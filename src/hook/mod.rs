@@ -1,0 +1,54 @@
+//! What git's hooks ask: read the lines, decide, exit with 0 or 1.
+//!
+//! A hook may say no to refs of ours alone. Whatever goes wrong inside, everybody else's refs pass.
+
+pub(crate) mod front;
+pub(crate) mod install;
+pub(crate) mod judge;
+mod pre_merge_commit;
+mod reference_transaction;
+
+use std::io::{Read as _, Write as _};
+
+use camino::Utf8Path;
+
+use crate::git::Repo;
+
+/// Whether git may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Go,
+    Stop,
+}
+
+/// Runs a hook by name, with the arguments git gave it.
+#[must_use]
+pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
+    match hook {
+        "reference-transaction" => {
+            let state = args.first().map(String::as_str).unwrap_or_default();
+            if state != "prepared" && state != "committed" {
+                return Answer::Go;
+            }
+            let mut lines = Vec::new();
+            // Nothing read is nothing judged; git itself refuses what it could not tell.
+            if std::io::stdin().lock().read_to_end(&mut lines).is_err() {
+                return Answer::Go;
+            }
+            reference_transaction::run(state, &lines)
+        }
+        "pre-merge-commit" => pre_merge_commit::run(),
+        _ => Answer::Go,
+    }
+}
+
+/// The repository a hook runs in.
+fn here() -> Option<Repo> {
+    Repo::discover(Utf8Path::new(".")).ok()
+}
+
+/// Says something to whoever ran git.
+fn say(text: &str) {
+    // A closed stderr is not worth failing for.
+    drop(std::io::stderr().lock().write_all(format!("{text}\n").as_bytes()));
+}

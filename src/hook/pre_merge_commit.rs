@@ -1,0 +1,48 @@
+//! `pre-merge-commit`: says early and clearly what the ref hook would say when the merge is done.
+
+use super::{Answer, here, say};
+use crate::core::id::ObjectId;
+use crate::core::meta::Gate;
+use crate::gate;
+use crate::git::Repo;
+use crate::git::process::read_file;
+use crate::ledger::Ledger;
+
+pub(super) fn run() -> Answer {
+    let Some(repo) = here() else { return Answer::Go };
+    let Ok(ledger) = Ledger::open(&repo) else { return Answer::Go };
+    let Some(branch) = repo.head_branch().filter(|branch| ledger.policy.is_protected(branch)) else { return Answer::Go };
+    let heads = merge_heads(&repo);
+    let refused = match ledger.policy.gate {
+        Gate::Off => None,
+        Gate::All => Some("a merge commit of its own has no verified ticket".to_owned()),
+        Gate::Tickets => {
+            let old = repo.find_ref(&branch).ok().flatten();
+            heads.iter().find_map(|head| {
+                let added = repo.difference(old, *head).ok()?.added;
+                let (commit_id, ticket, _) = gate::involved(&ledger, old, &added).ok()??;
+                Some(format!(
+                    "commit {} belongs to ticket {ticket}, and a merge commit of it is not verified",
+                    commit_id.short(12)
+                ))
+            })
+        }
+    };
+    match refused {
+        Some(why) => {
+            let short = branch.trim_start_matches("refs/heads/");
+            say(&format!("error: this merge cannot land on `{short}`: {why}"));
+            say("hint: `git merge --abort` puts everything back; `git os merge` lands verified tickets");
+            Answer::Stop
+        }
+        None => Answer::Go,
+    }
+}
+
+/// What is being merged: git names each head in a variable, and in `MERGE_HEAD` once it stopped in between.
+fn merge_heads(repo: &Repo) -> Vec<ObjectId> {
+    #[expect(clippy::disallowed_methods, reason = "git tells this hook by variables")]
+    let named = std::env::vars().filter_map(|(key, _)| ObjectId::parse(key.strip_prefix("GITHEAD_")?).ok());
+    let file = read_file(&repo.git_dir().join("MERGE_HEAD")).unwrap_or_default();
+    named.chain(file.lines().filter_map(|line| ObjectId::parse(line).ok())).collect()
+}

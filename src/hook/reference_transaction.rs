@@ -1,0 +1,117 @@
+//! `reference-transaction`: judges every move of our refs and of protected branches, whatever command makes it.
+
+use super::install;
+use super::judge::{self, Judged};
+use super::{Answer, here, say};
+use crate::core::id::ObjectId;
+use crate::core::text::escape;
+use crate::git::{RefBackend, Repo};
+use crate::ledger::Ledger;
+use crate::ledger::policy;
+
+/// One line of a transaction: what a ref shall become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) new: New,
+    pub(super) name: String,
+}
+
+/// The new value of a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum New {
+    /// A deletion, or what looks like one.
+    Nothing,
+    Object(ObjectId),
+    /// `ref:<target>`.
+    Symbolic,
+}
+
+/// Reads one line, `<old> <new> <ref>`. The old value is not used: git gives zeros when its caller had none.
+pub(super) fn parse_line(line: &[u8]) -> Option<Line> {
+    let line = std::str::from_utf8(line).ok()?;
+    let mut words = line.splitn(3, ' ');
+    let (_, new, name) = (words.next()?, words.next()?, words.next()?);
+    let new = match ObjectId::parse(new) {
+        Ok(id) if id.is_zero() => New::Nothing,
+        Ok(id) => New::Object(id),
+        Err(_) if new.starts_with("ref:") => New::Symbolic,
+        Err(_) => return None,
+    };
+    Some(Line { new, name: name.to_owned() })
+}
+
+pub(super) fn run(state: &str, input: &[u8]) -> Answer {
+    let Some(repo) = here() else { return Answer::Go };
+    if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop && state == "prepared" {
+        return Answer::Stop;
+    }
+    let protected = match policy::read(&repo) {
+        Ok(Some((_, policy))) => policy.protected_refs().collect(),
+        Ok(None) | Err(_) => Vec::new(),
+    };
+    let is_watched = |name: &str| judge::is_ours(name) || protected.iter().any(|branch| branch == name);
+    let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let watched: Vec<Line> = lines.filter_map(parse_line).filter(|line| is_watched(&line.name)).collect();
+    if watched.is_empty() {
+        return Answer::Go;
+    }
+    match state {
+        "prepared" => prepared(&repo, &watched),
+        _ => committed(&repo, &watched, &protected),
+    }
+}
+
+fn prepared(repo: &Repo, lines: &[Line]) -> Answer {
+    let mut answer = Answer::Go;
+    for line in lines {
+        let verdict = match decide(repo, line) {
+            Ok(None) => continue,
+            Ok(Some(refused)) => refused,
+            Err(error) => {
+                // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
+                if !judge::is_ours(&line.name) {
+                    say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
+                    continue;
+                }
+                Judged { why: format!("it could not be judged: {error}"), hint: None }
+            }
+        };
+        say(&format!("error: `{}` stays where it is: {}", escape(&line.name), escape(&verdict.why)));
+        if let Some(hint) = verdict.hint {
+            say(&format!("hint: {hint}"));
+        }
+        answer = Answer::Stop;
+    }
+    answer
+}
+
+fn decide(repo: &Repo, line: &Line) -> Result<Option<Judged>, crate::ledger::LedgerError> {
+    let old = repo.find_ref(&line.name)?;
+    let new = match line.new {
+        New::Symbolic => return Ok(Some(Judged { why: "it may not become a symbolic ref".to_owned(), hint: None })),
+        New::Object(id) => Some(id),
+        New::Nothing if old.is_none() || !is_deletion(repo) => return Ok(None),
+        New::Nothing => None,
+    };
+    if old == new {
+        // `reset --hard`, `merge --abort` and others write what is there; they are the way back.
+        return Ok(None);
+    }
+    judge::judge(repo, &line.name, old, new)
+}
+
+/// A line with a new value of zero is also what `pack-refs` says when it prunes and what `verify` says; on the files
+/// backend a true deletion holds the lock of `packed-refs`, and those two never do.
+fn is_deletion(repo: &Repo) -> bool {
+    repo.backend() != RefBackend::Files || repo.common_dir().join("packed-refs.lock").as_std_path().exists()
+}
+
+/// Notices what landed by hand. Whatever fails here is made up for by the next command.
+fn committed(repo: &Repo, lines: &[Line], protected: &[String]) -> Answer {
+    if lines.iter().any(|line| protected.contains(&line.name))
+        && let Ok(ledger) = Ledger::open(repo)
+    {
+        drop(crate::gate::reconcile(&ledger));
+    }
+    Answer::Go
+}

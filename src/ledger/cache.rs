@@ -1,0 +1,162 @@
+//! The board of one repository, remembered under `.git/os`: derived from the refs, safe to delete at any time.
+//!
+//! A line is trusted only for the very tip it names; a tip that is not in the file is replayed from its root.
+
+use std::collections::HashMap;
+
+use super::replay::{self, Landed};
+use super::{Ledger, LedgerError};
+use crate::core::event::{Role, State};
+use crate::core::id::{Brand, Kind, Label, ObjectId, RunId, TICKETS, TicketId};
+use crate::core::text;
+use crate::core::ticket::{Content, Ticket};
+use crate::core::time::Timestamp;
+use crate::git::process::{read_file, write_file};
+
+/// The first line; another one means another format.
+const HEADER: &str = "git-os board 1";
+
+/// One line of the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) id: TicketId,
+    pub(crate) tip: ObjectId,
+    pub(crate) updated: Timestamp,
+    pub(crate) ticket: Ticket,
+}
+
+/// A ref that is shown and not acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Quarantined {
+    pub(crate) ref_name: String,
+    pub(crate) tip: ObjectId,
+    pub(crate) reason: String,
+}
+
+/// All live tickets of a repository, and what pretends to be one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    pub(crate) tickets: Vec<Row>,
+    pub(crate) quarantined: Vec<Quarantined>,
+}
+
+impl Ledger<'_> {
+    /// The live tickets in the order of their ids.
+    ///
+    /// # Errors
+    /// When the refs or an object cannot be read.
+    pub(crate) fn rows(&self) -> Result<Rows, LedgerError> {
+        let path = self.repo.os_dir().join("board");
+        let known = read_file(&path).unwrap_or_default();
+        let known: HashMap<&str, &str> = known
+            .strip_prefix(HEADER)
+            .map(|rest| rest.lines().filter_map(|line| line.split_once('\t')).collect())
+            .unwrap_or_default();
+        let landed = Landed::new(self.repo, &self.policy);
+        let mut rows = Rows::default();
+        let mut is_stale = false;
+        for (ref_name, tip) in self.repo.list_refs(TICKETS)? {
+            let hex = tip.to_string();
+            if let Some(row) = known.get(hex.as_str()).and_then(|line| read_line(line, tip))
+                && row.id.ref_name() == ref_name
+            {
+                rows.tickets.push(row);
+                continue;
+            }
+            match self.judge_ref(&ref_name, tip, &landed)? {
+                Ok(row) => {
+                    is_stale = true;
+                    rows.tickets.push(row);
+                }
+                Err(reason) => rows.quarantined.push(Quarantined { ref_name, tip, reason }),
+            }
+        }
+        if is_stale || known.len() > rows.tickets.len() + 64 {
+            let text: String = rows.tickets.iter().fold(format!("{HEADER}\n"), |all, row| all + &write_line(row));
+            // A read-only repository is still listed, only not faster the next time.
+            drop(write_file(&path, text.as_bytes(), 0o644));
+        }
+        Ok(rows)
+    }
+
+    /// The ticket at a ref, or why it is none.
+    fn judge_ref(&self, ref_name: &str, tip: ObjectId, landed: &Landed<'_>) -> Result<Result<Row, String>, LedgerError> {
+        let Ok(id) = TicketId::parse(&ref_name[TICKETS.len()..]) else {
+            return Ok(Err("the name is not a ticket id".to_owned()));
+        };
+        Ok(match replay::replay(self, &id, tip, None, landed)? {
+            Ok(ticket) => Ok(Row { updated: self.repo.read_commit(tip)?.time(), id, tip, ticket }),
+            Err(illegal) => Err(illegal.to_string()),
+        })
+    }
+}
+
+fn write_line(row: &Row) -> String {
+    let ticket = &row.ticket;
+    let content = &ticket.content;
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let list = |words: Vec<&str>| if words.is_empty() { "-".to_owned() } else { words.join(" ") };
+    [
+        row.tip.to_string(),
+        row.id.to_string(),
+        row.updated.0.to_string(),
+        ticket.schema.to_string(),
+        ticket.state.to_string(),
+        content.brand.to_string(),
+        content.kind.to_string(),
+        content.priority.to_string(),
+        list(content.labels.iter().map(Label::as_str).collect()),
+        list(content.depends.iter().map(TicketId::as_str).collect()),
+        ticket.author.to_string(),
+        or_dash(ticket.run.as_ref().map(ToString::to_string)),
+        or_dash(ticket.lease.map(|lease| lease.0.to_string())),
+        ticket.attempt.to_string(),
+        or_dash(ticket.head.map(|id| id.to_string())),
+        or_dash(ticket.base.map(|id| id.to_string())),
+        ticket.seq.to_string(),
+        content.title.clone(),
+    ]
+    .join("\t")
+        + "\n"
+}
+
+/// Reads what stands after the tip. The steps and what is not known are left to the chain.
+fn read_line(line: &str, tip: ObjectId) -> Option<Row> {
+    let mut fields = line.split('\t');
+    let mut next = || fields.next();
+    fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+        if text == "-" { Some(Vec::new()) } else { text.split(' ').map(parse).collect() }
+    }
+    fn maybe<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+        if text == "-" { Some(None) } else { parse(text).map(Some) }
+    }
+    let id = TicketId::parse(next()?).ok()?;
+    let updated = Timestamp(next()?.parse().ok()?);
+    let schema = next()?.parse().ok()?;
+    let state = State::parse(next()?)?;
+    let content = Content {
+        brand: Brand::parse(next()?).ok()?,
+        kind: Kind::parse(next()?).ok()?,
+        priority: next()?.parse().ok()?,
+        labels: list(next()?, |text| Label::parse(text).ok())?,
+        depends: list(next()?, |text| TicketId::parse(text).ok())?,
+        title: String::new(),
+    };
+    let mut ticket = Ticket {
+        schema,
+        state,
+        content,
+        author: Role::parse(next()?)?,
+        run: maybe(next()?, |text| RunId::parse(text).ok())?,
+        lease: maybe(next()?, |text| text.parse().ok().map(Timestamp))?,
+        attempt: next()?.parse().ok()?,
+        head: maybe(next()?, |text| ObjectId::parse(text).ok())?,
+        base: maybe(next()?, |text| ObjectId::parse(text).ok())?,
+        steps: Vec::new(),
+        seq: next()?.parse().ok()?,
+        unknown: Vec::new(),
+    };
+    let title = next()?;
+    ticket.content.title = text::is_line(title, text::MAX_TITLE).then(|| title.to_owned())?;
+    Some(Row { id, tip, updated, ticket })
+}

@@ -1,0 +1,122 @@
+//! Everything replayed: what came in past the hooks is found here.
+
+use serde::Serialize;
+
+use super::replay::{self, Landed};
+use super::{Ledger, LedgerError, archive};
+use crate::core::event::State;
+use crate::core::id::{ObjectId, RepoName, TICKETS, TicketId, VERDICT_NOTES};
+
+/// One thing that is not by the rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) repo: RepoName,
+    #[serde(rename = "ref")]
+    pub(crate) ref_name: String,
+    /// The commit to look at, when there is one.
+    pub(crate) commit: Option<ObjectId>,
+    pub(crate) what: String,
+}
+
+/// How much was looked at, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Report {
+    pub(crate) tickets: usize,
+    pub(crate) events: usize,
+    pub(crate) archived: usize,
+    pub(crate) refs: usize,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Who is asked about refs that are not tickets: the hook's judgement, handed in since it stands above the ledger.
+pub(crate) struct Judges<'a> {
+    /// The kind of ref of ours that a name stands for.
+    pub(crate) kind_of: &'a dyn Fn(&str) -> Option<&'static str>,
+    /// Whether a line of a verdict note repeats a chain.
+    pub(crate) is_in_chain: &'a dyn Fn(ObjectId, &str) -> Result<bool, LedgerError>,
+    /// What of a protected branch since its epoch no ticket carries.
+    pub(crate) smuggled: &'a dyn Fn(&str, ObjectId, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError>,
+}
+
+impl Ledger<'_> {
+    /// Replays every chain and every protected branch since its epoch.
+    ///
+    /// # Errors
+    /// When git cannot be read; what is illegal is a finding.
+    pub(crate) fn fsck(&self, judges: &Judges<'_>) -> Result<Report, LedgerError> {
+        let mut report = Report::default();
+        let landed = Landed::new(self.repo, &self.policy);
+        for prefix in ["refs/os/", "refs/notes/os/"] {
+            for (name, tip) in self.repo.list_refs(prefix)? {
+                report.refs += 1;
+                if (judges.kind_of)(&name).is_none() {
+                    report.findings.push(self.finding(&name, Some(tip), "git-os has no such ref"));
+                } else if let Some(rest) = name.strip_prefix(TICKETS)
+                    && let Ok(id) = TicketId::parse(rest)
+                {
+                    self.fsck_ticket(&mut report, &name, &id, tip, &landed)?;
+                }
+            }
+        }
+        for (id, tip) in archive::list(self.repo)? {
+            report.archived += 1;
+            self.fsck_ticket(&mut report, crate::core::id::ARCHIVE, &id, tip, &landed)?;
+        }
+        self.fsck_notes(&mut report, judges)?;
+        for branch in &self.policy.protected {
+            let ref_name = format!("refs/heads/{branch}");
+            let (Some(epoch), Some(tip)) = (self.policy.epoch.get(branch), self.repo.find_ref(&ref_name)?) else { continue };
+            if !self.repo.has_object(*epoch) || !self.repo.is_ancestor(*epoch, tip)? {
+                report.findings.push(self.finding(
+                    &ref_name,
+                    Some(tip),
+                    "it no longer descends from where it came under the gate",
+                ));
+                continue;
+            }
+            for (commit_id, what) in (judges.smuggled)(&ref_name, *epoch, tip)? {
+                report.findings.push(self.finding(&ref_name, Some(commit_id), &what));
+            }
+        }
+        Ok(report)
+    }
+
+    fn finding(&self, ref_name: &str, commit: Option<ObjectId>, what: &str) -> Finding {
+        Finding { repo: self.policy.repo.clone(), ref_name: ref_name.to_owned(), commit, what: what.to_owned() }
+    }
+
+    fn fsck_ticket(
+        &self,
+        report: &mut Report,
+        name: &str,
+        id: &TicketId,
+        tip: ObjectId,
+        landed: &Landed<'_>,
+    ) -> Result<(), LedgerError> {
+        report.tickets += 1;
+        match replay::replay(self, id, tip, None, landed)? {
+            Ok(ticket) => {
+                report.events += ticket.seq as usize;
+                // Merged means landed, whatever moved since.
+                if ticket.state == State::Merged && !ticket.head.is_some_and(|head| landed.has(head)) {
+                    report.findings.push(self.finding(name, Some(tip), "it is merged, but its head is in no protected branch"));
+                }
+            }
+            Err(illegal) => report.findings.push(self.finding(name, Some(illegal.commit_id), &illegal.reason)),
+        }
+        Ok(())
+    }
+
+    fn fsck_notes(&self, report: &mut Report, judges: &Judges<'_>) -> Result<(), LedgerError> {
+        let Some(tip) = self.repo.find_ref(VERDICT_NOTES)? else { return Ok(()) };
+        for (about, note_blob_id) in self.repo.list_notes(tip)? {
+            let text = self.repo.read_blob(note_blob_id, crate::core::text::MAX_FILE)?;
+            for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.trim().is_empty()) {
+                if !(judges.is_in_chain)(about, line)? {
+                    report.findings.push(self.finding(VERDICT_NOTES, Some(about), "a verdict note that no ticket has"));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,364 @@
+//! Tickets kept as chains of commits: one door to write ([`Ledger::submit`]), one to look ([`Ledger::rows`]).
+//!
+//! A write makes the commit first, applies it in memory, and moves the ref last, by compare-and-swap.
+//! A lost race is read again and answered with what is true by then.
+
+pub(crate) mod archive;
+pub(crate) mod cache;
+pub(crate) mod fsck;
+pub(crate) mod policy;
+pub(crate) mod replay;
+pub(crate) mod workspace;
+
+use std::collections::HashMap;
+
+use crate::core::event::{Action, Event, Role};
+use crate::core::fsm::{self, Dependency, Facts, Refusal};
+use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
+use crate::core::meta::Policy;
+use crate::core::text;
+use crate::core::ticket::{Content, Ticket};
+use crate::core::time::Timestamp;
+use crate::core::verdict::Verdict;
+use crate::core::wire::{self, Record, WireError};
+use crate::git::refs::{Moved, RefEdit};
+use crate::git::{GitError, Repo};
+use replay::{Illegal, Landed};
+
+/// The file in a ticket's tree that says what is to be done.
+pub(crate) const DESCRIPTION: &str = "description.md";
+/// How often a write is tried again after a lost race.
+const TRIES: usize = 1000;
+
+/// What can go wrong with the ledger; a refused event is not among it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LedgerError {
+    #[error("this repository is not under git-os")]
+    NotInitialised,
+    #[error("the policy in `refs/os/meta` cannot be read")]
+    Policy(#[source] serde_json::Error),
+    #[error("there is no ticket `{0}`")]
+    NotFound(String),
+    #[error("`{part}` could be {}", .ids.join(" or "))]
+    Ambiguous { part: String, ids: Vec<String> },
+    #[error("ticket {id} is quarantined: {illegal}")]
+    Quarantined { id: TicketId, illegal: Illegal },
+    #[error("commit {commit_id} is not an event")]
+    Event { commit_id: ObjectId, source: WireError },
+    #[error("ticket {0} kept changing under the hand")]
+    Busy(TicketId),
+    #[error("brand `{brand}` does not belong to this repository; {allowed}")]
+    Brand { brand: String, allowed: String },
+    #[error("random numbers are not to be had")]
+    Random(#[source] getrandom::Error),
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// A ticket and where its chain ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: TicketId,
+    pub(crate) tip: ObjectId,
+    pub(crate) tree_id: ObjectId,
+    pub(crate) updated: Timestamp,
+    pub(crate) ticket: Ticket,
+}
+
+/// Yes, with the ticket as it is then; or no, with the rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Answer {
+    Yes(Box<Entry>),
+    No(Refusal),
+}
+
+/// What somebody wants to write.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) action: Action,
+    pub(crate) actor: Role,
+    pub(crate) agent: Option<String>,
+    pub(crate) by: Option<RunId>,
+    pub(crate) text: String,
+    /// Files of the tree to set, by path.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+    /// The verdict that goes with a `pass` or a `fail`; it becomes a file of the tree.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+impl Draft {
+    /// An action without words or files.
+    #[must_use]
+    pub(crate) fn new(action: Action, actor: Role) -> Self {
+        Self { action, actor, agent: None, by: None, text: String::new(), files: Vec::new(), verdict: None }
+    }
+
+    /// Of this run.
+    #[must_use]
+    pub(crate) fn by(mut self, run: &RunId) -> Self {
+        self.by = Some(run.clone());
+        self
+    }
+
+    /// With these words, made storable.
+    #[must_use]
+    pub(crate) fn saying(mut self, words: &str) -> Self {
+        self.text = text::body(words);
+        self
+    }
+
+    /// By this agent.
+    #[must_use]
+    pub(crate) fn agent(mut self, agent: &str) -> Self {
+        let agent = text::line(agent, 100);
+        self.agent = (!agent.is_empty()).then_some(agent);
+        self
+    }
+}
+
+/// The tickets of one repository.
+pub(crate) struct Ledger<'a> {
+    pub(crate) repo: &'a Repo,
+    pub(crate) policy: Policy,
+    /// The root commit of `refs/os/meta`: which repository this is.
+    pub(crate) repo_id: ObjectId,
+}
+
+impl<'a> Ledger<'a> {
+    /// Opens the ledger of a repository that is under git-os.
+    ///
+    /// # Errors
+    /// When it is not, or its policy cannot be read.
+    pub(crate) fn open(repo: &'a Repo) -> Result<Self, LedgerError> {
+        let (repo_id, policy) = policy::read(repo)?.ok_or(LedgerError::NotInitialised)?;
+        Ok(Self { repo, policy, repo_id })
+    }
+
+    /// Opens a ticket.
+    ///
+    /// # Errors
+    /// When git cannot write; the refusal of the rules is an [`Answer`].
+    pub(crate) fn create(
+        &self,
+        content: Content,
+        description: &str,
+        actor: Role,
+        by: Option<RunId>,
+    ) -> Result<Answer, LedgerError> {
+        if !self.policy.brands.contains(&content.brand) {
+            let allowed: Vec<_> = self.policy.brands.iter().map(|brand| format!("`{brand}`")).collect();
+            return Err(LedgerError::Brand {
+                brand: content.brand.to_string(),
+                allowed: format!("it has {}", allowed.join(" and ")),
+            });
+        }
+        let brand = content.brand.clone();
+        let action = Action::Create { content, repo: self.repo_id };
+        let event = Event { action, actor, agent: None, by, nonce: nonce()?, text: String::new() };
+        let ticket = match fsm::apply(None, &event, &self.facts(&Landed::new(self.repo, &self.policy), None)?.borrow()) {
+            Ok(ticket) => ticket,
+            Err(refusal) => return Ok(Answer::No(refusal)),
+        };
+        let file = self.repo.write_blob(&description_bytes(description))?;
+        let tree_id = self.repo.edit_tree(None, DESCRIPTION, Some(file))?;
+        let who = self.repo.identity()?;
+        let message = wire::encode(&Record { event, after: ticket.clone() });
+        let tip = self.repo.write_commit(tree_id, &[], &who, &message)?;
+        for digits in 4..=tip.to_string().len() {
+            let id = TicketId::of_root(&who.time.date(), &brand, tip, digits);
+            if archive::find(self.repo, &id)?.is_some() {
+                continue;
+            }
+            if self.repo.move_refs(&[RefEdit::create(id.ref_name(), tip)])? == Moved::Done {
+                return Ok(Answer::Yes(Box::new(Entry { id, tip, tree_id, updated: who.time, ticket })));
+            }
+        }
+        Err(LedgerError::NotFound(tip.to_string()))
+    }
+
+    /// Writes the next event of a ticket, if the rules allow it by the time it is written.
+    ///
+    /// # Errors
+    /// When the ticket is not there or is quarantined, or git cannot write.
+    pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
+        let landed = Landed::new(self.repo, &self.policy);
+        for _ in 0..TRIES {
+            let entry = self.read_trusted(id, &landed)?;
+            let event = Event {
+                action: draft.action.clone(),
+                actor: draft.actor,
+                agent: draft.agent.clone(),
+                by: draft.by.clone(),
+                nonce: nonce()?,
+                text: draft.text.clone(),
+            };
+            let facts = self.facts(&landed, draft.verdict.as_ref())?;
+            let ticket = match fsm::apply(Some(&entry.ticket), &event, &facts.borrow()) {
+                Ok(ticket) => ticket,
+                Err(refusal) => return Ok(Answer::No(refusal)),
+            };
+            let mut tree_id = entry.tree_id;
+            for (path, contents) in &draft.files {
+                tree_id = self.repo.edit_tree(Some(tree_id), path, Some(self.repo.write_blob(contents)?))?;
+            }
+            if let Some(verdict) = &draft.verdict {
+                let file = self.repo.write_blob((verdict.to_json() + "\n").as_bytes())?;
+                tree_id = self.repo.edit_tree(Some(tree_id), &replay::verdict_path(ticket.seq), Some(file))?;
+            }
+            let who = self.repo.identity()?;
+            let message = wire::encode(&Record { event, after: ticket.clone() });
+            let tip = self.repo.write_commit(tree_id, &[entry.tip], &who, &message)?;
+            match self.repo.move_refs(&[RefEdit::advance(id.ref_name(), Some(entry.tip), tip)])? {
+                Moved::Done => {
+                    return Ok(Answer::Yes(Box::new(Entry { id: id.clone(), tip, tree_id, updated: who.time, ticket })));
+                }
+                Moved::Lost => {}
+            }
+        }
+        Err(LedgerError::Busy(id.clone()))
+    }
+
+    /// A live ticket, as its tip says, or `None`.
+    ///
+    /// # Errors
+    /// When the tip is not an event.
+    pub(crate) fn find(&self, id: &TicketId) -> Result<Option<Entry>, LedgerError> {
+        self.repo.find_ref(&id.ref_name())?.map(|tip| self.read_entry(id.clone(), tip)).transpose()
+    }
+
+    /// The ticket whose chain ends at a commit.
+    ///
+    /// # Errors
+    /// When the commit is not an event.
+    pub(crate) fn read_entry(&self, id: TicketId, tip: ObjectId) -> Result<Entry, LedgerError> {
+        let commit = self.repo.read_commit(tip)?;
+        let record = wire::decode(&commit.message).map_err(|source| LedgerError::Event { commit_id: tip, source })?;
+        Ok(Entry { id, tip, tree_id: commit.tree_id, updated: commit.time(), ticket: record.after })
+    }
+
+    /// A live ticket whose whole chain came about by the rules; what did not is shown and not acted on.
+    ///
+    /// # Errors
+    /// [`LedgerError::Quarantined`] with the commit and the rule.
+    pub(crate) fn read_trusted(&self, id: &TicketId, landed: &Landed<'_>) -> Result<Entry, LedgerError> {
+        let tip = self.repo.find_ref(&id.ref_name())?.ok_or_else(|| LedgerError::NotFound(id.to_string()))?;
+        match replay::replay(self, id, tip, None, landed)? {
+            Ok(ticket) => {
+                let commit = self.repo.read_commit(tip)?;
+                Ok(Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket })
+            }
+            Err(illegal) => Err(LedgerError::Quarantined { id: id.clone(), illegal }),
+        }
+    }
+
+    /// The description of a ticket.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(crate) fn description(&self, entry: &Entry) -> Result<String, LedgerError> {
+        let text = self.repo.find_file(entry.tree_id, DESCRIPTION, text::MAX_FILE)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&text).trim_end().to_owned())
+    }
+
+    /// The ticket that a person means: a whole id, or any part of one that fits one ticket alone. Live ones come first.
+    ///
+    /// # Errors
+    /// When none or several fit.
+    pub(crate) fn resolve(&self, part: &str) -> Result<TicketId, LedgerError> {
+        let shown = text::escape(part);
+        if let Ok(id) = TicketId::parse(part)
+            && (self.repo.find_ref(&id.ref_name())?.is_some() || archive::find(self.repo, &id)?.is_some())
+        {
+            return Ok(id);
+        }
+        let live = self.repo.list_refs(TICKETS)?;
+        let live = live.iter().filter_map(|(name, _)| TicketId::parse(&name[TICKETS.len()..]).ok());
+        let mut fitting: Vec<TicketId> = live.filter(|id| !part.is_empty() && id.as_str().contains(part)).collect();
+        if fitting.is_empty() {
+            fitting =
+                archive::list(self.repo)?.into_iter().map(|found| found.0).filter(|id| id.as_str().contains(part)).collect();
+        }
+        match fitting.as_slice() {
+            [] => Err(LedgerError::NotFound(shown)),
+            [id] => Ok(id.clone()),
+            _ => Err(LedgerError::Ambiguous { part: shown, ids: fitting.iter().take(5).map(ToString::to_string).collect() }),
+        }
+    }
+
+    /// What the rules need to know, as of now.
+    pub(crate) fn facts<'f>(
+        &'f self,
+        landed: &'f Landed<'f>,
+        verdict: Option<&'f Verdict>,
+    ) -> Result<FactsHere<'f>, LedgerError> {
+        let now = self.repo.identity().map_or_else(|_| replay::system_clock(), |who| who.time);
+        Ok(FactsHere::new(self, landed, verdict, now))
+    }
+
+    /// How a dependency stands in this repository.
+    fn dependency(&self, id: &TicketId) -> Dependency {
+        let tip = self.repo.find_ref(&id.ref_name()).ok().flatten().or_else(|| archive::find(self.repo, id).ok().flatten());
+        let Some(tip) = tip else { return Dependency::Elsewhere };
+        match self.read_entry(id.clone(), tip) {
+            Ok(entry) if entry.ticket.state == crate::core::event::State::Merged => Dependency::Merged,
+            _ => Dependency::Open,
+        }
+    }
+}
+
+/// [`Facts`] with what they borrow.
+pub(crate) struct FactsHere<'f> {
+    now: Timestamp,
+    dependency: Box<dyn Fn(&TicketId) -> Dependency + 'f>,
+    is_landed: Box<dyn Fn(ObjectId) -> bool + 'f>,
+    verdict: Option<&'f Verdict>,
+}
+
+impl<'f> FactsHere<'f> {
+    pub(crate) fn new(ledger: &'f Ledger<'_>, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>, now: Timestamp) -> Self {
+        let known = std::cell::RefCell::new(HashMap::new());
+        let dependency = move |id: &TicketId| *known.borrow_mut().entry(id.clone()).or_insert_with(|| ledger.dependency(id));
+        Self { now, dependency: Box::new(dependency), is_landed: Box::new(|head| landed.has(head)), verdict }
+    }
+
+    pub(crate) fn borrow(&self) -> Facts<'_> {
+        Facts { now: self.now, dependency: &*self.dependency, is_landed: &*self.is_landed, verdict: self.verdict }
+    }
+}
+
+fn description_bytes(description: &str) -> Vec<u8> {
+    let text = text::body(description);
+    if text.is_empty() { Vec::new() } else { (text + "\n").into_bytes() }
+}
+
+/// The file that an edit writes for a description.
+#[must_use]
+pub(crate) fn description_file(description: &str) -> (String, Vec<u8>) {
+    (DESCRIPTION.to_owned(), description_bytes(description))
+}
+
+/// 128 random bits as hexadecimal digits.
+///
+/// # Errors
+/// When the system gives none.
+pub(crate) fn random_hex() -> Result<String, LedgerError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(LedgerError::Random)?;
+    Ok(bytes.iter().fold(String::with_capacity(32), |hex, byte| hex + &format!("{byte:02x}")))
+}
+
+/// A fresh nonce.
+fn nonce() -> Result<Nonce, LedgerError> {
+    Ok(Nonce::parse(&random_hex()?)?)
+}
+
+/// A fresh run id.
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub(crate) fn new_run() -> Result<RunId, LedgerError> {
+    Ok(RunId::parse(&random_hex()?)?)
+}

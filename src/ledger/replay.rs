@@ -1,0 +1,318 @@
+//! Whether a chain came about by the rules: the one judgement that hooks, servers, fsck and readers share.
+
+use std::cell::RefCell;
+use std::collections::{BinaryHeap, HashSet};
+use std::fmt;
+
+use super::{FactsHere, Ledger, LedgerError};
+use crate::core::event::{Action, EventKind};
+use crate::core::fsm::{self, Refusal};
+use crate::core::id::{ObjectId, TicketId};
+use crate::core::meta::Policy;
+use crate::core::text::MAX_FILE;
+use crate::core::ticket::Ticket;
+use crate::core::time::Timestamp;
+use crate::core::verdict::Verdict;
+use crate::core::wire::{self, Record};
+use crate::git::object::{Commit, FILE, FOLDER, Kind};
+use crate::git::{GitError, Repo};
+
+/// The longest chain that is read.
+const MAX_CHAIN: usize = 100_000;
+/// The largest commit object of a chain, in bytes.
+const MAX_COMMIT: u64 = 192 * 1024;
+/// How many entries a folder of a ticket's tree may have.
+const MAX_ENTRIES: usize = 1000;
+
+/// What is wrong with a chain, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Illegal {
+    pub(crate) commit_id: ObjectId,
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Illegal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} (commit {})", self.reason, self.commit_id.short(12))
+    }
+}
+
+/// One link of a chain, decoded.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) commit_id: ObjectId,
+    pub(crate) commit: Commit,
+    pub(crate) record: Record,
+}
+
+/// Where the verdict of the event with this number is in the tree.
+#[must_use]
+pub(crate) fn verdict_path(seq: u32) -> String {
+    format!("verdicts/{seq}.json")
+}
+
+/// The machine's clock, for leases that are judged without an identity.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a hook judges leases by the checker's own clock")]
+pub(crate) fn system_clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// What is in the protected branches, found out as far as it is asked for.
+pub(crate) struct Landed<'a> {
+    repo: &'a Repo,
+    seen: RefCell<HashSet<ObjectId>>,
+    queue: RefCell<Option<BinaryHeap<(i64, ObjectId)>>>,
+    tips: Vec<String>,
+}
+
+impl<'a> Landed<'a> {
+    /// About the branches that a policy protects.
+    #[must_use]
+    pub(crate) fn new(repo: &'a Repo, policy: &Policy) -> Self {
+        Self { repo, seen: RefCell::default(), queue: RefCell::default(), tips: policy.protected_refs().collect() }
+    }
+
+    /// Whether a commit is in one of them; what cannot be read is not.
+    #[must_use]
+    pub(crate) fn has(&self, head: ObjectId) -> bool {
+        let mut seen = self.seen.borrow_mut();
+        let mut queue = self.queue.borrow_mut();
+        let queue = queue.get_or_insert_with(|| {
+            let tips = self.tips.iter().filter_map(|name| self.repo.find_ref(name).ok().flatten());
+            tips.filter(|tip| seen.insert(*tip)).map(|tip| (i64::MAX, tip)).collect()
+        });
+        while !seen.contains(&head) {
+            let Some((_, id)) = queue.pop() else { return false };
+            let Ok(commit) = self.repo.read_commit(id) else { continue };
+            let time = commit.time().0;
+            queue.extend(commit.parents.into_iter().filter(|parent| seen.insert(*parent)).map(|parent| (time, parent)));
+        }
+        true
+    }
+}
+
+/// The links from a tip down to, and without, `until`; newest first.
+///
+/// # Errors
+/// [`Illegal`] inside when a link is not an event or has several parents; outside when git fails.
+pub(crate) fn links(repo: &Repo, tip: ObjectId, until: Option<ObjectId>) -> Result<Result<Vec<Link>, Illegal>, LedgerError> {
+    let mut all = Vec::new();
+    let mut next = Some(tip);
+    while let Some(commit_id) = next.filter(|id| Some(*id) != until) {
+        let illegal = |reason: String| Ok(Err(Illegal { commit_id, reason }));
+        if all.len() >= MAX_CHAIN {
+            return illegal("the chain is too long".to_owned());
+        }
+        match repo.read_header(commit_id) {
+            Ok((Kind::Commit, ..=MAX_COMMIT)) => {}
+            Ok((Kind::Commit, _)) => return illegal("the commit is too large".to_owned()),
+            Ok(_) => return illegal("it is not a commit".to_owned()),
+            Err(error) => return illegal(format!("it cannot be read: {error}")),
+        }
+        let commit = match repo.read_commit(commit_id) {
+            Ok(commit) => commit,
+            Err(error @ GitError::Malformed { .. }) => return illegal(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        let record = match wire::decode(&commit.message) {
+            Ok(record) => record,
+            Err(error) => return illegal(error.to_string()),
+        };
+        next = match commit.parents.as_slice() {
+            [] => None,
+            [parent] => Some(*parent),
+            _ => return illegal("an event has one parent".to_owned()),
+        };
+        all.push(Link { commit_id, commit, record });
+    }
+    if next.is_none() && until.is_some() {
+        return Ok(Err(Illegal { commit_id: tip, reason: "it does not descend from the ticket's present tip".to_owned() }));
+    }
+    Ok(Ok(all))
+}
+
+/// Judges what a move of a ticket's ref brings: all of the chain, or what comes after `from`.
+///
+/// # Errors
+/// [`Illegal`] inside with the first commit that breaks a rule; outside when git fails.
+pub(crate) fn replay(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    tip: ObjectId,
+    from: Option<ObjectId>,
+    landed: &Landed<'_>,
+) -> Result<Result<Ticket, Illegal>, LedgerError> {
+    let links = match links(ledger.repo, tip, from)? {
+        Ok(links) => links,
+        Err(illegal) => return Ok(Err(illegal)),
+    };
+    let mut before: Option<(Ticket, ObjectId)> = match from {
+        Some(from) => {
+            let commit = ledger.repo.read_commit(from)?;
+            let record = wire::decode(&commit.message).map_err(|source| LedgerError::Event { commit_id: from, source })?;
+            Some((record.after, commit.tree_id))
+        }
+        None => None,
+    };
+    for link in links.iter().rev() {
+        match judge(ledger, id, before.as_ref(), link, landed)? {
+            Ok(after) => before = Some((after, link.commit.tree_id)),
+            Err(reason) => return Ok(Err(Illegal { commit_id: link.commit_id, reason })),
+        }
+    }
+    Ok(before.map(|before| before.0).ok_or(Illegal { commit_id: tip, reason: "the chain is empty".to_owned() }))
+}
+
+/// Judges one link; the reason is inside.
+fn judge(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    before: Option<&(Ticket, ObjectId)>,
+    link: &Link,
+    landed: &Landed<'_>,
+) -> Result<Result<Ticket, String>, LedgerError> {
+    let Record { event, after } = &link.record;
+    if wire::encode(&link.record).as_bytes() != link.commit.message {
+        return Ok(Err("the event is not written the way it is written".to_owned()));
+    }
+    if let Action::Create { content, repo } = &event.action {
+        if *repo != ledger.repo_id {
+            return Ok(Err("the ticket was opened in another repository".to_owned()));
+        }
+        if !id.is_of_root(&link.commit.time().date(), &content.brand, link.commit_id) {
+            return Ok(Err(format!("the chain is not the one that `{id}` names")));
+        }
+    }
+    if let Err(reason) = tree(ledger.repo, event.action.kind(), before.map(|before| before.1), link)? {
+        return Ok(Err(reason));
+    }
+    let verdict = match event.action {
+        Action::Pass => match read_verdict(ledger.repo, link.commit.tree_id, after.seq)? {
+            Ok(verdict) if verdict.ticket != *id => return Ok(Err("the verdict is on another ticket".to_owned())),
+            Ok(verdict) => match ledger.repo.read_commit(verdict.commit) {
+                Ok(judged) if judged.tree_id == verdict.tree => Some(verdict),
+                Ok(_) => return Ok(Err("the verdict names a tree that its commit has not".to_owned())),
+                Err(_) => return Ok(Err("the commit that was judged is not here".to_owned())),
+            },
+            Err(reason) => return Ok(Err(reason)),
+        },
+        _ => None,
+    };
+    let facts = FactsHere::new(ledger, landed, verdict.as_ref(), system_clock());
+    let computed = fsm::apply(before.map(|before| &before.0), event, &facts.borrow());
+    Ok(match computed {
+        Ok(mut computed) => {
+            if after.schema > wire::SCHEMA {
+                // A newer writer may add what is not known here.
+                (computed.schema, computed.unknown) = (after.schema, after.unknown.clone());
+            }
+            if computed == *after { Ok(computed) } else { Err(difference(&computed, after)) }
+        }
+        Err(Refusal::DependencyOpen(id)) => Err(format!("it was claimed before {id} was merged")),
+        Err(refusal) => Err(refusal.to_string()),
+    })
+}
+
+/// Says what a commit claims that it has not earned.
+fn difference(computed: &Ticket, claimed: &Ticket) -> String {
+    if computed.state != claimed.state {
+        return format!("it claims the state `{}` where the event leads to `{}`", claimed.state, computed.state);
+    }
+    let what = if computed.content != claimed.content {
+        "title, brand, kind, priority, labels or dependencies"
+    } else if computed.run != claimed.run || computed.lease != claimed.lease {
+        "another holder or lease"
+    } else if computed.attempt != claimed.attempt || computed.seq != claimed.seq {
+        "another attempt or number"
+    } else if computed.head != claimed.head || computed.base != claimed.base {
+        "another head or base"
+    } else {
+        "something"
+    };
+    format!("it changes {what}, which the event does not")
+}
+
+/// The verdict in a tree; the reason why there is none is inside.
+///
+/// # Errors
+/// When a tree cannot be read.
+pub(crate) fn read_verdict(repo: &Repo, tree_id: ObjectId, seq: u32) -> Result<Result<Verdict, String>, LedgerError> {
+    let path = verdict_path(seq);
+    let Some(text) = repo.find_file(tree_id, &path, MAX_FILE)? else {
+        return Ok(Err(format!("its tree has no `{path}`")));
+    };
+    let text = String::from_utf8_lossy(&text);
+    Ok(Verdict::from_json(&text).map_err(|error| format!("`{path}` is not a verdict: {error}")))
+}
+
+/// Whether an event may have this tree: most keep the one before, and none holds anything but plain files.
+fn tree(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<Result<(), String>, LedgerError> {
+    let tree_id = link.commit.tree_id;
+    if before == Some(tree_id) {
+        return Ok(Ok(()));
+    }
+    let may: fn(&str) -> bool = match event {
+        EventKind::Create | EventKind::Edit => {
+            |path| path == super::DESCRIPTION || path == "plan.json" || path.starts_with("spec/")
+        }
+        EventKind::Pass | EventKind::Fail => |path| path.starts_with("verdicts/"),
+        _ => return Ok(Err(format!("`{event}` changes no content, but the tree is another"))),
+    };
+    let old = match before {
+        Some(before) => flatten(repo, before)?.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let new = match flatten(repo, tree_id)? {
+        Ok(new) => new,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let own = verdict_path(link.record.after.seq);
+    for (path, id) in &new {
+        let known = old.iter().find(|entry| entry.0 == *path);
+        if known.is_some_and(|known| known.1 == *id) {
+            continue;
+        }
+        let is_verdict = path.starts_with("verdicts/");
+        if !may(path) || (is_verdict && (*path != own || known.is_some())) {
+            return Ok(Err(format!("`{event}` may not write `{}`", crate::core::text::escape(path))));
+        }
+        match repo.read_header(*id) {
+            Ok((Kind::Blob, size)) if size <= MAX_FILE as u64 => {}
+            Ok(_) => return Ok(Err(format!("`{}` is too large or no file", crate::core::text::escape(path)))),
+            Err(_) => return Ok(Err(format!("`{}` is missing", crate::core::text::escape(path)))),
+        }
+    }
+    let gone =
+        old.iter().find(|entry| !new.iter().any(|other| other.0 == entry.0) && (event != EventKind::Edit || !may(&entry.0)));
+    Ok(match gone {
+        Some(gone) => Err(format!("`{event}` may not remove `{}`", crate::core::text::escape(&gone.0))),
+        None => Ok(()),
+    })
+}
+
+type Files = Vec<(String, ObjectId)>;
+
+/// The files of a ticket's tree: plain files, two levels deep.
+fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Result<Files, String>, LedgerError> {
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), tree_id)];
+    while let Some((prefix, id)) = folders.pop() {
+        let entries = match repo.read_tree(id) {
+            Ok(entries) if entries.len() <= MAX_ENTRIES => entries,
+            Ok(_) => return Ok(Err("a folder of the ticket has too many entries".to_owned())),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        for entry in entries {
+            let path = format!("{prefix}{}", entry.name);
+            let is_clean = !entry.name.is_empty() && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+            match entry.mode {
+                FILE if is_clean => files.push((path, entry.id)),
+                FOLDER if is_clean && prefix.is_empty() => folders.push((path + "/", entry.id)),
+                _ => return Ok(Err(format!("`{}` is not a plain file", crate::core::text::escape(&path)))),
+            }
+        }
+    }
+    Ok(Ok(files))
+}

@@ -1,0 +1,158 @@
+//! The repositories of one registry, opened.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Ledger, LedgerError};
+use crate::core::event::State;
+use crate::core::id::{RepoName, TicketId};
+use crate::core::registry::{Fault, Registry, RepoEntry};
+use crate::git::process::read_file;
+use crate::git::{GitError, Repo};
+
+/// Where a repository's own configuration says where the registry is.
+pub(crate) const CONFIG_KEY: &str = "git-os.registry";
+
+/// What can be wrong with a workspace.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkspaceError {
+    #[error("the registry `{path}` cannot be read")]
+    Unreadable { path: Utf8PathBuf, source: GitError },
+    #[error("the registry `{path}` has {}:{}", plural(.faults.len(), "fault"), list(.faults))]
+    Faults { path: Utf8PathBuf, faults: Vec<Fault> },
+    #[error("there is no repository `{0}` in the registry")]
+    NoRepo(String),
+    #[error("repository `{name}` cannot be opened")]
+    Open { name: RepoName, source: GitError },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A number and its noun.
+#[must_use]
+pub(crate) fn plural(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn list(faults: &[Fault]) -> String {
+    faults.iter().fold(String::new(), |all, fault| all + "\n  " + &fault.to_string())
+}
+
+/// A registry and where it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Workspace {
+    pub(crate) registry: Registry,
+    /// The registry file.
+    pub(crate) file: Utf8PathBuf,
+}
+
+/// A ticket found somewhere in the workspace.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) repo: RepoName,
+    pub(crate) id: TicketId,
+}
+
+impl Workspace {
+    /// Reads a registry.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with all its faults.
+    pub(crate) fn load(file: &Utf8Path) -> Result<Self, WorkspaceError> {
+        let text = read_file(file).map_err(|source| WorkspaceError::Unreadable { path: file.to_owned(), source })?;
+        match Registry::parse(&text) {
+            Ok(registry) => Ok(Self { registry, file: file.to_owned() }),
+            Err(faults) => Err(WorkspaceError::Faults { path: file.to_owned(), faults }),
+        }
+    }
+
+    /// The folder to which the registry's paths are relative.
+    #[must_use]
+    pub(crate) fn root(&self) -> &Utf8Path {
+        self.file.parent().unwrap_or(Utf8Path::new("."))
+    }
+
+    /// Where a repository is.
+    #[must_use]
+    pub(crate) fn path_of(&self, entry: &RepoEntry) -> Utf8PathBuf {
+        if entry.path == "." { self.root().to_owned() } else { self.root().join(&entry.path) }
+    }
+
+    /// Opens one repository.
+    ///
+    /// # Errors
+    /// When it is not there or not a repository.
+    pub(crate) fn open(&self, entry: &RepoEntry) -> Result<Repo, WorkspaceError> {
+        Repo::open(&self.path_of(entry)).map_err(|source| WorkspaceError::Open { name: entry.name.clone(), source })
+    }
+
+    /// The repository with this name.
+    ///
+    /// # Errors
+    /// When the registry has none.
+    pub(crate) fn entry(&self, name: &str) -> Result<&RepoEntry, WorkspaceError> {
+        self.registry.find_repo(name).ok_or_else(|| WorkspaceError::NoRepo(crate::core::text::escape(name)))
+    }
+
+    /// The hub.
+    ///
+    /// # Errors
+    /// Never for a registry that was read without faults.
+    pub(crate) fn hub(&self) -> Result<&RepoEntry, WorkspaceError> {
+        self.entry(self.registry.hub.as_str())
+    }
+
+    /// The first dependency of a ticket that is not merged anywhere in the workspace.
+    ///
+    /// # Errors
+    /// When a repository cannot be read.
+    pub(crate) fn open_dependency(&self, depends: &[TicketId]) -> Result<Option<TicketId>, WorkspaceError> {
+        for id in depends {
+            let mut is_merged = false;
+            for entry in &self.registry.repos {
+                // A repository that is not here may hold it; then it is not known to be merged.
+                let Ok(repo) = self.open(entry) else { continue };
+                let Ok(ledger) = Ledger::open(&repo) else { continue };
+                let tip = match repo.find_ref(&id.ref_name()).map_err(LedgerError::from)? {
+                    Some(tip) => Some(tip),
+                    None => super::archive::find(&repo, id)?,
+                };
+                if let Some(tip) = tip {
+                    is_merged = ledger.read_entry(id.clone(), tip)?.ticket.state == State::Merged;
+                    break;
+                }
+            }
+            if !is_merged {
+                return Ok(Some(id.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ticket that a person means, looked for in `first` and then everywhere.
+    ///
+    /// # Errors
+    /// When none or several fit.
+    pub(crate) fn resolve(&self, part: &str, first: Option<&RepoName>) -> Result<Found, WorkspaceError> {
+        let mut fitting = Vec::new();
+        let own = self.registry.repos.iter().filter(|entry| Some(&entry.name) == first);
+        let others = self.registry.repos.iter().filter(|entry| Some(&entry.name) != first);
+        for entry in own.chain(others) {
+            let Ok(repo) = self.open(entry) else { continue };
+            let Ok(ledger) = Ledger::open(&repo) else { continue };
+            match ledger.resolve(part) {
+                Ok(id) if Some(&entry.name) == first || id.as_str() == part => return Ok(Found { repo: entry.name.clone(), id }),
+                Ok(id) => fitting.push(Found { repo: entry.name.clone(), id }),
+                Err(LedgerError::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match fitting.as_slice() {
+            [] => Err(LedgerError::NotFound(crate::core::text::escape(part)).into()),
+            [found] => Ok(found.clone()),
+            _ => {
+                let ids = fitting.iter().map(|found| found.id.to_string()).collect();
+                Err(LedgerError::Ambiguous { part: crate::core::text::escape(part), ids }.into())
+            }
+        }
+    }
+}

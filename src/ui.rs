@@ -1,0 +1,211 @@
+//! The only file that prints: results on stdout, talk on stderr, tables, colours, progress, JSON.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write as _};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::core::event::State;
+use crate::core::text::{escape, escape_lines};
+use crate::env::Env;
+use crate::error::CliError;
+
+/// Where to print, and how.
+pub(crate) struct Ui {
+    out: Mutex<BufWriter<io::Stdout>>,
+    has_colour: bool,
+    /// Whether people watch the talk, so that it may move.
+    is_live: bool,
+    lanes: MultiProgress,
+}
+
+/// A colour by what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Bad,
+    Busy,
+    Quiet,
+    Strong,
+}
+
+impl Ui {
+    /// For these surroundings.
+    #[must_use]
+    pub(crate) fn new(env: &Env) -> Self {
+        Self {
+            out: Mutex::new(BufWriter::new(io::stdout())),
+            has_colour: env.stdout_is_terminal && !env.no_color,
+            is_live: env.stderr_is_terminal && !env.no_color,
+            lanes: MultiProgress::new(),
+        }
+    }
+
+    /// One line of result, with what is unsafe escaped.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn line(&self, text: impl AsRef<str>) -> Result<(), CliError> {
+        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        writeln!(out, "{}", escape_lines(text.as_ref())).map_err(CliError::from)
+    }
+
+    /// A line whose colours are ours; its texts were escaped by `paint` or `escape`.
+    fn raw(&self, text: &str) -> Result<(), CliError> {
+        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        writeln!(out, "{text}").map_err(CliError::from)
+    }
+
+    /// One JSON object.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string(value).map_err(|error| CliError::from(io::Error::from(error)))?;
+        self.raw(&text)
+    }
+
+    /// Gives out what was kept back.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn flush(&self) -> Result<(), CliError> {
+        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        out.flush().map_err(CliError::from)
+    }
+
+    /// One line of talk.
+    pub(crate) fn say(&self, text: impl AsRef<str>) {
+        let text = format!("{}\n", escape_lines(text.as_ref()));
+        // A closed stderr is not worth failing for.
+        self.lanes.suspend(|| drop(io::stderr().lock().write_all(text.as_bytes())));
+    }
+
+    /// An error with its hints; with `--json` one object.
+    pub(crate) fn error(&self, error: &CliError, as_json: bool) {
+        if error.is_broken_pipe {
+            return;
+        }
+        if as_json {
+            let object = serde_json::json!({ "version": 1, "error": { "code": error.kind as u8, "message": error.message, "hints": error.hints } });
+            self.say(object.to_string());
+            return;
+        }
+        self.say(format!("error: {}", error.message));
+        for hint in &error.hints {
+            self.say(format!("hint: {hint}"));
+        }
+    }
+
+    /// Text in a colour, escaped.
+    #[must_use]
+    pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
+        let text = escape(text);
+        if !self.has_colour {
+            return text;
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Busy => "33",
+            Tone::Quiet => "2",
+            Tone::Strong => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Rows of cells, each column as wide as its widest cell; the last one is free. A tone colours a whole cell.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn table(&self, rows: &[Vec<(Tone, String)>]) -> Result<(), CliError> {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width =
+            |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| escape(&cell.1).chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in rows {
+            let mut line = String::new();
+            for (at, (tone, text)) in row.iter().enumerate() {
+                let shown = escape(text);
+                let pad = if at + 1 == row.len() { 0 } else { widths[at] - shown.chars().count() + 2 };
+                let cell = if *tone == Tone::Quiet && !self.has_colour { shown } else { self.paint(*tone, text) };
+                write!(line, "{cell}{:pad$}", "").expect("a string takes all text");
+            }
+            self.raw(line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// A heading over what follows.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn heading(&self, text: &str) -> Result<(), CliError> {
+        self.raw(&self.paint(Tone::Strong, text))
+    }
+
+    /// A line of progress that people can watch; for everybody else there is one line when it ends.
+    #[must_use]
+    pub(crate) fn lane(&self, name: &str) -> Lane<'_> {
+        let bar = self.is_live.then(|| {
+            let bar = self.lanes.add(ProgressBar::new_spinner());
+            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_prefix(escape(name));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Lane { ui: self, name: escape(name), bar }
+    }
+}
+
+impl Drop for Ui {
+    fn drop(&mut self) {
+        // Whoever wanted to know of a closed pipe has called `flush`.
+        drop(self.flush());
+    }
+}
+
+/// One line of live progress.
+pub(crate) struct Lane<'a> {
+    ui: &'a Ui,
+    name: String,
+    bar: Option<ProgressBar>,
+}
+
+impl Lane<'_> {
+    /// Shows what goes on now.
+    pub(crate) fn now(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(escape(text));
+        }
+    }
+
+    /// Leaves a line that stays.
+    pub(crate) fn done(&self, text: &str) {
+        self.ui.say(format!("{}: {}", self.name, escape(text)));
+    }
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The colour of a state.
+#[must_use]
+pub(crate) fn tone_of(state: State) -> Tone {
+    match state {
+        State::Merged | State::Verified => Tone::Good,
+        State::Blocked | State::Rejected | State::Canceled => Tone::Bad,
+        State::Claimed | State::Running | State::Verifying | State::AwaitingInput => Tone::Busy,
+        State::Ready => Tone::Strong,
+        State::Draft => Tone::Quiet,
+    }
+}
