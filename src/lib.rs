@@ -3,12 +3,15 @@
 mod commands;
 mod core;
 mod dispatch;
+mod doctor;
 mod env;
 mod error;
 mod gate;
 mod git;
 mod hook;
 mod ledger;
+mod memory;
+mod runner;
 mod session;
 mod ui;
 

@@ -84,6 +84,12 @@ impl Ui {
         self.lanes.suspend(|| drop(io::stderr().lock().write_all(text.as_bytes())));
     }
 
+    /// Whether progress moves on the screen, so that nothing needs to be said line by line.
+    #[must_use]
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_live
+    }
+
     /// An error with its hints; with `--json` one object.
     pub(crate) fn error(&self, error: &CliError, as_json: bool) {
         if error.is_broken_pipe {
@@ -149,7 +155,7 @@ impl Ui {
 
     /// A line of progress that people can watch; for everybody else there is one line when it ends.
     #[must_use]
-    pub(crate) fn lane(&self, name: &str) -> Lane<'_> {
+    pub(crate) fn lane(&self, name: &str) -> Lane {
         let bar = self.is_live.then(|| {
             let bar = self.lanes.add(ProgressBar::new_spinner());
             let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
@@ -158,7 +164,7 @@ impl Ui {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Lane { ui: self, name: escape(name), bar }
+        Lane { bar }
     }
 }
 
@@ -170,27 +176,20 @@ impl Drop for Ui {
 }
 
 /// One line of live progress.
-pub(crate) struct Lane<'a> {
-    ui: &'a Ui,
-    name: String,
+pub(crate) struct Lane {
     bar: Option<ProgressBar>,
 }
 
-impl Lane<'_> {
+impl Lane {
     /// Shows what goes on now.
     pub(crate) fn now(&self, text: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(escape(text));
         }
     }
-
-    /// Leaves a line that stays.
-    pub(crate) fn done(&self, text: &str) {
-        self.ui.say(format!("{}: {}", self.name, escape(text)));
-    }
 }
 
-impl Drop for Lane<'_> {
+impl Drop for Lane {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -2,17 +2,22 @@
 
 mod claim;
 mod context;
+mod demo;
+mod desk;
 mod edit;
 pub(crate) mod fsck;
 mod fsm;
 pub(crate) mod init;
+mod land;
+mod learn;
 mod list;
 mod manual;
 mod new;
 mod show;
+mod start;
 mod transition;
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +28,7 @@ use crate::env::Env;
 use crate::error::{CliError, Kind};
 use crate::git::process::read_file;
 use crate::hook;
+use crate::runner;
 use crate::ui::Ui;
 use context::Context;
 use transition::{Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
@@ -50,6 +56,7 @@ struct Cli {
 enum Command {
     Init(init::Args),
     Uninstall(init::UninstallArgs),
+    Start(start::Args),
     New(new::Args),
     List(list::Args),
     Ready(list::ReadyArgs),
@@ -75,6 +82,11 @@ enum Command {
     Pass(Passed),
     /// Refuse work that was handed in
     Fail(Reasoned),
+    Verify(land::VerifyArgs),
+    Merge(land::MergeArgs),
+    Revert(land::RevertArgs),
+    Learn(learn::Args),
+    Demo(demo::Args),
     /// Hand in verified work anew, since the protected branch moved
     Stale(Submitted),
     /// Set tickets aside until an operator looks at them
@@ -93,6 +105,13 @@ enum Command {
     Conflict(Worded),
     Fsm(fsm::Args),
     Fsck(fsck::Args),
+    /// Become an agent, tied to the life of the orchestrator
+    #[command(hide = true)]
+    Enter {
+        parent: i32,
+        #[arg(last = true)]
+        words: Vec<String>,
+    },
     /// Answer a git hook
     #[command(hide = true)]
     Hook {
@@ -122,6 +141,10 @@ pub fn main(args: &[String]) -> ExitCode {
     };
     if let Command::Hook { hook, args } = &cli.command {
         return answer(hook, args);
+    }
+    if let Command::Enter { parent, words } = &cli.command {
+        drop(std::io::stderr().lock().write_all(format!("error: {}\n", runner::enter::enter(words, Some(*parent))).as_bytes()));
+        return ExitCode::from(127);
     }
     let mut env = match Env::read() {
         Ok(env) => env,
@@ -179,7 +202,13 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Pass(args) => transition::run_passed(ctx, args),
         Command::Fsm(args) => fsm::run(ctx, args),
         Command::Fsck(args) => fsck::run(ctx, args),
-        Command::Hook { .. } => Ok(()),
+        Command::Start(args) => start::run(ctx, args),
+        Command::Verify(args) => land::run_verify(ctx, args),
+        Command::Merge(args) => land::run_merge(ctx, args),
+        Command::Revert(args) => land::run_revert(ctx, args),
+        Command::Learn(args) => learn::run(ctx, args),
+        Command::Demo(args) => demo::run(ctx, args),
+        Command::Hook { .. } | Command::Enter { .. } => Ok(()),
     }
 }
 

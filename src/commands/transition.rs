@@ -12,6 +12,7 @@ use crate::core::verdict::Verdict;
 use crate::error::CliError;
 use crate::git::process::{read_file, remove_file};
 use crate::ledger::{Draft, Entry};
+use crate::runner::outbox::Message;
 
 /// Tickets, and nothing else to say.
 #[derive(ClapArgs, Debug)]
@@ -179,6 +180,9 @@ pub(super) fn run_worded(ctx: &Context, kind: EventKind, args: &Worded) -> Resul
     let ledger = place.ledger()?;
     let text = super::read_text(ctx, (args.text != "-").then_some(args.text.as_str()), (args.text == "-").then_some("-"))?
         .unwrap_or_default();
+    if kind == EventKind::Ask && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {
+        return ctx.ui.line("asked; end now, and you go on when there is an answer");
+    }
     let draft = match kind {
         EventKind::Answer => Draft::new(Action::Answer, Role::Operator),
         EventKind::Conflict => Draft::new(Action::Conflict, Role::Sync),

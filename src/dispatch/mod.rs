@@ -1,12 +1,271 @@
-//! stub
+//! From a ready ticket to landed work: one file a stage, each an event or a ref, so that whoever comes next can go on.
+//!
+//! [`carry`] looks at the state in the chain and does what that state asks for, until the ticket is closed or waits.
+//! A killed orchestrator is continued by the same function: nothing it needs is in memory alone.
+
+mod brief;
+pub(crate) mod collect;
+pub(crate) mod land;
+mod learn;
+mod prepare;
+pub(crate) mod record;
+pub(crate) mod recover;
+pub(crate) mod schedule;
+pub(crate) mod verify;
+mod work;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::core::event::{Action, EventKind, Role, State};
+use crate::core::fsm::Refusal;
+use crate::core::id::{RunId, TicketId};
+use crate::core::registry::RepoEntry;
+use crate::env::Env;
+use crate::git::{GitError, Repo};
+use crate::ledger::replay;
+use crate::ledger::workspace::{Workspace, WorkspaceError};
+use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
+use crate::runner::RunnerError;
+use crate::runner::process::ProcessError;
+use record::RunRecord;
+
+/// How often a moved branch is rebased onto and verified anew before the ticket is set aside.
+const MAX_STALE: u32 = 20;
+
+/// What can go wrong with the orchestrator itself; what goes wrong with the work is in the ticket.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DispatchError {
+    #[error("repository `{0}` has no agent in the registry")]
+    NoAgent(String),
+    #[error("the protected branch `{0}` does not exist yet")]
+    Unborn(String),
+    #[error("ticket {id} cannot go on: {refusal}")]
+    Refused { id: TicketId, refusal: Refusal },
+    #[error("interrupted")]
+    Interrupted,
     #[error(transparent)]
-    Ledger(#[from] crate::ledger::LedgerError),
+    Runner(#[from] RunnerError),
     #[error(transparent)]
-    Workspace(#[from] crate::ledger::workspace::WorkspaceError),
+    Process(#[from] ProcessError),
     #[error(transparent)]
-    Git(#[from] crate::git::GitError),
-    #[error("x")]
-    X,
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("cannot access `{path}`")]
+    File { path: Utf8PathBuf, source: std::io::Error },
+}
+
+/// How far a ticket came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Landed,
+    Blocked(String),
+    /// It waits for an answer.
+    Waiting(String),
+    /// Somebody else has it, or it was closed meanwhile.
+    Gone,
+    /// It is verified, and cannot land as things are.
+    Held(String),
+}
+
+/// Where work is done: one repository of the workspace, and who watches.
+pub(crate) struct Site<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) entry: &'a RepoEntry,
+    pub(crate) repo: Repo,
+    pub(crate) env: &'a Env,
+    /// Is told what goes on.
+    pub(crate) tell: &'a (dyn Fn(&str) + Sync),
+}
+
+impl<'a> Site<'a> {
+    /// Opens a repository of the workspace for work.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) fn open(
+        workspace: &'a Workspace,
+        entry: &'a RepoEntry,
+        env: &'a Env,
+        tell: &'a (dyn Fn(&str) + Sync),
+    ) -> Result<Self, DispatchError> {
+        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, tell })
+    }
+
+    /// The ledger of the repository.
+    ///
+    /// # Errors
+    /// When it is not under git-os.
+    pub(crate) fn ledger(&self) -> Result<Ledger<'_>, LedgerError> {
+        Ledger::open(&self.repo)
+    }
+
+    /// The worktree of a ticket.
+    #[must_use]
+    pub(crate) fn worktree(&self, id: &TicketId) -> Utf8PathBuf {
+        worktrees(&self.repo).join(id.as_str())
+    }
+
+    /// The folder of the registry.
+    #[must_use]
+    pub(crate) fn registry_dir(&self) -> Utf8PathBuf {
+        let root = self.workspace.root();
+        root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned())
+    }
+}
+
+/// Where the worktrees of tickets are.
+#[must_use]
+pub(crate) fn worktrees(repo: &Repo) -> Utf8PathBuf {
+    // Beside the main worktree, also when seen from a linked one; in a bare repository inside of it.
+    let top = match repo.common_dir().file_name() {
+        Some(".git") => repo.common_dir().parent().unwrap_or(repo.common_dir()),
+        _ => repo.common_dir(),
+    };
+    top.join(".claude/worktrees")
+}
+
+/// Claims a ready ticket for a new run. `None` when somebody was faster or something it depends on is open.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>, DispatchError> {
+    let ledger = site.ledger()?;
+    let Some(entry) = ledger.find(id)? else { return Ok(None) };
+    if site.workspace.open_dependency(&entry.ticket.content.depends)?.is_some() {
+        return Ok(None);
+    }
+    let run = new_run()?;
+    // The record comes first: a claim without one would look like another machine's.
+    let record = RunRecord::create(&site.repo, id, &run)?;
+    let lease = site.repo.identity()?.time.plus(lease_seconds(site.entry));
+    let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
+    match ledger.submit(id, &draft)? {
+        Answer::Yes(_) => {
+            site.env.step("claimed");
+            Ok(Some(record))
+        }
+        Answer::No(_) => {
+            record.remove()?;
+            Ok(None)
+        }
+    }
+}
+
+/// Long enough for an agent, its checks and its judge at their slowest.
+fn lease_seconds(entry: &RepoEntry) -> u64 {
+    entry.timeout.saturating_mul(3).saturating_add(600)
+}
+
+fn agent_name(entry: &RepoEntry) -> Result<&str, DispatchError> {
+    entry.agent.as_deref().ok_or_else(|| DispatchError::NoAgent(entry.name.to_string()))
+}
+
+/// Takes a ticket that this run holds as far as it gets.
+///
+/// # Errors
+/// When the orchestrator itself fails; the ticket then stays as it is, for the next session.
+pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate, DispatchError> {
+    let run = record.run().clone();
+    let mut stale = 0;
+    loop {
+        let ledger = site.ledger()?;
+        let Some(entry) = ledger.find(id)? else { return Ok(Fate::Gone) };
+        let is_ours = entry.ticket.run.as_ref() == Some(&run);
+        match entry.ticket.state {
+            State::Merged if is_ours => {
+                land::finish(site, &ledger, &entry)?;
+                return Ok(Fate::Landed);
+            }
+            State::Blocked => return Ok(Fate::Blocked(last_reason(&ledger, &entry)?)),
+            State::AwaitingInput if is_ours => return Ok(Fate::Waiting(last_reason(&ledger, &entry)?)),
+            State::Claimed if is_ours => prepare::run(site, &ledger, &entry, record)?,
+            State::Running if is_ours => work::run(site, &ledger, &entry, record)?,
+            State::Verifying if is_ours => verify::run(site, &ledger, &entry)?,
+            State::Verified if is_ours => {
+                stale += 1;
+                if stale > MAX_STALE {
+                    let reason = format!("the protected branch moved {MAX_STALE} times while this was verified");
+                    write(&ledger, id, &Draft::new(Action::Block, Role::Gate).saying(&reason))?;
+                    continue;
+                }
+                if let land::Landing::Held(why) = land::run(site, &ledger, &entry)? {
+                    return Ok(Fate::Held(why));
+                }
+            }
+            State::Draft
+            | State::Ready
+            | State::Merged
+            | State::Rejected
+            | State::Canceled
+            | State::Claimed
+            | State::Running
+            | State::AwaitingInput
+            | State::Verifying
+            | State::Verified => return Ok(Fate::Gone),
+        }
+        renew(site, &ledger, id, &run)?;
+    }
+}
+
+/// Puts off the end of the claim where other machines watch it and half of it is gone.
+fn renew(site: &Site<'_>, ledger: &Ledger<'_>, id: &TicketId, run: &RunId) -> Result<(), DispatchError> {
+    let Some(entry) = ledger.find(id)? else { return Ok(()) };
+    let (Some(lease), Some(_)) = (entry.ticket.lease, &site.entry.remote) else { return Ok(()) };
+    let now = site.repo.identity()?.time;
+    if entry.ticket.run.as_ref() == Some(run)
+        && lease.0 - now.0 < i64::try_from(lease_seconds(site.entry) / 2).unwrap_or(i64::MAX)
+    {
+        let lease = now.plus(lease_seconds(site.entry));
+        // Not being allowed any more is found out by the next event.
+        drop(ledger.submit(id, &Draft::new(Action::Renew { lease }, Role::Executor).by(run))?);
+    }
+    Ok(())
+}
+
+/// Writes an event that must be possible here.
+///
+/// # Errors
+/// When it is not.
+pub(crate) fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Entry, DispatchError> {
+    match ledger.submit(id, draft)? {
+        Answer::Yes(entry) => Ok(*entry),
+        Answer::No(refusal) => Err(DispatchError::Refused { id: id.clone(), refusal }),
+    }
+}
+
+/// The words of the latest event that says why something did not go on.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub(crate) fn last_reason(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, DispatchError> {
+    Ok(find_words(ledger, entry, &[EventKind::Fail, EventKind::Block, EventKind::Ask, EventKind::Release])?.unwrap_or_default())
+}
+
+/// The words of the latest event of one of these kinds since the ticket was last made ready.
+fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result<Option<String>, DispatchError> {
+    let Ok(links) = replay::links(ledger.repo, entry.tip, None)? else { return Ok(None) };
+    for link in links {
+        match link.record.event.action.kind() {
+            kind if kinds.contains(&kind) => return Ok(Some(link.record.event.text)),
+            EventKind::Unblock | EventKind::Approve => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Records that an attempt came to nothing: back into the queue, or aside when the attempts are used up.
+fn give_back(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, run: &RunId, why: &str) -> Result<(), DispatchError> {
+    let action = if entry.ticket.attempt >= ledger.policy.max_attempts { Action::Block } else { Action::Release };
+    (site.tell)(&format!("attempt {} failed: {}", entry.ticket.attempt, crate::core::text::first_line(why)));
+    write(ledger, &entry.id, &Draft::new(action, Role::Executor).by(run).saying(why)).map(drop)
+}
+
+/// Whether a path is inside of a folder, both as they are on disk.
+pub(crate) fn is_inside(path: &Utf8Path, folder: &Utf8Path) -> bool {
+    let real = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+    real(path).starts_with(real(folder))
 }

@@ -1,16 +1,278 @@
-//! stub
+//! One session of `git os start`: phases 0 to 8, one file each, all safe to run again.
+//!
+//! What a phase found or did is in the session's log before the next one begins, so an interrupted session goes on.
+
+mod brief;
+mod close;
+mod dispatch;
+mod draft;
+mod housekeeping;
+mod initialise;
+mod interview;
+mod log;
+mod outstanding;
+mod scout;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use serde::Serialize;
+
+use crate::core::freshness::{Decision, Present, decide};
+use crate::core::id::{Brand, RepoName, SessionId};
+use crate::core::interview::Answers;
+use crate::core::registry::RepoEntry;
+use crate::core::session::{Phase, Seen};
+use crate::core::text;
+use crate::core::verdict::Grade;
+use crate::dispatch::DispatchError;
+use crate::dispatch::schedule::{Ending, Watch};
+use crate::env::Env;
+use crate::git::process::write_file;
+use crate::git::{GitError, Repo};
+use crate::ledger::workspace::{Workspace, WorkspaceError};
+use crate::ledger::{Ledger, LedgerError};
+use log::Log;
+
+/// What can stop a session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
-    #[error(transparent)]
-    Ledger(#[from] crate::ledger::LedgerError),
-    #[error(transparent)]
-    Workspace(#[from] crate::ledger::workspace::WorkspaceError),
-    #[error(transparent)]
-    Git(#[from] crate::git::GitError),
-    #[error(transparent)]
-    Dispatch(#[from] crate::dispatch::DispatchError),
-    #[error("x")]
+    #[error("interrupted")]
     Interrupted,
-    #[error("x")]
-    X,
+    #[error("another session of this workspace is running")]
+    Busy,
+    #[error("the prompt failed")]
+    Prompt(#[source] std::io::Error),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Dispatch(#[from] DispatchError),
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// What somebody decides about a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Approval {
+    Approve,
+    Reject(String),
+    Later,
+}
+
+/// A draft as it is put to the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proposal {
+    pub(crate) id: String,
+    pub(crate) repo: RepoName,
+    pub(crate) brand: Brand,
+    pub(crate) title: String,
+    pub(crate) description: String,
+}
+
+/// Whoever sits at the desk: a person at a terminal, or answers given beforehand.
+pub(crate) trait Desk: Watch {
+    /// A phase begins or is skipped.
+    fn phase(&self, decision: &Decision);
+    /// A line of what goes on.
+    fn say(&self, line: &str);
+    /// The five answers of a brand; `None` when there is nobody to ask.
+    ///
+    /// # Errors
+    /// When the prompt fails or is interrupted.
+    fn interview(&self, brand: &Brand, brief: &str) -> Result<Option<Answers>, SessionError>;
+    /// What becomes of a draft.
+    ///
+    /// # Errors
+    /// When the prompt fails or is interrupted.
+    fn approve(&self, draft: &Proposal) -> Result<Approval, SessionError>;
+}
+
+/// What a session came to.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) version: u32,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) phases: Vec<Decision>,
+    pub(crate) drafted: usize,
+    pub(crate) approved: usize,
+    pub(crate) grade: Option<Grade>,
+    pub(crate) tickets: Vec<TicketEnd>,
+    pub(crate) brief: String,
+}
+
+/// How a ticket ended.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TicketEnd {
+    pub(crate) id: String,
+    pub(crate) repo: RepoName,
+    pub(crate) brand: Brand,
+    pub(crate) title: String,
+    /// `landed`, `blocked`, `waiting`, `gone` or `held`.
+    pub(crate) fate: &'static str,
+    pub(crate) reason: String,
+}
+
+/// What the phases share.
+struct Session<'a> {
+    workspace: &'a Workspace,
+    env: &'a Env,
+    desk: &'a dyn Desk,
+    hub: Repo,
+    log: Log,
+    jobs: usize,
+    summary: Summary,
+    /// What was seen, before this session and in it.
+    seen: Seen,
+    decisions: Vec<Decision>,
+    date: String,
+}
+
+/// What runs and what is skipped, without doing any of it.
+///
+/// # Errors
+/// When a repository cannot be read.
+pub(crate) fn plan(workspace: &Workspace) -> Result<Vec<Decision>, SessionError> {
+    let hub = workspace.open(workspace.hub()?)?;
+    let seen = Log::open(&hub)?.seen;
+    Ok(decide(&seen, &present(workspace, &hub)?))
+}
+
+/// Runs a session.
+///
+/// # Errors
+/// When another session runs, somebody interrupts, or git fails; the next session goes on from there.
+pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
+    let hub = workspace.open(workspace.hub()?)?;
+    let _lock = lock(&hub)?;
+    let log = Log::open(&hub)?;
+    let present = present(workspace, &hub)?;
+    let seen = log.seen.clone();
+    let decisions = decide(&seen, &present);
+    let summary = Summary {
+        version: crate::core::json::VERSION,
+        session: None,
+        phases: decisions.clone(),
+        drafted: 0,
+        approved: 0,
+        grade: seen.doctor.as_ref().map(|doctor| doctor.0),
+        tickets: Vec::new(),
+        brief: String::new(),
+    };
+    let mut session = Session { workspace, env, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
+    for phase in Phase::ALL {
+        let decision = session.decisions[phase.number()].clone();
+        desk.phase(&decision);
+        if decision.runs {
+            session.run_phase(*phase)?;
+        }
+        env.step(phase.as_str());
+    }
+    session.close()?;
+    Ok(session.summary)
+}
+
+impl<'a> Session<'a> {
+    fn run_phase(&mut self, phase: Phase) -> Result<(), SessionError> {
+        match phase {
+            Phase::Initialise => self.initialise(),
+            Phase::Scout => self.scout(),
+            Phase::Housekeeping => self.housekeeping(),
+            Phase::Outstanding => self.outstanding(),
+            Phase::Brief => self.brief(),
+            Phase::Interview => self.interview(),
+            Phase::Draft => self.draft(),
+            Phase::Dispatch => self.dispatch(),
+            Phase::Close => self.distil(),
+        }
+    }
+
+    /// Writes down what a phase did, with what was seen by then.
+    fn record(&mut self, phase: Phase, what: &str, body: &str, files: &[(&str, String)]) -> Result<(), SessionError> {
+        self.log.append(&self.hub, phase, what, body, &self.seen, files)?;
+        self.summary.session.clone_from(&self.log.id);
+        Ok(())
+    }
+
+    /// The repositories that are here and under git-os.
+    fn places(&self) -> Vec<(&'a RepoEntry, Repo)> {
+        let open = |entry| Some((entry, self.workspace.open(entry).ok()?));
+        self.workspace.registry.repos.iter().filter_map(open).filter(|(_, repo)| Ledger::open(repo).is_ok()).collect()
+    }
+
+    fn decision(&self, phase: Phase) -> &Decision {
+        &self.decisions[phase.number()]
+    }
+}
+
+/// One session at a time; the system lets go of the lock when the process ends, however it ends.
+fn lock(hub: &Repo) -> Result<File, SessionError> {
+    let path = hub.os_dir().join("session.lock");
+    if !path.as_std_path().exists() {
+        write_file(&path, b"", 0o644)?;
+    }
+    let failed = |source| GitError::File { path: path.clone(), source };
+    let file = File::options().write(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(SessionError::Busy),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source).into()),
+    }
+}
+
+/// What is true now of what the freshness of phases depends on.
+fn present(workspace: &Workspace, hub: &Repo) -> Result<Present, SessionError> {
+    let mut repos = BTreeMap::new();
+    let mut health = String::new();
+    for entry in &workspace.registry.repos {
+        let Ok(repo) = workspace.open(entry) else {
+            health += &format!("{} missing\n", entry.name);
+            continue;
+        };
+        let Ok(ledger) = Ledger::open(&repo) else {
+            health += &format!("{} without policy\n", entry.name);
+            continue;
+        };
+        let head = ledger.find_trunk_tip()?.map(|head| head.to_string()).unwrap_or_default();
+        health += &fingerprint(&repo, &entry.name, &head)?;
+        // Nobody reads a silo without being asked to.
+        if !entry.silo {
+            repos.insert(entry.name.clone(), (entry.brand.clone(), head));
+        }
+    }
+    Ok(Present { date: hub.identity()?.time.date(), repos, health: hub.blob_id(health.as_bytes()).to_string() })
+}
+
+/// A text that changes when something changes that the doctor looks at.
+fn fingerprint(repo: &Repo, name: &RepoName, head: &str) -> Result<String, SessionError> {
+    let mut all = format!("{name} {head} {:?}\n", repo.config("core.hooksPath"));
+    for prefix in ["refs/os/tickets/", "refs/notes/os/"] {
+        for (name, tip) in repo.list_refs(prefix)? {
+            all += &format!("{name} {tip}\n");
+        }
+    }
+    all += &format!("{:?}\n", repo.find_ref(crate::core::id::META)?);
+    Ok(all)
+}
+
+impl TicketEnd {
+    fn of(ending: &Ending) -> Self {
+        use crate::dispatch::Fate;
+        let (fate, reason) = match &ending.fate {
+            Fate::Landed => ("landed", String::new()),
+            Fate::Blocked(reason) => ("blocked", reason.clone()),
+            Fate::Waiting(question) => ("waiting", question.clone()),
+            Fate::Gone => ("gone", String::new()),
+            Fate::Held(reason) => ("held", reason.clone()),
+        };
+        Self {
+            id: ending.id.to_string(),
+            repo: ending.repo.clone(),
+            brand: ending.brand.clone(),
+            title: ending.title.clone(),
+            fate,
+            reason: text::body(&reason),
+        }
+    }
 }

@@ -1,0 +1,133 @@
+//! The operator's desk: prompts at a terminal, answers given beforehand, and progress for both.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use dialoguer::theme::SimpleTheme;
+use dialoguer::{Input, Select};
+
+use crate::core::freshness::Decision;
+use crate::core::id::{Brand, TicketId};
+use crate::core::interview::{Answers, QUESTIONS, Wish};
+use crate::dispatch::Fate;
+use crate::dispatch::schedule::{Ending, Watch};
+use crate::session::{Approval, Desk, Proposal, SessionError};
+use crate::ui::{Lane, Ui};
+
+/// How questions are answered.
+pub(super) struct Given {
+    /// Answers by brand, read from a file.
+    pub(super) answers: Option<BTreeMap<Brand, Answers>>,
+    /// Every draft is approved.
+    pub(super) approves_all: bool,
+    /// Somebody sits at the terminal.
+    pub(super) is_interactive: bool,
+}
+
+/// The desk of this command line.
+pub(super) struct Terminal<'a> {
+    ui: &'a Ui,
+    given: Given,
+    lanes: Mutex<BTreeMap<Brand, Lane>>,
+}
+
+impl<'a> Terminal<'a> {
+    pub(super) fn new(ui: &'a Ui, given: Given) -> Self {
+        Self { ui, given, lanes: Mutex::default() }
+    }
+}
+
+fn prompt_error(error: dialoguer::Error) -> SessionError {
+    let dialoguer::Error::IO(error) = error;
+    if error.kind() == std::io::ErrorKind::Interrupted { SessionError::Interrupted } else { SessionError::Prompt(error) }
+}
+
+fn ask(question: &str) -> Result<String, SessionError> {
+    let input = Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true);
+    input.interact_text().map_err(prompt_error)
+}
+
+impl Watch for Terminal<'_> {
+    fn tell(&self, brand: &Brand, id: &TicketId, what: &str) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(brand.clone()).or_insert_with(|| self.ui.lane(brand.as_str())).now(&format!("{id} {what}"));
+        if !self.ui.is_live() {
+            self.ui.say(format!("   {brand}: {id} {what}"));
+        }
+    }
+
+    fn ended(&self, ending: &Ending) {
+        let fate = match &ending.fate {
+            Fate::Landed => "landed".to_owned(),
+            Fate::Blocked(reason) => format!("blocked: {}", crate::core::text::first_line(reason)),
+            Fate::Waiting(question) => format!("waits for an answer: {}", crate::core::text::first_line(question)),
+            Fate::Gone => "went to somebody else".to_owned(),
+            Fate::Held(reason) => format!("is verified and cannot land yet: {reason}"),
+        };
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&ending.brand);
+        self.ui.say(format!("   {}: {} {fate} ({})", ending.brand, ending.id, ending.title));
+    }
+}
+
+impl Desk for Terminal<'_> {
+    fn phase(&self, decision: &Decision) {
+        let what = if decision.runs { "" } else { "skipped: " };
+        self.ui.say(format!("{} {}: {what}{}", decision.phase.number(), decision.phase, decision.why));
+    }
+
+    fn say(&self, line: &str) {
+        self.ui.say(format!("   {line}"));
+    }
+
+    fn interview(&self, brand: &Brand, _brief: &str) -> Result<Option<Answers>, SessionError> {
+        if let Some(answers) = &self.given.answers {
+            return Ok(answers.get(brand).cloned());
+        }
+        if !self.given.is_interactive {
+            return Ok(None);
+        }
+        self.ui.say(format!("   {brand}"));
+        let mut answers = Answers::default();
+        for (key, question) in QUESTIONS {
+            match key {
+                "next" => loop {
+                    let title = ask(question)?;
+                    if title.trim().is_empty() {
+                        break;
+                    }
+                    answers.next.push(Wish { title, ..Wish::default() });
+                },
+                "matters" => answers.matters = ask(question)?,
+                "avoid" => answers.avoid = ask(question)?,
+                "waiting" => answers.waiting = ask(question)?,
+                _ => answers.learned = ask(question)?,
+            }
+        }
+        Ok(Some(answers))
+    }
+
+    fn approve(&self, draft: &Proposal) -> Result<Approval, SessionError> {
+        if self.given.approves_all {
+            return Ok(Approval::Approve);
+        }
+        if !self.given.is_interactive {
+            return Ok(Approval::Later);
+        }
+        self.ui.say(format!("   {} {}: {}", draft.brand, draft.id, draft.title));
+        for line in draft.description.lines().take(12) {
+            self.ui.say(format!("      {line}"));
+        }
+        let choices = ["approve", "reject", "later"];
+        let select =
+            Select::with_theme(&SimpleTheme).with_prompt(format!("{} in {}", draft.title, draft.repo)).items(choices).default(0);
+        match select.interact_opt().map_err(prompt_error)? {
+            Some(0) => Ok(Approval::Approve),
+            Some(1) => {
+                let reason = ask("Why not?")?;
+                Ok(Approval::Reject(if reason.trim().is_empty() { "not wanted".to_owned() } else { reason }))
+            }
+            Some(_) => Ok(Approval::Later),
+            None => Err(SessionError::Interrupted),
+        }
+    }
+}

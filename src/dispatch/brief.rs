@@ -1,0 +1,111 @@
+//! What an agent is told: put together from the ticket and the repository, and from nothing else.
+
+use camino::Utf8Path;
+
+use super::{DispatchError, Site, find_words};
+use crate::core::event::EventKind;
+use crate::core::verdict::CheckResult;
+use crate::git::process::read_file;
+use crate::ledger::{Entry, Ledger};
+use crate::memory::learnings;
+
+/// How much of a repository's own instructions is passed on, in bytes.
+const MAX_INSTRUCTIONS: usize = 32 * 1024;
+/// How many lessons are passed on.
+const MAX_LESSONS: usize = 10;
+
+/// What an executor is told.
+///
+/// # Errors
+/// When the ticket cannot be read.
+pub(crate) fn executor(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    worktree: &Utf8Path,
+) -> Result<String, DispatchError> {
+    let mut text = head(ledger, entry)?;
+    let ticket = &entry.ticket;
+    text += &format!("\nAttempt {} of {}.\n", ticket.attempt, ledger.policy.max_attempts);
+    text += "\n## What has to hold\n\n";
+    for check in &ledger.policy.checks {
+        text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
+    }
+    text += "- somebody else reads the change against this ticket and agrees\n";
+    if let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])? {
+        text += &format!("\n## Why the last attempt failed\n\n{reason}\n");
+    }
+    if let Some(answer) = find_words(ledger, entry, &[EventKind::Answer])? {
+        let question = find_words(ledger, entry, &[EventKind::Ask])?.unwrap_or_default();
+        text += &format!("\n## What you asked, and the answer\n\n{question}\n\n{answer}\n");
+    }
+    let words = format!("{} {}", ticket.content.title, ledger.description(entry)?);
+    let lessons = learnings::matching(site.workspace, &ticket.content.brand, &words, MAX_LESSONS)?;
+    if !lessons.is_empty() {
+        text += "\n## Lessons that may help\n\n";
+        for lesson in lessons {
+            text += &format!("- {}\n", lesson.text.lines().next().unwrap_or_default());
+        }
+    }
+    text += &instructions(worktree);
+    text += "\n## How to work here\n\n\
+        - You are in a worktree of your own, on the ticket's branch. Change what the ticket asks for, and nothing else.\n\
+        - Commit your work here. Do not push, do not merge, do not touch other branches or refs.\n\
+        - `git os ask \"…\"` puts a question to the operator, and you end; `git os learn \"…\"` leaves a lesson for others.\n\
+        - When you are done, exit with 0. What you leave uncommitted is committed in your name.\n";
+    Ok(text)
+}
+
+/// What a verifier is told.
+///
+/// # Errors
+/// When the ticket cannot be read.
+pub(crate) fn verifier(
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    worktree: &Utf8Path,
+    checks: &[CheckResult],
+) -> Result<String, DispatchError> {
+    let mut text = head(ledger, entry)?;
+    let (base, head) = (entry.ticket.base, entry.ticket.head);
+    text += "\n## What you are to judge\n\n";
+    if let (Some(base), Some(head)) = (base, head) {
+        text += &format!("Base: {base}\nHead: {head}\n");
+        text += "\nThe work is what lies between the two: `git diff Base Head`. You are in a worktree at its head.\n";
+    }
+    text += "\n## The checks, run on this very commit\n\n";
+    for check in checks {
+        text += &format!("- `{}`: exit {} after {} ms\n", check.name, check.exit, check.millis);
+    }
+    text += &instructions(worktree);
+    text += "\n## How to judge\n\n\
+        - Somebody else did this work. Does it do what the ticket asks, wholly and honestly, and nothing else?\n\
+        - Change nothing. Anything unclear is a fail, with the reason.\n\
+        - The last line you print is your judgement, as JSON: {\"verdict\":\"pass\"|\"fail\",\"reasons\":[\"…\"]}\n";
+    Ok(text)
+}
+
+fn head(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, DispatchError> {
+    let content = &entry.ticket.content;
+    let mut text = format!("# {}\n\n", content.title);
+    text +=
+        &format!("Ticket {} in repository {} (brand {}), kind {}.\n", entry.id, ledger.policy.repo, content.brand, content.kind);
+    let description = ledger.description(entry)?;
+    if !description.is_empty() {
+        text += &format!("\n## What is to be done\n\n{description}\n");
+    }
+    Ok(text)
+}
+
+/// The repository's own instructions for agents.
+fn instructions(worktree: &Utf8Path) -> String {
+    let found = ["CLAUDE.md", "AGENTS.md"].iter().find_map(|name| {
+        let path = worktree.join(name);
+        // A link could lead out of the worktree.
+        let is_plain = path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_INSTRUCTIONS as u64);
+        is_plain.then(|| read_file(&path).ok().map(|text| (name, text))).flatten()
+    });
+    found.map_or_else(String::new, |(name, text)| {
+        format!("\n## This repository's own instructions ({name})\n\n{}\n", text.trim_end())
+    })
+}

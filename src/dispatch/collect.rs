@@ -1,0 +1,101 @@
+//! Worktrees of tickets that are done with: saved where something is uncommitted, then removed.
+
+use camino::Utf8Path;
+
+use super::{DispatchError, Site, is_inside, worktrees};
+use crate::core::event::State;
+use crate::core::id::{BRANCHES, ObjectId, RESCUE, TicketId};
+use crate::git::Repo;
+use crate::git::refs::{Moved, RefEdit};
+use crate::ledger::archive;
+
+/// How long a worktree stays after its ticket ended, in seconds: merged, blocked, orphan.
+const AFTER_MERGED: i64 = 24 * 3600;
+const AFTER_BLOCKED: i64 = 3 * 24 * 3600;
+const ORPHAN: i64 = 24 * 3600;
+
+/// Saves what a worktree has beyond a commit, committed or not, to a ref of its own. Answers its name if there was anything.
+///
+/// # Errors
+/// When git cannot write.
+pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: ObjectId) -> Result<Option<String>, DispatchError> {
+    let Some(git) = repo.pinned(path) else { return Ok(None) };
+    let head = git.line(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?.and_then(|text| ObjectId::parse(&text).ok());
+    let is_dirty = !git.output(["status", "--porcelain", "--untracked-files=all"])?.trim().is_empty();
+    let is_ahead = match head {
+        Some(head) => !repo.is_ancestor(head, beyond)?,
+        None => false,
+    };
+    if !is_dirty && !is_ahead {
+        return Ok(None);
+    }
+    let saved = match head {
+        Some(head) if !is_dirty => head,
+        _ => {
+            git.output(["add", "--all"])?;
+            let tree = git.output(["write-tree"])?;
+            let tree_id = ObjectId::parse(tree.trim()).map_err(crate::ledger::LedgerError::from)?;
+            let parents: Vec<_> = head.into_iter().collect();
+            repo.write_commit(tree_id, &parents, &repo.identity()?, &format!("Save what the worktree of {id} held\n"))?
+        }
+    };
+    let time = repo.identity()?.time.to_string().to_lowercase().replace(':', "");
+    for number in 0..100 {
+        let suffix = if number == 0 { String::new() } else { format!("-{number}") };
+        let name = format!("{RESCUE}{id}/{time}{suffix}");
+        match repo.find_ref(&name)? {
+            Some(known) if known == saved => return Ok(Some(name)),
+            Some(_) => {}
+            None => {
+                if repo.move_refs(&[RefEdit::create(&name, saved)])? == Moved::Done {
+                    return Ok(Some(name));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Removes the worktrees whose time is over. Answers what was done, a line each.
+///
+/// # Errors
+/// When git cannot list or remove them.
+pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
+    let ledger = site.ledger()?;
+    let folder = worktrees(&site.repo);
+    let now = site.repo.identity()?.time;
+    let mut done = Vec::new();
+    for worktree in site.repo.list_worktrees()? {
+        let Some(name) = worktree.path.file_name().filter(|_| is_inside(&worktree.path, &folder)) else { continue };
+        let Ok(id) = TicketId::parse(name.trim_end_matches(".verify")) else { continue };
+        let entry = match ledger.find(&id)? {
+            Some(entry) => Some(entry),
+            None => archive::find(&site.repo, &id)?.map(|tip| ledger.read_entry(id.clone(), tip)).transpose()?,
+        };
+        let age = entry.as_ref().map_or(i64::MAX, |entry| now.0 - entry.updated.0);
+        let limit = match entry.as_ref().map(|entry| entry.ticket.state) {
+            Some(State::Merged | State::Rejected | State::Canceled) => AFTER_MERGED,
+            Some(State::Blocked) => AFTER_BLOCKED,
+            Some(State::Draft | State::Ready) | None => ORPHAN,
+            Some(State::Claimed | State::Running | State::AwaitingInput | State::Verifying | State::Verified) => continue,
+        };
+        if age < limit {
+            continue;
+        }
+        let beyond = entry.as_ref().and_then(|entry| entry.ticket.head).or(ledger.find_trunk_tip()?);
+        if let Some(beyond) = beyond
+            && let Some(saved) = rescue(&site.repo, &id, &worktree.path, beyond)?
+        {
+            done.push(format!("{id}: saved what its worktree held to {saved}"));
+        }
+        site.repo.remove_worktree(&worktree.path)?;
+        let branch = format!("{BRANCHES}{id}");
+        if let (Some(tip), Some(State::Merged)) = (site.repo.find_ref(&branch)?, entry.as_ref().map(|entry| entry.ticket.state))
+            && ledger.find_trunk_tip()?.is_some_and(|trunk| site.repo.is_ancestor(tip, trunk).unwrap_or(false))
+        {
+            site.repo.git().output(["update-ref", "-d", &branch, &tip.to_string()])?;
+        }
+        done.push(format!("{id}: removed its worktree"));
+    }
+    Ok(done)
+}

@@ -1,0 +1,55 @@
+//! What a run leaves behind for others.
+
+use super::{DispatchError, Site, find_words};
+use crate::core::event::{Action, EventKind, Role};
+use crate::core::id::RunId;
+use crate::ledger::{Draft, Entry, Ledger};
+use crate::memory::learnings::{self, Confidence, Learning};
+use crate::runner::outbox::Message;
+
+/// Takes over what an agent said while it worked.
+pub(super) fn from_outbox(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    run: &RunId,
+    messages: &[Message],
+) -> Result<(), DispatchError> {
+    for message in messages {
+        match message {
+            Message::Learn { text } => {
+                let learning = Learning {
+                    text: text.clone(),
+                    brand: entry.ticket.content.brand.clone(),
+                    ticket: Some(entry.id.clone()),
+                    run: Some(run.clone()),
+                    confidence: Confidence::Low,
+                };
+                learnings::append_once(&site.repo, &learning)?;
+            }
+            Message::Log { text } => {
+                drop(ledger.submit(&entry.id, &Draft::new(Action::Comment, Role::Executor).by(run).saying(text))?);
+            }
+            Message::Ask { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// By rule: what a verifier caught, and what then landed, is a lesson.
+pub(super) fn after_landing(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<(), DispatchError> {
+    if entry.ticket.attempt > 1
+        && let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])?
+    {
+        let learning = Learning {
+            text: format!("{} (found while working on: {})", crate::core::text::first_line(&reason), entry.ticket.content.title),
+            brand: entry.ticket.content.brand.clone(),
+            ticket: Some(entry.id.clone()),
+            run: entry.ticket.run.clone(),
+            confidence: Confidence::High,
+        };
+        learnings::append_once(&site.repo, &learning)?;
+        site.env.step("learned");
+    }
+    Ok(())
+}

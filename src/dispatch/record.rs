@@ -1,0 +1,134 @@
+//! What this machine knows of its own runs: a file each, locked as long as the orchestrator lives.
+
+use std::fs::{File, TryLockError};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::DispatchError;
+use crate::core::id::{ObjectId, RunId, TicketId};
+use crate::git::Repo;
+use crate::git::process::{read_file, remove_file, write_file};
+
+/// How far the agent of a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stage {
+    /// Claimed; no agent was started.
+    Claimed,
+    /// An agent works, from this commit on.
+    Working { attempt: u32, from: ObjectId },
+    /// It is done and its work waits to be handed in.
+    Worked { attempt: u32, agent: String, record: serde_json::Value, failure: Option<String> },
+}
+
+/// The contents of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Body {
+    pub(crate) run: RunId,
+    pub(crate) ticket: TicketId,
+    pub(crate) stage: Stage,
+}
+
+/// A run of this process.
+#[derive(Debug)]
+pub(crate) struct RunRecord {
+    body: Body,
+    path: Utf8PathBuf,
+    /// Held open and locked; the system lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+/// Where the records are.
+#[must_use]
+pub(crate) fn folder(repo: &Repo) -> Utf8PathBuf {
+    repo.os_dir().join("runs")
+}
+
+impl RunRecord {
+    /// Notes a new run.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn create(repo: &Repo, ticket: &TicketId, run: &RunId) -> Result<Self, DispatchError> {
+        let path = folder(repo).join(run.as_str());
+        let body = Body { run: run.clone(), ticket: ticket.clone(), stage: Stage::Claimed };
+        write_file(&path, &json(&body), 0o600)?;
+        let lock = lock(&path)?.ok_or_else(|| file_error(&path, std::io::Error::other("it is locked")))?;
+        Ok(Self { body, path, _lock: lock })
+    }
+
+    /// Takes over a run whose process is gone. `None` when it lives, or the file is no record.
+    ///
+    /// # Errors
+    /// When the file cannot be accessed.
+    pub(crate) fn take_over(path: &Utf8Path) -> Result<Option<Self>, DispatchError> {
+        let Some(lock) = lock(path)? else { return Ok(None) };
+        let Some(body) = read_file(path).ok().and_then(|text| serde_json::from_str(&text).ok()) else { return Ok(None) };
+        Ok(Some(Self { body, path: path.to_owned(), _lock: lock }))
+    }
+
+    /// The run.
+    pub(crate) fn run(&self) -> &RunId {
+        &self.body.run
+    }
+
+    /// The ticket it holds.
+    pub(crate) fn ticket(&self) -> &TicketId {
+        &self.body.ticket
+    }
+
+    /// How far it is.
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.body.stage
+    }
+
+    /// Notes how far it is.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn advance(&mut self, stage: Stage) -> Result<(), DispatchError> {
+        use std::io::{Seek as _, Write as _};
+        self.body.stage = stage;
+        // The locked file itself is written, since a new one in its place would not be locked.
+        let mut write = || {
+            self._lock.set_len(0)?;
+            self._lock.rewind()?;
+            self._lock.write_all(&json(&self.body))
+        };
+        write().map_err(|source| file_error(&self.path, source))
+    }
+
+    /// Forgets the run.
+    ///
+    /// # Errors
+    /// When the file stays.
+    pub(crate) fn remove(self) -> Result<(), DispatchError> {
+        Ok(remove_file(&self.path)?)
+    }
+}
+
+fn json(body: &Body) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn file_error(path: &Utf8Path, source: std::io::Error) -> DispatchError {
+    DispatchError::File { path: path.to_owned(), source }
+}
+
+/// Locks a file, unless somebody else has.
+fn lock(path: &Utf8Path) -> Result<Option<File>, DispatchError> {
+    let file = File::options().read(true).write(true).open(path).map_err(|source| file_error(path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(file_error(path, source)),
+    }
+}
+
+/// All records of a repository, in no order.
+#[must_use]
+pub(crate) fn list(repo: &Repo) -> Vec<Utf8PathBuf> {
+    let entries = folder(repo).read_dir_utf8().into_iter().flatten().flatten();
+    entries.filter(|entry| RunId::parse(entry.file_name()).is_ok()).map(|entry| entry.path().to_owned()).collect()
+}

@@ -1,0 +1,57 @@
+//! What a session does with the runs that a killed one left behind.
+
+use super::record::{self, RunRecord};
+use super::{DispatchError, Site};
+use crate::core::event::{Action, Role, State};
+use crate::core::id::TicketId;
+use crate::git::process::remove_all;
+use crate::ledger::{Answer, Draft};
+use crate::runner::process::sweep;
+
+/// The runs of this repository whose orchestrator is gone and whose ticket they still hold; what is left of others is cleared.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn orphans(site: &Site<'_>) -> Result<Vec<RunRecord>, DispatchError> {
+    let ledger = site.ledger()?;
+    let mut orphans = Vec::new();
+    for path in record::list(&site.repo) {
+        let Some(record) = RunRecord::take_over(&path)? else { continue };
+        sweep(record.run());
+        let entry = ledger.find(record.ticket())?;
+        // A merged one is held too, as long as what follows a landing may not be done.
+        let holds = entry.is_some_and(|entry| {
+            let is_open = entry.ticket.state.is_held() || entry.ticket.state == State::Merged;
+            is_open && entry.ticket.run.as_ref() == Some(record.run())
+        });
+        if holds {
+            orphans.push(record);
+        } else {
+            remove_all(&site.repo.os_dir().join("outbox").join(record.run().as_str()))?;
+            record.remove()?;
+        }
+    }
+    Ok(orphans)
+}
+
+/// Gives back what others held for too long. Answers which.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(crate) fn expire(site: &Site<'_>) -> Result<Vec<TicketId>, DispatchError> {
+    let ledger = site.ledger()?;
+    let now = site.repo.identity()?.time;
+    let mut expired = Vec::new();
+    for row in ledger.rows()?.tickets {
+        let is_over = row.ticket.lease.is_some_and(|lease| now >= lease.plus(crate::core::fsm::LEASE_GRACE_SECONDS));
+        let has_record =
+            row.ticket.run.as_ref().is_some_and(|run| record::folder(&site.repo).join(run.as_str()).as_std_path().exists());
+        if is_over && !has_record && row.ticket.state.is_held() && row.ticket.state != State::Verified {
+            let draft = Draft::new(Action::Expire, Role::Operator).saying("the lease was over");
+            if let Answer::Yes(_) = ledger.submit(&row.id, &draft)? {
+                expired.push(row.id);
+            }
+        }
+    }
+    Ok(expired)
+}

@@ -1,0 +1,179 @@
+//! Which ticket next, in which lane: one run per brand at a time, up to so many lanes.
+
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::{DispatchError, Fate, Site, carry, claim, recover};
+use crate::core::event::State;
+use crate::core::id::{Brand, RepoName, TicketId};
+use crate::core::registry::RepoEntry;
+use crate::dispatch::record::RunRecord;
+use crate::env::Env;
+use crate::ledger::Ledger;
+use crate::ledger::workspace::Workspace;
+
+/// How one ticket ended in this session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) repo: RepoName,
+    pub(crate) brand: Brand,
+    pub(crate) id: TicketId,
+    pub(crate) title: String,
+    pub(crate) fate: Fate,
+}
+
+/// Who is told what goes on, lane by lane.
+pub(crate) trait Watch: Sync {
+    /// Something goes on with a ticket of a brand.
+    fn tell(&self, brand: &Brand, id: &TicketId, what: &str);
+    /// A ticket came as far as it gets.
+    fn ended(&self, result: &Ending);
+}
+
+/// What the lanes share.
+struct Board<'a> {
+    workspace: &'a Workspace,
+    busy: BTreeSet<Brand>,
+    /// Runs of a killed session, to be continued first.
+    orphans: Vec<(&'a RepoEntry, RunRecord)>,
+    /// What was tried and is not to be tried again in this session.
+    tried: BTreeSet<TicketId>,
+    results: Vec<Ending>,
+    error: Option<DispatchError>,
+}
+
+/// A ticket for a lane.
+enum Task<'a> {
+    Continue(&'a RepoEntry, RunRecord),
+    Begin(&'a RepoEntry, TicketId),
+}
+
+/// Drains the queue of the workspace.
+///
+/// # Errors
+/// The first failure of the orchestrator itself; lanes that work end their ticket first.
+pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Watch) -> Result<Vec<Ending>, DispatchError> {
+    let mut orphans = Vec::new();
+    for entry in &workspace.registry.repos {
+        let Ok(repo) = workspace.open(entry) else { continue };
+        let site = Site { workspace, entry, repo, env, tell: &|_| {} };
+        if Ledger::open(&site.repo).is_ok() {
+            orphans.extend(recover::orphans(&site)?.into_iter().map(|record| (entry, record)));
+        }
+    }
+    let board = Board { workspace, busy: BTreeSet::new(), orphans, tried: BTreeSet::new(), results: Vec::new(), error: None };
+    let (board, freed) = (Mutex::new(board), Condvar::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| lane(workspace, env, watch, &board, &freed));
+        }
+    });
+    let board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match board.error {
+        Some(error) => Err(error),
+        None => Ok(board.results),
+    }
+}
+
+/// One lane: takes the next ticket of a brand that is free, until there is none and nobody works who could free one.
+fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board<'_>>, freed: &Condvar) {
+    let mut held = board.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let task = match held.next() {
+            _ if held.error.is_some() => return,
+            Ok(Some(task)) => task,
+            Ok(None) if held.busy.is_empty() => {
+                freed.notify_all();
+                return;
+            }
+            Ok(None) => {
+                held = freed.wait(held).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            Err(error) => {
+                held.error = Some(error);
+                freed.notify_all();
+                return;
+            }
+        };
+        let (Task::Continue(entry, _) | Task::Begin(entry, _)) = &task;
+        let brand = entry.brand.clone();
+        held.busy.insert(brand.clone());
+        drop(held);
+        let result = work(workspace, env, watch, task);
+        held = board.lock().unwrap_or_else(PoisonError::into_inner);
+        held.busy.remove(&brand);
+        match result {
+            Ok(result) => {
+                watch.ended(&result);
+                held.results.push(result);
+            }
+            Err(error) => held.error = held.error.take().or(Some(error)),
+        }
+        freed.notify_all();
+    }
+}
+
+impl<'a> Board<'a> {
+    /// The next ticket of a brand that is free: what was begun first, then the most urgent.
+    fn next(&mut self) -> Result<Option<Task<'a>>, DispatchError> {
+        if let Some(at) = self.orphans.iter().position(|(entry, _)| !self.busy.contains(&entry.brand)) {
+            let (entry, record) = self.orphans.swap_remove(at);
+            self.tried.insert(record.ticket().clone());
+            return Ok(Some(Task::Continue(entry, record)));
+        }
+        let mut best: Option<(u8, TicketId, &RepoEntry)> = None;
+        for entry in self.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
+            if self.busy.contains(&entry.brand) {
+                continue;
+            }
+            let Ok(repo) = self.workspace.open(entry) else { continue };
+            let Ok(ledger) = Ledger::open(&repo) else { continue };
+            for row in ledger.rows()?.tickets {
+                let key = (row.ticket.content.priority, &row.id);
+                let is_better = best.as_ref().is_none_or(|best| key < (best.0, &best.1));
+                if row.ticket.state == State::Ready
+                    && is_better
+                    && !self.tried.contains(&row.id)
+                    && self.workspace.open_dependency(&row.ticket.content.depends)?.is_none()
+                {
+                    best = Some((row.ticket.content.priority, row.id.clone(), entry));
+                }
+            }
+        }
+        Ok(best.map(|(_, id, entry)| {
+            self.tried.insert(id.clone());
+            Task::Begin(entry, id)
+        }))
+    }
+}
+
+/// Takes one ticket as far as it gets, attempt after attempt.
+fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> Result<Ending, DispatchError> {
+    let (entry, id, mut record) = match task {
+        Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(record)),
+        Task::Begin(entry, id) => (entry, id, None),
+    };
+    let tell = |what: &str| watch.tell(&entry.brand, &id, what);
+    let site = Site::open(workspace, entry, env, &tell)?;
+    let fate = loop {
+        let mut own = match record.take() {
+            Some(record) => record,
+            None => match claim(&site, &id)? {
+                Some(record) => record,
+                None => break Fate::Gone,
+            },
+        };
+        let fate = carry(&site, &id, &mut own)?;
+        if !matches!(fate, Fate::Waiting(_) | Fate::Held(_)) {
+            own.remove()?;
+        }
+        // An attempt that came to nothing put the ticket back into the queue.
+        let is_back = site.ledger()?.find(&id)?.is_some_and(|entry| entry.ticket.state == State::Ready);
+        if fate != Fate::Gone || !is_back {
+            break fate;
+        }
+    };
+    let title = site.ledger()?.find(&id)?.map(|entry| entry.ticket.content.title).unwrap_or_default();
+    Ok(Ending { repo: entry.name.clone(), brand: entry.brand.clone(), id, title, fate })
+}

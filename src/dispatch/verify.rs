@@ -1,0 +1,244 @@
+//! Verifying → verified, running or blocked: checks first, then a judge, both on a clean worktree of the very commit.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+
+use super::{DispatchError, Site, brief, write};
+use crate::core::event::{Action, Role, State};
+use crate::core::id::{ObjectId, RunId, VERDICT_NOTES};
+use crate::core::meta::Check;
+use crate::core::text;
+use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
+use crate::doctor;
+use crate::git::process::remove_all;
+use crate::ledger::{Draft, Entry, Ledger, new_run};
+use crate::runner::process::{self, Ended, Finished, Spec};
+use crate::runner::{self, Brief, Duty, Surroundings};
+
+/// The exit code of a check that was stopped since its time was up, as `timeout` has it.
+const TIMED_OUT: i32 = 124;
+/// How much of a check's output goes into a reason, in bytes.
+const MAX_REASON: usize = 4000;
+
+pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<(), DispatchError> {
+    let ticket = &entry.ticket;
+    let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(()) };
+    let run = new_run()?;
+    let place = Place::add(site, entry, head)?;
+    let (checks, mut reasons) = checks(site, ledger, &place.path, &run)?;
+    site.env.step("checked");
+    let mut judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
+    if reasons.is_empty()
+        && let Some(name) = &site.entry.verifier
+    {
+        let (agent, judgement) = ask(site, ledger, entry, name, &run, &place.path, &checks)?;
+        judge = Judge { agent, reasons: judgement.reasons.clone() };
+        if judgement.verdict == Judgement::Fail {
+            reasons = judgement.reasons;
+        }
+        site.env.step("judged");
+    }
+    place.remove(site)?;
+    let grade = doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program).grade;
+    if reasons.is_empty() && grade > ledger.policy.grade {
+        reasons.push(format!(
+            "the doctor's grade is {grade}, and the policy asks for {}; `git os doctor` tells why",
+            ledger.policy.grade
+        ));
+    }
+    let judgement = if reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
+    let verdict = Verdict {
+        version: verdict::VERSION,
+        ticket: entry.id.clone(),
+        verdict: judgement,
+        run: run.clone(),
+        holder,
+        commit: head,
+        tree: ledger.repo.read_commit(head)?.tree_id,
+        base,
+        checks,
+        judge,
+        grade,
+    };
+    record(site, ledger, entry, verdict, &reasons)
+}
+
+/// Writes the verdict: into the chain, and from there as a note.
+fn record(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    verdict: Verdict,
+    reasons: &[String],
+) -> Result<(), DispatchError> {
+    let is_used_up = entry.ticket.attempt >= ledger.policy.max_attempts;
+    let (action, words) = match verdict.verdict {
+        Judgement::Pass => (Action::Pass, verdict.judge.reasons.join("\n")),
+        Judgement::Fail => (Action::Fail { then: if is_used_up { State::Blocked } else { State::Running } }, reasons.join("\n")),
+    };
+    (site.tell)(&match verdict.verdict {
+        Judgement::Pass => "verified".to_owned(),
+        Judgement::Fail => format!("not verified: {}", text::first_line(&words)),
+    });
+    let mut draft = Draft::new(action, Role::Verifier).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
+    draft.verdict = Some(verdict.clone());
+    write(ledger, &entry.id, &draft)?;
+    site.env.step("verdict");
+    ledger.repo.add_note_line(VERDICT_NOTES, verdict.commit, &verdict.to_json(), &ledger.repo.identity()?)?;
+    site.env.step("noted");
+    Ok(())
+}
+
+/// A clean worktree of one commit, for one verification.
+struct Place {
+    path: Utf8PathBuf,
+}
+
+impl Place {
+    fn add(site: &Site<'_>, entry: &Entry, head: ObjectId) -> Result<Self, DispatchError> {
+        let path = super::worktrees(&site.repo).join(format!("{}.verify", entry.id));
+        let place = Self { path };
+        place.remove(site)?;
+        let git = site.repo.git().config("core.hooksPath=/dev/null");
+        git.output(["worktree", "add", "--quiet", "--force", "--detach", place.path.as_str(), &head.to_string()])?;
+        Ok(place)
+    }
+
+    fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {
+        if self.path.as_std_path().exists() {
+            if site.repo.remove_worktree(&self.path).is_err() {
+                remove_all(&self.path)?;
+            }
+            site.repo.git().output(["worktree", "prune"])?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs every check. Answers what came of each, and the reasons against the work.
+fn checks(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    path: &Utf8Path,
+    run: &RunId,
+) -> Result<(Vec<CheckResult>, Vec<String>), DispatchError> {
+    let (mut results, mut reasons) = (Vec::new(), Vec::new());
+    for check in &ledger.policy.checks {
+        (site.tell)(&format!("check {}", check.name));
+        let (result, finished) = run_check(site, ledger, check, path, run)?;
+        if result.exit != 0 {
+            let said = finished.last_words();
+            let from = said.len().saturating_sub(MAX_REASON);
+            let said = said.get(from..).unwrap_or(&said);
+            reasons.push(format!("the check `{}` exits with {}:\n{said}", check.name, result.exit));
+        }
+        results.push(result);
+    }
+    Ok((results, reasons))
+}
+
+/// Runs one check in a worktree.
+///
+/// # Errors
+/// When no shell can be started, or somebody interrupts.
+pub(crate) fn run_check(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    check: &Check,
+    path: &Utf8Path,
+    run: &RunId,
+) -> Result<(CheckResult, Finished), DispatchError> {
+    let finished = process::run(&Spec {
+        words: ["sh", "-c", &check.run].map(str::to_owned).to_vec(),
+        dir: path.to_owned(),
+        variables: vec![("GIT_OS_RUN".to_owned(), run.to_string())],
+        passed: &[],
+        input: Vec::new(),
+        timeout: site.entry.timeout,
+        program: site.env.program.clone(),
+        run: run.clone(),
+    })?;
+    let exit = match finished.ended {
+        Ended::Exit(code) => code,
+        Ended::TimedOut => TIMED_OUT,
+        Ended::Interrupted => return Err(DispatchError::Interrupted),
+    };
+    let output = ledger.repo.blob_id(&[finished.stdout.as_slice(), finished.stderr.as_slice()].concat());
+    let millis = u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX);
+    Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis }, finished))
+}
+
+/// A judge's answer: the last line it prints.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    verdict: Judgement,
+    reasons: Vec<String>,
+}
+
+/// Asks the judging agent; anything but a clear answer is a fail.
+fn ask(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    name: &str,
+    run: &RunId,
+    path: &Utf8Path,
+    checks: &[CheckResult],
+) -> Result<(String, Answer), DispatchError> {
+    (site.tell)(&format!("{name} judges"));
+    let brief = Brief {
+        text: brief::verifier(ledger, entry, path, checks)?,
+        duty: Duty::Verifier,
+        ticket: entry.id.clone(),
+        run: run.clone(),
+        attempt: entry.ticket.attempt,
+        worktree: path.to_owned(),
+        outbox: path.join(".git-os-none"),
+        timeout: site.entry.timeout,
+    };
+    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir() };
+    let outcome = runner::run(name, &site.workspace.registry.agents[name], &brief, around)?;
+    if outcome.finished.ended == Ended::Interrupted {
+        return Err(DispatchError::Interrupted);
+    }
+    let answer = match outcome.failure() {
+        Some(why) => fail(why),
+        None => read_answer(&outcome.answer).unwrap_or_else(|| {
+            fail(format!("{name} gave no judgement; its last line was `{}`", text::line(&outcome.answer, 200)))
+        }),
+    };
+    Ok((outcome.agent, answer))
+}
+
+fn fail(why: String) -> Answer {
+    Answer { verdict: Judgement::Fail, reasons: vec![why] }
+}
+
+fn read_answer(line: &str) -> Option<Answer> {
+    let mut answer: Answer = serde_json::from_str(line.trim()).ok()?;
+    answer.reasons = answer.reasons.iter().map(|reason| text::line(reason, 2000)).filter(|reason| !reason.is_empty()).collect();
+    // A refusal has to say why.
+    (answer.verdict == Judgement::Pass || !answer.reasons.is_empty()).then_some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anything_unclear_is_no_answer() {
+        assert!(read_answer(r#"{"verdict":"pass","reasons":[]}"#).is_some());
+        for line in [
+            "",
+            "pass",
+            r#"{"verdict":"maybe","reasons":[]}"#,
+            r#"{"verdict":"pass"}"#,
+            r#"{"verdict":"fail","reasons":[]}"#,
+            r#"{"verdict":"pass","reasons":[],"but":1}"#,
+            r#"{"verdict":"pass","reasons":[]} trailing"#,
+        ] {
+            assert!(read_answer(line).is_none(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Learnings: an append-only stream of commits for each writing clone, read as their union.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::core::event::named;
+use crate::core::id::{Brand, LEARNINGS, RunId, TicketId};
+use crate::core::text;
+use crate::core::time::Timestamp;
+use crate::git::process::{read_file, write_file};
+use crate::git::refs::{Moved, RefEdit};
+use crate::git::{GitError, Repo};
+use crate::ledger::workspace::{Workspace, WorkspaceError};
+use crate::ledger::{LedgerError, random_hex};
+
+/// How many lessons of one stream are read, the newest first.
+const MAX_READ: usize = 2000;
+
+named! {
+    /// How far a lesson can be relied on.
+    Confidence, "confidence", { High = "high", Medium = "medium", Low = "low" }
+}
+
+/// One lesson, with what taught it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Learning {
+    pub(crate) text: String,
+    pub(crate) brand: Brand,
+    pub(crate) ticket: Option<TicketId>,
+    pub(crate) run: Option<RunId>,
+    pub(crate) confidence: Confidence,
+}
+
+/// A lesson as it was read, with when it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Lesson {
+    pub(crate) text: String,
+    pub(crate) brand: Option<Brand>,
+    pub(crate) ticket: Option<TicketId>,
+    pub(crate) confidence: Option<Confidence>,
+    pub(crate) time: Timestamp,
+}
+
+/// The name of this clone's stream.
+fn writer(repo: &Repo) -> Result<String, LedgerError> {
+    let path = repo.os_dir().join("writer");
+    let known = read_file(&path).unwrap_or_default();
+    let known = known.trim();
+    if crate::core::id::is_ref_component(known) {
+        return Ok(known.to_owned());
+    }
+    let new = random_hex()?[..12].to_owned();
+    write_file(&path, format!("{new}\n").as_bytes(), 0o644)?;
+    Ok(new)
+}
+
+/// Appends a lesson, unless this clone's stream has it from the same ticket already. Answers whether it did.
+///
+/// # Errors
+/// When git cannot write.
+pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, LedgerError> {
+    let body = text::body(&learning.text);
+    if body.is_empty() {
+        return Ok(false);
+    }
+    let name = format!("{LEARNINGS}{}", writer(repo)?);
+    let subject = text::line(text::first_line(&body), text::MAX_TITLE);
+    let rest = body[text::first_line(&body).len()..].trim();
+    let mut message = format!("{subject}\n\n");
+    if !rest.is_empty() {
+        message += &format!("{rest}\n\n");
+    }
+    message += &format!("Os-Schema: 1\nOs-Brand: {}\nOs-Confidence: {}\n", learning.brand, learning.confidence);
+    if let Some(ticket) = &learning.ticket {
+        message += &format!("Os-Ticket: {ticket}\n");
+    }
+    if let Some(run) = &learning.run {
+        message += &format!("Os-Run: {run}\n");
+    }
+    for _ in 0..100 {
+        let old = repo.find_ref(&name)?;
+        if old.is_some()
+            && read_stream(repo, &name)?
+                .iter()
+                .any(|known| known.text == with_rest(&subject, rest) && known.ticket == learning.ticket)
+        {
+            return Ok(false);
+        }
+        let tree_id = repo.write_tree(&mut [])?;
+        let parents: Vec<_> = old.into_iter().collect();
+        let message = format!("{message}Os-Nonce: {}\n", random_hex()?);
+        let new = repo.write_commit(tree_id, &parents, &repo.identity()?, &message)?;
+        if repo.move_refs(&[RefEdit::advance(&name, old, new)])? == Moved::Done {
+            return Ok(true);
+        }
+    }
+    Err(GitError::Move { name, source: "it kept moving".into() }.into())
+}
+
+fn with_rest(subject: &str, rest: &str) -> String {
+    if rest.is_empty() { subject.to_owned() } else { format!("{subject}\n\n{rest}") }
+}
+
+fn read_stream(repo: &Repo, name: &str) -> Result<Vec<Lesson>, LedgerError> {
+    let mut lessons = Vec::new();
+    let mut next = repo.find_ref(name)?;
+    while let Some(id) = next.filter(|_| lessons.len() < MAX_READ) {
+        let commit = repo.read_commit(id)?;
+        let message = String::from_utf8_lossy(&commit.message).into_owned();
+        let (words, trailers) = message.trim_end().rsplit_once("\n\n").unwrap_or((message.as_str(), ""));
+        let find = |key: &str| trailers.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+        lessons.push(Lesson {
+            text: text::body(words),
+            brand: find("Os-Brand").and_then(|text| Brand::parse(text).ok()),
+            ticket: find("Os-Ticket").and_then(|text| TicketId::parse(text).ok()),
+            confidence: find("Os-Confidence").and_then(Confidence::parse),
+            time: commit.time(),
+        });
+        next = commit.parents.first().copied();
+    }
+    Ok(lessons)
+}
+
+/// All lessons of a repository, the newest first.
+///
+/// # Errors
+/// When git cannot read them.
+pub(crate) fn list(repo: &Repo) -> Result<Vec<Lesson>, LedgerError> {
+    let mut all = Vec::new();
+    for (name, _) in repo.list_refs(LEARNINGS)? {
+        all.extend(read_stream(repo, &name)?);
+    }
+    all.sort_by_key(|lesson| std::cmp::Reverse(lesson.time));
+    Ok(all)
+}
+
+/// The lessons of a brand, and of what belongs to all, that share the most words with a text.
+///
+/// # Errors
+/// When git cannot read them.
+pub(crate) fn matching(workspace: &Workspace, brand: &Brand, about: &str, most: usize) -> Result<Vec<Lesson>, WorkspaceError> {
+    let wanted = words(about);
+    let mut scored = Vec::new();
+    for entry in &workspace.registry.repos {
+        // A silo's lessons stay in the silo.
+        if (entry.brand != *brand && entry.name != workspace.registry.hub) || (entry.silo && entry.brand != *brand) {
+            continue;
+        }
+        let Ok(repo) = workspace.open(entry) else { continue };
+        for lesson in list(&repo)? {
+            let is_ours = lesson.brand.as_ref().is_some_and(|own| own == brand || own.as_str() == Brand::GLOBAL);
+            let score = words(&lesson.text).intersection(&wanted).count();
+            if is_ours && score > 1 {
+                scored.push((score, lesson));
+            }
+        }
+    }
+    scored.sort_by_key(|(score, lesson)| std::cmp::Reverse((*score, lesson.time)));
+    Ok(scored.into_iter().take(most).map(|(_, lesson)| lesson).collect())
+}
+
+/// The words of a text that can tell something: four letters or more.
+fn words(text: &str) -> HashSet<String> {
+    text.split(|character: char| !character.is_alphanumeric())
+        .filter(|word| word.chars().count() >= 4)
+        .map(str::to_lowercase)
+        .collect()
+}

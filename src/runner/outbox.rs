@@ -1,0 +1,43 @@
+//! How an agent talks back without write access to refs: a folder of small files that the orchestrator reads.
+
+use camino::Utf8Path;
+use serde::{Deserialize, Serialize};
+
+use crate::core::text;
+use crate::git::GitError;
+use crate::git::process::{read_file, write_file};
+
+/// How many messages of one run are read.
+const MAX_MESSAGES: usize = 200;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Message {
+    /// A lesson.
+    Learn { text: String },
+    /// A question to the operator.
+    Ask { text: String },
+    /// A line for the record.
+    Log { text: String },
+}
+
+/// Leaves a message; the name sorts by when it came.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(crate) fn leave(outbox: &Utf8Path, message: &Message, order: u128) -> Result<(), GitError> {
+    let json = serde_json::to_string(message).unwrap_or_default();
+    write_file(&outbox.join(format!("{order:039}.json")), json.as_bytes(), 0o644)
+}
+
+/// Takes what was left, in order; what is no message is passed over.
+pub(crate) fn read(outbox: &Utf8Path) -> Vec<Message> {
+    let entries = outbox.read_dir_utf8().into_iter().flatten().flatten();
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.path().to_owned()).filter(|path| path.extension() == Some("json")).collect();
+    files.sort();
+    let texts =
+        files.iter().take(MAX_MESSAGES).filter_map(|path| read_file(path).ok().filter(|text| text.len() <= text::MAX_BODY));
+    texts.filter_map(|text| serde_json::from_str(&text).ok()).collect()
+}

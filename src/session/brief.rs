@@ -1,0 +1,33 @@
+//! Phase 4: what matters now, per brand, from signals, history and what is open.
+
+use super::{Session, SessionError};
+use crate::core::event::State;
+use crate::core::session::Phase;
+use crate::ledger::Ledger;
+use crate::ledger::workspace::plural;
+
+impl Session<'_> {
+    pub(super) fn brief(&mut self) -> Result<(), SessionError> {
+        let brands = self.decision(Phase::Brief).brands.clone();
+        let mut text = format!("# Brief of {}\n", self.date);
+        for brand in &brands {
+            text += &format!("\n## {brand}\n");
+            for entry in self.workspace.registry.repos_of(brand).filter(|entry| !entry.silo) {
+                let Ok(repo) = self.workspace.open(entry) else { continue };
+                let Ok(ledger) = Ledger::open(&repo) else { continue };
+                let rows = ledger.rows()?.tickets;
+                let open = rows.iter().filter(|row| !row.ticket.state.is_terminal()).count();
+                let blocked = rows.iter().filter(|row| row.ticket.state == State::Blocked).count();
+                text += &format!("\n{}: {}, {blocked} of them blocked\n", entry.name, plural(open, "open ticket"));
+                for signal in self.log.pending.iter().filter(|signal| signal.repo == entry.name.as_str()) {
+                    text += &format!("- {}\n", signal.title);
+                }
+            }
+        }
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            self.desk.say(line);
+        }
+        self.summary.brief.clone_from(&text);
+        self.record(Phase::Brief, &plural(brands.len(), "brand"), "", &[("brief.md", text)])
+    }
+}

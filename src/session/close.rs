@@ -1,0 +1,55 @@
+//! Phase 8: the day is distilled by rule, and the session is closed.
+
+use super::{Session, SessionError};
+use crate::core::event::State;
+use crate::core::session::Phase;
+use crate::ledger::Ledger;
+use crate::ledger::workspace::plural;
+use crate::memory::{learnings, ledger_page};
+
+impl Session<'_> {
+    /// What landed, what was set aside and what was learned since the last time goes on the day's page.
+    pub(super) fn distil(&mut self) -> Result<(), SessionError> {
+        let since = self.seen.distilled.clone().unwrap_or_default();
+        let mut lines = Vec::new();
+        for (entry, repo) in self.places() {
+            if entry.silo {
+                continue;
+            }
+            let ledger = Ledger::open(&repo)?;
+            for row in ledger.rows()?.tickets.iter().filter(|row| row.updated.date() >= since) {
+                let what = match row.ticket.state {
+                    State::Merged => "landed",
+                    State::Blocked => "blocked",
+                    _ => continue,
+                };
+                lines.push(format!("- {what}: {} ({}, {})", row.ticket.content.title, entry.name, row.id));
+            }
+            for lesson in learnings::list(&repo)?.iter().filter(|lesson| lesson.time.date() >= since) {
+                let from = lesson.ticket.as_ref().map(|id| format!(", {id}")).unwrap_or_default();
+                let confidence = lesson.confidence.map(|confidence| format!(", {confidence}")).unwrap_or_default();
+                lines.push(format!(
+                    "- learned: {} ({}{from}{confidence})",
+                    crate::core::text::first_line(&lesson.text),
+                    entry.name
+                ));
+            }
+        }
+        let added = ledger_page::add(&self.hub, &self.date, &lines)?;
+        self.seen.distilled = Some(self.date.clone());
+        let what = format!("{} for ledger/{}.md", plural(added, "line"), self.date);
+        self.desk.say(&what);
+        self.record(Phase::Close, &what, &lines.join("\n"), &[])
+    }
+
+    /// Ends the log.
+    pub(super) fn close(&mut self) -> Result<(), SessionError> {
+        // What the session itself changed is nothing new to the doctor, if all was well before it.
+        if let Some((_, health)) = &mut self.seen.doctor {
+            *health = super::present(self.workspace, &self.hub)?.health;
+        }
+        self.log.close(&self.hub, "closed", &self.seen)?;
+        self.summary.session.clone_from(&self.log.id);
+        Ok(())
+    }
+}

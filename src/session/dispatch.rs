@@ -1,0 +1,34 @@
+//! Phase 7: the queue drains, in parallel by brand.
+
+use super::{Session, SessionError, TicketEnd};
+use crate::core::session::Phase;
+use crate::dispatch::{DispatchError, Fate, schedule};
+use crate::ledger::Ledger;
+use crate::ledger::workspace::plural;
+
+impl Session<'_> {
+    pub(super) fn dispatch(&mut self) -> Result<(), SessionError> {
+        let endings = schedule::run(self.workspace, self.env, self.jobs, self.desk).map_err(|error| match error {
+            DispatchError::Interrupted => SessionError::Interrupted,
+            error => error.into(),
+        })?;
+        self.summary.tickets = endings.iter().map(TicketEnd::of).collect();
+        let landed = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
+        // What this session landed itself is no news for the next scout, unless something else came on top.
+        for (entry, repo) in self.places() {
+            let ledger = Ledger::open(&repo)?;
+            let Some(tip) = ledger.find_trunk_tip()? else { continue };
+            let mut is_ours = false;
+            for ending in endings.iter().filter(|ending| ending.repo == entry.name && ending.fate == Fate::Landed) {
+                is_ours |= ledger.find(&ending.id)?.is_some_and(|found| found.ticket.head == Some(tip));
+            }
+            if is_ours {
+                self.seen.scouted.insert(entry.name.clone(), tip.to_string());
+            }
+        }
+        let lines: Vec<_> = self.summary.tickets.iter().map(|end| format!("{} {} {}", end.id, end.fate, end.title)).collect();
+        let json = serde_json::to_string_pretty(&self.summary.tickets).unwrap_or_default() + "\n";
+        let what = format!("{} of {} landed", landed, plural(endings.len(), "ticket"));
+        self.record(Phase::Dispatch, &what, &lines.join("\n"), &[("tickets.json", json)])
+    }
+}

@@ -1,0 +1,120 @@
+//! Phase 6: signals and wishes become drafts, and drafts are approved one at a time.
+
+use std::collections::BTreeMap;
+
+use super::log::Pending;
+use super::{Approval, Proposal, Session, SessionError};
+use crate::core::event::{Action, Role, State};
+use crate::core::id::{Brand, Kind, Label, TicketId};
+use crate::core::session::Phase;
+use crate::core::text;
+use crate::core::ticket::Content;
+use crate::ledger::workspace::plural;
+use crate::ledger::{Answer, Draft, Ledger};
+
+impl Session<'_> {
+    pub(super) fn draft(&mut self) -> Result<(), SessionError> {
+        let drafted = self.write_drafts()?;
+        self.summary.drafted = drafted;
+        if drafted > 0 {
+            self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket")), "", &[])?;
+        }
+        self.env.step("drafted");
+        let mut lines = Vec::new();
+        for (entry, repo) in self.places() {
+            let ledger = Ledger::open(&repo)?;
+            for row in ledger.rows()?.tickets.into_iter().filter(|row| row.ticket.state == State::Draft) {
+                let Some(found) = ledger.find(&row.id)? else { continue };
+                let proposal = Proposal {
+                    id: row.id.to_string(),
+                    repo: entry.name.clone(),
+                    brand: row.ticket.content.brand.clone(),
+                    title: row.ticket.content.title.clone(),
+                    description: ledger.description(&found)?,
+                };
+                let draft = match self.desk.approve(&proposal)? {
+                    Approval::Approve => Draft::new(Action::Approve, Role::Operator),
+                    Approval::Reject(reason) => Draft::new(Action::Reject, Role::Operator).saying(&reason),
+                    Approval::Later => continue,
+                };
+                // Somebody else may have decided meanwhile.
+                if let Answer::Yes(after) = ledger.submit(&row.id, &draft)? {
+                    lines.push(format!("{} {}", after.id, after.ticket.state));
+                }
+            }
+        }
+        self.summary.approved = lines.iter().filter(|line| line.ends_with("ready")).count();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.record(Phase::Draft, &format!("{} approved", plural(self.summary.approved, "draft")), &lines.join("\n"), &[])
+    }
+
+    /// Opens a ticket for all that is pending; one that is open already is not opened twice.
+    fn write_drafts(&mut self) -> Result<usize, SessionError> {
+        let pending = std::mem::take(&mut self.log.pending);
+        let mut by_title: BTreeMap<String, TicketId> = BTreeMap::new();
+        let mut count = 0;
+        // What others wait for comes first, so that its id is known.
+        let (first, second): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.after.is_none());
+        for one in first.into_iter().chain(second) {
+            let (id, is_new) = match self.open_ticket(&one, &by_title)? {
+                Some(opened) => opened,
+                None => continue,
+            };
+            by_title.insert(one.title.clone(), id.clone());
+            self.seen.drafted.insert(one.key, id.to_string());
+            count += usize::from(is_new);
+        }
+        Ok(count)
+    }
+
+    fn open_ticket(&self, one: &Pending, known: &BTreeMap<String, TicketId>) -> Result<Option<(TicketId, bool)>, SessionError> {
+        let Ok(entry) = self.workspace.entry(&one.repo) else {
+            self.desk.say(&format!("there is no repository `{}` for: {}", one.repo, one.title));
+            return Ok(None);
+        };
+        let repo = self.workspace.open(entry)?;
+        let ledger = Ledger::open(&repo)?;
+        let rows = ledger.rows()?.tickets;
+        let same = rows.iter().find(|row| row.ticket.content.title == one.title && !row.ticket.state.is_terminal());
+        if let Some(same) = same {
+            return Ok(Some((same.id.clone(), false)));
+        }
+        // What an operator did not want is not proposed again.
+        let is_unwanted = |row: &crate::ledger::cache::Row| {
+            self.seen.drafted.get(&one.key).is_some_and(|id| *id == row.id.to_string())
+                && matches!(row.ticket.state, State::Rejected | State::Canceled)
+        };
+        if rows.iter().any(is_unwanted) {
+            return Ok(None);
+        }
+        let depends = match &one.after {
+            Some(title) => known.get(title).cloned().or_else(|| {
+                rows.iter()
+                    .find(|row| row.ticket.content.title == *title && !row.ticket.state.is_terminal())
+                    .map(|row| row.id.clone())
+            }),
+            None => None,
+        };
+        let brand = one.brand.as_deref().and_then(|brand| Brand::parse(brand).ok()).unwrap_or_else(|| entry.brand.clone());
+        let content = Content {
+            title: text::line(&one.title, text::MAX_TITLE),
+            brand,
+            kind: Kind::parse(&one.kind).or_else(|_| Kind::parse("task")).map_err(crate::ledger::LedgerError::from)?,
+            priority: one.priority.min(crate::core::ticket::LOWEST_PRIORITY),
+            labels: one.labels.iter().filter_map(|label| Label::parse(label).ok()).collect(),
+            depends: depends.into_iter().collect(),
+        };
+        Ok(match ledger.create(content, &one.description, Role::Scout, None)? {
+            Answer::Yes(opened) => {
+                self.desk.say(&format!("{}: drafted {} {}", entry.name, opened.id, opened.ticket.content.title));
+                Some((opened.id, true))
+            }
+            Answer::No(refusal) => {
+                self.desk.say(&format!("{}: not drafted: {refusal}: {}", entry.name, one.title));
+                None
+            }
+        })
+    }
+}

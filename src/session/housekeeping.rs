@@ -1,0 +1,39 @@
+//! Phase 2: what the doctor finds becomes tickets, once each.
+
+use super::log::Pending;
+use super::{Session, SessionError};
+use crate::core::id::Brand;
+use crate::core::session::Phase;
+use crate::doctor;
+
+impl Session<'_> {
+    pub(super) fn housekeeping(&mut self) -> Result<(), SessionError> {
+        let report = doctor::examine(self.workspace, &self.env.program);
+        self.summary.grade = Some(report.grade);
+        let mut lines = Vec::new();
+        for check in report.failed() {
+            lines.push(format!("{} {}: {}", check.number, check.name, check.reason));
+            let key = format!("doctor:{}", check.number);
+            if !self.log.pending.iter().any(|known| known.key == key) {
+                self.log.pending.push(Pending {
+                    key,
+                    repo: self.workspace.registry.hub.to_string(),
+                    title: format!("Make doctor check {} pass: {}", check.number, check.name),
+                    kind: "chore".to_owned(),
+                    priority: 1,
+                    description: format!("{}\n\nRemedy: {}", check.reason, check.remedy),
+                    after: None,
+                    labels: vec!["doctor".to_owned(), format!("doctor-{}", check.number)],
+                    brand: Some(Brand::GLOBAL.to_owned()),
+                });
+            }
+        }
+        let what = format!("grade {}", report.grade);
+        self.desk.say(&what);
+        for line in &lines {
+            self.desk.say(line);
+        }
+        self.seen.doctor = Some((report.grade, super::present(self.workspace, &self.hub)?.health));
+        self.record(Phase::Housekeeping, &what, &lines.join("\n"), &[])
+    }
+}

@@ -1,0 +1,147 @@
+//! The log of a session: a commit for each phase, and in its tree what the next session has to know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::id::{ObjectId, SESSIONS, SessionId};
+use crate::core::session::{Phase, Seen};
+use crate::core::text;
+use crate::git::refs::{Moved, RefEdit};
+use crate::git::{GitError, Repo};
+use crate::ledger::{LedgerError, random_hex};
+
+/// The file of what was seen.
+const SEEN: &str = "seen.json";
+/// The file of what is to be drafted.
+const PENDING: &str = "pending.json";
+/// The largest file that is read, in bytes.
+const MAX_FILE: usize = 16 * 1024 * 1024;
+
+/// Something that shall become a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pending {
+    /// What it came from; one key becomes one open ticket.
+    pub(super) key: String,
+    pub(super) repo: String,
+    pub(super) title: String,
+    pub(super) kind: String,
+    pub(super) priority: u8,
+    pub(super) description: String,
+    /// The title of another pending ticket that has to be merged first.
+    pub(super) after: Option<String>,
+    #[serde(default)]
+    pub(super) labels: Vec<String>,
+    /// The brand, when it is not the repository's.
+    #[serde(default)]
+    pub(super) brand: Option<String>,
+}
+
+/// The latest session of a hub.
+pub(super) struct Log {
+    pub(super) id: Option<SessionId>,
+    tip: Option<ObjectId>,
+    pub(super) seen: Seen,
+    pub(super) pending: Vec<Pending>,
+}
+
+impl Log {
+    /// Reads what the latest session left. One that was not closed is gone on with.
+    ///
+    /// # Errors
+    /// When the hub cannot be read.
+    pub(super) fn open(hub: &Repo) -> Result<Self, LedgerError> {
+        let mut latest: Option<(i64, SessionId, ObjectId)> = None;
+        for (name, tip) in hub.list_refs(SESSIONS)? {
+            let Ok(id) = SessionId::parse(&name[SESSIONS.len()..]) else { continue };
+            // What is no commit is no session.
+            let Ok(commit) = hub.read_commit(tip) else { continue };
+            if latest.as_ref().is_none_or(|latest| (commit.time().0, tip) > (latest.0, latest.2)) {
+                latest = Some((commit.time().0, id, tip));
+            }
+        }
+        let Some((_, id, tip)) = latest else {
+            return Ok(Self { id: None, tip: None, seen: Seen::default(), pending: Vec::new() });
+        };
+        let commit = hub.read_commit(tip)?;
+        let seen = hub
+            .find_file(commit.tree_id, SEEN, MAX_FILE)?
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default();
+        let pending = hub.find_file(commit.tree_id, PENDING, MAX_FILE)?.and_then(|json| serde_json::from_slice(&json).ok());
+        let is_closed = String::from_utf8_lossy(&commit.message).lines().any(|line| line == "Os-Outcome: closed");
+        let (id, tip) = if is_closed { (None, None) } else { (Some(id), Some(tip)) };
+        Ok(Self { id, tip, seen, pending: pending.unwrap_or_default() })
+    }
+
+    /// Adds what a phase did.
+    ///
+    /// # Errors
+    /// When git cannot write.
+    pub(super) fn append(
+        &mut self,
+        hub: &Repo,
+        phase: Phase,
+        what: &str,
+        body: &str,
+        seen: &Seen,
+        files: &[(&str, String)],
+    ) -> Result<(), LedgerError> {
+        self.write(hub, phase, "ran", what, body, seen, files)
+    }
+
+    /// Ends the session.
+    ///
+    /// # Errors
+    /// When git cannot write.
+    pub(super) fn close(&mut self, hub: &Repo, what: &str, seen: &Seen) -> Result<(), LedgerError> {
+        self.write(hub, Phase::Close, "closed", what, "", seen, &[])
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one commit has so many parts, and two callers give them")]
+    fn write(
+        &mut self,
+        hub: &Repo,
+        phase: Phase,
+        outcome: &str,
+        what: &str,
+        body: &str,
+        seen: &Seen,
+        files: &[(&str, String)],
+    ) -> Result<(), LedgerError> {
+        self.seen = seen.clone();
+        let mut tree_id = self.tip.map(|tip| hub.read_commit(tip)).transpose()?.map(|commit| commit.tree_id);
+        let json = |value: Result<String, serde_json::Error>| value.unwrap_or_default() + "\n";
+        let own =
+            [(SEEN, json(serde_json::to_string_pretty(seen))), (PENDING, json(serde_json::to_string_pretty(&self.pending)))];
+        for (path, contents) in own.iter().map(|(path, text)| (*path, text)).chain(files.iter().map(|(path, text)| (*path, text)))
+        {
+            tree_id = Some(hub.edit_tree(tree_id, path, Some(hub.write_blob(contents.as_bytes())?))?);
+        }
+        let who = hub.identity()?;
+        let body = text::body(body);
+        let body = if body.is_empty() { String::new() } else { format!("{body}\n\n") };
+        let message = format!(
+            "[{phase}] {}\n\n{body}Os-Schema: 1\nOs-Phase: {}\nOs-Outcome: {outcome}\nOs-Nonce: {}\n",
+            text::line(what, text::MAX_TITLE),
+            phase.number(),
+            random_hex()?
+        );
+        let parents: Vec<_> = self.tip.into_iter().collect();
+        let tree_id = match tree_id {
+            Some(tree_id) => tree_id,
+            None => hub.write_tree(&mut [])?,
+        };
+        let tip = hub.write_commit(tree_id, &parents, &who, &message)?;
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => SessionId::parse(&format!("{}-{}", who.time.date(), tip.short(8)))?,
+        };
+        let name = format!("{SESSIONS}{id}");
+        match hub.move_refs(&[RefEdit::advance(&name, self.tip, tip)])? {
+            Moved::Done => {
+                (self.id, self.tip) = (Some(id), Some(tip));
+                Ok(())
+            }
+            Moved::Lost => Err(GitError::Move { name, source: "somebody else wrote it".into() }.into()),
+        }
+    }
+}

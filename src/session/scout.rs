@@ -1,0 +1,225 @@
+//! Phase 1: one scout per brand, in parallel, on what is new: history, failing checks, TODO comments.
+
+use std::sync::Mutex;
+
+use super::log::Pending;
+use super::{Session, SessionError};
+use crate::core::id::{Brand, ObjectId};
+use crate::core::meta::Paths;
+use crate::core::registry::RepoEntry;
+use crate::core::session::{Phase, Seen};
+use crate::core::text;
+use crate::dispatch::{DispatchError, Site, verify, worktrees};
+use crate::env::Env;
+use crate::git::Repo;
+use crate::git::object::{FILE, FOLDER};
+use crate::git::process::remove_all;
+use crate::ledger::workspace::{Workspace, plural};
+use crate::ledger::{Ledger, new_run};
+
+/// How many TODO comments of one repository become drafts at a time.
+const MAX_TODOS: usize = 10;
+/// The largest source file that is read, in bytes.
+const MAX_SOURCE: u64 = 1024 * 1024;
+/// How many new commits are named.
+const MAX_COMMITS: usize = 20;
+
+/// What a scout brings from one repository.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) brand: Option<Brand>,
+    pub(super) repo: String,
+    pub(super) head: String,
+    pub(super) commits: Vec<String>,
+    pub(super) signals: Vec<Pending>,
+}
+
+impl Session<'_> {
+    pub(super) fn scout(&mut self) -> Result<(), SessionError> {
+        let brands = self.decision(Phase::Scout).brands.clone();
+        let found: Mutex<Vec<Result<Report, SessionError>>> = Mutex::default();
+        let queue = Mutex::new(brands.iter());
+        let (workspace, env, seen) = (self.workspace, self.env, &self.seen);
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.min(brands.len()) {
+                scope.spawn(|| {
+                    let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                    while let Some(brand) = next() {
+                        for entry in workspace.registry.repos_of(brand).filter(|entry| !entry.silo) {
+                            let report = scout_one(workspace, env, seen, entry);
+                            found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
+                        }
+                    }
+                });
+            }
+        });
+        let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut reports = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        reports.sort_by(|left, right| left.repo.cmp(&right.repo));
+        let mut lines = Vec::new();
+        for report in &reports {
+            let line = format!(
+                "{}: {}, {}",
+                report.repo,
+                plural(report.commits.len(), "new commit"),
+                plural(report.signals.len(), "signal")
+            );
+            self.desk.say(&line);
+            lines.push(line);
+            if let Ok(name) = crate::core::id::RepoName::parse(&report.repo) {
+                self.seen.scouted.insert(name, report.head.clone());
+            }
+        }
+        let count: usize = reports.iter().map(|report| report.signals.len()).sum();
+        let commits =
+            reports.iter().map(|report| format!("## {}\n{}\n", report.repo, report.commits.join("\n"))).collect::<String>();
+        for signal in reports.into_iter().flat_map(|report| report.signals) {
+            if !self.log.pending.iter().any(|known| known.key == signal.key) {
+                self.log.pending.push(signal);
+            }
+        }
+        self.record(Phase::Scout, &plural(count, "signal"), &lines.join("\n"), &[("commits.md", commits)])
+    }
+}
+
+/// What is new in one repository.
+fn scout_one(workspace: &Workspace, env: &Env, seen: &Seen, entry: &RepoEntry) -> Result<Report, SessionError> {
+    let quiet = |_: &str| {};
+    let site = Site::open(workspace, entry, env, &quiet)?;
+    let Ok(ledger) = Ledger::open(&site.repo) else { return Ok(Report { repo: entry.name.to_string(), ..Report::default() }) };
+    let mut report = Report { brand: Some(entry.brand.clone()), repo: entry.name.to_string(), ..Report::default() };
+    let Some(head) = ledger.find_trunk_tip()? else { return Ok(report) };
+    report.head = head.to_string();
+    let since = seen.scouted.get(&entry.name).and_then(|text| ObjectId::parse(text).ok());
+    let since = since.filter(|since| site.repo.has_object(*since));
+    for id in site.repo.difference(since, head)?.added.into_iter().take(MAX_COMMITS) {
+        report.commits.push(format!("- {} {}", id.short(8), text::line(&site.repo.read_commit(id)?.subject(), text::MAX_TITLE)));
+    }
+    let failing = failing_checks(&site, &ledger, head)?;
+    let first_failing = failing.first().map(|signal| signal.title.clone());
+    report.signals.extend(failing);
+    for mut todo in todos(&site.repo, entry, head)? {
+        // A red repository is made green first: no other work could be verified.
+        todo.after.clone_from(&first_failing);
+        report.signals.push(todo);
+    }
+    Ok(report)
+}
+
+/// The checks that fail on the trunk as it is.
+fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Result<Vec<Pending>, SessionError> {
+    if ledger.policy.checks.is_empty() || site.entry.agent.is_none() {
+        return Ok(Vec::new());
+    }
+    let path = worktrees(&site.repo).join(format!("scout-{}", site.entry.name));
+    let clear = || -> Result<(), DispatchError> {
+        if path.as_std_path().exists() {
+            if site.repo.remove_worktree(&path).is_err() {
+                remove_all(&path)?;
+            }
+            site.repo.git().output(["worktree", "prune"])?;
+        }
+        Ok(())
+    };
+    clear()?;
+    let git = site.repo.git().config("core.hooksPath=/dev/null");
+    git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &head.to_string()])?;
+    let mut failing = Vec::new();
+    let run = new_run()?;
+    for check in &ledger.policy.checks {
+        let (result, finished) = verify::run_check(site, ledger, check, &path, &run)?;
+        if result.exit != 0 {
+            failing.push(Pending {
+                key: format!("check:{}:{}", site.entry.name, check.name),
+                repo: site.entry.name.to_string(),
+                title: text::line(&format!("Make the check `{}` pass in {}", check.name, site.entry.name), text::MAX_TITLE),
+                kind: "fix".to_owned(),
+                priority: 1,
+                description: format!(
+                    "`{}` exits with {} on commit {}:\n\n{}",
+                    check.run,
+                    result.exit,
+                    head.short(12),
+                    finished.last_words().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+                ),
+                after: None,
+                labels: vec!["check".to_owned()],
+                brand: None,
+            });
+        }
+    }
+    clear()?;
+    Ok(failing)
+}
+
+/// The TODO comments in the trunk's files, outside of the paths that scouts leave out.
+fn todos(repo: &Repo, entry: &RepoEntry, head: ObjectId) -> Result<Vec<Pending>, SessionError> {
+    let skip = Paths::new(entry.skip.iter().map(String::as_str)).ok();
+    let mut found = Vec::new();
+    let mut folders = vec![(String::new(), repo.read_commit(head)?.tree_id)];
+    while let Some((prefix, tree_id)) = folders.pop() {
+        // Names that are not UTF-8 are passed over, not failed for.
+        let Ok(entries) = repo.read_tree(tree_id) else { continue };
+        for one in entries {
+            let path = format!("{prefix}{}", one.name);
+            if skip.as_ref().is_some_and(|skip| skip.has(&path)) {
+                continue;
+            }
+            if one.mode == FOLDER {
+                folders.push((path + "/", one.id));
+            } else if one.mode & 0o170_000 == FILE & 0o170_000 && repo.read_header(one.id)?.1 <= MAX_SOURCE {
+                let text = repo.read_blob(one.id, usize::try_from(MAX_SOURCE).unwrap_or(usize::MAX))?;
+                if let Ok(text) = std::str::from_utf8(&text) {
+                    found.extend(text.lines().filter_map(todo).map(|todo| (path.clone(), todo.to_owned())));
+                }
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    let pending = |(path, what): (String, String)| Pending {
+        key: format!("todo:{}:{path}:{what}", entry.name),
+        repo: entry.name.to_string(),
+        title: text::line(&format!("Resolve the TODO in {path}: {what}"), text::MAX_TITLE),
+        kind: "task".to_owned(),
+        priority: 3,
+        description: format!("`{path}` says:\n\n    TODO: {what}\n\nDo it, and take the comment out."),
+        after: None,
+        labels: vec!["todo".to_owned()],
+        brand: None,
+    };
+    Ok(found.into_iter().take(MAX_TODOS).map(pending).collect())
+}
+
+/// What a line asks to be done, when it is a comment that begins with TODO.
+fn todo(line: &str) -> Option<&str> {
+    let (before, what) = line.split_once("TODO")?;
+    let before = before.trim_end();
+    let is_comment =
+        ["#", "//", "--", ";", "/*", "*", "<!--", "%", "///", "//!", "\"\"\""].iter().any(|mark| before.ends_with(mark));
+    // `TODO(name): …` and `TODO: …`; not a word that merely contains it.
+    let what = what.strip_prefix('(').map_or(Some(what), |rest| rest.split_once(')').map(|(_, rest)| rest))?.strip_prefix(':')?;
+    let what = what.trim().trim_end_matches("*/").trim_end_matches("-->").trim();
+    (is_comment && !what.is_empty()).then_some(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_todo_is_a_comment_that_says_what() {
+        for (line, expected) in [
+            ("# TODO: Print a total", Some("Print a total")),
+            ("  // TODO(ann): Escape it", Some("Escape it")),
+            ("/* TODO: Sort */", Some("Sort")),
+            ("<!-- TODO: Write -->", Some("Write")),
+            ("let x = \"TODO: no\";", None),
+            ("# TODOS: no", None),
+            ("# TODO", None),
+            ("# TODO:   ", None),
+        ] {
+            assert_eq!(todo(line), expected, "{line}");
+        }
+    }
+}
