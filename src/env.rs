@@ -5,13 +5,13 @@ use std::io::IsTerminal as _;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// Directory, variables, program and terminal.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the terminal")]
 #[derive(Debug, Clone)]
 pub(crate) struct Env {
     /// Where the command was given, after `-C`.
     pub(crate) dir: Utf8PathBuf,
     /// This program.
     pub(crate) program: Utf8PathBuf,
-    pub(crate) home: Option<Utf8PathBuf>,
     /// Where shared data of a user goes: `XDG_DATA_HOME` or `~/.local/share`.
     pub(crate) data_home: Option<Utf8PathBuf>,
     /// The run in whose name an agent speaks.
@@ -45,7 +45,6 @@ impl Env {
             data_home: var("XDG_DATA_HOME")
                 .map(Utf8PathBuf::from)
                 .or_else(|| home.as_ref().map(|home| home.join(".local/share"))),
-            home,
             run: var("GIT_OS_RUN"),
             ticket: var("GIT_OS_TICKET"),
             outbox: var("GIT_OS_OUTBOX").map(Utf8PathBuf::from),

@@ -1,7 +1,7 @@
 //! The only file that prints: results on stdout, talk on stderr, tables, colours, progress, JSON.
 
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ use crate::error::CliError;
 
 /// Where to print, and how.
 pub(crate) struct Ui {
-    out: Mutex<BufWriter<io::Stdout>>,
+    out: Mutex<Vec<u8>>,
+    /// For more lines than the terminal has; none where nobody reads.
+    pager: Option<String>,
     has_colour: bool,
     /// Whether people watch the talk, so that it may move.
     is_live: bool,
@@ -37,7 +39,8 @@ impl Ui {
     #[must_use]
     pub(crate) fn new(env: &Env) -> Self {
         Self {
-            out: Mutex::new(BufWriter::new(io::stdout())),
+            out: Mutex::default(),
+            pager: env.stdout_is_terminal.then(|| env.pager.clone().unwrap_or_else(|| "less".to_owned())),
             has_colour: env.stdout_is_terminal && !env.no_color,
             is_live: env.stderr_is_terminal && !env.no_color,
             lanes: MultiProgress::new(),
@@ -73,13 +76,34 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn flush(&self) -> Result<(), CliError> {
+        let text = std::mem::take(&mut *self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let mut out = io::stdout().lock();
+        out.write_all(&text).and_then(|()| out.flush()).map_err(CliError::from)
+    }
+
+    /// Gives out what was kept back, through the pager if it is more than the terminal shows.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn finish(&self) -> Result<(), CliError> {
+        let rows = dialoguer::console::Term::stdout().size().0;
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        out.flush().map_err(CliError::from)
+        let lines = out.split(|byte| *byte == b'\n').count();
+        if let Some(pager) = self.pager.as_ref().filter(|pager| lines > usize::from(rows) && *pager != "cat")
+            && crate::git::process::page(pager, &out)
+        {
+            out.clear();
+            return Ok(());
+        }
+        drop(out);
+        self.flush()
     }
 
     /// One line of talk.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         let text = format!("{}\n", escape_lines(text.as_ref()));
+        // What was said before on the other stream comes first.
+        drop(self.flush());
         // A closed stderr is not worth failing for.
         self.lanes.suspend(|| drop(io::stderr().lock().write_all(text.as_bytes())));
     }

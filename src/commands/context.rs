@@ -91,17 +91,6 @@ impl Context {
         Ok((Place { repo, workspace: place.workspace, name: Some(found.repo) }, found.id))
     }
 
-    /// Writes an event and turns a refusal into the answer no.
-    ///
-    /// # Errors
-    /// When the rules refuse it or the ledger cannot be written.
-    pub(crate) fn submit(&self, ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Entry, CliError> {
-        match ledger.submit(id, draft)? {
-            Answer::Yes(entry) => Ok(*entry),
-            Answer::No(refusal) => Err(refused(ledger, id, &refusal)),
-        }
-    }
-
     /// The run in whose name a holder speaks: the one given, the agent's own, or the one this clone claimed with.
     ///
     /// # Errors
@@ -112,6 +101,17 @@ impl Context {
         let text = given.map(str::to_owned).or_else(own).or_else(kept);
         let text = text.ok_or_else(|| CliError::no(format!("no run of this clone holds {id}; name one with `--run`")))?;
         RunId::parse(&text).map_err(CliError::no)
+    }
+}
+
+/// Writes an event and turns a refusal into the answer no.
+///
+/// # Errors
+/// When the rules refuse it or the ledger cannot be written.
+pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Entry, CliError> {
+    match ledger.submit(id, draft)? {
+        Answer::Yes(entry) => Ok(*entry),
+        Answer::No(refusal) => Err(refused(ledger, id, &refusal)),
     }
 }
 

@@ -1,15 +1,17 @@
 //! `git os demo`
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use clap::Args as ClapArgs;
 
-use super::context::Context;
+use super::context::{Context, submit};
 use super::desk::{Given, Terminal};
 use super::init;
+use crate::core::event::{Action, Role};
 use crate::core::interview;
 use crate::error::{CliError, Kind};
 use crate::git::process::write_file;
 use crate::git::{Git, Repo};
+use crate::ledger::Draft;
 use crate::ledger::workspace::Workspace;
 use crate::session;
 
@@ -72,7 +74,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 /// Imports the repositories and puts them under git-os.
 fn make(ctx: &Context, dir: &Utf8Path) -> Result<Workspace, CliError> {
     for (path, text) in FILES {
-        write_file(&dir.join(path), text.as_bytes(), if path.ends_with(".sh") { 0o755 } else { 0o644 })?;
+        write_file(&dir.join(path), text.as_bytes(), if path.starts_with("agents/") { 0o755 } else { 0o644 })?;
     }
     let dir = dir.canonicalize_utf8()?;
     for (name, stream) in REPOS {
@@ -117,19 +119,27 @@ fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
     let tree = umano.edit_tree(Some(tree), "hurry.txt", Some(umano.write_blob(b"not verified\n")?))?;
     let commit = umano.write_commit(tree, &[tip], &umano.identity()?, "Ship it\n")?;
     git.output(["branch", &branch, &commit.to_string()])?;
-    ctx.ui.say(format!("\nsomebody tries to go past the gate:\n$ git push . {branch}:main"));
-    let output = git.run(["push", ".", &format!("{branch}:main")])?;
-    for line in output.stderr.lines() {
-        ctx.ui.say(format!("  {line}"));
+    ctx.ui.say("\nsomebody tries to go past the gate:");
+    let hex = commit.to_string();
+    let tries: [&[&str]; 2] = [&["update-ref", "refs/heads/main", &hex], &["merge", "--no-ff", "--no-edit", &branch]];
+    for words in tries {
+        ctx.ui.say(format!("$ git {}", words.join(" ")));
+        let output = git.run(words)?;
+        for line in output.stderr.lines() {
+            ctx.ui.say(format!("  {line}"));
+        }
+        if output.code == 0 || ledger.find_trunk_tip()? != Some(tip) {
+            return Err(CliError::new(Kind::Fatal, "the gate let unverified work through"));
+        }
     }
-    if output.code == 0 || ledger.find_trunk_tip()? != Some(tip) {
-        return Err(CliError::new(Kind::Fatal, "the gate let unverified work through"));
-    }
+    git.output(["merge", "--abort"])?;
+    let reject = Draft::new(Action::Reject, Role::Operator).saying("Nobody asked for it.");
+    submit(&ledger, &ticket.id, &reject)?;
     ctx.ui.say("refused, as it should be; main has not moved");
     Ok(())
 }
 
-fn look_around(ctx: &Context, dir: &Utf8PathBuf, summary: &session::Summary) -> Result<(), CliError> {
+fn look_around(ctx: &Context, dir: &Utf8Path, summary: &session::Summary) -> Result<(), CliError> {
     let landed = summary.tickets.iter().find(|end| end.fate == "landed");
     let mut lines = vec![
         format!("look around with plain git, for example in {dir}/umano:"),

@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, OPERATOR};
+use super::context::{Context, OPERATOR, submit};
 use crate::core::event::Action;
 use crate::core::id::{Kind, Label};
 use crate::core::text;
@@ -69,7 +69,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let new = super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?;
     let mut draft = Draft::new(Action::Edit { content }, OPERATOR);
     draft.files.extend(new.as_deref().map(description_file));
-    let entry = ctx.submit(&ledger, &id, &draft)?;
+    let entry = submit(&ledger, &id, &draft)?;
     ctx.ui.line(format!("{} {}", entry.id, entry.ticket.content.title))?;
     let new = ledger.description(&entry)?;
     if old != new {

@@ -40,7 +40,7 @@ fn from(rule: &Rule) -> Vec<State> {
     State::ALL.iter().copied().filter(|state| rule.allows(*state)).collect()
 }
 
-fn by(by: &By) -> String {
+fn by(by: By) -> String {
     match by {
         By::Role(role) => role.to_string(),
         By::Holder => "holder".to_owned(),
@@ -60,7 +60,7 @@ fn row(rule: &Rule) -> Row {
         event: rule.event.as_str(),
         from: from(rule).iter().map(|state| state.as_str()).collect(),
         to,
-        by: rule.by.iter().map(by).collect(),
+        by: rule.by.iter().copied().map(by).collect(),
         needs: rule.needs,
     }
 }

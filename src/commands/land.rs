@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, Place};
+use super::context::{Context, Place, submit};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::dispatch::{Site, land, verify};
@@ -120,7 +120,9 @@ fn merge_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError
                 }
             }
             state => {
-                return Err(CliError::no(format!("{id} is `{state}`; only verified work lands")).hint(format!("git os show {id}")));
+                return Err(
+                    CliError::no(format!("{id} is `{state}`; only verified work lands")).hint(format!("git os show {id}"))
+                );
             }
         }
     }
@@ -145,19 +147,19 @@ pub(super) fn run_revert(ctx: &Context, args: &RevertArgs) -> Result<(), CliErro
         return Err(CliError::no("the ticket for the revert could not be opened"));
     };
     let run = new_run()?;
-    ctx.submit(&ledger, &new.id, &Draft::new(Action::Approve, Role::Operator))?;
+    submit(&ledger, &new.id, &Draft::new(Action::Approve, Role::Operator))?;
     let lease = site.repo.identity()?.time.plus(1800);
-    ctx.submit(&ledger, &new.id, &Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run))?;
-    ctx.submit(&ledger, &new.id, &Draft::new(Action::Start { attempt: 1 }, Role::Executor).by(&run))?;
+    submit(&ledger, &new.id, &Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run))?;
+    submit(&ledger, &new.id, &Draft::new(Action::Start { attempt: 1 }, Role::Executor).by(&run))?;
     let tip = ledger.find_trunk_tip()?.ok_or_else(|| CliError::no("the protected branch does not exist"))?;
     let reverted = revert(&site, &new.id, tip, base, head);
     match reverted? {
         Ok(commit_id) => {
-            let submit = Draft::new(Action::Submit { head: commit_id, base: tip }, Role::Executor).by(&run);
-            ctx.submit(&ledger, &new.id, &submit)?;
+            let handed_in = Draft::new(Action::Submit { head: commit_id, base: tip }, Role::Executor).by(&run);
+            submit(&ledger, &new.id, &handed_in)?;
         }
         Err(why) => {
-            ctx.submit(&ledger, &new.id, &Draft::new(Action::Block, Role::Executor).by(&run).saying(&why))?;
+            submit(&ledger, &new.id, &Draft::new(Action::Block, Role::Executor).by(&run).saying(&why))?;
             return Err(CliError::no(format!("{} is blocked: {why}", new.id)).hint(format!("git os show {}", new.id)));
         }
     }

@@ -59,10 +59,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         run: ctx.env.run.as_deref().and_then(|run| RunId::parse(run).ok()),
         confidence: args.confidence,
     };
-    match learnings::append_once(&place.repo, &learning)? {
-        true => ctx.ui.line("noted"),
-        false => Err(CliError::no("there is nothing new in it")),
+    if learnings::append_once(&place.repo, &learning)? {
+        return ctx.ui.line("noted");
     }
+    Err(CliError::no("there is nothing new in it"))
 }
 
 fn list(ctx: &Context, as_json: bool) -> Result<(), CliError> {

@@ -76,6 +76,7 @@ struct Found {
     row: Row,
 }
 
+#[expect(clippy::struct_field_names, reason = "the name is part of the contract")]
 #[derive(Serialize)]
 struct Tickets {
     version: u32,
@@ -100,7 +101,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let is_state = args.states.is_empty() || args.states.contains(&found.row.ticket.state);
         is_state && args.filter.takes(&found.row.ticket)
     };
-    print(ctx, found.into_iter().filter(takes).collect(), strange, args.filter.json)
+    let found: Vec<_> = found.into_iter().filter(takes).collect();
+    print(ctx, &found, strange, args.filter.json)
 }
 
 pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError> {
@@ -119,7 +121,7 @@ pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError>
             ready.push(one);
         }
     }
-    print(ctx, ready, strange, args.filter.json)
+    print(ctx, &ready, strange, args.filter.json)
 }
 
 /// Whether what is not live is merged all the same.
@@ -188,7 +190,7 @@ fn sorted(mut found: Vec<Found>) -> Vec<Found> {
     found
 }
 
-fn print(ctx: &Context, found: Vec<Found>, strange: Vec<Strange>, as_json: bool) -> Result<(), CliError> {
+fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool) -> Result<(), CliError> {
     if as_json {
         let view = |found: &Found| TicketView::new(&found.row.id, &found.repo, &found.row.ticket, found.row.updated, None);
         return ctx.ui.json(&Tickets { version: VERSION, tickets: found.iter().map(view).collect(), quarantined: strange });

@@ -146,16 +146,13 @@ pub fn main(args: &[String]) -> ExitCode {
         drop(std::io::stderr().lock().write_all(format!("error: {}\n", runner::enter::enter(words, Some(*parent))).as_bytes()));
         return ExitCode::from(127);
     }
-    let mut env = match Env::read() {
-        Ok(env) => env,
-        Err(_) => return ExitCode::from(Kind::Fatal as u8),
-    };
+    let Ok(mut env) = Env::read() else { return ExitCode::from(Kind::Fatal as u8) };
     for dir in &cli.dirs {
         env.dir = env.dir.join(dir);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
     let ctx = Context { ui: Ui::new(&env), env, repo_name: cli.repo };
-    match run(&ctx, &cli.command).and_then(|()| ctx.ui.flush()) {
+    match run(&ctx, &cli.command).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             drop(ctx.ui.flush());

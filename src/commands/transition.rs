@@ -4,7 +4,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, Place, held_file};
+use super::context::{Context, Place, held_file, submit};
 use crate::core::event::{Action, EventKind, Role, State, StepState};
 use crate::core::id::{StepId, TicketId};
 use crate::core::time::parse_span;
@@ -143,7 +143,7 @@ pub(super) fn run_plain(ctx: &Context, kind: EventKind, args: &Plain) -> Result<
             EventKind::Expire => Draft::new(Action::Expire, Role::Operator),
             _ => holders(ctx, &place, &id, Action::Release, &args.who, true)?,
         };
-        let entry = ctx.submit(&ledger, &id, &draft)?;
+        let entry = submit(&ledger, &id, &draft)?;
         if entry.ticket.run.is_none() {
             remove_file(&held_file(&place, &id))?;
         }
@@ -170,7 +170,7 @@ pub(super) fn run_reasoned(ctx: &Context, kind: EventKind, args: &Reasoned) -> R
             }
             _ => holders(ctx, &place, &id, Action::Block, &args.who, true)?,
         };
-        report(ctx, &ctx.submit(&ledger, &id, &draft.saying(&args.reason))?)?;
+        report(ctx, &submit(&ledger, &id, &draft.saying(&args.reason))?)?;
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ pub(super) fn run_worded(ctx: &Context, kind: EventKind, args: &Worded) -> Resul
         EventKind::Ask => holders(ctx, &place, &id, Action::Ask, &args.who, false)?,
         _ => Draft::new(Action::Comment, if ctx.env.run.is_some() { Role::Executor } else { Role::Operator }),
     };
-    report(ctx, &ctx.submit(&ledger, &id, &draft.saying(&text))?)
+    report(ctx, &submit(&ledger, &id, &draft.saying(&text))?)
 }
 
 pub(super) fn run_renewed(ctx: &Context, args: &Renewed) -> Result<(), CliError> {
@@ -197,7 +197,7 @@ pub(super) fn run_renewed(ctx: &Context, args: &Renewed) -> Result<(), CliError>
     let ledger = place.ledger()?;
     let lease = place.repo.identity()?.time.plus(super::span(&args.lease)?);
     let draft = holders(ctx, &place, &id, Action::Renew { lease }, &args.who, false)?;
-    report(ctx, &ctx.submit(&ledger, &id, &draft)?)
+    report(ctx, &submit(&ledger, &id, &draft)?)
 }
 
 pub(super) fn run_stepped(ctx: &Context, args: &Stepped) -> Result<(), CliError> {
@@ -205,7 +205,7 @@ pub(super) fn run_stepped(ctx: &Context, args: &Stepped) -> Result<(), CliError>
     let ledger = place.ledger()?;
     let step = StepId::parse(&args.step).map_err(CliError::no)?;
     let draft = holders(ctx, &place, &id, Action::Step { step, state: args.state }, &args.who, false)?;
-    report(ctx, &ctx.submit(&ledger, &id, &draft)?)
+    report(ctx, &submit(&ledger, &id, &draft)?)
 }
 
 /// The event `start`: the holder begins the attempt it claimed.
@@ -214,7 +214,7 @@ pub(super) fn run_begin(ctx: &Context, part: &str) -> Result<(), CliError> {
     let ledger = place.ledger()?;
     let attempt = ledger.find(&id)?.map_or(0, |entry| entry.ticket.attempt);
     let draft = holders(ctx, &place, &id, Action::Start { attempt }, &Who { run: None }, false)?;
-    report(ctx, &ctx.submit(&ledger, &id, &draft)?)
+    report(ctx, &submit(&ledger, &id, &draft)?)
 }
 
 pub(super) fn run_submitted(ctx: &Context, kind: EventKind, args: &Submitted) -> Result<(), CliError> {
@@ -237,7 +237,7 @@ pub(super) fn run_submitted(ctx: &Context, kind: EventKind, args: &Submitted) ->
         EventKind::Stale => Draft::new(Action::Stale { head, base }, Role::Gate),
         _ => holders(ctx, &place, &id, Action::Submit { head, base }, &args.who, false)?,
     };
-    report(ctx, &ctx.submit(&ledger, &id, &draft)?)
+    report(ctx, &submit(&ledger, &id, &draft)?)
 }
 
 pub(super) fn run_passed(ctx: &Context, args: &Passed) -> Result<(), CliError> {
@@ -248,7 +248,7 @@ pub(super) fn run_passed(ctx: &Context, args: &Passed) -> Result<(), CliError> {
         Verdict::from_json(&text).map_err(|error| CliError::no(format!("`{}` is not a verdict: {error}", args.verdict)))?;
     let mut draft = Draft::new(Action::Pass, Role::Reviewer).by(&verdict.run);
     draft.verdict = Some(verdict);
-    report(ctx, &ctx.submit(&ledger, &id, &draft)?)
+    report(ctx, &submit(&ledger, &id, &draft)?)
 }
 
 /// Reads a span such as 30m.

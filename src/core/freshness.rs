@@ -47,7 +47,7 @@ pub(crate) fn decide(seen: &Seen, present: &Present) -> Vec<Decision> {
 fn decide_one(phase: Phase, seen: &Seen, present: &Present, changed: &[Brand], engaged: &[Brand]) -> Decision {
     let names = |brands: &[Brand]| brands.iter().map(Brand::as_str).collect::<Vec<_>>().join(", ");
     let (runs, why, brands) = match phase {
-        Phase::Initialise => (true, "always".to_owned(), Vec::new()),
+        Phase::Initialise | Phase::Outstanding => (true, "always".to_owned(), Vec::new()),
         Phase::Scout if changed.is_empty() => (false, "no brand has new commits".to_owned(), Vec::new()),
         Phase::Scout => (true, format!("new commits in {}", names(changed)), changed.to_vec()),
         Phase::Housekeeping => match &seen.doctor {
@@ -58,14 +58,12 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, changed: &[Brand], e
             Some(_) => (true, "something changed since the last check".to_owned(), Vec::new()),
             None => (true, "never checked".to_owned(), Vec::new()),
         },
-        Phase::Outstanding => (true, "always".to_owned(), Vec::new()),
         Phase::Brief if changed.is_empty() => (false, "scouts were skipped".to_owned(), Vec::new()),
         Phase::Brief => (true, "scouts bring news".to_owned(), changed.to_vec()),
         Phase::Interview if changed.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
         Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(changed)), Vec::new()),
         Phase::Interview => (true, format!("not held today with {}", names(engaged)), engaged.to_vec()),
-        Phase::Draft => (true, "always: the queue drains".to_owned(), Vec::new()),
-        Phase::Dispatch => (true, "always: the queue drains".to_owned(), Vec::new()),
+        Phase::Draft | Phase::Dispatch => (true, "always: the queue drains".to_owned(), Vec::new()),
         Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "distilled today".to_owned(), Vec::new()),
         Phase::Close => (true, "not distilled today".to_owned(), Vec::new()),
     };

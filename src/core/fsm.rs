@@ -187,24 +187,6 @@ pub(crate) enum Refusal {
     OutOfBounds(&'static str),
 }
 
-impl Refusal {
-    /// A short name that never changes, for programs.
-    #[must_use]
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::Exists(_) => "exists",
-            Self::WrongState { .. } => "wrong-state",
-            Self::WrongRole { .. } => "wrong-role",
-            Self::NotHolder { .. } => "not-holder",
-            Self::OwnWork => "own-work",
-            Self::DependencyOpen(_) => "dependency-open",
-            Self::LeaseHolds(_) => "lease-holds",
-            Self::Needs { .. } => "needs",
-            Self::OutOfBounds(_) => "out-of-bounds",
-        }
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -105,22 +105,10 @@ impl Registry {
     pub(crate) fn repos_of<'a>(&'a self, brand: &'a Brand) -> impl Iterator<Item = &'a RepoEntry> {
         self.repos.iter().filter(move |repo| repo.brand == *brand || (brand.as_str() == Brand::GLOBAL && repo.name == self.hub))
     }
-
-    /// The brands, each once, in the order of the file.
-    #[must_use]
-    pub(crate) fn brands(&self) -> Vec<Brand> {
-        let mut brands = Vec::new();
-        for repo in &self.repos {
-            if !brands.contains(&repo.brand) {
-                brands.push(repo.brand.clone());
-            }
-        }
-        brands
-    }
 }
 
 fn line_at(text: &str, byte: usize) -> usize {
-    text.as_bytes()[..byte.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    text.get(..byte.min(text.len())).unwrap_or(text).matches('\n').count() + 1
 }
 
 struct Reader<'a> {
@@ -173,13 +161,11 @@ impl Reader<'_> {
         self.known_keys(os, "`[os]`", &["hub", "jobs"]);
         let hub = self.parsed(os, "[os]", "hub", item.span(), |text| RepoName::parse(text).map_err(|error| error.to_string()));
         let jobs = os.get("jobs").map_or(Some(4), |jobs| jobs.as_integer().and_then(|jobs| usize::try_from(jobs).ok()));
-        match jobs {
-            Some(jobs @ 1..=256) => (hub, jobs),
-            _ => {
-                self.fault(os.get("jobs").and_then(Item::span), "`jobs` is not a number from 1 to 256");
-                (hub, 1)
-            }
+        if let Some(jobs @ 1..=256) = jobs {
+            return (hub, jobs);
         }
+        self.fault(os.get("jobs").and_then(Item::span), "`jobs` is not a number from 1 to 256");
+        (hub, 1)
     }
 
     fn agents(&mut self, root: &dyn TableLike) -> BTreeMap<String, AgentEntry> {
@@ -269,34 +255,9 @@ impl Reader<'_> {
             }
         }
         let (auto_commit, skip) = (self.patterns(table, "auto_commit"), self.patterns(table, "skip"));
-        let mut named_agent = |key: &str| {
-            let agent = self.maybe(table, key, text)?;
-            if !agents.contains_key(&agent) {
-                self.fault(
-                    table.get(key).and_then(Item::span),
-                    format!("there is no `[agents.{}]`", super::text::escape(&agent)),
-                );
-            }
-            Some(agent)
-        };
-        let (agent, verifier) = (named_agent("agent"), named_agent("verifier"));
-        let silo = match table.get("silo") {
-            None => false,
-            Some(item) => item.as_bool().unwrap_or_else(|| {
-                self.fault(item.span(), "`silo` is neither true nor false");
-                false
-            }),
-        };
-        let max_attempts = match table.get("max_attempts") {
-            None => DEFAULT_ATTEMPTS,
-            Some(item) => match item.as_integer() {
-                Some(number @ 1..=100) => u32::try_from(number).unwrap_or(DEFAULT_ATTEMPTS),
-                _ => {
-                    self.fault(item.span(), "`max_attempts` is not a number from 1 to 100");
-                    DEFAULT_ATTEMPTS
-                }
-            },
-        };
+        let (agent, verifier) = (self.agent(table, "agent", agents), self.agent(table, "verifier", agents));
+        let silo = self.silo(table);
+        let max_attempts = self.max_attempts(table);
         let span =
             |text: &str| parse_span(text).ok_or_else(|| format!("`{}` is not a time such as 30m", super::text::escape(text)));
         let timeout = self.maybe(table, "timeout", span).unwrap_or(1800);
@@ -318,6 +279,31 @@ impl Reader<'_> {
             max_attempts,
             timeout,
             grade,
+        })
+    }
+
+    fn agent(&mut self, table: &dyn TableLike, key: &str, agents: &BTreeMap<String, AgentEntry>) -> Option<String> {
+        let agent = self.maybe(table, key, |text| Ok(text.to_owned()))?;
+        if !agents.contains_key(&agent) {
+            self.fault(table.get(key).and_then(Item::span), format!("there is no `[agents.{}]`", super::text::escape(&agent)));
+        }
+        Some(agent)
+    }
+
+    fn silo(&mut self, table: &dyn TableLike) -> bool {
+        let Some(item) = table.get("silo") else { return false };
+        item.as_bool().unwrap_or_else(|| {
+            self.fault(item.span(), "`silo` is neither true nor false");
+            false
+        })
+    }
+
+    fn max_attempts(&mut self, table: &dyn TableLike) -> u32 {
+        let Some(item) = table.get("max_attempts") else { return DEFAULT_ATTEMPTS };
+        let number = item.as_integer().and_then(|number| u32::try_from(number).ok()).filter(|number| (1..=100).contains(number));
+        number.unwrap_or_else(|| {
+            self.fault(item.span(), "`max_attempts` is not a number from 1 to 100");
+            DEFAULT_ATTEMPTS
         })
     }
 
@@ -389,12 +375,17 @@ impl Reader<'_> {
     }
 }
 
+/// Git keeps names that end so for its locks.
+fn has_lock_ending(part: &str) -> bool {
+    part.rsplit_once('.').is_some_and(|(_, ending)| ending == "lock")
+}
+
 /// Whether git would take it as a branch name that a command line takes too.
 fn is_branch(name: &str) -> bool {
     !name.is_empty()
         && name
             .split('/')
-            .all(|part| !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with(".lock") && !part.ends_with('.'))
+            .all(|part| !part.is_empty() && !part.starts_with(['.', '-']) && !has_lock_ending(part) && !part.ends_with('.'))
         && !name.contains("..")
         && !name.contains("@{")
         && name.bytes().all(|byte| byte.is_ascii_graphic() && !b"~^:?*[\\".contains(&byte))

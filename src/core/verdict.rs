@@ -41,6 +41,7 @@ pub(crate) struct Judge {
 }
 
 /// The whole judgement: `verdicts/<n>.json` of the event, one line of the note.
+#[expect(clippy::struct_field_names, reason = "the field is what the word means")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verdict {
     pub(crate) version: u32,

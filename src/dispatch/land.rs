@@ -87,15 +87,12 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
 /// The reason why it stays is inside.
 fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Result<(), String>, DispatchError> {
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
-    let output = match checked_out {
-        Some(worktree) => {
-            let git = crate::git::Git::at(&worktree.path);
-            git.run(["merge", "--quiet", "--ff-only", "--no-verify-signatures", &new.to_string()])?
-        }
-        None => {
-            let message = format!("git os: land {}", new.short(12));
-            site.repo.git().run(["update-ref", "-m", &message, trunk, &new.to_string(), &old.to_string()])?
-        }
+    let output = if let Some(worktree) = checked_out {
+        let git = crate::git::Git::at(&worktree.path);
+        git.run(["merge", "--quiet", "--ff-only", "--no-verify-signatures", &new.to_string()])?
+    } else {
+        let message = format!("git os: land {}", new.short(12));
+        site.repo.git().run(["update-ref", "-m", &message, trunk, &new.to_string(), &old.to_string()])?
     };
     let short = trunk.trim_start_matches("refs/heads/");
     Ok(match output.code {

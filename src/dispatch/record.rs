@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::DispatchError;
 use crate::core::id::{ObjectId, RunId, TicketId};
 use crate::git::Repo;
-use crate::git::process::{read_file, remove_file, write_file};
+use crate::git::process::{read_file, remove_all, remove_file, write_file};
 
 /// How far the agent of a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub(crate) struct RunRecord {
     body: Body,
     path: Utf8PathBuf,
     /// Held open and locked; the system lets go of it when the process ends, however it ends.
-    _lock: File,
+    lock_file: File,
 }
 
 /// Where the records are.
@@ -55,7 +55,7 @@ impl RunRecord {
         let body = Body { run: run.clone(), ticket: ticket.clone(), stage: Stage::Claimed };
         write_file(&path, &json(&body), 0o600)?;
         let lock = lock(&path)?.ok_or_else(|| file_error(&path, std::io::Error::other("it is locked")))?;
-        Ok(Self { body, path, _lock: lock })
+        Ok(Self { body, path, lock_file: lock })
     }
 
     /// Takes over a run whose process is gone. `None` when it lives, or the file is no record.
@@ -65,7 +65,7 @@ impl RunRecord {
     pub(crate) fn take_over(path: &Utf8Path) -> Result<Option<Self>, DispatchError> {
         let Some(lock) = lock(path)? else { return Ok(None) };
         let Some(body) = read_file(path).ok().and_then(|text| serde_json::from_str(&text).ok()) else { return Ok(None) };
-        Ok(Some(Self { body, path: path.to_owned(), _lock: lock }))
+        Ok(Some(Self { body, path: path.to_owned(), lock_file: lock }))
     }
 
     /// The run.
@@ -92,19 +92,26 @@ impl RunRecord {
         self.body.stage = stage;
         // The locked file itself is written, since a new one in its place would not be locked.
         let mut write = || {
-            self._lock.set_len(0)?;
-            self._lock.rewind()?;
-            self._lock.write_all(&json(&self.body))
+            self.lock_file.set_len(0)?;
+            self.lock_file.rewind()?;
+            self.lock_file.write_all(&json(&self.body))
         };
         write().map_err(|source| file_error(&self.path, source))
     }
 
-    /// Forgets the run.
+    /// Forgets the run, and the messages it left.
     ///
     /// # Errors
-    /// When the file stays.
+    /// When a file stays.
     pub(crate) fn remove(self) -> Result<(), DispatchError> {
+        remove_all(&self.outbox())?;
         Ok(remove_file(&self.path)?)
+    }
+
+    /// Where the run leaves messages for its orchestrator.
+    pub(crate) fn outbox(&self) -> Utf8PathBuf {
+        let os_dir = self.path.parent().and_then(Utf8Path::parent).unwrap_or(&self.path);
+        os_dir.join("outbox").join(self.body.run.as_str())
     }
 }
 

@@ -4,7 +4,6 @@ use super::record::{self, RunRecord};
 use super::{DispatchError, Site};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::TicketId;
-use crate::git::process::remove_all;
 use crate::ledger::{Answer, Draft};
 use crate::runner::process::sweep;
 
@@ -27,7 +26,6 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Vec<RunRecord>, DispatchError> 
         if holds {
             orphans.push(record);
         } else {
-            remove_all(&site.repo.os_dir().join("outbox").join(record.run().as_str()))?;
             record.remove()?;
         }
     }

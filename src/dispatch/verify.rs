@@ -60,7 +60,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         judge,
         grade,
     };
-    record(site, ledger, entry, verdict, &reasons)
+    record(site, ledger, entry, &verdict, &reasons)
 }
 
 /// Writes the verdict: into the chain, and from there as a note.
@@ -68,7 +68,7 @@ fn record(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
     entry: &Entry,
-    verdict: Verdict,
+    verdict: &Verdict,
     reasons: &[String],
 ) -> Result<(), DispatchError> {
     let is_used_up = entry.ticket.attempt >= ledger.policy.max_attempts;

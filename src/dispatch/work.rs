@@ -42,7 +42,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     let from = ledger.repo.find_ref(&branch)?.ok_or_else(|| DispatchError::Unborn(branch.clone()))?;
     let attempt = entry.ticket.attempt;
     record.advance(Stage::Working { attempt, from })?;
-    let box_dir = site.repo.os_dir().join("outbox").join(record.run().as_str());
+    let box_dir = record.outbox();
     remove_all(&box_dir)?;
     crate::git::process::write_file(&box_dir.join("README"), b"Messages of this run to its orchestrator.\n", 0o644)?;
     let name = super::agent_name(site.entry)?;
@@ -93,7 +93,7 @@ fn hand_in(
     failure: Option<String>,
 ) -> Result<(), DispatchError> {
     let run = &record.run().clone();
-    let box_dir = site.repo.os_dir().join("outbox").join(run.as_str());
+    let box_dir = record.outbox();
     let messages = outbox::read(&box_dir);
     learn::from_outbox(site, ledger, entry, run, &messages)?;
     let questions: Vec<_> = messages
@@ -134,7 +134,6 @@ fn hand_in(
     }
     let draft = Draft::new(Action::Submit { head, base }, Role::Executor).by(run).agent(agent).saying(&words);
     write(ledger, &entry.id, &draft)?;
-    remove_all(&box_dir)?;
     site.env.step("submitted");
     Ok(())
 }

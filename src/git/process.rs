@@ -266,3 +266,20 @@ pub(crate) fn run_hook(path: &Utf8Path, args: &[&str], input: &[u8]) -> Result<b
 pub(crate) fn remove_all(path: &Utf8Path) -> Result<(), GitError> {
     if path.as_std_path().is_dir() { std::fs::remove_dir_all(path).map_err(GitError::file(path)) } else { remove_file(path) }
 }
+
+/// Shows text through a pager, as git does. Answers whether it could be started.
+#[must_use]
+pub(crate) fn page(pager: &str, text: &[u8]) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a pager is the user's own program")]
+    let mut command = Command::new("sh");
+    #[expect(clippy::disallowed_methods, reason = "what the user has set goes before")]
+    if std::env::var_os("LESS").is_none() {
+        command.env("LESS", "FRX");
+    }
+    let Ok(mut child) = command.args(["-c", pager]).stdin(Stdio::piped()).spawn() else { return false };
+    if let Some(mut writer) = child.stdin.take() {
+        // Whoever leaves the pager early has seen enough.
+        drop(writer.write_all(text));
+    }
+    child.wait().is_ok_and(|status| status.code() != Some(127))
+}

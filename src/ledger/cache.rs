@@ -120,16 +120,23 @@ fn write_line(row: &Row) -> String {
         + "\n"
 }
 
+/// A list of words; `-` is none.
+fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    if text == "-" { Some(Vec::new()) } else { text.split(' ').map(parse).collect() }
+}
+
+/// A value that may be absent, written `-`; what is neither is a fault of the line.
+fn maybe<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Unreadable> {
+    if text == "-" { Ok(None) } else { parse(text).map(Some).ok_or(Unreadable) }
+}
+
+/// The line is not one of ours.
+struct Unreadable;
+
 /// Reads what stands after the tip. The steps and what is not known are left to the chain.
 fn read_line(line: &str, tip: ObjectId) -> Option<Row> {
     let mut fields = line.split('\t');
     let mut next = || fields.next();
-    fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-        if text == "-" { Some(Vec::new()) } else { text.split(' ').map(parse).collect() }
-    }
-    fn maybe<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-        if text == "-" { Some(None) } else { parse(text).map(Some) }
-    }
     let id = TicketId::parse(next()?).ok()?;
     let updated = Timestamp(next()?.parse().ok()?);
     let schema = next()?.parse().ok()?;
@@ -147,11 +154,11 @@ fn read_line(line: &str, tip: ObjectId) -> Option<Row> {
         state,
         content,
         author: Role::parse(next()?)?,
-        run: maybe(next()?, |text| RunId::parse(text).ok())?,
-        lease: maybe(next()?, |text| text.parse().ok().map(Timestamp))?,
+        run: maybe(next()?, |text| RunId::parse(text).ok()).ok()?,
+        lease: maybe(next()?, |text| text.parse().ok().map(Timestamp)).ok()?,
         attempt: next()?.parse().ok()?,
-        head: maybe(next()?, |text| ObjectId::parse(text).ok())?,
-        base: maybe(next()?, |text| ObjectId::parse(text).ok())?,
+        head: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
+        base: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
         steps: Vec::new(),
         seq: next()?.parse().ok()?,
         unknown: Vec::new(),

@@ -144,7 +144,7 @@ pub(crate) fn matching(workspace: &Workspace, brand: &Brand, about: &str, most: 
     let mut scored = Vec::new();
     for entry in &workspace.registry.repos {
         // A silo's lessons stay in the silo.
-        if (entry.brand != *brand && entry.name != workspace.registry.hub) || (entry.silo && entry.brand != *brand) {
+        if entry.brand != *brand && (entry.silo || entry.name != workspace.registry.hub) {
             continue;
         }
         let Ok(repo) = workspace.open(entry) else { continue };

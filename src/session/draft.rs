@@ -58,10 +58,7 @@ impl Session<'_> {
         // What others wait for comes first, so that its id is known.
         let (first, second): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.after.is_none());
         for one in first.into_iter().chain(second) {
-            let (id, is_new) = match self.open_ticket(&one, &by_title)? {
-                Some(opened) => opened,
-                None => continue,
-            };
+            let Some((id, is_new)) = self.open_ticket(&one, &by_title)? else { continue };
             by_title.insert(one.title.clone(), id.clone());
             self.seen.drafted.insert(one.key, id.to_string());
             count += usize::from(is_new);

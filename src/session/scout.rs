@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::log::Pending;
 use super::{Session, SessionError};
-use crate::core::id::{Brand, ObjectId};
+use crate::core::id::ObjectId;
 use crate::core::meta::Paths;
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
@@ -27,7 +27,6 @@ const MAX_COMMITS: usize = 20;
 /// What a scout brings from one repository.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    pub(super) brand: Option<Brand>,
     pub(super) repo: String,
     pub(super) head: String,
     pub(super) commits: Vec<String>,
@@ -71,8 +70,19 @@ impl Session<'_> {
             }
         }
         let count: usize = reports.iter().map(|report| report.signals.len()).sum();
-        let commits =
-            reports.iter().map(|report| format!("## {}\n{}\n", report.repo, report.commits.join("\n"))).collect::<String>();
+        let section = |report: &Report| {
+            format!(
+                "## {}
+{}
+",
+                report.repo,
+                report.commits.join(
+                    "
+"
+                )
+            )
+        };
+        let commits = reports.iter().map(section).collect::<Vec<_>>().concat();
         for signal in reports.into_iter().flat_map(|report| report.signals) {
             if !self.log.pending.iter().any(|known| known.key == signal.key) {
                 self.log.pending.push(signal);
@@ -87,7 +97,7 @@ fn scout_one(workspace: &Workspace, env: &Env, seen: &Seen, entry: &RepoEntry) -
     let quiet = |_: &str| {};
     let site = Site::open(workspace, entry, env, &quiet)?;
     let Ok(ledger) = Ledger::open(&site.repo) else { return Ok(Report { repo: entry.name.to_string(), ..Report::default() }) };
-    let mut report = Report { brand: Some(entry.brand.clone()), repo: entry.name.to_string(), ..Report::default() };
+    let mut report = Report { repo: entry.name.to_string(), ..Report::default() };
     let Some(head) = ledger.find_trunk_tip()? else { return Ok(report) };
     report.head = head.to_string();
     let since = seen.scouted.get(&entry.name).and_then(|text| ObjectId::parse(text).ok());
