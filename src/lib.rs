@@ -3,6 +3,7 @@
 mod commands;
 mod core;
 mod dispatch;
+mod doctor;
 mod env;
 mod error;
 mod gate;

@@ -2,6 +2,7 @@
 
 mod claim;
 mod context;
+mod doctor;
 mod edit;
 pub(crate) mod fsck;
 mod fsm;
@@ -93,6 +94,7 @@ enum Command {
     Conflict(Worded),
     Fsm(fsm::Args),
     Fsck(fsck::Args),
+    Doctor(doctor::Args),
     /// Answer a git hook
     #[command(hide = true)]
     Hook {
@@ -179,6 +181,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Pass(args) => transition::run_passed(ctx, args),
         Command::Fsm(args) => fsm::run(ctx, args),
         Command::Fsck(args) => fsck::run(ctx, args),
+        Command::Doctor(args) => doctor::run(ctx, args),
         Command::Hook { .. } => Ok(()),
     }
 }
