@@ -15,13 +15,10 @@ pub(super) fn wiring(_subject: &Subject<'_>) -> Result<Finding, Trouble> {
 
 /// Without the kernel's layer a silo is only safe from agents that are never sent there.
 pub(super) fn silo(subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    let (name, is_silo, agent) = match subject.entry {
-        Some(entry) => (&entry.name, entry.silo, entry.agent.as_deref()),
-        None => {
-            let policy = &subject.ledger()?.policy;
-            (&policy.repo, policy.silo, None)
-        }
-    };
+    let policy = &subject.ledger()?.policy;
+    let name = &policy.repo;
+    let is_silo = subject.entry.map_or(policy.silo, |entry| entry.silo);
+    let agent = subject.entry.and_then(|entry| entry.agent.as_deref());
     Ok(match (is_silo, agent) {
         (false, _) => Finding::not_applicable("no repository is a silo"),
         (true, None) => Finding::pass(format!(

@@ -10,7 +10,7 @@ use super::*;
 use crate::core::event::{Action, Role};
 use crate::core::id::{Brand, Kind};
 use crate::core::ticket::Content;
-use crate::git::process::write_file;
+use crate::git::process::{remove_all, write_file};
 use crate::ledger::{Answer, Draft, Entry, Ledger, new_run};
 
 const REGISTRY: &str = "version = 1\n[os]\nhub = \"one\"\n[[repo]]\nname = \"one\"\npath = \".\"\nbrand = \"one\"\n";
@@ -127,7 +127,7 @@ fn what_is_not_under_git_os_fails_what_cannot_be_checked() {
 fn hooks_that_are_gone_or_shadowed_fail_and_are_put_back() {
     let fixture = Fixture::new();
     let top = fixture.workspace.root().to_owned();
-    std::fs::remove_dir_all(fixture.repo.common_dir().join("hooks")).expect("removed");
+    remove_all(&fixture.repo.common_dir().join("hooks")).expect("removed");
     assert_eq!(failing(&fixture.report()), [3]);
     git(&top, &["config", "core.hooksPath", ".husky"]);
     let fixture = Fixture { repo: Repo::open(&top).expect("a repository"), ..fixture };
@@ -153,7 +153,7 @@ fn forged_tickets_foreign_refs_and_broken_ones_are_named() {
         let report = fixture.report();
         assert_eq!(failing(&report), [check], "{report:#?}");
         assert!(report.failed().all(|check| check.reason.contains(&name)), "{report:#?}");
-        std::fs::remove_file(path).expect("removed");
+        remove_all(&path).expect("removed");
     }
 }
 
