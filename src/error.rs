@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::dispatch::DispatchError;
+use crate::doctor::setup::SetupError;
 use crate::git::GitError;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
@@ -112,6 +113,16 @@ impl From<WorkspaceError> for CliError {
 impl From<InstallError> for CliError {
     fn from(error: InstallError) -> Self {
         Self::new(Kind::Fatal, chain(&error))
+    }
+}
+
+impl From<SetupError> for CliError {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Ledger(error) => error.into(),
+            SetupError::Install(error) => error.into(),
+            SetupError::Git(error) => error.into(),
+        }
     }
 }
 

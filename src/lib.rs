@@ -1,18 +1,36 @@
 //! git-os: tickets, verdicts and learnings as commits, and the rules that hold them, in reading order.
 
-mod commands;
+// The rules, as values and total functions.
 mod core;
-mod dispatch;
+
+// Git's plumbing, and the ledger kept in it.
+mod git;
+
+mod ledger;
+
+// May this commit land; may this ref move.
+mod gate;
+
+mod hook;
+
+// One process of one agent.
+mod runner;
+
+// What was learned, and whether all is well.
+mod memory;
+
 mod doctor;
+
+// From a ready ticket to landed work, and the session around it.
+mod dispatch;
+
+mod session;
+
+// The edges, and the doors.
 mod env;
 mod error;
-mod gate;
-mod git;
-mod hook;
-mod ledger;
-mod memory;
-mod runner;
-mod session;
 mod ui;
+
+mod commands;
 
 pub use commands::main;

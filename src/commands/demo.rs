@@ -5,9 +5,9 @@ use clap::Args as ClapArgs;
 
 use super::context::{Context, submit};
 use super::desk::{Given, Terminal};
-use super::init;
 use crate::core::event::{Action, Role};
 use crate::core::interview;
+use crate::doctor::setup;
 use crate::error::{CliError, Kind};
 use crate::git::process::write_file;
 use crate::git::{Git, Repo};
@@ -91,7 +91,7 @@ fn make(ctx: &Context, dir: &Utf8Path) -> Result<Workspace, CliError> {
     }
     let workspace = Workspace::load(&dir.join("registry.toml"))?;
     for entry in &workspace.registry.repos {
-        init::set_up(&workspace, entry, &workspace.open(entry)?, &ctx.env.program)?;
+        setup::set_up(&workspace, entry, &workspace.open(entry)?, &ctx.env.program)?;
     }
     Ok(workspace)
 }

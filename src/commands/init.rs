@@ -5,18 +5,13 @@ use clap::Args as ClapArgs;
 
 use super::context::Context;
 use super::manual;
-use crate::core::id::Brand;
-use crate::core::meta::{self, Policy};
-use crate::core::registry::{FILE, RepoEntry};
+use crate::core::registry::FILE;
+use crate::doctor::setup::{refspecs, set_up};
 use crate::error::{CliError, Kind, chain};
 use crate::git::process::{git_version, read_file, write_file};
 use crate::git::{OLDEST_GIT, Repo};
 use crate::hook::install;
-use crate::ledger::policy;
 use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
-
-/// What is kept out of `git status`: the worktrees of tickets.
-const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
 
 /// Put the repositories of a registry under git-os
 ///
@@ -124,76 +119,6 @@ fn starter(top: &Utf8Path, repo: &Repo) -> String {
     )
 }
 
-/// Brings one repository to what the registry says. Answers what was done.
-pub(crate) fn set_up(workspace: &Workspace, entry: &RepoEntry, repo: &Repo, program: &Utf8Path) -> Result<Vec<String>, CliError> {
-    let mut done = Vec::new();
-    let known = policy::read(repo)?.map(|known| known.1);
-    let wanted = policy_of(workspace, entry, repo, known.as_ref())?;
-    if policy::publish(repo, &wanted)? {
-        done.push(if known.is_none() { "policy published" } else { "policy updated" }.to_owned());
-    }
-    if install::install(repo, &wanted, program)? {
-        done.push("hooks installed".to_owned());
-    }
-    if repo.work_dir().is_some() && install::exclude(repo, &EXCLUDED)? {
-        done.push("worktrees excluded from status".to_owned());
-    }
-    let git = repo.git();
-    let file = workspace.file.canonicalize_utf8().unwrap_or_else(|_| workspace.file.clone());
-    if repo.config(CONFIG_KEY).as_deref() != Some(file.as_str()) {
-        git.output(["config", "--local", CONFIG_KEY, file.as_str()])?;
-        done.push("registry noted".to_owned());
-    }
-    if let Some(remote) = &entry.remote {
-        let key = format!("remote.{remote}.fetch");
-        let present = git.run(["config", "--local", "--get-all", &key])?;
-        let present = String::from_utf8_lossy(&present.stdout).into_owned();
-        let specs = refspecs(remote);
-        for spec in specs.iter().filter(|spec| !present.lines().any(|line| line == spec.as_str())) {
-            git.output(["config", "--local", "--add", &key, spec])?;
-        }
-        if specs.iter().any(|spec| !present.lines().any(|line| line == spec)) {
-            done.push(format!("refspecs of `{remote}` set"));
-        }
-    }
-    Ok(done)
-}
-
-/// What a fetch brings along, into a namespace of its own.
-fn refspecs(remote: &str) -> [String; 2] {
-    [format!("+refs/os/*:refs/os-remote/{remote}/*"), format!("+refs/notes/os/*:refs/os-remote/{remote}/notes/*")]
-}
-
-/// The policy that the registry means for a repository; where a branch came under the gate is kept.
-fn policy_of(workspace: &Workspace, entry: &RepoEntry, repo: &Repo, known: Option<&Policy>) -> Result<Policy, CliError> {
-    let mut epoch = known.map(|known| known.epoch.clone()).unwrap_or_default();
-    epoch.retain(|branch, _| entry.protected.contains(branch));
-    for branch in &entry.protected {
-        if let (false, Some(tip)) = (epoch.contains_key(branch), repo.find_ref(&format!("refs/heads/{branch}"))?) {
-            epoch.insert(branch.clone(), tip);
-        }
-    }
-    let mut brands = vec![entry.brand.clone()];
-    if entry.name == workspace.registry.hub {
-        brands.extend(Brand::parse(Brand::GLOBAL).ok());
-    }
-    Ok(Policy {
-        version: meta::VERSION,
-        repo: entry.name.clone(),
-        brand: entry.brand.clone(),
-        brands,
-        protected: entry.protected.clone(),
-        gate: entry.gate,
-        auto_commit: entry.auto_commit.clone(),
-        checks: entry.checks.clone(),
-        grade: entry.grade,
-        judged: entry.verifier.is_some(),
-        max_attempts: entry.max_attempts,
-        silo: entry.silo,
-        epoch,
-    })
-}
-
 pub(super) fn run_uninstall(ctx: &Context, _args: &UninstallArgs) -> Result<(), CliError> {
     let place = ctx.place()?;
     let Some(workspace) = &place.workspace else {
@@ -228,7 +153,7 @@ fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
     }
     drop(git.run(["config", "--local", "--remove-section", "git-os"])?);
     // Derived, and of this machine alone.
-    for file in ["board", "held", "runs"] {
+    for file in ["board", "doctor", "held", "runs"] {
         crate::git::process::remove_all(&repo.os_dir().join(file))?;
     }
     rustix::fs::rmdir(repo.os_dir().as_std_path()).unwrap_or_default();

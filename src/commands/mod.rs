@@ -4,6 +4,7 @@ mod claim;
 mod context;
 mod demo;
 mod desk;
+mod doctor;
 mod edit;
 pub(crate) mod fsck;
 mod fsm;
@@ -112,6 +113,7 @@ enum Command {
         #[arg(last = true)]
         words: Vec<String>,
     },
+    Doctor(doctor::Args),
     /// Answer a git hook
     #[command(hide = true)]
     Hook {
@@ -205,6 +207,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Revert(args) => land::run_revert(ctx, args),
         Command::Learn(args) => learn::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
+        Command::Doctor(args) => doctor::run(ctx, args),
         Command::Hook { .. } | Command::Enter { .. } => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod interview;
 pub(crate) mod json;
 pub(crate) mod meta;
 pub(crate) mod registry;
+pub(crate) mod secrets;
 pub(crate) mod session;
 pub(crate) mod text;
 pub(crate) mod ticket;

@@ -28,6 +28,17 @@ impl Timestamp {
     pub(crate) fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add_unsigned(seconds))
     }
+
+    /// The time since `earlier` for people: `just now`, `5 min`, `3 h`, `2 d`.
+    #[must_use]
+    pub(crate) fn since(self, earlier: Self) -> String {
+        match self.0.saturating_sub(earlier.0) {
+            ..60 => "just now".to_owned(),
+            seconds @ 60..3600 => format!("{} min", seconds / 60),
+            seconds @ 3600..86400 => format!("{} h", seconds / 3600),
+            seconds => format!("{} d", seconds / 86400),
+        }
+    }
 }
 
 impl fmt::Display for Timestamp {

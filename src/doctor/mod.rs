@@ -1,27 +1,256 @@
-//! stub
+//! Nineteen checks of a workspace, each with a reason and a remedy, and the grade they make.
+//!
+//! A check whose subject does not exist says `n/a` and counts as passed; one that could not run counts as failed.
+
+mod agents;
+mod environment;
+mod hooks;
+mod memory;
+mod refs;
+pub(crate) mod repair;
+pub(crate) mod setup;
+mod subject;
+mod work;
+
+use camino::Utf8Path;
+use serde::Serialize;
+
+use crate::core::event::named;
+use crate::core::id::RepoName;
+use crate::core::registry::RepoEntry;
 use crate::core::verdict::Grade;
-pub(crate) struct Report {
-    pub(crate) grade: Grade,
+use crate::git::Repo;
+use crate::ledger::workspace::Workspace;
+use subject::Subject;
+
+/// How many checks there are; the grade A means all of them.
+pub(crate) const COUNT: usize = 19;
+
+named! {
+    /// How a check ended.
+    Outcome, "outcome", { Pass = "pass", Fail = "fail", NotApplicable = "n/a" }
 }
-pub(crate) struct C {
-    pub(crate) number: u8,
-    pub(crate) name: &'static str,
-    pub(crate) reason: String,
-    pub(crate) remedy: String,
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Finding {
+    outcome: Outcome,
+    /// One line for somebody who has never seen this repository.
+    reason: String,
+    /// A command that is safe to paste; empty where nothing is wrong.
+    remedy: String,
 }
-impl Report {
-    pub(crate) fn failed(&self) -> Vec<C> {
-        Vec::new()
+
+impl Finding {
+    fn pass(reason: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Pass, reason: reason.into(), remedy: String::new() }
+    }
+
+    fn not_applicable(reason: impl Into<String>) -> Self {
+        Self { outcome: Outcome::NotApplicable, reason: reason.into(), remedy: String::new() }
+    }
+
+    fn fail(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Fail, reason: reason.into(), remedy: remedy.into() }
+    }
+
+    /// Passed when nothing is wrong; otherwise failed with the first things that are.
+    fn of(faults: &[String], all_well: impl Into<String>, remedy: impl Into<String>) -> Self {
+        if faults.is_empty() { Self::pass(all_well) } else { Self::fail(few(faults), remedy) }
     }
 }
-pub(crate) fn examine_repo(
-    _: Option<&crate::ledger::workspace::Workspace>,
-    _: Option<&crate::core::registry::RepoEntry>,
-    _: &crate::git::Repo,
-    _: &camino::Utf8Path,
-) -> Report {
-    Report { grade: Grade::A }
+
+/// How many things a reason names before it only counts.
+const NAMED: usize = 3;
+
+/// The first few of several things.
+fn few(faults: &[String]) -> String {
+    let shown = faults.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match faults.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
 }
-pub(crate) fn examine(_: &crate::ledger::workspace::Workspace, _: &camino::Utf8Path) -> Report {
-    Report { grade: Grade::A }
+
+/// Why a check could not run, with its causes, on one line.
+#[derive(Debug)]
+struct Trouble(String);
+
+impl<E: std::error::Error> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self(one_line(&error))
+    }
 }
+
+/// An error and its causes on one line; a cause that only repeats is left out.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text = text + ": " + &words;
+        }
+        source = cause.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// One of the nineteen.
+struct Check {
+    number: usize,
+    name: &'static str,
+    run: fn(&Subject<'_>) -> Result<Finding, Trouble>,
+}
+
+const fn check(number: usize, name: &'static str, run: fn(&Subject<'_>) -> Result<Finding, Trouble>) -> Check {
+    Check { number, name, run }
+}
+
+/// The checks, in the order of their numbers.
+const CHECKS: &[Check; COUNT] = &[
+    check(1, "registry and repositories", environment::registry),
+    check(2, "git version and features", environment::git),
+    check(3, "hooks present, current, executable", hooks::present),
+    check(4, "hooks not shadowed, others' still run", hooks::not_shadowed),
+    check(5, "refspecs", environment::refspecs),
+    check(6, "schema version", environment::schema),
+    check(7, "every chain legal", refs::chains),
+    check(8, "no foreign refs under refs/os", refs::foreign),
+    check(9, "protected branches clean", refs::branches),
+    check(10, "verdict notes match the chains", refs::notes),
+    check(11, "leases and live runs agree", work::leases),
+    check(12, "worktrees within policy", work::worktrees),
+    check(13, "eight contracts", agents::contracts),
+    check(14, "agent hooks wired", agents::wiring),
+    check(15, "silo", agents::silo),
+    check(16, "no secrets in OS refs", memory::secrets),
+    check(17, "wiki links and front matter", memory::wiki),
+    check(18, "search index", memory::index),
+    check(19, "remote in step, refs bounded", refs::bounds),
+];
+
+/// How one check ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Examined {
+    pub(crate) number: usize,
+    pub(crate) name: &'static str,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: String,
+    /// A command that is safe to paste; empty where nothing is wrong.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) remedy: String,
+}
+
+/// All nineteen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) grade: Grade,
+    pub(crate) checks: Vec<Examined>,
+}
+
+impl Report {
+    fn new(checks: Vec<Examined>) -> Self {
+        let grade = match checks.iter().filter(|check| check.outcome == Outcome::Fail).count() {
+            0 => Grade::A,
+            1..=2 => Grade::B,
+            3..=5 => Grade::C,
+            _ => Grade::F,
+        };
+        Self { grade, checks }
+    }
+
+    /// The checks that failed.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &Examined> {
+        self.checks.iter().filter(|check| check.outcome == Outcome::Fail)
+    }
+
+    /// How many did not fail.
+    #[must_use]
+    pub(crate) fn passed(&self) -> usize {
+        self.checks.len() - self.failed().count()
+    }
+}
+
+/// Examines one repository. `entry` is what the workspace's registry says of it; `program` is the git-os its hooks call.
+#[must_use]
+pub(crate) fn examine_repo(workspace: Option<&Workspace>, entry: Option<&RepoEntry>, repo: &Repo, program: &Utf8Path) -> Report {
+    let subject = Subject::new(workspace, entry, repo, program);
+    let run = |check: &Check| {
+        let finding = (check.run)(&subject).unwrap_or_else(|trouble| Finding {
+            outcome: Outcome::Fail,
+            reason: format!("it could not be checked: {}", trouble.0),
+            remedy: if subject.is_initialised() { "git os fsck" } else { "git os init" }.to_owned(),
+        });
+        let Finding { outcome, reason, remedy } = finding;
+        Examined { number: check.number, name: check.name, outcome, reason, remedy }
+    };
+    Report::new(CHECKS.iter().map(run).collect())
+}
+
+/// Examines every repository of a workspace: a check fails when it fails in any of them.
+///
+/// A repository that is not there fails the first check alone, which says so.
+#[must_use]
+pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
+    let mut reports = Vec::new();
+    let mut missing = Vec::new();
+    for entry in &workspace.registry.repos {
+        match workspace.open(entry) {
+            Ok(repo) => reports.push((&entry.name, examine_repo(Some(workspace), Some(entry), &repo, program))),
+            Err(error) => missing.push(one_line(&error)),
+        }
+    }
+    let mut checks = fold(&reports).checks;
+    if let (Some(first), false) = (checks.first_mut(), missing.is_empty()) {
+        if first.outcome == Outcome::Fail && !reports.is_empty() {
+            missing.push(first.reason.clone());
+        }
+        (first.outcome, first.reason) = (Outcome::Fail, few(&missing));
+        "git os init".clone_into(&mut first.remedy);
+    }
+    Report::new(checks)
+}
+
+/// One report out of those of several repositories.
+fn fold(reports: &[(&RepoName, Report)]) -> Report {
+    let one = |(at, check): (usize, &Check)| {
+        let all: Vec<(&RepoName, &Examined)> = reports.iter().map(|(name, report)| (*name, &report.checks[at])).collect();
+        let of = |outcome: Outcome| all.iter().filter(move |one| one.1.outcome == outcome).copied().collect::<Vec<_>>();
+        let (failing, passing, absent) = (of(Outcome::Fail), of(Outcome::Pass), of(Outcome::NotApplicable));
+        let (outcome, of_outcome) = match (passing.is_empty(), absent.is_empty()) {
+            (false, _) if failing.is_empty() => (Outcome::Pass, &passing),
+            (true, false) if failing.is_empty() => (Outcome::NotApplicable, &absent),
+            // With no repository at all there is nothing that passed.
+            _ => (Outcome::Fail, &failing),
+        };
+        let mut remedies: Vec<&str> = of_outcome.iter().map(|one| one.1.remedy.as_str()).filter(|one| !one.is_empty()).collect();
+        remedies.sort_unstable();
+        remedies.dedup();
+        Examined {
+            number: check.number,
+            name: check.name,
+            outcome,
+            reason: fold_reasons(of_outcome, all.len()),
+            remedy: remedies.join("; "),
+        }
+    };
+    Report::new(CHECKS.iter().enumerate().map(one).collect())
+}
+
+/// What several repositories say: once when it is the same, else by name.
+fn fold_reasons(all: &[(&RepoName, &Examined)], out_of: usize) -> String {
+    let Some((_, first)) = all.first() else { return "no repository of the registry could be opened".to_owned() };
+    let is_same = all.iter().all(|one| one.1.reason == first.reason);
+    if is_same && (all.len() == out_of || first.outcome != Outcome::Fail) {
+        return first.reason.clone();
+    }
+    if first.outcome == Outcome::Fail || all.len() <= NAMED {
+        let named: Vec<_> = all.iter().map(|(name, one)| format!("{name}: {}", one.reason)).collect();
+        return few(&named);
+    }
+    format!("in {} repositories; for one, {}: {}", all.len(), all[0].0, first.reason)
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{GitError, Repo};
+use crate::core::time::Timestamp;
 
 /// What of the caller's environment git may see: who acts, where their settings are, how they reach remotes.
 const PASSED: &[&str] = &[
@@ -220,6 +221,16 @@ pub(crate) fn git_version() -> Result<(u32, u32, String), GitError> {
     let version = text.trim().trim_start_matches("git version ").to_owned();
     let mut numbers = version.split('.').map_while(|part| part.parse().ok());
     Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), version))
+}
+
+/// When a file was last written, by this machine's clock.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn modified(path: &Utf8Path) -> Result<Timestamp, GitError> {
+    let time = path.metadata().and_then(|file| file.modified()).map_err(GitError::file(path))?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
 }
 
 /// Reads a file of git's or ours as bytes.

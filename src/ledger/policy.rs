@@ -1,8 +1,10 @@
 //! The policy on `refs/os/meta`: read by everybody, published by `git os init`.
 
+use super::workspace::Workspace;
 use super::{Ledger, LedgerError, random_hex};
-use crate::core::id::{META, ObjectId};
-use crate::core::meta::{FILE, Policy};
+use crate::core::id::{Brand, META, ObjectId};
+use crate::core::meta::{self, FILE, Policy};
+use crate::core::registry::RepoEntry;
 use crate::core::text::MAX_FILE;
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit};
@@ -58,6 +60,44 @@ pub(crate) fn publish(repo: &Repo, policy: &Policy) -> Result<bool, LedgerError>
         }
     }
     Err(LedgerError::NotInitialised)
+}
+
+/// The policy that the registry means for a repository; where a branch came under the gate is kept.
+///
+/// # Errors
+/// When a branch cannot be read.
+pub(crate) fn of_registry(
+    workspace: &Workspace,
+    entry: &RepoEntry,
+    repo: &Repo,
+    known: Option<&Policy>,
+) -> Result<Policy, LedgerError> {
+    let mut epoch = known.map(|known| known.epoch.clone()).unwrap_or_default();
+    epoch.retain(|branch, _| entry.protected.contains(branch));
+    for branch in &entry.protected {
+        if let (false, Some(tip)) = (epoch.contains_key(branch), repo.find_ref(&format!("refs/heads/{branch}"))?) {
+            epoch.insert(branch.clone(), tip);
+        }
+    }
+    let mut brands = vec![entry.brand.clone()];
+    if entry.name == workspace.registry.hub {
+        brands.extend(Brand::parse(Brand::GLOBAL).ok());
+    }
+    Ok(Policy {
+        version: meta::VERSION,
+        repo: entry.name.clone(),
+        brand: entry.brand.clone(),
+        brands,
+        protected: entry.protected.clone(),
+        gate: entry.gate,
+        auto_commit: entry.auto_commit.clone(),
+        checks: entry.checks.clone(),
+        grade: entry.grade,
+        judged: entry.verifier.is_some(),
+        max_attempts: entry.max_attempts,
+        silo: entry.silo,
+        epoch,
+    })
 }
 
 /// Why a move of `refs/os/meta` is not a publication, if it is none.

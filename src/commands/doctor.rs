@@ -1,0 +1,141 @@
+//! `git os doctor`
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::context::{Context, Place};
+use crate::core::verdict::Grade;
+use crate::doctor::repair::{Repair, repair_repo};
+use crate::doctor::{COUNT, Examined, Outcome, Report, examine, examine_repo};
+use crate::error::CliError;
+use crate::git::Repo;
+use crate::ledger::workspace::plural;
+use crate::ui::Tone;
+
+/// Examine the workspace: nineteen checks, each with a reason and a remedy, and a grade
+///
+/// A when all pass, B when one or two fail, C up to five, F beyond. A check whose subject does not exist here says n/a
+/// and counts as passed; one that could not run counts as failed. Exits with 1 below A. With --repo, one repository.
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// Print the checks and the grade; this is what it does anyway
+    #[arg(long)]
+    grade: bool,
+
+    /// Mend what is safe to mend, say what was done, and examine again
+    #[arg(long)]
+    fix: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    version: u32,
+    grade: Grade,
+    passed: usize,
+    checks: &'a [Examined],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repairs: Vec<String>,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let place = match ctx.place() {
+        Ok(place) => place,
+        // A registry that cannot be read is what the first check is about.
+        Err(error) => match Repo::discover(&ctx.env.dir) {
+            Ok(repo) if ctx.repo_name.is_none() => Place { repo, workspace: None, name: None },
+            _ => return Err(error),
+        },
+    };
+    let repairs = if args.fix { mend(ctx, &place) } else { Vec::new() };
+    let report = look(ctx, &place);
+    if args.json {
+        let (grade, passed) = (report.grade, report.passed());
+        ctx.ui.json(&Answer { version: 1, grade, passed, checks: &report.checks, repairs })?;
+    } else {
+        print(ctx, &report)?;
+    }
+    match report.failed().count() {
+        0 => Ok(()),
+        failing => Err(CliError::no(format!("{} failed", plural(failing, "check")))),
+    }
+}
+
+fn look(ctx: &Context, place: &Place) -> Report {
+    match &place.workspace {
+        Some(workspace) if ctx.repo_name.is_none() && place.name.is_some() => examine(workspace, &ctx.env.program),
+        Some(workspace) => {
+            let entry = place.name.as_ref().and_then(|name| workspace.registry.find_repo(name.as_str()));
+            examine_repo(Some(workspace), entry, &place.repo, &ctx.env.program)
+        }
+        None => examine_repo(None, None, &place.repo, &ctx.env.program),
+    }
+}
+
+/// Mends each repository that is meant, and tells what was done.
+fn mend(ctx: &Context, place: &Place) -> Vec<String> {
+    let mut repairs = Vec::new();
+    let mut add = |name: &str, done: Vec<Repair>| {
+        for one in done {
+            let text = match one {
+                Repair::Done(what) => format!("{name}: {what}"),
+                Repair::Failed(why) => format!("{name}: could not be mended: {why}"),
+            };
+            ctx.ui.say(&text);
+            repairs.push(text);
+        }
+    };
+    match &place.workspace {
+        Some(workspace) => {
+            let is_meant = |name: &str| ctx.repo_name.as_deref().is_none_or(|meant| meant == name);
+            for entry in workspace.registry.repos.iter().filter(|entry| is_meant(entry.name.as_str())) {
+                // What is not there is named by the examination.
+                if let Ok(repo) = workspace.open(entry) {
+                    add(entry.name.as_str(), repair_repo(Some(workspace), Some(entry), &repo, &ctx.env.program));
+                }
+            }
+        }
+        None => add("this repository", repair_repo(None, None, &place.repo, &ctx.env.program)),
+    }
+    if repairs.is_empty() {
+        ctx.ui.say("nothing to mend");
+    }
+    repairs
+}
+
+fn print(ctx: &Context, report: &Report) -> Result<(), CliError> {
+    let row = |check: &Examined| {
+        let (tone, shown) = match check.outcome {
+            Outcome::Pass => (Tone::Good, "ok"),
+            Outcome::Fail => (Tone::Bad, "FAIL"),
+            Outcome::NotApplicable => (Tone::Quiet, "n/a"),
+        };
+        vec![
+            (Tone::Quiet, format!("{:>2}", check.number)),
+            (Tone::Strong, check.name.to_owned()),
+            (tone, shown.to_owned()),
+            (Tone::Quiet, check.reason.clone()),
+        ]
+    };
+    ctx.ui.table(&report.checks.iter().map(row).collect::<Vec<_>>())?;
+    // One line a remedy, which can be pasted whole.
+    let mut remedies: Vec<(&str, Vec<String>)> = Vec::new();
+    for check in report.failed() {
+        match remedies.iter_mut().find(|known| known.0 == check.remedy) {
+            Some(known) => known.1.push(check.number.to_string()),
+            None => remedies.push((&check.remedy, vec![check.number.to_string()])),
+        }
+    }
+    if !remedies.is_empty() {
+        ctx.ui.line("")?;
+        ctx.ui.heading("remedies")?;
+    }
+    for (remedy, numbers) in remedies {
+        ctx.ui.line(format!("{remedy}   # {}", numbers.join(", ")))?;
+    }
+    ctx.ui.line("")?;
+    ctx.ui.line(format!("grade {} ({}/{COUNT})", report.grade, report.passed()))
+}

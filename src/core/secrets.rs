@@ -1,0 +1,166 @@
+//! What looks like a secret in a text: tokens whose issuers gave them a shape of their own, and private keys.
+
+use std::ops::Range;
+
+/// Something that looks like a secret, and where in the text it stands, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secret {
+    /// What it looks like, with an article.
+    pub(crate) kind: &'static str,
+    pub(crate) at: Range<usize>,
+}
+
+/// A token: a prefix, and how what follows it looks.
+struct Shape {
+    kind: &'static str,
+    prefix: &'static str,
+    /// How many characters follow at least.
+    least: usize,
+    takes: fn(u8) -> bool,
+    /// Whether a digit, a small and a capital letter must be among them, since the prefix alone says little.
+    mixed: bool,
+}
+
+const fn shape(kind: &'static str, prefix: &'static str, least: usize, takes: fn(u8) -> bool) -> Shape {
+    Shape { kind, prefix, least, takes, mixed: false }
+}
+
+fn capital_or_digit(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+}
+
+fn alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn dashed(byte: u8) -> bool {
+    word(byte) || byte == b'-'
+}
+
+/// A longer prefix stands before a shorter one that it starts with.
+const SHAPES: &[Shape] = &[
+    shape("an AWS access key", "AKIA", 16, capital_or_digit),
+    shape("an AWS access key", "ASIA", 16, capital_or_digit),
+    shape("a GitHub token", "ghp_", 30, alphanumeric),
+    shape("a GitHub token", "gho_", 30, alphanumeric),
+    shape("a GitHub token", "ghu_", 30, alphanumeric),
+    shape("a GitHub token", "ghs_", 30, alphanumeric),
+    shape("a GitHub token", "ghr_", 30, alphanumeric),
+    shape("a GitHub token", "github_pat_", 22, word),
+    shape("a GitLab token", "glpat-", 20, dashed),
+    shape("an Anthropic key", "sk-ant-", 20, dashed),
+    Shape { mixed: true, ..shape("an OpenAI key", "sk-", 20, dashed) },
+    shape("a Slack token", "xoxa-", 10, dashed),
+    shape("a Slack token", "xoxb-", 10, dashed),
+    shape("a Slack token", "xoxp-", 10, dashed),
+    shape("a Google key", "AIza", 35, dashed),
+];
+
+const KEY_BEGIN: &str = "-----BEGIN ";
+const KEY_END: &str = "PRIVATE KEY-----";
+/// How many different characters a token has at least; a placeholder such as `ghp_xxxx…` has fewer.
+const VARIETY: usize = 6;
+
+/// All that looks like a secret, in the order of the text.
+#[must_use]
+pub(crate) fn scan(text: &str) -> Vec<Secret> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        // Only at the start of a word, so that `task-…` is not `sk-…`.
+        let is_start = at == 0 || !dashed(bytes[at - 1]);
+        let secret = match bytes[at] {
+            b'-' => private_key(text, at),
+            b'A' | b'g' | b's' | b'x' if is_start => token(bytes, at),
+            _ => None,
+        };
+        at = secret.as_ref().map_or(at + 1, |secret| secret.at.end);
+        found.extend(secret);
+    }
+    found
+}
+
+fn private_key(text: &str, at: usize) -> Option<Secret> {
+    let rest = text.get(at..)?.strip_prefix(KEY_BEGIN)?;
+    let line = rest.lines().next()?;
+    let is_key = line.find(KEY_END).is_some_and(|end| line[..end].bytes().all(|byte| capital_or_digit(byte) || byte == b' '));
+    is_key.then(|| Secret { kind: "a private key", at: at..at + KEY_BEGIN.len() + line.len() })
+}
+
+fn token(bytes: &[u8], at: usize) -> Option<Secret> {
+    let shape = SHAPES.iter().find(|shape| bytes[at..].starts_with(shape.prefix.as_bytes()))?;
+    let start = at + shape.prefix.len();
+    let len = bytes[start..].iter().take_while(|byte| (shape.takes)(**byte)).count();
+    let body = &bytes[start..start + len];
+    let has = |is: fn(&u8) -> bool| body.iter().any(is);
+    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+    let variety = (0..=u8::MAX).filter(|byte| body.contains(byte)).count();
+    // Vendors' manuals show keys that say so.
+    let is_example = body.to_ascii_lowercase().windows(7).any(|part| part == b"example");
+    let is_secret = len >= shape.least && variety >= VARIETY && !is_example && (is_mixed || !shape.mixed);
+    is_secret.then(|| Secret { kind: shape.kind, at: at..start + len })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Written in two parts, so that no scanner takes this file for a leak.
+    fn joined(parts: [&str; 2]) -> String {
+        parts.concat()
+    }
+
+    #[test]
+    fn tokens_of_known_shape_are_found() {
+        for (parts, kind) in [
+            (["AKIA", "Q3EGRTQ5P7WZLM2K"], "an AWS access key"),
+            (["ghp_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"], "a GitHub token"),
+            (["github_pat_", "11ABCDEFG0abcdefghij_klmnop"], "a GitHub token"),
+            (["sk-ant-", "api03-abcdefghijklmnopqrst"], "an Anthropic key"),
+            (["sk-", "proj-Ab1Cd2Ef3Gh4Ij5Kl6Mn"], "an OpenAI key"),
+            (["xoxb-", "123456789012-abcdef"], "a Slack token"),
+            (["-----BEGIN ", "OPENSSH PRIVATE KEY-----"], "a private key"),
+            (["-----BEGIN ", "PRIVATE KEY-----"], "a private key"),
+        ] {
+            let secret = joined(parts);
+            let text = format!("it says `{secret}` here");
+            let found = scan(&text);
+            assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), [kind], "{secret}");
+            assert!(text[found[0].at.clone()].starts_with(&secret));
+        }
+    }
+
+    #[test]
+    fn ordinary_words_are_not_secrets() {
+        for text in [
+            "",
+            "task-with-a-very-long-kebab-name-2026-Q3",
+            "sk-a-very-long-kebab-case-name-of-a-branch",
+            "AKIAIOSFODNN7EXAMPLE",
+            "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "AKIA",
+            "-----BEGIN PUBLIC KEY-----",
+            "-----BEGIN ",
+            "-",
+            "ä-----BEGINÄ",
+        ] {
+            assert_eq!(scan(text), [], "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_scanned_without_a_panic(text in any::<String>()) {
+            for one in scan(&text) {
+                prop_assert!(text.get(one.at).is_some());
+            }
+        }
+    }
+}

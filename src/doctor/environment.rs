@@ -1,0 +1,93 @@
+//! What everything else stands on: the registry, git itself, refspecs, the version of what is stored.
+
+use std::sync::OnceLock;
+
+use super::subject::Subject;
+use super::{Finding, Trouble, one_line, setup};
+use crate::core::wire::SCHEMA;
+use crate::git::process::git_version;
+use crate::git::{GitError, OLDEST_GIT, RefBackend};
+use crate::ledger::policy;
+use crate::ledger::workspace::{CONFIG_KEY, Workspace};
+
+pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let repo = subject.repo;
+    let noted = repo.config(CONFIG_KEY);
+    if !subject.is_initialised() {
+        return Ok(Finding::fail("this repository is not under git-os", "git os init"));
+    }
+    let Some(workspace) = subject.workspace else {
+        return Ok(match noted.map(|file| Workspace::load(file.as_str().into())) {
+            Some(Err(error)) => Finding::fail(one_line(&error), "git os init"),
+            Some(Ok(workspace)) => Finding::pass(format!("the registry `{}` can be read", workspace.file)),
+            None => Finding::not_applicable("this repository belongs to no registry; its policy stands in refs/os/meta"),
+        });
+    };
+    let Some(entry) = subject.entry else {
+        let reason = format!("the registry `{}` has no repository at `{}`", workspace.file, repo.home());
+        return Ok(Finding::fail(reason, "git os init"));
+    };
+    let hub = workspace.hub()?;
+    if hub.name != entry.name
+        && let Err(error) = workspace.open(hub)
+    {
+        return Ok(Finding::fail(format!("the hub is not there: {}", one_line(&error)), "git os init"));
+    }
+    let file = setup::registry_file(workspace);
+    if noted.as_deref() != Some(file.as_str()) {
+        let reason = match noted {
+            Some(noted) => format!("this repository goes by another registry, `{noted}`"),
+            None => "this repository does not know its registry".to_owned(),
+        };
+        return Ok(Finding::fail(reason, "git os init"));
+    }
+    let known = &subject.ledger()?.policy;
+    let mut wanted = policy::of_registry(workspace, entry, repo, Some(known))?;
+    // A branch that was born since is no change of policy.
+    wanted.epoch.retain(|branch, _| known.epoch.contains_key(branch));
+    if wanted != *known {
+        return Ok(Finding::fail("the registry has changed since its policy was published to refs/os/meta", "git os init"));
+    }
+    Ok(Finding::pass(format!("`{}` can be read, and its policy is the one in force", workspace.file)))
+}
+
+pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    // It does not change while a process lives, and asking costs a process.
+    static VERSION: OnceLock<Result<(u32, u32, String), GitError>> = OnceLock::new();
+    let (major, minor, version) = match VERSION.get_or_init(git_version) {
+        Ok(version) => version,
+        Err(error) => return Err(Trouble(one_line(error))),
+    };
+    let (oldest_major, oldest_minor) = OLDEST_GIT;
+    if (*major, *minor) < OLDEST_GIT {
+        let reason = format!("git {version} is older than {oldest_major}.{oldest_minor}, the oldest that works");
+        return Ok(Finding::fail(reason, "git --version"));
+    }
+    let refs = match subject.repo.backend() {
+        RefBackend::Files => "refs in files",
+        RefBackend::Cli => "refs kept by git itself",
+    };
+    Ok(Finding::pass(format!("git {version}, {refs}")))
+}
+
+pub(super) fn refspecs(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let Some(entry) = subject.entry else { return Ok(Finding::not_applicable("no registry names a remote")) };
+    let Some(remote) = &entry.remote else { return Ok(Finding::not_applicable("the registry names no remote")) };
+    let repo = subject.repo;
+    if repo.config(&format!("remote.{remote}.url")).is_none() {
+        let reason = format!("the registry names the remote `{remote}`, which this repository does not have");
+        return Ok(Finding::fail(reason, format!("git -C '{}' remote --verbose", repo.home())));
+    }
+    let missing = setup::missing_refspecs(repo, remote)?;
+    let faults: Vec<_> = missing.iter().map(|spec| format!("a fetch from `{remote}` leaves `{spec}` out")).collect();
+    Ok(Finding::of(&faults, format!("a fetch from `{remote}` brings tickets and verdicts along"), "git os init"))
+}
+
+pub(super) fn schema(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let version = subject.ledger()?.policy.version;
+    let newer = subject.rows()?.tickets.iter().filter(|row| row.ticket.schema > SCHEMA);
+    let faults: Vec<_> = newer
+        .map(|row| format!("{} was written by a newer git-os (schema {}; this one knows {SCHEMA})", row.id, row.ticket.schema))
+        .collect();
+    Ok(Finding::of(&faults, format!("policy version {version}, ticket schema {SCHEMA}"), "git os --version"))
+}

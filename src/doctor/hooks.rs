@@ -1,0 +1,63 @@
+//! The hooks: ours in place and in force, and those of others still run.
+
+use camino::Utf8Path;
+
+use super::subject::Subject;
+use super::{Finding, Trouble};
+use crate::git::process::read_file;
+use crate::hook::install::{self, OURS};
+use crate::ledger::workspace::plural;
+
+pub(super) fn present(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let faults = install::faults(subject.repo, &subject.ledger()?.policy, subject.program)?;
+    Ok(Finding::of(&faults, format!("`{}` stand where git looks for them", OURS.join("` and `")), "git os init"))
+}
+
+pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    subject.ledger()?;
+    let place = install::place(subject.repo);
+    if !place.is_in_force {
+        let path = place.former.unwrap_or_default();
+        let reason = format!("`core.hooksPath` sends git to `{path}` for hooks, so those of git-os do not run");
+        return Ok(Finding::fail(reason, "git os init"));
+    }
+    if let Some(file) = worktree_settings(subject) {
+        let reason = format!("`{file}` sets `core.hooksPath` for one worktree, where the hooks of git-os do not run");
+        return Ok(Finding::fail(reason, format!("git config --file '{file}' --get core.hooksPath")));
+    }
+    let others = match &place.former {
+        Some(former) => {
+            let there = subject.repo.home().join(former);
+            if there.as_std_path().is_dir() {
+                format!("git looks at ours, which hand on to those in `{former}`")
+            } else {
+                format!("git looks at ours; `{former}`, where it looked before, is not there, so there is nothing to hand on to")
+            }
+        }
+        None => match count_others(&place.dir) {
+            0 => "git looks at ours; there are no others".to_owned(),
+            others => format!("git looks at ours; {} of others beside them", plural(others, "hook")),
+        },
+    };
+    Ok(Finding::pass(others))
+}
+
+/// A worktree's own configuration that leads git away from our hooks there.
+fn worktree_settings(subject: &Subject<'_>) -> Option<String> {
+    let repo = subject.repo;
+    repo.config("extensions.worktreeConfig").filter(|value| value != "false")?;
+    let common = repo.common_dir();
+    let own = std::iter::once(common.to_owned());
+    let linked = common.join("worktrees").read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.path().to_owned());
+    let mut files = own.chain(linked).map(|dir| dir.join("config.worktree"));
+    let sets = |text: &str| text.lines().any(|line| line.trim_start().to_ascii_lowercase().starts_with("hookspath"));
+    files.find(|file| read_file(file).is_ok_and(|text| sets(&text))).map(|file| file.to_string())
+}
+
+/// How many hooks of others would run: each is executable and no sample.
+fn count_others(dir: &Utf8Path) -> usize {
+    let runs = |path: &Utf8Path| rustix::fs::access(path.as_std_path(), rustix::fs::Access::EXEC_OK).is_ok();
+    let is_other = |name: &str| !name.ends_with(".sample") && !OURS.contains(&name);
+    let entries = dir.read_dir_utf8().into_iter().flatten().flatten();
+    entries.filter(|entry| is_other(entry.file_name()) && runs(entry.path())).count()
+}

@@ -1,0 +1,211 @@
+//! The refs of git-os and the branches they guard: legal, ours, clean, bounded.
+
+use std::collections::HashSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::subject::Subject;
+use super::{Finding, Trouble};
+use crate::core::event::State;
+use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
+use crate::core::meta::Gate;
+use crate::core::text::{MAX_FILE, escape};
+use crate::core::verdict::Verdict;
+use crate::gate;
+use crate::git::process::modified;
+use crate::git::{GitError, RefBackend, Repo};
+use crate::hook::judge;
+use crate::ledger::Ledger;
+use crate::ledger::replay::{Landed, system_clock};
+use crate::ledger::workspace::plural;
+
+/// How many live tickets a repository may have before every fetch feels it.
+const MAX_LIVE: usize = 10_000;
+/// How old, in seconds, a lock is that nobody can still hold: a ref is moved in milliseconds.
+const STALE: i64 = 60;
+/// The folders of loose refs that are ours.
+const FOLDERS: [&str; 2] = ["refs/os", "refs/notes/os"];
+
+pub(super) fn chains(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let rows = subject.rows()?;
+    let fault = |one: &crate::ledger::cache::Quarantined| format!("`{}`: {}", escape(&one.ref_name), one.reason);
+    let faults: Vec<_> = rows.quarantined.iter().map(fault).collect();
+    let events: u64 = rows.tickets.iter().map(|row| u64::from(row.ticket.seq)).sum();
+    let all_well = format!("{}, {events} events, each allowed by the rules", plural(rows.tickets.len(), "live ticket"));
+    Ok(Finding::of(&faults, all_well, "git os fsck"))
+}
+
+pub(super) fn foreign(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let refs = subject.refs()?;
+    let strange = refs.iter().filter(|(name, _)| judge::judge_name(name).is_none());
+    let mut faults: Vec<_> = strange.map(|(name, _)| format!("git-os has no ref called `{}`", escape(name))).collect();
+    if !faults.is_empty() {
+        return Ok(Finding::of(&faults, "", "git os fsck"));
+    }
+    if subject.repo.backend() == RefBackend::Files {
+        let known: HashSet<&str> = refs.iter().map(|(name, _)| name.as_str()).collect();
+        let is_broken = |path: &Utf8Path, name: &str| {
+            // It may have come or gone since the refs were listed.
+            let is_ref = subject.repo.find_ref(name).is_ok_and(|found| found.is_some());
+            !is_ref && path.as_std_path().exists()
+        };
+        for path in loose_files(subject.repo) {
+            let name = path.strip_prefix(subject.repo.common_dir()).map(Utf8Path::as_str).unwrap_or_default();
+            if !is_lock(&path) && !known.contains(name) && is_broken(&path, name) {
+                faults.push(format!("`{}` is a symbolic ref or no ref at all", escape(name)));
+            }
+        }
+    }
+    let all_well = format!("{}, each with a name that git-os gives", plural(refs.len(), "ref"));
+    Ok(Finding::of(&faults, all_well, format!("git -C '{}' for-each-ref refs/os refs/notes/os", subject.repo.home())))
+}
+
+/// The loose files below our refs, locks among them.
+fn loose_files(repo: &Repo) -> Vec<Utf8PathBuf> {
+    let mut files = Vec::new();
+    let mut folders: Vec<_> = FOLDERS.map(|folder| repo.common_dir().join(folder)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.into_path()),
+                Ok(_) => files.push(entry.into_path()),
+                // It is gone already.
+                Err(_) => {}
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn is_lock(path: &Utf8Path) -> bool {
+    path.extension() == Some("lock")
+}
+
+/// Locks on refs of ours that whoever took them left behind.
+pub(super) fn stale_locks(repo: &Repo) -> Vec<Utf8PathBuf> {
+    let now = system_clock();
+    let is_stale = |path: &Utf8PathBuf| modified(path).is_ok_and(|then| now.0 - then.0 > STALE);
+    loose_files(repo).into_iter().filter(|path| is_lock(path)).filter(is_stale).collect()
+}
+
+pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let (ledger, repo) = (subject.ledger()?, subject.repo);
+    let policy = &ledger.policy;
+    if policy.gate == Gate::Off || policy.protected.is_empty() {
+        return Ok(Finding::not_applicable("no branch is gated here"));
+    }
+    if repo.is_shallow() {
+        let remedy = format!("git -C '{}' fetch --unshallow", repo.home());
+        return Ok(Finding::fail("the history here is cut off (a shallow clone), so its branches cannot be judged", remedy));
+    }
+    let mut tips = Vec::new();
+    for branch in &policy.protected {
+        tips.extend(repo.find_ref(&format!("refs/heads/{branch}"))?.map(|tip| (branch.as_str(), tip)));
+    }
+    let names: Vec<_> = tips.iter().map(|tip| format!("`{}`", tip.0)).collect();
+    if names.is_empty() {
+        return Ok(Finding::not_applicable("no protected branch has a commit yet"));
+    }
+    let all_well = format!("{}: all that came in was allowed to", names.join(", "));
+    let mark = fingerprint(subject, &tips)?.to_string();
+    if subject.recall("branches") == mark {
+        return Ok(Finding::pass(all_well));
+    }
+    let mut faults = Vec::new();
+    for (branch, tip) in &tips {
+        judge_branch(ledger, branch, *tip, &mut faults)?;
+    }
+    let landed = Landed::new(repo, policy);
+    for row in subject.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Merged) {
+        if !row.ticket.head.is_some_and(|head| landed.has(head)) {
+            faults.push(format!("{} is merged, but its commit is in no protected branch", row.id));
+        }
+    }
+    if faults.is_empty() {
+        subject.remember("branches", &mark);
+    }
+    Ok(Finding::of(&faults, all_well, "git os fsck"))
+}
+
+fn judge_branch(ledger: &Ledger<'_>, branch: &str, tip: ObjectId, faults: &mut Vec<String>) -> Result<(), Trouble> {
+    let repo = ledger.repo;
+    let epoch = match ledger.policy.epoch.get(branch) {
+        Some(epoch) => Some(*epoch),
+        // It was born after the policy was published, so it is judged from its first commit.
+        None => repo.difference(None, tip)?.added.last().copied(),
+    };
+    let Some(epoch) = epoch else { return Ok(()) };
+    if !repo.has_object(epoch) || !repo.is_ancestor(epoch, tip)? {
+        faults.push(format!("`{branch}` no longer descends from {}, where it came under the gate", epoch.short(12)));
+        return Ok(());
+    }
+    faults.extend(gate::smuggled(ledger, epoch, tip)?.into_iter().map(|(_, what)| format!("`{branch}`: {what}")));
+    Ok(())
+}
+
+/// All that decides whether a branch is clean, as one id.
+fn fingerprint(subject: &Subject<'_>, tips: &[(&str, ObjectId)]) -> Result<ObjectId, Trouble> {
+    let mut text = String::from("1\n");
+    let mut put = |name: &str, tip: ObjectId| text.extend([&tip.to_string(), " ", name, "\n"]);
+    for (branch, tip) in tips {
+        put(branch, *tip);
+    }
+    let decides = |name: &str| name == META || name == ARCHIVE || name.starts_with(TICKETS);
+    for (name, tip) in subject.refs()?.iter().filter(|one| decides(&one.0)) {
+        put(name, *tip);
+    }
+    for (name, tip) in subject.repo.list_refs(BRANCHES)? {
+        put(&name, tip);
+    }
+    Ok(subject.repo.blob_id(text.as_bytes()))
+}
+
+pub(super) fn notes(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let (ledger, repo) = (subject.ledger()?, subject.repo);
+    let Some(tip) = repo.find_ref(VERDICT_NOTES)? else { return Ok(Finding::not_applicable("there are no verdicts yet")) };
+    // Notes that were good stay so as long as they are the same, for a chain only grows.
+    let good = ObjectId::parse(subject.recall("notes").trim()).ok().filter(|good| repo.has_object(*good));
+    let before: HashSet<_> = good.map(|good| repo.list_notes(good)).transpose()?.unwrap_or_default().into_iter().collect();
+    let now = repo.list_notes(tip)?;
+    let mut faults = Vec::new();
+    for (about, note_blob_id) in now.iter().filter(|note| !before.contains(note)) {
+        let text = repo.read_blob(*note_blob_id, MAX_FILE)?;
+        for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.trim().is_empty()) {
+            if !judge::is_in_chain(ledger, *about, line)? {
+                faults.push(format!("no ticket has the verdict noted on commit {}", about.short(12)));
+            } else if !has_judged_tree(repo, *about, line)? {
+                faults.push(format!("the verdict noted on commit {} is about another tree", about.short(12)));
+            }
+        }
+    }
+    if faults.is_empty() && good != Some(tip) {
+        subject.remember("notes", &format!("{tip}\n"));
+    }
+    let all_well = format!("{} with verdicts that their tickets have too", plural(now.len(), "commit"));
+    Ok(Finding::of(&faults, all_well, "git os fsck"))
+}
+
+/// Whether a commit, as long as it is here, has the tree that its verdict names.
+fn has_judged_tree(repo: &Repo, about: ObjectId, line: &str) -> Result<bool, GitError> {
+    let Ok(verdict) = Verdict::from_json(line) else { return Ok(false) };
+    Ok(!repo.has_object(about) || repo.read_commit(about)?.tree_id == verdict.tree)
+}
+
+pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
+    let live = subject.refs()?.iter().filter(|(name, _)| name.starts_with(TICKETS)).count();
+    let locks = stale_locks(subject.repo);
+    if !locks.is_empty() {
+        let faults: Vec<_> = locks.iter().map(|lock| format!("`{lock}` was left behind and blocks its ref")).collect();
+        return Ok(Finding::of(&faults, "", "git os doctor --fix"));
+    }
+    if live > MAX_LIVE {
+        let reason = format!("{live} live ticket refs, more than {MAX_LIVE}; every fetch lists them all");
+        return Ok(Finding::fail(reason, "git os list --all"));
+    }
+    let remote = match subject.entry.and_then(|entry| entry.remote.as_deref()) {
+        Some(remote) => format!("whether `{remote}` is in step is not looked at by this version"),
+        None => "no remote to be in step with".to_owned(),
+    };
+    Ok(Finding::pass(format!("{}, no lock left behind; {remote}", plural(live, "live ticket ref"))))
+}

@@ -1,0 +1,237 @@
+//! The checks against a real repository, and the arithmetic of grades.
+
+use std::process::Command;
+
+use camino::Utf8PathBuf;
+use tempfile::TempDir;
+
+use super::repair::{Repair, repair_repo};
+use super::*;
+use crate::core::event::{Action, Role};
+use crate::core::id::{Brand, Kind};
+use crate::core::ticket::Content;
+use crate::git::process::{remove_all, write_file};
+use crate::ledger::{Answer, Draft, Entry, Ledger, new_run};
+
+const REGISTRY: &str = "version = 1\n[os]\nhub = \"one\"\n[[repo]]\nname = \"one\"\npath = \".\"\nbrand = \"one\"\n";
+
+/// A repository under git-os, with one commit.
+struct Fixture {
+    _dir: TempDir,
+    workspace: Workspace,
+    repo: Repo,
+    program: Utf8PathBuf,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let top = Utf8PathBuf::from_path_buf(dir.path().canonicalize().expect("it is there")).expect("UTF-8");
+        git(&top, &["init", "-q", "-b", "main", "."]);
+        git(&top, &["config", "user.name", "A"]);
+        git(&top, &["config", "user.email", "a@example.com"]);
+        git(&top, &["commit", "-q", "--allow-empty", "-m", "one"]);
+        write_file(&top.join("registry.toml"), REGISTRY.as_bytes(), 0o644).expect("written");
+        let workspace = Workspace::load(&top.join("registry.toml")).expect("valid");
+        let repo = Repo::open(&top).expect("a repository");
+        // It stands for the program whose hooks are asked; nothing here moves a ref through git itself.
+        let program = Utf8PathBuf::from("/nonexistent/git-os");
+        setup::set_up(&workspace, &workspace.registry.repos[0], &repo, &program).expect("set up");
+        // The configuration was read before it was written.
+        let repo = Repo::open(&top).expect("a repository");
+        Self { _dir: dir, workspace, repo, program }
+    }
+
+    fn report(&self) -> Report {
+        examine_repo(Some(&self.workspace), self.workspace.registry.repos.first(), &self.repo, &self.program)
+    }
+
+    fn repair(&self) -> Vec<Repair> {
+        repair_repo(Some(&self.workspace), self.workspace.registry.repos.first(), &self.repo, &self.program)
+    }
+
+    fn ticket(&self, title: &str) -> Entry {
+        let ledger = Ledger::open(&self.repo).expect("under git-os");
+        let content = Content {
+            title: title.to_owned(),
+            brand: Brand::parse("one").expect("valid"),
+            kind: Kind::parse("task").expect("valid"),
+            priority: 2,
+            labels: Vec::new(),
+            depends: Vec::new(),
+        };
+        yes(ledger.create(content, "", Role::Operator, None).expect("written"))
+    }
+
+    fn submit(&self, entry: &Entry, draft: &Draft) -> Entry {
+        yes(Ledger::open(&self.repo).expect("under git-os").submit(&entry.id, draft).expect("written"))
+    }
+
+    /// A file under `.git`, two minutes old.
+    fn old_file(&self, path: &str) -> Utf8PathBuf {
+        let path = self.repo.common_dir().join(path);
+        write_file(&path, b"{}", 0o644).expect("written");
+        let file = std::fs::File::options().write(true).open(&path).expect("there");
+        let now = file.metadata().and_then(|file| file.modified()).expect("a time");
+        file.set_modified(now - std::time::Duration::from_secs(120)).expect("set");
+        path
+    }
+}
+
+fn yes(answer: Answer) -> Entry {
+    match answer {
+        Answer::Yes(entry) => *entry,
+        Answer::No(refusal) => panic!("refused: {refusal}"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test looks at the repository as its user would make it")]
+fn git(dir: &Utf8Path, args: &[&str]) -> String {
+    let mut command = Command::new("git");
+    for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("GIT_")) {
+        command.env_remove(key);
+    }
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C");
+    let output = command.args(args).current_dir(dir).output().expect("git starts");
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn failing(report: &Report) -> Vec<usize> {
+    report.failed().map(|check| check.number).collect()
+}
+
+#[test]
+fn a_fresh_repository_has_grade_a_and_stays_so() {
+    let fixture = Fixture::new();
+    for _ in 0..2 {
+        let report = fixture.report();
+        assert_eq!(failing(&report), [0; 0], "{report:#?}");
+        assert_eq!((report.grade, report.passed()), (Grade::A, COUNT));
+        assert!(report.checks.iter().all(|check| !check.reason.is_empty() && !check.reason.contains('\n')));
+    }
+    assert_eq!(fixture.repair(), []);
+}
+
+#[test]
+fn what_is_not_under_git_os_fails_what_cannot_be_checked() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let top = Utf8PathBuf::from_path_buf(dir.path().to_owned()).expect("UTF-8");
+    git(&top, &["init", "-q", "."]);
+    let report = examine_repo(None, None, &Repo::open(&top).expect("a repository"), "/nonexistent".into());
+    assert_eq!(report.grade, Grade::F);
+    assert!(report.failed().all(|check| check.remedy == "git os init"), "{report:#?}");
+}
+
+#[test]
+fn hooks_that_are_gone_or_shadowed_fail_and_are_put_back() {
+    let fixture = Fixture::new();
+    let top = fixture.workspace.root().to_owned();
+    remove_all(&fixture.repo.common_dir().join("hooks")).expect("removed");
+    assert_eq!(failing(&fixture.report()), [3]);
+    git(&top, &["config", "core.hooksPath", ".husky"]);
+    let fixture = Fixture { repo: Repo::open(&top).expect("a repository"), ..fixture };
+    assert_eq!(failing(&fixture.report()), [3, 4]);
+    assert_eq!(fixture.repair(), [Repair::Done("hooks installed".to_owned())]);
+    let fixture = Fixture { repo: Repo::open(&top).expect("a repository"), ..fixture };
+    assert_eq!(failing(&fixture.report()), [0; 0]);
+}
+
+#[test]
+fn forged_tickets_foreign_refs_and_broken_ones_are_named() {
+    let fixture = Fixture::new();
+    let top = fixture.repo.home();
+    let id = fixture.ticket("one").id;
+    let head = git(top, &["rev-parse", "HEAD"]);
+    for (name, check, line) in [
+        (format!("refs/os/tickets/{}", id.as_str().replace("-one-", "-two-")), 7, format!("{head}\n")),
+        ("refs/os/secret-stash".to_owned(), 8, format!("{head}\n")),
+        ("refs/os/wiki".to_owned(), 8, "ref: refs/heads/main\n".to_owned()),
+    ] {
+        let path = fixture.repo.common_dir().join(&name);
+        write_file(&path, line.as_bytes(), 0o644).expect("written");
+        let report = fixture.report();
+        assert_eq!(failing(&report), [check], "{report:#?}");
+        assert!(report.failed().all(|check| check.reason.contains(&name)), "{report:#?}");
+        remove_all(&path).expect("removed");
+    }
+}
+
+#[test]
+fn a_changed_registry_is_noticed_and_published() {
+    let fixture = Fixture::new();
+    let text = REGISTRY.to_owned() + "gate = \"all\"\n";
+    write_file(&fixture.workspace.file, text.as_bytes(), 0o644).expect("written");
+    let fixture = Fixture { workspace: Workspace::load(&fixture.workspace.file).expect("valid"), ..fixture };
+    assert_eq!(failing(&fixture.report()), [1]);
+    assert!(fixture.repair().contains(&Repair::Done("policy updated".to_owned())));
+    assert_eq!(failing(&fixture.report()), [0; 0]);
+}
+
+#[test]
+fn a_dead_lease_fails_and_a_run_of_this_machine_excuses_it() {
+    let fixture = Fixture::new();
+    let entry = fixture.ticket("one");
+    fixture.submit(&entry, &Draft::new(Action::Approve, Role::Operator));
+    let run = new_run().expect("random");
+    let lease = crate::ledger::replay::system_clock().plus(2);
+    fixture.submit(&entry, &Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run));
+    assert_eq!(failing(&fixture.report()), [0; 0]);
+    let subject = Subject::new(None, None, &fixture.repo, &fixture.program);
+    assert_eq!(work::leases_at(&subject, lease.plus(61)).expect("checked").outcome, Outcome::Fail);
+    fixture.old_file(&format!("os/runs/{run}"));
+    assert_eq!(work::leases_at(&subject, lease.plus(61)).expect("checked").outcome, Outcome::Pass);
+}
+
+#[test]
+fn what_dead_processes_left_is_removed_and_what_is_alive_stays() {
+    let fixture = Fixture::new();
+    let lock = fixture.old_file("refs/os/tickets/T-2026-05-07-one-91c2.lock");
+    let dead = fixture.old_file(&format!("os/runs/{}", new_run().expect("random")));
+    let alive = fixture.old_file(&format!("os/runs/{}", new_run().expect("random")));
+    let fresh = fixture.repo.common_dir().join("refs/os/wiki.lock");
+    write_file(&fresh, b"", 0o644).expect("written");
+    let held = std::fs::File::open(&alive).expect("there");
+    held.lock().expect("locked");
+    assert_eq!(failing(&fixture.report()), [11, 19]);
+    let repairs = fixture.repair();
+    assert!(repairs.len() == 2 && repairs.iter().all(|one| matches!(one, Repair::Done(_))), "{repairs:?}");
+    assert!(!lock.exists() && !dead.exists() && alive.exists() && fresh.exists());
+    assert_eq!(failing(&fixture.report()), [0; 0]);
+}
+
+#[test]
+fn a_secret_in_a_title_is_found_until_the_ticket_is_closed() {
+    let fixture = Fixture::new();
+    let entry = fixture.ticket(&["rotate AKIA", "Q3EGRTQ5P7WZLM2K"].concat());
+    let report = fixture.report();
+    assert_eq!(failing(&report), [16]);
+    assert!(report.failed().all(|check| !check.reason.contains("Q3EG")), "the secret itself is not repeated");
+    fixture.submit(&entry, &Draft::new(Action::Cancel, Role::Operator).saying("revoked"));
+    assert_eq!(failing(&fixture.report()), [0; 0]);
+}
+
+#[test]
+fn grades_count_what_fails() {
+    let report = |failing: usize| {
+        let checks = CHECKS
+            .iter()
+            .map(|check| Examined {
+                number: check.number,
+                name: check.name,
+                outcome: if check.number <= failing { Outcome::Fail } else { Outcome::Pass },
+                reason: "r".to_owned(),
+                remedy: String::new(),
+            })
+            .collect();
+        Report::new(checks)
+    };
+    let grades: Vec<_> = [0, 1, 2, 3, 5, 6, 19].map(|failing| report(failing).grade).into();
+    assert_eq!(grades, [Grade::A, Grade::B, Grade::B, Grade::C, Grade::C, Grade::F, Grade::F]);
+    assert!(CHECKS.iter().enumerate().all(|(at, check)| check.number == at + 1));
+
+    let names = ["a", "b"].map(|name| RepoName::parse(name).expect("valid"));
+    let folded = fold(&[(&names[0], report(0)), (&names[1], report(1))]);
+    assert_eq!((failing(&folded), folded.checks[0].reason.as_str()), (vec![1], "b: r"));
+    assert_eq!(fold(&[]).grade, Grade::F);
+}
