@@ -129,7 +129,7 @@ fn quote(text: &str) -> String {
 }
 
 fn watched(policy: &Policy) -> Vec<Watch> {
-    let ours = ["refs/os/", "refs/notes/os/"].map(|name| Watch {
+    let ours = ["refs/os", "refs/os/", "refs/notes/os", "refs/notes/os/"].map(|name| Watch {
         name: name.to_owned(),
         committed: false,
         when_missing: WhenMissing::Refuse,

@@ -1,0 +1,1 @@
+//! Events that nobody could have written by the rules.
