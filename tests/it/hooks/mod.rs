@@ -4,3 +4,4 @@ mod stage;
 
 mod forged;
 mod routes;
+mod allowed;
