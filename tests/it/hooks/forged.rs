@@ -26,35 +26,150 @@ commit() { # ID [ARGS]…, message on stdin
 type Forgery = (&'static str, &'static str, &'static str, &'static str);
 
 const FORGERIES: &[Forgery] = &[
-    ("a state that was not earned", "$DRAFT", "next $DRAFT approve verified | commit $DRAFT", "it claims the state `verified` where"),
-    ("a step that was skipped", "$DRAFT", "next $DRAFT start running -e 's/^Os-Actor.*/Os-Actor: ticket-executor/' | commit $DRAFT", "cannot start a ticket that is `draft`"),
-    ("merged without a landing", "$VERIFIED", "next $VERIFIED merge merged -e 's/^Os-Actor.*/Os-Actor: gate/' -e '/^Os-By/d' -e '/^Os-Lease/d' | commit $VERIFIED", "head is in the protected branch"),
-    ("another role", "$DRAFT", "next $DRAFT approve ready -e 's/^Os-Actor.*/Os-Actor: planner/' | commit $DRAFT", "is not for a planner"),
-    ("a number that is skipped", "$DRAFT", "next $DRAFT approve ready -e 's/^Os-Seq.*/Os-Seq: 9/' | commit $DRAFT", "another attempt or number"),
-    ("a title that changes on the way", "$DRAFT", "next $DRAFT approve ready -e '1s/Draft/Other/' | commit $DRAFT", "which the event does not"),
-    ("a priority that changes on the way", "$DRAFT", "next $DRAFT approve ready -e 's/^Os-Priority.*/Os-Priority: 0/' | commit $DRAFT", "which the event does not"),
+    (
+        "a state that was not earned",
+        "$DRAFT",
+        "next $DRAFT approve verified | commit $DRAFT",
+        "it claims the state `verified` where",
+    ),
+    (
+        "a step that was skipped",
+        "$DRAFT",
+        "next $DRAFT start running -e 's/^Os-Actor.*/Os-Actor: ticket-executor/' | commit $DRAFT",
+        "cannot start a ticket that is `draft`",
+    ),
+    (
+        "merged without a landing",
+        "$VERIFIED",
+        "next $VERIFIED merge merged -e 's/^Os-Actor.*/Os-Actor: gate/' -e '/^Os-By/d' -e '/^Os-Lease/d' | commit $VERIFIED",
+        "head is in the protected branch",
+    ),
+    (
+        "another role",
+        "$DRAFT",
+        "next $DRAFT approve ready -e 's/^Os-Actor.*/Os-Actor: planner/' | commit $DRAFT",
+        "is not for a planner",
+    ),
+    (
+        "a number that is skipped",
+        "$DRAFT",
+        "next $DRAFT approve ready -e 's/^Os-Seq.*/Os-Seq: 9/' | commit $DRAFT",
+        "another attempt or number",
+    ),
+    (
+        "a title that changes on the way",
+        "$DRAFT",
+        "next $DRAFT approve ready -e '1s/Draft/Other/' | commit $DRAFT",
+        "which the event does not",
+    ),
+    (
+        "a priority that changes on the way",
+        "$DRAFT",
+        "next $DRAFT approve ready -e 's/^Os-Priority.*/Os-Priority: 0/' | commit $DRAFT",
+        "which the event does not",
+    ),
     ("two parents", "$DRAFT", "next $DRAFT approve ready | commit $DRAFT -p $MAIN", "an event has one parent"),
     ("no parent", "$DRAFT", "next $DRAFT approve ready | git commit-tree -F - $(tip $DRAFT)^{tree}", "does not descend from"),
-    ("a second root", "$DRAFT", "body $DRAFT | sed 's/^Os-Nonce.*/Os-Nonce: 0123456789abcdef0123456789abcdef/' | git commit-tree -F - $(tip $DRAFT)^{tree}", "stays where it is"),
+    (
+        "a second root",
+        "$DRAFT",
+        "body $DRAFT | sed 's/^Os-Nonce.*/Os-Nonce: 0123456789abcdef0123456789abcdef/' | git commit-tree -F - $(tip $DRAFT)^{tree}",
+        "stays where it is",
+    ),
     ("a parent from another ticket", "$DRAFT", "next $DRAFT approve ready | commit $OPEN", "does not descend from"),
-    ("content that changes on the way", "$DRAFT", "next $DRAFT approve ready | git commit-tree -F - -p $(tip $DRAFT) $MAIN^{tree}", "changes no content"),
-    ("a second block of trailers", "$DRAFT", "(next $DRAFT approve ready; echo; echo Os-State: verified) | commit $DRAFT", "stays where it is"),
-    ("a trailer that is there twice", "$DRAFT", "next $DRAFT approve ready -e 's/^Os-State.*/&\\nOs-State: verified/' | commit $DRAFT", "stays where it is"),
-    ("a trailer that is not known", "$DRAFT", "next $DRAFT approve ready -e 's/^Os-Nonce.*/&\\nOs-Foo: bar/' | commit $DRAFT", "stays where it is"),
+    (
+        "content that changes on the way",
+        "$DRAFT",
+        "next $DRAFT approve ready | git commit-tree -F - -p $(tip $DRAFT) $MAIN^{tree}",
+        "changes no content",
+    ),
+    (
+        "a second block of trailers",
+        "$DRAFT",
+        "(next $DRAFT approve ready; echo; echo Os-State: verified) | commit $DRAFT",
+        "stays where it is",
+    ),
+    (
+        "a trailer that is there twice",
+        "$DRAFT",
+        "next $DRAFT approve ready -e 's/^Os-State.*/&\\nOs-State: verified/' | commit $DRAFT",
+        "stays where it is",
+    ),
+    (
+        "a trailer that is not known",
+        "$DRAFT",
+        "next $DRAFT approve ready -e 's/^Os-Nonce.*/&\\nOs-Foo: bar/' | commit $DRAFT",
+        "stays where it is",
+    ),
     ("no nonce", "$DRAFT", "next $DRAFT approve ready -e '/^Os-Nonce/d' | commit $DRAFT", "Os-Nonce"),
     ("no message", "$DRAFT", "echo hello | commit $DRAFT", "stays where it is"),
-    ("an escape in the text", "$DRAFT", "(next $DRAFT comment draft | sed -e '1a\\' -e '\\' | sed -e '2a\\' -e \"$(printf '\\033')[2J\") | commit $DRAFT", "stays where it is"),
+    (
+        "an escape in the text",
+        "$DRAFT",
+        "(next $DRAFT comment draft | sed -e '1a\\' -e '\\' | sed -e '2a\\' -e \"$(printf '\\033')[2J\") | commit $DRAFT",
+        "stays where it is",
+    ),
     ("a large message", "$DRAFT", "(body $DRAFT; head -c 300000 /dev/zero | tr '\\0' x) | commit $DRAFT", "too large"),
-    ("a submit by another run", "$RUNNING", "next $RUNNING submit verifying -e 's/^Os-By.*/Os-By: 33333333333333333333333333333333/' -e \"s/^Os-Nonce.*/Os-Head: $WORK\\nOs-Base: $MAIN\\n&/\" | commit $RUNNING", "holds the ticket"),
-    ("another holder", "$RUNNING", "next $RUNNING submit verifying -e 's/^Os-Run.*/Os-Run: 33333333333333333333333333333333/' -e \"s/^Os-Nonce.*/Os-Head: $WORK\\nOs-Base: $MAIN\\n&/\" | commit $RUNNING", "another holder or lease"),
-    ("a longer lease", "$RUNNING", "next $RUNNING comment running -e 's/^Os-Lease.*/Os-Lease: 2036-05-07T12:30:00Z/' -e '1s/$/\\n\\nhello/' | commit $RUNNING", "another holder or lease"),
-    ("a pass without a verdict", "$OPEN", "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | commit $OPEN", "verdicts/6.json"),
-    ("a pass of one's own work", "$OPEN", "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' | judged $OPEN \"$VERDICT\"", "the run that did the work cannot judge it"),
-    ("a pass with a verdict by another", "$OPEN", "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 33333333333333333333333333333333/' | judged $OPEN \"$VERDICT\"", "by the judging run"),
-    ("a pass of other work", "$OPEN", "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed \"s/$WORK/$GOOD/\")\"", "stays where it is"),
-    ("a pass with a failed check", "$OPEN", "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed \"s/\\\"checks\\\":.]/\\\"checks\\\":[{\\\"name\\\":\\\"t\\\",\\\"run\\\":\\\"t\\\",\\\"exit\\\":1,\\\"output\\\":\\\"$MAIN\\\",\\\"millis\\\":1}]/\")\"", "every check 0"),
-    ("a pass that says fail", "$OPEN", "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed 's/\"pass\"/\"fail\"/')\"", "says pass"),
-    ("an unfinished lease that expires", "$LEASED", "next $LEASED expire ready -e '/^Os-Run/d' -e '/^Os-Lease/d' -e '/^Os-By/d' -e 's/^Os-Actor.*/Os-Actor: sync/' | commit $LEASED", "the lease holds until"),
+    (
+        "a submit by another run",
+        "$RUNNING",
+        "next $RUNNING submit verifying -e 's/^Os-By.*/Os-By: 33333333333333333333333333333333/' -e \"s/^Os-Nonce.*/Os-Head: $WORK\\nOs-Base: $MAIN\\n&/\" | commit $RUNNING",
+        "holds the ticket",
+    ),
+    (
+        "another holder",
+        "$RUNNING",
+        "next $RUNNING submit verifying -e 's/^Os-Run.*/Os-Run: 33333333333333333333333333333333/' -e \"s/^Os-Nonce.*/Os-Head: $WORK\\nOs-Base: $MAIN\\n&/\" | commit $RUNNING",
+        "another holder or lease",
+    ),
+    (
+        "a longer lease",
+        "$RUNNING",
+        "next $RUNNING comment running -e 's/^Os-Lease.*/Os-Lease: 2036-05-07T12:30:00Z/' -e '1s/$/\\n\\nhello/' | commit $RUNNING",
+        "another holder or lease",
+    ),
+    (
+        "a pass without a verdict",
+        "$OPEN",
+        "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | commit $OPEN",
+        "verdicts/6.json",
+    ),
+    (
+        "a pass of one's own work",
+        "$OPEN",
+        "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' | judged $OPEN \"$VERDICT\"",
+        "the run that did the work cannot judge it",
+    ),
+    (
+        "a pass with a verdict by another",
+        "$OPEN",
+        "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 33333333333333333333333333333333/' | judged $OPEN \"$VERDICT\"",
+        "by the judging run",
+    ),
+    (
+        "a pass of other work",
+        "$OPEN",
+        "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed \"s/$WORK/$GOOD/\")\"",
+        "stays where it is",
+    ),
+    (
+        "a pass with a failed check",
+        "$OPEN",
+        "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed \"s/\\\"checks\\\":.]/\\\"checks\\\":[{\\\"name\\\":\\\"t\\\",\\\"run\\\":\\\"t\\\",\\\"exit\\\":1,\\\"output\\\":\\\"$MAIN\\\",\\\"millis\\\":1}]/\")\"",
+        "every check 0",
+    ),
+    (
+        "a pass that says fail",
+        "$OPEN",
+        "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed 's/\"pass\"/\"fail\"/')\"",
+        "says pass",
+    ),
+    (
+        "an unfinished lease that expires",
+        "$LEASED",
+        "next $LEASED expire ready -e '/^Os-Run/d' -e '/^Os-Lease/d' -e '/^Os-By/d' -e 's/^Os-Actor.*/Os-Actor: sync/' | commit $LEASED",
+        "the lease holds until",
+    ),
 ];
 
 const JUDGED: &str = r#"
@@ -122,7 +237,11 @@ fn words_are_no_trailers_and_a_newer_schema_is_kept() {
             let draft = stage.sandbox.sh("r", "echo $DRAFT").ok();
             assert_eq!(stage.sandbox.state("r", &draft), "ready");
         }
-        stage.sandbox.sh("r", "git os comment $DRAFT again && git cat-file commit refs/os/tickets/$DRAFT").says("Os-New: thing").ok();
+        stage
+            .sandbox
+            .sh("r", "git os comment $DRAFT again && git cat-file commit refs/os/tickets/$DRAFT")
+            .says("Os-New: thing")
+            .ok();
         stage.sandbox.os("r", &["fsck"]).ok();
     }
 }

@@ -2,6 +2,8 @@
 
 mod stage;
 
-mod forged;
-mod routes;
 mod allowed;
+mod bypass;
+mod forged;
+mod modes;
+mod routes;
