@@ -38,7 +38,7 @@ pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
     let judges = Judges {
         kind_of: &judge::judge_name,
         is_in_chain: &|about, line| judge::is_in_chain(&ledger, about, line),
-        smuggled: &|_, epoch, tip| gate::smuggled(&ledger, epoch, tip),
+        smuggled: &|epoch, tip| gate::smuggled(&ledger, epoch, tip),
     };
     Ok(ledger.fsck(&judges)?)
 }

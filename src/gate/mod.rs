@@ -11,7 +11,7 @@ use crate::core::meta::{Gate, Paths, Policy};
 use crate::core::verdict::{Judgement, Verdict};
 use crate::core::wire;
 use crate::git::Repo;
-use crate::git::ancestry::Difference;
+use crate::git::refs::LogLine;
 use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Entry, Ledger, LedgerError, archive};
 
@@ -84,10 +84,11 @@ pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Obje
         return Ok((gate == Gate::All && old.is_some()).then_some(Closed::Shallow));
     }
     let difference = ledger.repo.difference(old, new)?;
-    if let Some(closed) = judge_removed(ledger, &difference)? {
+    if let Some(closed) = judge_removed(ledger, &difference.removed)? {
         return Ok(Some(closed));
     }
-    let involved = involved(ledger, old, &difference.added)?;
+    let added = added(ledger, old, new, difference.added)?;
+    let involved = involved(ledger, old, &added)?;
     if involved.is_none() && gate == Gate::Tickets {
         return Ok(None);
     }
@@ -108,29 +109,21 @@ pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Obje
         return Ok(None);
     }
     let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
-    for commit_id in &difference.added {
-        let confined = match &paths {
-            Some(paths) if !ledger.policy.auto_commit.is_empty() => {
-                let changed = ledger.repo.commit_paths(*commit_id)?;
-                let is_merge = ledger.repo.read_commit(*commit_id)?.parents.len() > 1;
-                !is_merge && changed.iter().all(|path| paths.has(path))
-            }
-            _ => false,
-        };
-        if !confined {
-            return Ok(Some(Closed::NoTicket { commit_id: *commit_id }));
+    for commit_id in added {
+        if !is_confined(ledger, paths.as_ref(), commit_id)? {
+            return Ok(Some(Closed::NoTicket { commit_id }));
         }
     }
     Ok(None)
 }
 
 /// Whether what is dropped was landed work.
-fn judge_removed(ledger: &Ledger<'_>, difference: &Difference) -> Result<Option<Closed>, LedgerError> {
-    let Some(first) = difference.removed.first() else { return Ok(None) };
+fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Option<Closed>, LedgerError> {
+    let Some(first) = removed.first() else { return Ok(None) };
     if ledger.policy.gate == Gate::All {
         return Ok(Some(Closed::Drops { commit_id: *first, ticket: None }));
     }
-    let removed: HashSet<_> = difference.removed.iter().collect();
+    let removed: HashSet<_> = removed.iter().collect();
     let live = ledger.repo.list_refs(TICKETS)?;
     let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
     for (id, tip) in live.chain(archive::list(ledger.repo)?) {
@@ -156,52 +149,120 @@ pub(crate) fn involved(
     if added.is_empty() {
         return Ok(None);
     }
-    let added_set: HashSet<_> = added.iter().collect();
-    let mut trees: Option<Vec<(ObjectId, ObjectId)>> = None;
-    for (id, state, heads) in open_work(ledger)? {
-        for head in heads {
-            // A head that is not here cannot come in either.
-            let Ok(work) = ledger.repo.difference(old, head) else { continue };
-            if let Some(commit_id) = work.added.iter().find(|commit_id| added_set.contains(commit_id)) {
-                return Ok(Some((*commit_id, id, state)));
-            }
-            if work.added.is_empty() {
-                continue;
-            }
-            // A squashed or cherry-picked copy of the whole has another id and the same tree.
-            let tree_of = |commit_id: &ObjectId| ledger.repo.read_commit(*commit_id).map(|commit| (*commit_id, commit.tree_id));
-            let trees = match &mut trees {
-                Some(trees) => trees,
-                None => trees.insert(added.iter().map(tree_of).collect::<Result<_, _>>()?),
-            };
-            let (_, tree_id) = tree_of(&head)?;
-            if let Some((commit_id, _)) = trees.iter().find(|(_, tree)| *tree == tree_id) {
-                return Ok(Some((*commit_id, id, state)));
-            }
+    let mut trees = None;
+    for work in open_work(ledger)? {
+        // A head that is not here cannot come in either.
+        let Ok(own) = work.own(ledger.repo, old) else { continue };
+        if let Some(commit_id) = find_work(ledger.repo, &work, &own, added, &mut trees)? {
+            return Ok(Some((commit_id, work.id, work.state)));
         }
     }
     Ok(None)
 }
 
-/// The tickets that have work which has not landed, with the commits where it ends.
-fn open_work(ledger: &Ledger<'_>) -> Result<Vec<(TicketId, State, Vec<ObjectId>)>, LedgerError> {
-    let mut all: Vec<(TicketId, State, Vec<ObjectId>)> = Vec::new();
+/// One of these commits that is among a ticket's own, or a copy of all of them.
+fn find_work(
+    repo: &Repo,
+    work: &Work,
+    own: &[ObjectId],
+    added: &[ObjectId],
+    trees: &mut Option<Vec<ObjectId>>,
+) -> Result<Option<ObjectId>, LedgerError> {
+    let own_set: HashSet<_> = own.iter().collect();
+    if let Some(commit_id) = added.iter().find(|commit_id| own_set.contains(commit_id)) {
+        return Ok(Some(*commit_id));
+    }
+    // A squashed or cherry-picked copy of the whole has another id and the same tree.
+    let tree_of = |commit_id: ObjectId| repo.read_commit(commit_id).map(|commit| commit.tree_id);
+    let tree_id = tree_of(work.head)?;
+    if own.is_empty() || work.base.is_some_and(|base| tree_of(base).is_ok_and(|before| before == tree_id)) {
+        return Ok(None);
+    }
+    let trees = match trees {
+        Some(trees) => trees,
+        None => trees.insert(added.iter().map(|commit_id| tree_of(*commit_id)).collect::<Result<_, _>>()?),
+    };
+    Ok(trees.iter().position(|tree| *tree == tree_id).map(|at| added[at]))
+}
+
+/// Where the work of a ticket that has not landed ends.
+struct Work {
+    id: TicketId,
+    state: State,
+    head: ObjectId,
+    /// What it was begun on: as it was handed in, or else where its branch began.
+    base: Option<ObjectId>,
+    /// The branch, when its tip was not handed in.
+    branch: Option<String>,
+}
+
+impl Work {
+    /// Its own commits, without what it was begun on and what `old` has.
+    fn own(&self, repo: &Repo, old: Option<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
+        let mut own = repo.difference(old, self.head)?.added;
+        if let Some(Ok(since)) = self.base.map(|base| repo.difference(Some(base), self.head)) {
+            let since: HashSet<_> = since.added.into_iter().collect();
+            own.retain(|commit_id| since.contains(commit_id));
+        }
+        Ok(own)
+    }
+
+    /// Those of its own commits that are so beyond doubt, even when a protected branch has them already: what was handed
+    /// in, or what the log of the branch says was committed there.
+    fn certain(&self, repo: &Repo) -> Result<Vec<ObjectId>, LedgerError> {
+        let Some(branch) = &self.branch else { return self.own(repo, None) };
+        let log = repo.read_log(branch);
+        let born = log.first().map(|line| line.new);
+        // git-os and `update-ref` move a branch without a word.
+        let is_own = |line: &LogLine| line.message.starts_with("commit") || (line.message.is_empty() && Some(line.new) != born);
+        Ok(log.iter().filter(|line| is_own(line)).map(|line| line.new).collect())
+    }
+}
+
+/// All work that has not landed.
+fn open_work(ledger: &Ledger<'_>) -> Result<Vec<Work>, LedgerError> {
+    let mut all: Vec<Work> = Vec::new();
+    let branches = ledger.repo.list_refs(BRANCHES)?;
     for (name, tip) in ledger.repo.list_refs(TICKETS)? {
         let Ok(id) = TicketId::parse(&name[TICKETS.len()..]) else { continue };
-        let Ok(entry) = ledger.read_entry(id, tip) else { continue };
-        if entry.ticket.state != State::Merged {
-            all.push((entry.id, entry.ticket.state, entry.ticket.head.into_iter().collect()));
+        let Ok(Entry { id, ticket, .. }) = ledger.read_entry(id, tip) else { continue };
+        if ticket.state == State::Merged {
+            continue;
         }
-    }
-    for (name, head) in ledger.repo.list_refs(BRANCHES)? {
-        let Ok(id) = TicketId::parse(&name[BRANCHES.len()..]) else { continue };
-        if let Some(found) = all.iter_mut().find(|found| found.0 == id)
-            && !found.2.contains(&head)
-        {
-            found.2.push(head);
+        let branch = id.branch();
+        let tip = branches.iter().find(|(name, tip)| *name == branch && Some(*tip) != ticket.head).map(|found| found.1);
+        let state = ticket.state;
+        if let Some(head) = ticket.head {
+            all.push(Work { id: id.clone(), state, head, base: ticket.base, branch: None });
+        }
+        if let Some(head) = tip {
+            let base =
+                ticket.base.or_else(|| ledger.repo.read_log(&branch).first().filter(|line| line.is_birth).map(|line| line.new));
+            all.push(Work { id, state, head, base, branch: Some(branch) });
         }
     }
     Ok(all)
+}
+
+/// What a move to `new` brings that no protected branch has had yet.
+fn added(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId, added: Vec<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
+    let mut added = added;
+    let mut known: Vec<ObjectId> = Vec::new();
+    for branch in ledger.policy.protected_refs() {
+        known.extend(ledger.repo.find_ref(&branch)?);
+    }
+    // A branch that is not there began where it came under the gate.
+    known.extend(ledger.policy.epoch.values().filter(|_| old.is_none()));
+    known.retain(|id| Some(*id) != old);
+    known.sort_unstable();
+    known.dedup();
+    for known in known {
+        if let (false, Ok(since)) = (added.is_empty(), ledger.repo.difference(Some(known), new)) {
+            let since: HashSet<_> = since.added.into_iter().collect();
+            added.retain(|commit_id| since.contains(commit_id));
+        }
+    }
+    Ok(added)
 }
 
 /// The ticket whose head this commit is, if its verdict carries it; or why it does not.
@@ -297,13 +358,24 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
     Ok(closed)
 }
 
-/// What of a protected branch, since a commit, is there without having passed the gate.
+/// What of a protected branch is there without having passed the gate, of what came after its epoch.
 ///
 /// # Errors
 /// When git cannot read what it takes.
-pub(crate) fn smuggled(ledger: &Ledger<'_>, epoch: ObjectId, tip: ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError> {
-    let added = ledger.repo.difference(Some(epoch), tip)?.added;
-    let mut landed: HashSet<ObjectId> = HashSet::new();
+pub(crate) fn smuggled(
+    ledger: &Ledger<'_>,
+    epoch: Option<ObjectId>,
+    tip: ObjectId,
+) -> Result<Vec<(ObjectId, String)>, LedgerError> {
+    let mut rest = ledger.repo.difference(epoch, tip)?.added;
+    let mut passed: HashSet<ObjectId> = HashSet::new();
+    for other in ledger.policy.epoch.values().filter(|other| Some(**other) != epoch) {
+        // What another branch had when it came under the gate.
+        if let Ok(since) = ledger.repo.difference(Some(*other), tip) {
+            let since: HashSet<_> = since.added.into_iter().collect();
+            rest.retain(|commit_id| since.contains(commit_id));
+        }
+    }
     let live = ledger.repo.list_refs(TICKETS)?;
     let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
     for (id, tip) in live.chain(archive::list(ledger.repo)?) {
@@ -312,26 +384,34 @@ pub(crate) fn smuggled(ledger: &Ledger<'_>, epoch: ObjectId, tip: ObjectId) -> R
         if let (true, Some(head), Some(base)) = (is_carried, entry.ticket.head, entry.ticket.base)
             && find_pass(ledger.repo, entry.tip)?.is_some_and(|verdict| verdict.commit == head)
         {
-            landed.extend(ledger.repo.difference(Some(base), head)?.added);
+            passed.extend(ledger.repo.difference(Some(base), head)?.added);
         }
     }
-    let rest: Vec<ObjectId> = added.into_iter().filter(|commit_id| !landed.contains(commit_id)).collect();
+    rest.retain(|commit_id| !passed.contains(commit_id));
     let mut found = Vec::new();
-    if let Some((commit_id, ticket, state)) = involved(ledger, Some(epoch), &rest)? {
-        found.push((commit_id, format!("commit {} of ticket {ticket}, which is `{state}`, is here", commit_id.short(12))));
+    let mut trees = None;
+    for work in open_work(ledger)? {
+        let Ok(own) = work.certain(ledger.repo) else { continue };
+        if let Some(commit_id) = find_work(ledger.repo, &work, &own, &rest, &mut trees)? {
+            let (id, state) = (work.id, work.state);
+            found.push((commit_id, format!("commit {} of ticket {id}, which is `{state}`, is here", commit_id.short(12))));
+        }
     }
-    if ledger.policy.gate == Gate::All {
+    // A repository that was under the gate before its first commit has no epoch, and its first history needs no ticket.
+    if ledger.policy.gate == Gate::All && !ledger.policy.epoch.is_empty() {
         let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
         for commit_id in rest {
-            let confined = paths.as_ref().filter(|_| !ledger.policy.auto_commit.is_empty());
-            let confined = match confined {
-                Some(paths) => ledger.repo.commit_paths(commit_id)?.iter().all(|path| paths.has(path)),
-                None => false,
-            };
-            if !confined {
+            if !is_confined(ledger, paths.as_ref(), commit_id)? {
                 found.push((commit_id, Closed::NoTicket { commit_id }.to_string()));
             }
         }
     }
     Ok(found)
+}
+
+/// Whether a commit touches auto-commit paths alone.
+fn is_confined(ledger: &Ledger<'_>, paths: Option<&Paths>, commit_id: ObjectId) -> Result<bool, LedgerError> {
+    let Some(paths) = paths.filter(|_| !ledger.policy.auto_commit.is_empty()) else { return Ok(false) };
+    let is_merge = ledger.repo.read_commit(commit_id)?.parents.len() > 1;
+    Ok(!is_merge && ledger.repo.commit_paths(commit_id)?.iter().all(|path| paths.has(path)))
 }

@@ -94,7 +94,17 @@ impl Repo {
     ///
     /// # Errors
     /// When there is none, or it cannot be trusted or opened.
+    #[expect(clippy::disallowed_methods, reason = "git tells its hooks by this variable where they run")]
     pub(crate) fn discover(dir: &Utf8Path) -> Result<Self, GitError> {
+        if let Some(git_dir) = std::env::var_os("GIT_DIR").filter(|git_dir| !git_dir.is_empty()) {
+            // Opened by its full path: gix looks for `.git` below a relative one, and a hook of a push gets `.`.
+            let git_dir = absolute(&dir.as_std_path().join(git_dir))?;
+            return match ThreadSafeRepository::open_opts(git_dir.as_std_path(), options().open_path_as_is(true)) {
+                Ok(found) => Self::wrap(found, dir),
+                Err(_) if !git_dir.join("HEAD").as_std_path().exists() => Err(GitError::NoRepository(git_dir)),
+                Err(error) => Err(open_error(&git_dir, error)),
+            };
+        }
         let none = || GitError::NoRepository(dir.to_owned());
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
         let found = ThreadSafeRepository::discover_with_environment_overrides_opts(

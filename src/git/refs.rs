@@ -58,7 +58,47 @@ pub(crate) enum Moved {
     Lost,
 }
 
+/// One line of a ref's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogLine {
+    pub(crate) new: ObjectId,
+    /// Whether the ref was not there before.
+    pub(crate) is_birth: bool,
+    pub(crate) message: String,
+}
+
 impl Repo {
+    /// The log of a ref, oldest line first; empty where there is none.
+    #[must_use]
+    pub(crate) fn read_log(&self, name: &str) -> Vec<LogLine> {
+        let file = super::process::read_file(&self.common_dir().join("logs").join(name)).unwrap_or_default();
+        let line = |line: &str| {
+            let (ids, message) = line.split_once('\t').unwrap_or((line, ""));
+            let mut words = ids.split(' ');
+            let (old, new) = (ObjectId::parse(words.next()?).ok()?, ObjectId::parse(words.next()?).ok()?);
+            Some(LogLine { new, is_birth: old.is_zero(), message: message.to_owned() })
+        };
+        file.lines().filter_map(line).collect()
+    }
+
+    /// Refs at or below a name that stand for no object of their own, and what they are instead.
+    ///
+    /// # Errors
+    /// When git cannot list them.
+    pub(crate) fn list_odd_refs(&self, name: &str) -> Result<Vec<(String, String)>, GitError> {
+        let out = self.git().run(["for-each-ref", "--format=%(refname) %(symref)", name])?;
+        let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
+        let symbolic = stdout.lines().filter_map(|line| line.split_once(' ').filter(|(_, target)| !target.is_empty()));
+        let mut all: Vec<_> =
+            symbolic.map(|(name, target)| (name.to_owned(), format!("it is symbolic, for `{target}`"))).collect();
+        let warned = out.stderr.lines().filter_map(|line| {
+            let (what, name) = line.strip_prefix("warning: ignoring ")?.rsplit_once(' ')?;
+            Some((name.to_owned(), format!("it is a {what}")))
+        });
+        all.extend(warned);
+        Ok(all)
+    }
+
     /// The object a ref points to; symbolic refs are not followed and count as absent.
     ///
     /// # Errors

@@ -129,7 +129,7 @@ fn quote(text: &str) -> String {
 }
 
 fn watched(policy: &Policy) -> Vec<Watch> {
-    let ours = ["refs/os/", "refs/notes/os/"].map(|name| Watch {
+    let ours = ["refs/os", "refs/os/", "refs/notes/os", "refs/notes/os/"].map(|name| Watch {
         name: name.to_owned(),
         committed: false,
         when_missing: WhenMissing::Refuse,
@@ -138,8 +138,8 @@ fn watched(policy: &Policy) -> Vec<Watch> {
         Gate::All => WhenMissing::Refuse,
         Gate::Tickets | Gate::Off => WhenMissing::Pass,
     };
-    let branches = policy.protected_refs().filter(|_| policy.gate != Gate::Off);
-    ours.into_iter().chain(branches.map(|name| Watch { name, committed: true, when_missing })).collect()
+    // With the gate off a landing still has to be noticed.
+    ours.into_iter().chain(policy.protected_refs().map(|name| Watch { name, committed: true, when_missing })).collect()
 }
 
 /// What is not as it should be; empty when all is well.

@@ -25,7 +25,8 @@ fn no(why: impl Into<String>) -> Option<Judged> {
 /// Whether a ref belongs to git-os.
 #[must_use]
 pub(crate) fn is_ours(name: &str) -> bool {
-    name.starts_with("refs/os/") || name == "refs/os" || name.starts_with("refs/notes/os/")
+    let is = |root: &str| name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is("refs/os") || is("refs/notes/os")
 }
 
 /// Judges a move of a ref of ours or of a protected branch; `None` means it may happen.

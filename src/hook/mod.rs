@@ -12,7 +12,7 @@ use std::io::{Read as _, Write as _};
 
 use camino::Utf8Path;
 
-use crate::git::Repo;
+use crate::git::{GitError, Repo};
 
 /// Whether git may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +43,8 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
 }
 
 /// The repository a hook runs in.
-fn here() -> Option<Repo> {
-    Repo::discover(Utf8Path::new(".")).ok()
+fn here() -> Result<Repo, GitError> {
+    Repo::discover(Utf8Path::new("."))
 }
 
 /// Says something to whoever ran git.

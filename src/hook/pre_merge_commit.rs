@@ -9,7 +9,7 @@ use crate::git::process::read_file;
 use crate::ledger::Ledger;
 
 pub(super) fn run() -> Answer {
-    let Some(repo) = here() else { return Answer::Go };
+    let Ok(repo) = here() else { return Answer::Go };
     let Ok(ledger) = Ledger::open(&repo) else { return Answer::Go };
     let Some(branch) = repo.head_branch().filter(|branch| ledger.policy.is_protected(branch)) else { return Answer::Go };
     let heads = merge_heads(&repo);

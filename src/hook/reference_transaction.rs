@@ -24,24 +24,35 @@ pub(super) enum New {
     Object(ObjectId),
     /// `ref:<target>`.
     Symbolic,
+    /// Nothing known here, or of a name that is not UTF-8, which no ref of ours has.
+    Strange,
 }
 
 /// Reads one line, `<old> <new> <ref>`. The old value is not used: git gives zeros when its caller had none.
-pub(super) fn parse_line(line: &[u8]) -> Option<Line> {
-    let line = std::str::from_utf8(line).ok()?;
-    let mut words = line.splitn(3, ' ');
-    let (_, new, name) = (words.next()?, words.next()?, words.next()?);
-    let new = match ObjectId::parse(new) {
+pub(super) fn parse_line(line: &[u8]) -> Line {
+    let mut words = line.splitn(3, |byte| *byte == b' ');
+    let (_, new, name) = (words.next(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (new, is_text) = (String::from_utf8_lossy(new), std::str::from_utf8(name).is_ok());
+    let new = match ObjectId::parse(&new) {
+        _ if !is_text => New::Strange,
         Ok(id) if id.is_zero() => New::Nothing,
         Ok(id) => New::Object(id),
         Err(_) if new.starts_with("ref:") => New::Symbolic,
-        Err(_) => return None,
+        Err(_) => New::Strange,
     };
-    Some(Line { new, name: name.to_owned() })
+    Line { new, name: String::from_utf8_lossy(name).into_owned() }
 }
 
 pub(super) fn run(state: &str, input: &[u8]) -> Answer {
-    let Some(repo) = here() else { return Answer::Go };
+    let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parse_line);
+    let repo = match here() {
+        Ok(repo) => repo,
+        Err(error) if state == "prepared" => {
+            let ours = lines.filter(|line| judge::is_ours(&line.name));
+            return ours.map(|line| refuse(&line.name, &unjudged(&error))).last().unwrap_or(Answer::Go);
+        }
+        Err(_) => return Answer::Go,
+    };
     if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop && state == "prepared" {
         return Answer::Stop;
     }
@@ -50,8 +61,7 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
         Ok(None) | Err(_) => Vec::new(),
     };
     let is_watched = |name: &str| judge::is_ours(name) || protected.iter().any(|branch| branch == name);
-    let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let watched: Vec<Line> = lines.filter_map(parse_line).filter(|line| is_watched(&line.name)).collect();
+    let watched: Vec<Line> = lines.filter(|line| is_watched(&line.name)).collect();
     if watched.is_empty() {
         return Answer::Go;
     }
@@ -61,26 +71,30 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
     }
 }
 
+fn unjudged(error: &dyn std::fmt::Display) -> Judged {
+    Judged { why: format!("it could not be judged: {error}"), hint: None }
+}
+
+fn refuse(name: &str, judged: &Judged) -> Answer {
+    say(&format!("error: `{}` stays where it is: {}", escape(name), escape(&judged.why)));
+    if let Some(hint) = &judged.hint {
+        say(&format!("hint: {hint}"));
+    }
+    Answer::Stop
+}
+
 fn prepared(repo: &Repo, lines: &[Line]) -> Answer {
     let mut answer = Answer::Go;
     for line in lines {
-        let verdict = match decide(repo, line) {
-            Ok(None) => continue,
-            Ok(Some(refused)) => refused,
-            Err(error) => {
-                // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
-                if !judge::is_ours(&line.name) {
-                    say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
-                    continue;
-                }
-                Judged { why: format!("it could not be judged: {error}"), hint: None }
+        match decide(repo, line) {
+            Ok(None) => {}
+            Ok(Some(refused)) => answer = refuse(&line.name, &refused),
+            // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
+            Err(error) if !judge::is_ours(&line.name) => {
+                say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
             }
-        };
-        say(&format!("error: `{}` stays where it is: {}", escape(&line.name), escape(&verdict.why)));
-        if let Some(hint) = verdict.hint {
-            say(&format!("hint: {hint}"));
+            Err(error) => answer = refuse(&line.name, &unjudged(&error)),
         }
-        answer = Answer::Stop;
     }
     answer
 }
@@ -89,6 +103,7 @@ fn decide(repo: &Repo, line: &Line) -> Result<Option<Judged>, crate::ledger::Led
     let old = repo.find_ref(&line.name)?;
     let new = match line.new {
         New::Symbolic => return Ok(Some(Judged { why: "it may not become a symbolic ref".to_owned(), hint: None })),
+        New::Strange => return Ok(Some(Judged { why: "git-os has no such ref".to_owned(), hint: None })),
         New::Object(id) => Some(id),
         New::Nothing if old.is_none() || !is_deletion(repo) => return Ok(None),
         New::Nothing => None,

@@ -6,6 +6,7 @@ use super::replay::{self, Landed};
 use super::{Ledger, LedgerError, archive};
 use crate::core::event::State;
 use crate::core::id::{ObjectId, RepoName, TICKETS, TicketId, VERDICT_NOTES};
+use crate::core::meta::Gate;
 
 /// One thing that is not by the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,7 +36,7 @@ pub(crate) struct Judges<'a> {
     /// Whether a line of a verdict note repeats a chain.
     pub(crate) is_in_chain: &'a dyn Fn(ObjectId, &str) -> Result<bool, LedgerError>,
     /// What of a protected branch since its epoch no ticket carries.
-    pub(crate) smuggled: &'a dyn Fn(&str, ObjectId, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError>,
+    pub(crate) smuggled: &'a dyn Fn(Option<ObjectId>, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError>,
 }
 
 impl Ledger<'_> {
@@ -47,6 +48,8 @@ impl Ledger<'_> {
         let mut report = Report::default();
         let landed = Landed::new(self.repo, &self.policy);
         for prefix in ["refs/os/", "refs/notes/os/"] {
+            let odd = self.repo.list_odd_refs(prefix.trim_end_matches('/'))?;
+            report.findings.extend(odd.iter().map(|(name, what)| self.finding(name, None, what)));
             for (name, tip) in self.repo.list_refs(prefix)? {
                 report.refs += 1;
                 if (judges.kind_of)(&name).is_none() {
@@ -64,25 +67,52 @@ impl Ledger<'_> {
         }
         self.fsck_notes(&mut report, judges)?;
         for branch in &self.policy.protected {
-            let ref_name = format!("refs/heads/{branch}");
-            let (Some(epoch), Some(tip)) = (self.policy.epoch.get(branch), self.repo.find_ref(&ref_name)?) else { continue };
-            if !self.repo.has_object(*epoch) || !self.repo.is_ancestor(*epoch, tip)? {
-                report.findings.push(self.finding(
-                    &ref_name,
-                    Some(tip),
-                    "it no longer descends from where it came under the gate",
-                ));
-                continue;
-            }
-            for (commit_id, what) in (judges.smuggled)(&ref_name, *epoch, tip)? {
-                report.findings.push(self.finding(&ref_name, Some(commit_id), &what));
-            }
+            self.fsck_branch(&mut report, branch, judges)?;
         }
         Ok(report)
     }
 
     fn finding(&self, ref_name: &str, commit: Option<ObjectId>, what: &str) -> Finding {
         Finding { repo: self.policy.repo.clone(), ref_name: ref_name.to_owned(), commit, what: what.to_owned() }
+    }
+
+    fn fsck_branch(&self, report: &mut Report, branch: &str, judges: &Judges<'_>) -> Result<(), LedgerError> {
+        let ref_name = format!("refs/heads/{branch}");
+        let mut epoch = self.policy.epoch.get(branch).copied();
+        if self.policy.gate == Gate::Off {
+            return Ok(());
+        }
+        let odd = self.repo.list_odd_refs(&ref_name)?;
+        report.findings.extend(odd.iter().filter(|odd| odd.0 == ref_name).map(|(name, what)| self.finding(name, None, what)));
+        if odd.iter().any(|odd| odd.0 == ref_name) {
+            return Ok(());
+        }
+        let Some(tip) = self.repo.find_ref(&ref_name)? else {
+            if epoch.is_some() {
+                report.findings.push(self.finding(&ref_name, epoch, "it is gone"));
+            }
+            return Ok(());
+        };
+        if !self.repo.has_object(tip) {
+            report.findings.push(self.finding(&ref_name, Some(tip), "its commit is not here"));
+            return Ok(());
+        }
+        if self.repo.is_shallow() {
+            // Nothing can be said of a history that is cut off; where it comes from there is all of it.
+            return Ok(());
+        }
+        // Where only tickets are gated, what people made before may be rewritten, and then even be gone.
+        epoch = epoch.filter(|epoch| self.policy.gate == Gate::All || self.repo.has_object(*epoch));
+        if let Some(epoch) = epoch.filter(|_| self.policy.gate == Gate::All)
+            && !(self.repo.has_object(epoch) && self.repo.is_ancestor(epoch, tip)?)
+        {
+            report.findings.push(self.finding(&ref_name, Some(tip), "it no longer descends from where it came under the gate"));
+            return Ok(());
+        }
+        for (commit_id, what) in (judges.smuggled)(epoch, tip)? {
+            report.findings.push(self.finding(&ref_name, Some(commit_id), &what));
+        }
+        Ok(())
     }
 
     fn fsck_ticket(
@@ -98,7 +128,8 @@ impl Ledger<'_> {
             Ok(ticket) => {
                 report.events += ticket.seq as usize;
                 // Merged means landed, whatever moved since.
-                if ticket.state == State::Merged && !ticket.head.is_some_and(|head| landed.has(head)) {
+                let is_gated = self.policy.gate != Gate::Off;
+                if is_gated && ticket.state == State::Merged && !ticket.head.is_some_and(|head| landed.has(head)) {
                     report.findings.push(self.finding(name, Some(tip), "it is merged, but its head is in no protected branch"));
                 }
             }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use crate::core::event::{Action, Event, Role};
 use crate::core::fsm::{self, Dependency, Facts, Refusal};
 use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
-use crate::core::meta::Policy;
+use crate::core::meta::{Gate, Policy};
 use crate::core::text;
 use crate::core::ticket::{Content, Ticket};
 use crate::core::time::Timestamp;
@@ -321,7 +321,10 @@ impl<'f> FactsHere<'f> {
     pub(crate) fn new(ledger: &'f Ledger<'_>, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>, now: Timestamp) -> Self {
         let known = std::cell::RefCell::new(HashMap::new());
         let dependency = move |id: &TicketId| *known.borrow_mut().entry(id.clone()).or_insert_with(|| ledger.dependency(id));
-        Self { now, dependency: Box::new(dependency), is_landed: Box::new(|head| landed.has(head)), verdict }
+        // Where nothing is gated, a branch may drop what has landed; that takes nothing back from the ticket.
+        let is_free = ledger.policy.gate == Gate::Off;
+        let is_landed = move |head| landed.has(head) || (is_free && ledger.repo.has_object(head));
+        Self { now, dependency: Box::new(dependency), is_landed: Box::new(is_landed), verdict }
     }
 
     pub(crate) fn borrow(&self) -> Facts<'_> {

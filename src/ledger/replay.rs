@@ -1,6 +1,6 @@
 //! Whether a chain came about by the rules: the one judgement that hooks, servers, fsck and readers share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BinaryHeap, HashSet};
 use std::fmt;
 
@@ -65,16 +65,24 @@ pub(crate) struct Landed<'a> {
     seen: RefCell<HashSet<ObjectId>>,
     queue: RefCell<Option<BinaryHeap<(i64, ObjectId)>>>,
     tips: Vec<String>,
+    /// Whether the walk came to where a shallow history is cut off.
+    is_cut: Cell<bool>,
 }
 
 impl<'a> Landed<'a> {
     /// About the branches that a policy protects.
     #[must_use]
     pub(crate) fn new(repo: &'a Repo, policy: &Policy) -> Self {
-        Self { repo, seen: RefCell::default(), queue: RefCell::default(), tips: policy.protected_refs().collect() }
+        Self {
+            repo,
+            seen: RefCell::default(),
+            queue: RefCell::default(),
+            tips: policy.protected_refs().collect(),
+            is_cut: Cell::new(false),
+        }
     }
 
-    /// Whether a commit is in one of them; what cannot be read is not.
+    /// Whether a commit is in one of them; what cannot be read is not, but for what a shallow history leaves open.
     #[must_use]
     pub(crate) fn has(&self, head: ObjectId) -> bool {
         let mut seen = self.seen.borrow_mut();
@@ -84,8 +92,11 @@ impl<'a> Landed<'a> {
             tips.filter(|tip| seen.insert(*tip)).map(|tip| (i64::MAX, tip)).collect()
         });
         while !seen.contains(&head) {
-            let Some((_, id)) = queue.pop() else { return false };
-            let Ok(commit) = self.repo.read_commit(id) else { continue };
+            let Some((_, id)) = queue.pop() else { return self.is_cut.get() };
+            let Ok(commit) = self.repo.read_commit(id) else {
+                self.is_cut.set(self.is_cut.get() || self.repo.is_shallow());
+                continue;
+            };
             let time = commit.time().0;
             queue.extend(commit.parents.into_iter().filter(|parent| seen.insert(*parent)).map(|parent| (time, parent)));
         }
