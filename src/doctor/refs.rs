@@ -140,7 +140,7 @@ fn judge_branch(ledger: &Ledger<'_>, branch: &str, tip: ObjectId, faults: &mut V
         faults.push(format!("`{branch}` no longer descends from {}, where it came under the gate", epoch.short(12)));
         return Ok(());
     }
-    faults.extend(gate::smuggled(ledger, epoch, tip)?.into_iter().map(|(_, what)| format!("`{branch}`: {what}")));
+    faults.extend(gate::smuggled(ledger, Some(epoch), tip)?.into_iter().map(|(_, what)| format!("`{branch}`: {what}")));
     Ok(())
 }
 
