@@ -151,6 +151,14 @@ pub(crate) fn name_in(workspace: &Workspace, repo: &Repo) -> Option<RepoName> {
     workspace.registry.repos.iter().find(|entry| is_it(workspace.path_of(entry))).map(|entry| entry.name.clone())
 }
 
+/// The workspace of a place, for commands that cannot do without.
+///
+/// # Errors
+/// When its repository belongs to none.
+pub(crate) fn workspace(place: &Place) -> Result<&Workspace, CliError> {
+    place.workspace.as_ref().ok_or_else(|| CliError::no("this repository belongs to no registry").hint("git os init"))
+}
+
 /// A ticket for programs.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ mod claim;
 mod context;
 mod demo;
 mod desk;
+mod dispatch;
 mod doctor;
 mod edit;
 pub(crate) mod fsck;
@@ -14,6 +15,7 @@ mod learn;
 mod list;
 mod manual;
 mod new;
+mod session;
 mod show;
 mod start;
 mod transition;
@@ -58,6 +60,9 @@ enum Command {
     Init(init::Args),
     Uninstall(init::UninstallArgs),
     Start(start::Args),
+    Session(session::Args),
+    Dispatch(dispatch::Args),
+    Context(dispatch::ContextArgs),
     New(new::Args),
     List(list::Args),
     Ready(list::ReadyArgs),
@@ -208,6 +213,9 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Fsm(args) => fsm::run(ctx, args),
         Command::Fsck(args) => fsck::run(ctx, args),
         Command::Start(args) => start::run(ctx, args),
+        Command::Session(args) => session::run(ctx, args),
+        Command::Dispatch(args) => dispatch::run(ctx, args),
+        Command::Context(args) => dispatch::run_context(ctx, args),
         Command::Verify(args) => land::run_verify(ctx, args),
         Command::Merge(args) => land::run_merge(ctx, args),
         Command::Revert(args) => land::run_revert(ctx, args),
