@@ -208,7 +208,11 @@ impl Repo {
     /// When name or mail address are not configured.
     pub(crate) fn identity(&self) -> Result<Identity, GitError> {
         let signature = self.inner.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
-        let time = signature.time().map_err(|_| GitError::NoIdentity)?;
+        let mut time = signature.time().map_err(|_| GitError::NoIdentity)?;
+        if self.inner.config_snapshot().string("gitoxide.commit.committerDate").is_none() {
+            // gix reads the clock once for each open repository, and ours stay open while agents work.
+            time.seconds = now();
+        }
         let clean = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
             text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
@@ -233,6 +237,12 @@ impl Repo {
     pub(crate) fn hash_len(&self) -> usize {
         self.inner.object_hash().len_in_bytes()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where git's environment sets no time, the time is now")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn options() -> gix::open::Options {

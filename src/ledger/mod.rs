@@ -16,6 +16,7 @@ use crate::core::event::{Action, Event, Role};
 use crate::core::fsm::{self, Dependency, Facts, Refusal};
 use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
 use crate::core::meta::{Gate, Policy};
+use crate::core::secrets;
 use crate::core::text;
 use crate::core::ticket::{Content, Ticket};
 use crate::core::time::Timestamp;
@@ -103,10 +104,10 @@ impl Draft {
         self
     }
 
-    /// With these words, made storable.
+    /// With these words, made storable and without secrets.
     #[must_use]
     pub(crate) fn saying(mut self, words: &str) -> Self {
-        self.text = text::body(words);
+        self.text = text::body(&secrets::redact(words));
         self
     }
 
@@ -155,6 +156,7 @@ impl<'a> Ledger<'a> {
                 allowed: format!("it has {}", allowed.join(" and ")),
             });
         }
+        let content = Content { title: text::line(&secrets::redact(&content.title), text::MAX_TITLE), ..content };
         let brand = content.brand.clone();
         let action = Action::Create { content, repo: self.repo_id };
         let event = Event { action, actor, agent: None, by, nonce: nonce()?, text: String::new() };
@@ -333,7 +335,7 @@ impl<'f> FactsHere<'f> {
 }
 
 fn description_bytes(description: &str) -> Vec<u8> {
-    let text = text::body(description);
+    let text = text::body(&secrets::redact(description));
     if text.is_empty() { Vec::new() } else { (text + "\n").into_bytes() }
 }
 
