@@ -6,4 +6,7 @@ mod allowed;
 mod bypass;
 mod forged;
 mod modes;
+mod broken;
+mod managers;
+mod repos;
 mod routes;
