@@ -218,8 +218,7 @@ fn set_aside(path: &Utf8Path) -> Result<(), GitError> {
 }
 
 fn is_ours(contents: &[u8]) -> bool {
-    front::read_config(contents).is_some()
-        || contents.starts_with(b"#!/bin/sh\n# git-os:")
+    front::read_config(contents).is_some() || contents.starts_with(b"#!/bin/sh\n# git-os:")
 }
 
 /// Takes the hooks out and puts back what was there before.

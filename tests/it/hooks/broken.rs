@@ -12,7 +12,10 @@ const BROKEN: &[(&str, &str)] = &[
     ("no program", "rm ../bin/git-os && echo hello >../bin/git-os && chmod +x ../bin/git-os"),
     ("an empty program", "rm ../bin/git-os && : >../bin/git-os && chmod +x ../bin/git-os"),
     ("killed", "rm ../bin/git-os && printf '#!/bin/sh\\nkill -9 $$\\n' >../bin/git-os && chmod +x ../bin/git-os"),
-    ("crashed", "rm ../bin/git-os && printf '#!/bin/sh\\ncat >/dev/null; kill -SEGV $$\\n' >../bin/git-os && chmod +x ../bin/git-os"),
+    (
+        "crashed",
+        "rm ../bin/git-os && printf '#!/bin/sh\\ncat >/dev/null; kill -SEGV $$\\n' >../bin/git-os && chmod +x ../bin/git-os",
+    ),
     ("panicked", "rm ../bin/git-os && printf '#!/bin/sh\\nexit 101\\n' >../bin/git-os && chmod +x ../bin/git-os"),
     ("too old for this hook", "rm ../bin/git-os && printf '#!/bin/sh\\nexit 129\\n' >../bin/git-os && chmod +x ../bin/git-os"),
 ];
@@ -32,7 +35,10 @@ fn without_git_os_people_work_on_and_refs_of_ours_stay() {
             sandbox.sh("r", script).ok();
             let refs = sandbox.refs("r", &["refs/os", "refs/notes"]);
             let quiet = sandbox.sh("r", QUIET);
-            let on_main = sandbox.sh("r", "git commit -q --allow-empty -m mine && git commit -q --amend --allow-empty -m own && git reset -q --hard HEAD~1");
+            let on_main = sandbox.sh(
+                "r",
+                "git commit -q --allow-empty -m mine && git commit -q --amend --allow-empty -m own && git reset -q --hard HEAD~1",
+            );
             let merge = sandbox.sh("r", "git switch -q -c b && git commit -q --allow-empty -m b && git switch -q main && git merge -q --no-ff --no-edit b");
             let ours = [
                 "git update-ref -d refs/os/tickets/$DRAFT",
@@ -66,7 +72,8 @@ fn where_all_is_gated_a_protected_branch_stays_too() {
         sandbox.workspace(&["r"], "gate = \"all\"\n");
         for (name, script) in &BROKEN[..1] {
             sandbox.sh("r", script).ok();
-            let _said = sandbox.git("r", &["commit", "-q", "--allow-empty", "-m", name]).fails("cannot be judged and stays as it is");
+            let _said =
+                sandbox.git("r", &["commit", "-q", "--allow-empty", "-m", name]).fails("cannot be judged and stays as it is");
             sandbox.sh("r", "git switch -q -c b; git commit -q --allow-empty -m b").ok();
         }
     }
@@ -76,7 +83,8 @@ fn where_all_is_gated_a_protected_branch_stays_too() {
 fn a_policy_of_a_newer_git_os_stops_nobody_and_opens_nothing() {
     for git in gits() {
         let stage = Stage::new(&git, "");
-        let newer = "policy=$(git show refs/os/meta:policy.json | sed 's/\"version\": 1/\"version\": 99/' | git hash-object -w --stdin)
+        let newer =
+            "policy=$(git show refs/os/meta:policy.json | sed 's/\"version\": 1/\"version\": 99/' | git hash-object -w --stdin)
             tree=$(printf '100644 blob %s\\tpolicy.json\\n' $policy | git mktree)
             commit=$(git commit-tree -p refs/os/meta -m \"$(git cat-file commit refs/os/meta | sed '1,/^$/d')\" $tree)";
         let _said = stage.sandbox.sh("r", &format!("{newer}; git update-ref refs/os/meta $commit")).fails("holds no policy");
@@ -93,7 +101,8 @@ fn a_transaction_that_is_not_ours_does_not_start_git_os() {
         let stage = Stage::new(&git, "");
         let sandbox = &stage.sandbox;
         sandbox.sh("r", "rm ../bin/git-os").ok();
-        sandbox.script("bin/git-os", &format!("#!/bin/sh\ncat >/dev/null\necho \"$@\" >>'{}'\n", sandbox.path("started").display()));
+        sandbox
+            .script("bin/git-os", &format!("#!/bin/sh\ncat >/dev/null\necho \"$@\" >>'{}'\n", sandbox.path("started").display()));
         sandbox.sh("r", "git switch -q topic; git commit -q --allow-empty -m x; git rebase -q main; git stash list; git tag v; git tag -d v").ok();
         sandbox.sh("r", "git fetch -q origin; git push -q -f origin topic; git update-ref refs/os-remote/origin/x main; git switch -q main").ok();
         assert_eq!(sandbox.read("started"), "", "git {}", git.version);

@@ -25,8 +25,20 @@ struct Manager {
 }
 
 const MANAGERS: &[Manager] = &[
-    Manager { name: "lefthook", folder: "r/.git/hooks", hooks: &["pre-commit", "commit-msg", "post-merge"], set_up: ":", is_everywhere: true },
-    Manager { name: "pre-commit", folder: "r/.git/hooks", hooks: &["pre-commit", "pre-merge-commit"], set_up: ":", is_everywhere: true },
+    Manager {
+        name: "lefthook",
+        folder: "r/.git/hooks",
+        hooks: &["pre-commit", "commit-msg", "post-merge"],
+        set_up: ":",
+        is_everywhere: true,
+    },
+    Manager {
+        name: "pre-commit",
+        folder: "r/.git/hooks",
+        hooks: &["pre-commit", "pre-merge-commit"],
+        set_up: ":",
+        is_everywhere: true,
+    },
     Manager {
         name: "a reference-transaction",
         folder: "r/.git/hooks",
@@ -122,7 +134,11 @@ fn hooks_of_others_still_run_and_come_back() {
             let mut expected = before;
             for all in [&mut after, &mut expected] {
                 // Commits were made in between.
-                all.retain(|name, _| !["logs", "refs/heads", "index", "COMMIT_EDITMSG", "ORIG_HEAD", "MERGE_", "AUTO_MERGE"].iter().any(|part| name.starts_with(part)));
+                all.retain(|name, _| {
+                    !["logs", "refs/heads", "index", "COMMIT_EDITMSG", "ORIG_HEAD", "MERGE_", "AUTO_MERGE"]
+                        .iter()
+                        .any(|part| name.starts_with(part))
+                });
             }
             assert_eq!(after, expected, "{}", manager.name);
             let mut home_after = listing(&sandbox.path("home"));

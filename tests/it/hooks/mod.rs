@@ -3,10 +3,10 @@
 mod stage;
 
 mod allowed;
+mod broken;
 mod bypass;
 mod forged;
-mod modes;
-mod broken;
 mod managers;
+mod modes;
 mod repos;
 mod routes;

@@ -44,12 +44,22 @@ const SHAPES: &[(&str, (u32, u32), &str, &str)] = &[
     ("sha256, before 2.42", (2, 0), "r", "git init -q --object-format=sha256 r 2>/dev/null && cd r && COMMITS"),
     ("reftable", (2, 45), "r", "git init -q --ref-format=reftable r && cd r && COMMITS"),
     ("reftable and sha256", (2, 45), "r", "git init -q --ref-format=reftable --object-format=sha256 r && cd r && COMMITS"),
-    ("a linked worktree of reftable", (2, 45), "w", "git init -q --ref-format=reftable r && cd r && COMMITS && git worktree add -q -b side ../w"),
+    (
+        "a linked worktree of reftable",
+        (2, 45),
+        "w",
+        "git init -q --ref-format=reftable r && cd r && COMMITS && git worktree add -q -b side ../w",
+    ),
     ("a git directory elsewhere", (2, 0), "r", "git init -q --separate-git-dir=g r && cd r && COMMITS"),
     ("spaces and quotes", (2, 0), "a 'b\" $c", "git init -q \"a 'b\\\" \\$c\" && cd a* && COMMITS"),
     ("letters of another script", (2, 0), "größe é", "git init -q 'größe é' && cd g* && COMMITS"),
     ("a symbolic link to it", (2, 0), "l", "git init -q r && ln -s r l && cd r && COMMITS"),
-    ("a submodule", (2, 0), "top/r", "git init -q o && (cd o && COMMITS) && git init -q top && cd top && git submodule -q add -b main ../o r"),
+    (
+        "a submodule",
+        (2, 0),
+        "top/r",
+        "git init -q o && (cd o && COMMITS) && git init -q top && cd top && git submodule -q add -b main ../o r",
+    ),
     ("a config for each worktree", (2, 0), "r", "git init -q r && cd r && git config extensions.worktreeConfig true && COMMITS"),
     ("a subfolder", (2, 0), "r/d/e", "git init -q r && cd r && COMMITS && mkdir -p d/e"),
     ("detached", (2, 0), "r", "git init -q r && cd r && COMMITS && git checkout -q --detach"),
@@ -111,14 +121,24 @@ fn a_shallow_clone_is_for_looking_and_stops_nobody() {
         let stage = Stage::new(&git, "");
         let sandbox = &stage.sandbox;
         sandbox.sh("r", "for n in 1 2 3; do git commit -q --allow-empty -m $n; done").ok();
-        sandbox.sh(".", "git clone -q --depth 1 \"file://$PWD/r\" s && cd s && git fetch -q --depth 1 origin '+refs/os/*:refs/os/*' || :").ok();
+        sandbox
+            .sh(
+                ".",
+                "git clone -q --depth 1 \"file://$PWD/r\" s && cd s && git fetch -q --depth 1 origin '+refs/os/*:refs/os/*' || :",
+            )
+            .ok();
         sandbox.sh(".", "rm -rf s; git clone -q --depth 1 \"file://$PWD/r\" s; cd s; git fetch -q origin refs/os/meta:refs/os/meta; git fetch -q origin '+refs/os/*:refs/os/*' 'refs/heads/claude/*:refs/heads/claude/*'").ok();
         assert_eq!(sandbox.git("s", &["rev-parse", "--is-shallow-repository"]).ok(), "true");
         registry(sandbox, "hub/registry.toml", "../s");
         sandbox.os("s", &["init", "--registry", "../hub/registry.toml"]).ok();
         let list = sandbox.os("s", &["list"]);
         assert!(list.stdout.contains(&stage.landed.id) && !list.stderr.contains("quarantined"), "{list}");
-        sandbox.sh("s", "git commit -q --allow-empty -m x; git commit -q --amend --allow-empty -m y; git pull -q --rebase origin main").ok();
+        sandbox
+            .sh(
+                "s",
+                "git commit -q --allow-empty -m x; git commit -q --amend --allow-empty -m y; git pull -q --rebase origin main",
+            )
+            .ok();
         sandbox.os("s", &["fsck"]).ok();
     }
 }
@@ -133,7 +153,12 @@ const LIES: &[(&str, &str)] = &[
     ("a graft", "mkdir -p .git/info; echo $WORK >.git/info/grafts"),
     ("a graft of main", "mkdir -p .git/info; echo $MAIN $WORK >.git/info/grafts"),
     ("a replacement elsewhere", "git update-ref refs/mine/$WORK $GOOD; git config core.useReplaceRefs true"),
-    ("a commit-graph", "git commit-graph write --reachable; git replace $WORK $GOOD; rm -f .git/objects/info/commit-graph; git -c core.useReplaceRefs=true commit-graph write --reachable || :"),
+    ("a list of shallow ends", "echo $MAIN >.git/shallow"),
+    ("an empty list of shallow ends", ": >.git/shallow"),
+    (
+        "a commit-graph",
+        "git commit-graph write --reachable; git replace $WORK $GOOD; rm -f .git/objects/info/commit-graph; git -c core.useReplaceRefs=true commit-graph write --reachable || :",
+    ),
 ];
 
 #[test]
@@ -142,11 +167,23 @@ fn what_lies_about_history_changes_no_verdict() {
         for (name, lie) in LIES {
             let stage = Stage::new(&git, "");
             stage.sandbox.sh("r", lie).ok();
-            for set in ["", "export GIT_REPLACE_REF_BASE=refs/mine/;", "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.useReplaceRefs GIT_CONFIG_VALUE_0=true;"] {
-                let attempts = ["git update-ref refs/heads/main $WORK", "git update-ref refs/heads/main $BEFORE", "git update-ref refs/os/tickets/$OPEN refs/os/tickets/$VERIFIED"];
+            for set in [
+                "",
+                "export GIT_REPLACE_REF_BASE=refs/mine/;",
+                "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.useReplaceRefs GIT_CONFIG_VALUE_0=true;",
+            ] {
+                let attempts = [
+                    "git update-ref refs/heads/main $WORK",
+                    "git update-ref refs/heads/main $BEFORE",
+                    "git update-ref refs/os/tickets/$OPEN refs/os/tickets/$VERIFIED",
+                ];
                 for attempt in attempts {
                     let out = stage.sandbox.sh("r", &format!("{set} {attempt}"));
-                    println!("git {} | {name} | {attempt} | {}", git.version, if out.code == Some(0) { "ALLOWED" } else { "refused" });
+                    println!(
+                        "git {} | {name} | {attempt} | {}",
+                        git.version,
+                        if out.code == Some(0) { "ALLOWED" } else { "refused" }
+                    );
                     let _said = out.fails("stays where it is");
                 }
                 assert_eq!(stage.sandbox.sh("r", &format!("{set} git os list --json")).ok().matches("\"verifying\"").count(), 1);
