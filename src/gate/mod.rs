@@ -79,9 +79,9 @@ pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Obje
         return Ok(None);
     }
     let Some(new) = new else { return Ok(Some(Closed::Deleted)) };
-    if ledger.repo.is_shallow() {
-        // A shallow clone cannot be judged; it is for looking, and its server judges what it pushes.
-        return Ok((gate == Gate::All && old.is_some()).then_some(Closed::Shallow));
+    if gate == Gate::All && old.is_some() && ledger.repo.is_shallow() {
+        // What was dropped cannot be told; where the history comes from there is all of it.
+        return Ok(Some(Closed::Shallow));
     }
     let difference = ledger.repo.difference(old, new)?;
     if let Some(closed) = judge_removed(ledger, &difference.removed)? {
@@ -210,7 +210,7 @@ impl Work {
     /// Those of its own commits that are so beyond doubt, even when a protected branch has them already: what was handed
     /// in, or what the log of the branch says was committed there.
     fn certain(&self, repo: &Repo) -> Result<Vec<ObjectId>, LedgerError> {
-        let Some(branch) = &self.branch else { return self.own(repo, None) };
+        let Some(branch) = &self.branch else { return self.own(repo, self.base) };
         let log = repo.read_log(branch);
         let born = log.first().map(|line| line.new);
         // git-os and `update-ref` move a branch without a word.
@@ -383,8 +383,10 @@ pub(crate) fn smuggled(
         let is_carried = matches!(entry.ticket.state, State::Merged | State::Verified);
         if let (true, Some(head), Some(base)) = (is_carried, entry.ticket.head, entry.ticket.base)
             && find_pass(ledger.repo, entry.tip)?.is_some_and(|verdict| verdict.commit == head)
+            // Work that is not here is not in the branch either.
+            && let Ok(work) = ledger.repo.difference(Some(base), head)
         {
-            passed.extend(ledger.repo.difference(Some(base), head)?.added);
+            passed.extend(work.added);
         }
     }
     rest.retain(|commit_id| !passed.contains(commit_id));

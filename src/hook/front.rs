@@ -19,7 +19,7 @@ pub(crate) struct FrontConfig {
     pub(crate) program: Utf8PathBuf,
     /// In a transaction without any of these git-os is not started.
     pub(crate) watched: Vec<Watch>,
-    /// Start git-os in each `prepared` and `committed`, as it runs another hook too.
+    /// Start git-os in every state of every transaction, as it runs another hook too.
     pub(crate) always: bool,
 }
 

@@ -99,8 +99,11 @@ fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Re
     if let Some(contents) = front::image(&config)? {
         all.push(Wanted { name: OURS[0].to_owned(), contents });
     } else {
-        let script =
-            format!("#!/bin/sh\n[ -x '{0}' ] || exit 0\nexec '{0}' hook reference-transaction \"$@\"\n", quote(program.as_str()));
+        let branches: String = policy.protected_refs().map(|name| format!("|*\" {}\"*", quote_double(&name))).collect();
+        let script = include_str!("../../hooks/reference-transaction")
+            .replace("@PROGRAM@", &quote(program.as_str()))
+            .replace("@ALWAYS@", if chained { "yes" } else { "" })
+            .replace("|@BRANCHES@", &branches);
         all.push(Wanted { name: OURS[0].to_owned(), contents: script.into_bytes() });
     }
     let previous_merge = previous(OURS[1]).map(|path| quote(path.as_str())).unwrap_or_default();
@@ -126,6 +129,11 @@ fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Re
 /// For between single quotes of a shell.
 fn quote(text: &str) -> String {
     text.replace('\'', r"'\''")
+}
+
+/// For between double quotes of a shell.
+fn quote_double(text: &str) -> String {
+    text.chars().flat_map(|c| ['\\'].into_iter().filter(move |_| "\\\"$`".contains(c)).chain([c])).collect()
 }
 
 fn watched(policy: &Policy) -> Vec<Watch> {
@@ -210,9 +218,7 @@ fn set_aside(path: &Utf8Path) -> Result<(), GitError> {
 }
 
 fn is_ours(contents: &[u8]) -> bool {
-    front::read_config(contents).is_some()
-        || contents.starts_with(b"#!/bin/sh\n# git-os:")
-        || contents.windows(28).any(|part| part == b" hook reference-transaction ")
+    front::read_config(contents).is_some() || contents.starts_with(b"#!/bin/sh\n# git-os:")
 }
 
 /// Takes the hooks out and puts back what was there before.

@@ -53,8 +53,12 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
         }
         Err(_) => return Answer::Go,
     };
-    if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop && state == "prepared" {
+    if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop {
+        // git heeds it while the transaction is prepared, and in no other state.
         return Answer::Stop;
+    }
+    if state != "prepared" && state != "committed" {
+        return Answer::Go;
     }
     let protected = match policy::read(&repo) {
         Ok(Some((_, policy))) => policy.protected_refs().collect(),

@@ -97,13 +97,10 @@ impl Ledger<'_> {
             report.findings.push(self.finding(&ref_name, Some(tip), "its commit is not here"));
             return Ok(());
         }
-        if self.repo.is_shallow() {
-            // Nothing can be said of a history that is cut off; where it comes from there is all of it.
-            return Ok(());
-        }
         // Where only tickets are gated, what people made before may be rewritten, and then even be gone.
-        epoch = epoch.filter(|epoch| self.policy.gate == Gate::All || self.repo.has_object(*epoch));
-        if let Some(epoch) = epoch.filter(|_| self.policy.gate == Gate::All)
+        let must_be_there = self.policy.gate == Gate::All && !self.repo.is_shallow();
+        epoch = epoch.filter(|epoch| must_be_there || self.repo.has_object(*epoch));
+        if let Some(epoch) = epoch.filter(|_| must_be_there)
             && !(self.repo.has_object(epoch) && self.repo.is_ancestor(epoch, tip)?)
         {
             report.findings.push(self.finding(&ref_name, Some(tip), "it no longer descends from where it came under the gate"));

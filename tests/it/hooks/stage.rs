@@ -21,6 +21,7 @@ impl Stage {
         sandbox.workspace(&["r"], settings);
         let landed = sandbox.ticket("r", "Landed", "merged");
         let main = sandbox.id("r", "main");
+        let before = sandbox.id("r", "main~1");
         let open = sandbox.ticket("r", "Open", "verifying");
         let verified = sandbox.ticket("r", "Verified", "verified");
         let draft = sandbox.ticket("r", "Draft", "draft");
@@ -30,6 +31,7 @@ impl Stage {
             .ok();
         let own = [
             ("MAIN", &main),
+            ("BEFORE", &before),
             ("LANDED", &landed.id),
             ("OPEN", &open.id),
             ("WORK", &open.head),
