@@ -74,11 +74,6 @@ enum Command {
     /// Close drafts that are not wanted
     Reject(Reasoned),
     Claim(claim::Args),
-    /// Begin the attempt that was claimed
-    Begin {
-        /// The ticket: its id, or any part of it that is unique
-        id: String,
-    },
     /// Put off the end of a claim
     Renew(Renewed),
     /// Say how far a step of the plan is
@@ -192,7 +187,6 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Log(args) => show::run_log(ctx, args),
         Command::Edit(args) => edit::run(ctx, args),
         Command::Claim(args) => claim::run(ctx, args),
-        Command::Begin { id } => transition::run_begin(ctx, id),
         Command::Approve(args) => transition::run_plain(ctx, EventKind::Approve, args),
         Command::Unblock(args) => transition::run_plain(ctx, EventKind::Unblock, args),
         Command::Release(args) => transition::run_plain(ctx, EventKind::Release, args),

@@ -150,7 +150,10 @@ pub(crate) fn involved(
         return Ok(None);
     }
     let mut trees = None;
-    for work in open_work(ledger)? {
+    let mut was_tip = former_tips(ledger);
+    for mut work in open_work(ledger, &mut was_tip)? {
+        // Only what a protected branch once was can be told from a ticket's work; a beginning that is made up hides nothing.
+        work.base = work.base.filter(|base| was_tip.contains(base));
         // A head that is not here cannot come in either.
         let Ok(own) = work.own(ledger.repo, old) else { continue };
         if let Some(commit_id) = find_work(ledger.repo, &work, &own, added, &mut trees)? {
@@ -219,14 +222,21 @@ impl Work {
     }
 }
 
-/// All work that has not landed.
-fn open_work(ledger: &Ledger<'_>) -> Result<Vec<Work>, LedgerError> {
+/// What the protected branches are and, as far as their logs tell, once were.
+fn former_tips(ledger: &Ledger<'_>) -> HashSet<ObjectId> {
+    let logged = ledger.policy.protected_refs().flat_map(|branch| ledger.repo.read_log(&branch)).map(|line| line.new);
+    logged.chain(ledger.policy.epoch.values().copied()).collect()
+}
+
+/// All work that has not landed; where work did land is added to the former tips.
+fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) -> Result<Vec<Work>, LedgerError> {
     let mut all: Vec<Work> = Vec::new();
     let branches = ledger.repo.list_refs(BRANCHES)?;
     for (name, tip) in ledger.repo.list_refs(TICKETS)? {
         let Ok(id) = TicketId::parse(&name[TICKETS.len()..]) else { continue };
         let Ok(Entry { id, ticket, .. }) = ledger.read_entry(id, tip) else { continue };
         if ticket.state == State::Merged {
+            was_tip.extend(ticket.head);
             continue;
         }
         let branch = id.branch();
@@ -392,7 +402,7 @@ pub(crate) fn smuggled(
     rest.retain(|commit_id| !passed.contains(commit_id));
     let mut found = Vec::new();
     let mut trees = None;
-    for work in open_work(ledger)? {
+    for work in open_work(ledger, &mut HashSet::new())? {
         let Ok(own) = work.certain(ledger.repo) else { continue };
         if let Some(commit_id) = find_work(ledger.repo, &work, &own, &rest, &mut trees)? {
             let (id, state) = (work.id, work.state);

@@ -264,7 +264,7 @@ impl Sandbox {
             match *step {
                 "ready" => drop(self.os(dir, &["approve", &id]).ok()),
                 "claimed" => drop(self.os(dir, &["claim", &id, "--run", RUN]).ok()),
-                "running" => drop(self.os(dir, &["begin", &id]).ok()),
+                "running" => drop(self.os(dir, &["start", &id]).ok()),
                 "verifying" => {
                     ticket.head = self.work(dir, &id);
                     self.os(dir, &["submit", &id]).ok();

@@ -68,6 +68,7 @@ impl Stage {
     #[track_caller]
     pub(super) fn tidy(&self) {
         let script = "for command in rebase merge cherry-pick; do git $command --abort || :; done; git symbolic-ref HEAD refs/heads/main
+            git update-ref -d refs/heads/claude/$DRAFT
             git reset -q --hard; git clean -fdq -e registry.toml
             git for-each-ref --format='%(refname)' refs/heads | while read -r ref; do
               case $ref in refs/heads/main|refs/heads/topic|refs/heads/claude/*) ;; *) git update-ref --no-deref -d $ref;; esac
