@@ -254,6 +254,15 @@ pub(crate) fn remove_file(path: &Utf8Path) -> Result<(), GitError> {
     }
 }
 
+/// Gives a file another name, whatever it is; one of that name is replaced.
+///
+/// # Errors
+/// When the folder cannot be written.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError> {
+    std::fs::rename(from, to).map_err(GitError::file(from))
+}
+
 /// Runs another program's hook with this input, in this process' environment. Answers whether it exited with 0.
 ///
 /// # Errors

@@ -49,7 +49,7 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
         Ok(repo) => repo,
         Err(error) if state == "prepared" => {
             let ours = lines.filter(|line| judge::is_ours(&line.name));
-            return ours.map(|line| refuse(&line.name, &unjudged(&error))).last().unwrap_or(Answer::Go);
+            return ours.fold(Answer::Go, |_, line| refuse(&line.name, &unjudged(&error)));
         }
         Err(_) => return Answer::Go,
     };

@@ -47,6 +47,13 @@ const MANAGERS: &[Manager] = &[
         is_everywhere: true,
     },
     Manager {
+        name: "links to a tool",
+        folder: "tool",
+        hooks: &["reference-transaction", "pre-merge-commit"],
+        set_up: "ln -s ../../../tool/reference-transaction ../../../tool/pre-merge-commit .git/hooks",
+        is_everywhere: true,
+    },
+    Manager {
         name: "a global core.hooksPath",
         folder: "home/hooks",
         hooks: &["pre-commit", "commit-msg", "reference-transaction", "post-commit"],
@@ -77,7 +84,10 @@ fn listing(folder: &Path) -> BTreeMap<String, (String, u32)> {
             if ["objects", "refs/os", "logs/refs/os"].contains(&name.as_str()) {
                 continue;
             }
-            if path.is_dir() {
+            if path.is_symlink() {
+                let target = std::fs::read_link(&path).expect("a link");
+                all.insert(name, (target.to_string_lossy().into_owned(), 0));
+            } else if path.is_dir() {
                 folders.push(path);
                 all.insert(name + "/", (String::new(), 0));
             } else {
@@ -164,6 +174,23 @@ fn a_veto_of_somebody_elses_hook_is_one_and_nothing_is_judged_twice() {
         sandbox.sh("r", "rm ../bin/git-os; git branch never").ok();
         let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("cannot be judged");
     }
+}
+
+#[test]
+fn a_hook_that_took_the_place_of_ours_is_chained_and_none_is_thrown_away() {
+    let sandbox = Sandbox::new();
+    sandbox.repo("r", "");
+    let hooks = "r/.git/hooks";
+    sandbox.script(&format!("{hooks}/pre-merge-commit"), &hook(&sandbox, "first"));
+    sandbox.registry(&["r"], "");
+    sandbox.os("r", &["init"]).ok();
+    sandbox.script(&format!("{hooks}/pre-merge-commit"), &hook(&sandbox, "second"));
+    sandbox.os("r", &["init"]).says("hooks installed").ok();
+    assert!(log(&sandbox, "r").contains("second"));
+    let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+    sandbox.os("r", &["uninstall"]).ok();
+    assert!(sandbox.read(&format!("{hooks}/pre-merge-commit")).contains("second"));
+    assert!(sandbox.read(&format!("{hooks}/pre-merge-commit.git-os-older")).contains("first"));
 }
 
 #[test]

@@ -164,8 +164,9 @@ const LIES: &[(&str, &str)] = &[
 #[test]
 fn what_lies_about_history_changes_no_verdict() {
     for git in gits() {
+        let stage = Stage::new(&git, "");
         for (name, lie) in LIES {
-            let stage = Stage::new(&git, "");
+            let refs = stage.refs();
             stage.sandbox.sh("r", lie).ok();
             for set in [
                 "",
@@ -191,6 +192,11 @@ fn what_lies_about_history_changes_no_verdict() {
             }
             stage.sandbox.sh("r", "git update-ref refs/heads/main $GOOD").ok();
             assert_eq!(stage.sandbox.state("r", &stage.verified.id), "merged", "{name}");
+            let truth = "rm -rf .git/info/grafts .git/shallow .git/objects/info/commit-graph*; git config --unset core.useReplaceRefs || :
+                git for-each-ref --format='delete %(refname)' refs/replace refs/mine | git update-ref --stdin";
+            stage.sandbox.sh("r", truth).ok();
+            stage.restore(&refs);
+            stage.tidy();
         }
     }
 }
