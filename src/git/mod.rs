@@ -100,7 +100,7 @@ impl Repo {
             // Opened by its full path: gix looks for `.git` below a relative one, and a hook of a push gets `.`.
             let git_dir = absolute(&dir.as_std_path().join(git_dir))?;
             return match ThreadSafeRepository::open_opts(git_dir.as_std_path(), options().open_path_as_is(true)) {
-                Ok(found) => Self::wrap(found, dir),
+                Ok(found) => Self::wrap(&found, dir),
                 Err(_) if !git_dir.join("HEAD").as_std_path().exists() => Err(GitError::NoRepository(git_dir)),
                 Err(error) => Err(open_error(&git_dir, error)),
             };
@@ -113,7 +113,7 @@ impl Repo {
             trust,
         );
         match found {
-            Ok(found) => Self::wrap(found, dir),
+            Ok(found) => Self::wrap(&found, dir),
             Err(error) if error.to_string().contains("owned by") => Err(GitError::Untrusted(dir.to_owned())),
             Err(_) if !dir.as_std_path().exists() => Err(none()),
             Err(error) => {
@@ -133,7 +133,7 @@ impl Repo {
     /// When there is none, or it cannot be trusted or opened.
     pub(crate) fn open(dir: &Utf8Path) -> Result<Self, GitError> {
         match ThreadSafeRepository::open_opts(dir.as_std_path(), options()) {
-            Ok(found) => Self::wrap(found, dir),
+            Ok(found) => Self::wrap(&found, dir),
             Err(_) if !dir.join(".git").as_std_path().exists() && !dir.join("HEAD").as_std_path().exists() => {
                 Err(GitError::NoRepository(dir.to_owned()))
             }
@@ -141,7 +141,7 @@ impl Repo {
         }
     }
 
-    fn wrap(found: ThreadSafeRepository, dir: &Utf8Path) -> Result<Self, GitError> {
+    fn wrap(found: &ThreadSafeRepository, dir: &Utf8Path) -> Result<Self, GitError> {
         let inner = found.to_thread_local();
         if inner.git_dir_trust() != gix::sec::Trust::Full {
             return Err(GitError::Untrusted(dir.to_owned()));

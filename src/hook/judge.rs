@@ -21,6 +21,7 @@ pub(crate) struct Judged {
     pub(crate) hint: Option<String>,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is an answer of the judgements below")]
 fn no(why: impl Into<String>) -> Option<Judged> {
     Some(Judged { why: why.into(), hint: None })
 }
@@ -68,8 +69,7 @@ pub(crate) fn judge(
     }
     match name {
         VERDICT_NOTES => return verdict_notes(&ledger, old, new),
-        PROVENANCE_NOTES => return grows(repo, old, new),
-        WIKI | ARCHIVE => return grows(repo, old, new),
+        PROVENANCE_NOTES | WIKI | ARCHIVE => return grows(repo, old, new),
         _ => {}
     }
     if name.strip_prefix(LEARNINGS).is_some_and(is_ref_component)
@@ -166,11 +166,14 @@ fn deletion(ledger: &Ledger<'_>, name: &str, old: Option<ObjectId>) -> Result<Op
     })
 }
 
+/// A prefix, what stands below it, and which names may.
+type Named = (&'static str, &'static str, fn(&str) -> bool);
+
 /// What kind of ref of ours a name stands for, if any.
 #[must_use]
 pub(crate) fn judge_name(name: &str) -> Option<&'static str> {
     let pair = |rest: &str| rest.split_once('/').is_some_and(|(id, time)| TicketId::parse(id).is_ok() && is_ref_component(time));
-    let kinds: [(&str, &'static str, fn(&str) -> bool); 6] = [
+    let kinds: [Named; 6] = [
         (TICKETS, "ticket", |rest| TicketId::parse(rest).is_ok()),
         (SESSIONS, "session", |rest| SessionId::parse(rest).is_ok()),
         (LEARNINGS, "learnings", is_ref_component),

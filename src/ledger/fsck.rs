@@ -29,6 +29,9 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// From a commit, or from the first, to a tip: the commits that are there without right, and why.
+pub(crate) type Smuggled<'a> = dyn Fn(Option<ObjectId>, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError> + 'a;
+
 /// Who is asked about refs that are not tickets: the hook's judgement, handed in since it stands above the ledger.
 pub(crate) struct Judges<'a> {
     /// The kind of ref of ours that a name stands for.
@@ -36,7 +39,7 @@ pub(crate) struct Judges<'a> {
     /// Whether a line of a verdict note repeats a chain.
     pub(crate) is_in_chain: &'a dyn Fn(ObjectId, &str) -> Result<bool, LedgerError>,
     /// What of a protected branch since its epoch no ticket carries.
-    pub(crate) smuggled: &'a dyn Fn(Option<ObjectId>, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError>,
+    pub(crate) smuggled: &'a Smuggled<'a>,
 }
 
 impl Ledger<'_> {

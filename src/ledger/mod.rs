@@ -160,7 +160,7 @@ impl<'a> Ledger<'a> {
         let brand = content.brand.clone();
         let action = Action::Create { content, repo: self.repo_id };
         let event = Event { action, actor, agent: None, by, nonce: nonce()?, text: String::new() };
-        let ticket = match fsm::apply(None, &event, &self.facts(&Landed::new(self.repo, &self.policy), None)?.borrow()) {
+        let ticket = match fsm::apply(None, &event, &self.facts(&Landed::new(self.repo, &self.policy), None).borrow()) {
             Ok(ticket) => ticket,
             Err(refusal) => return Ok(Answer::No(refusal)),
         };
@@ -197,7 +197,7 @@ impl<'a> Ledger<'a> {
                 nonce: nonce()?,
                 text: draft.text.clone(),
             };
-            let facts = self.facts(&landed, draft.verdict.as_ref())?;
+            let facts = self.facts(&landed, draft.verdict.as_ref());
             let ticket = match fsm::apply(Some(&entry.ticket), &event, &facts.borrow()) {
                 Ok(ticket) => ticket,
                 Err(refusal) => return Ok(Answer::No(refusal)),
@@ -291,13 +291,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// What the rules need to know, as of now.
-    pub(crate) fn facts<'f>(
-        &'f self,
-        landed: &'f Landed<'f>,
-        verdict: Option<&'f Verdict>,
-    ) -> Result<FactsHere<'f>, LedgerError> {
+    pub(crate) fn facts<'f>(&'f self, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>) -> FactsHere<'f> {
         let now = self.repo.identity().map_or_else(|_| replay::system_clock(), |who| who.time);
-        Ok(FactsHere::new(self, landed, verdict, now))
+        FactsHere::new(self, landed, verdict, now)
     }
 
     /// How a dependency stands in this repository.
