@@ -275,10 +275,7 @@ fn tree(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) ->
         Some(before) => flatten(repo, before).unwrap_or_default(),
         None => Vec::new(),
     };
-    let new = match flatten(repo, tree_id) {
-        Ok(new) => new,
-        Err(reason) => return Err(reason),
-    };
+    let new = flatten(repo, tree_id)?;
     let own = verdict_path(link.record.after.seq);
     for (path, id) in &new {
         let known = old.iter().find(|entry| entry.0 == *path);
@@ -317,7 +314,8 @@ fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Files, String> {
         };
         for entry in entries {
             let path = format!("{prefix}{}", entry.name);
-            let is_clean = !entry.name.is_empty() && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+            let is_name = !matches!(entry.name.as_str(), "" | "." | ".." | ".git");
+            let is_clean = is_name && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
             match entry.mode {
                 FILE if is_clean => files.push((path, entry.id)),
                 FOLDER if is_clean && prefix.is_empty() => folders.push((path + "/", entry.id)),
