@@ -187,10 +187,14 @@ impl<'a> Ledger<'a> {
     /// When the ticket is not there or is quarantined, or git cannot write.
     pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
         let landed = Landed::new(self.repo, &self.policy);
+        let mut action = draft.action.clone();
+        if let Action::Edit { content } = &mut action {
+            content.title = text::line(&secrets::redact(&content.title), text::MAX_TITLE);
+        }
         for _ in 0..TRIES {
             let entry = self.read_trusted(id, &landed)?;
             let event = Event {
-                action: draft.action.clone(),
+                action: action.clone(),
                 actor: draft.actor,
                 agent: draft.agent.clone(),
                 by: draft.by.clone(),
