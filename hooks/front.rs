@@ -29,7 +29,7 @@ struct Block {
 }
 
 #[unsafe(link_section = ".settings")]
-static BLOCK: Block = Block { magic: *b"\x7fgit-os hook settings 1\n", fields: [0; _] };
+static BLOCK: Block = Block { magic: *b"\x7fgit-os hook settings 2\n", fields: [0; _] };
 
 // Room is taken from the stack by hand: a frame of this size would be probed page by page, and writable data would cost a
 // mapping. The address of the settings is taken here too: a compiler that sees where it comes from folds the zeros in.
@@ -86,7 +86,7 @@ unsafe extern "C" fn start(stack: *mut *const u8, room: *mut u8, block: &'static
         call.execute();
         exit(0);
     }
-    exit(reference_transaction(state, &settings, &call, buffer, Found { name, len: 0, missing: None }))
+    exit(reference_transaction(state, &settings, &call, buffer, Found { name, len: 0, missing: None, moves: false }))
 }
 
 /// Returns the exit code, unless git-os takes over.
@@ -109,6 +109,11 @@ fn reference_transaction(state: &[u8], settings: &Settings, call: &Call, buffer:
     }
     // What git-os did not answer is answered here, and for refs that are not watched that is yes.
     let Some(missing) = found.missing.filter(|_| prepared) else { return 0 };
+    // `pack-refs` and `gc` prune what they packed, and `verify` asks: both look like deletions, but only a deletion holds
+    // this lock, where there is one to hold.
+    if !found.moves && settings.lock.len() > 1 && !exists(settings.lock) {
+        return 0;
+    }
     let reason: &[u8] = match end {
         End::Broken => b"git-os broke down at ",
         End::NotThere => b"git-os is not at ",
@@ -162,10 +167,13 @@ fn take_stdin(settings: &Settings, prepared: bool, buffer: &mut [u8], found: &mu
 }
 
 /// What the fields say: each ends in NUL, and behind the last is an empty one. The first is `a` when every call is to
-/// be handed on, or `-`; the second the path of git-os; each of the others a [`Watch`].
+/// be handed on, or `-`; the second the path of git-os; the third that of the lock which deletions hold, or `-`; each of the
+/// others a [`Watch`].
 struct Settings {
     always: bool,
     program: *const u8,
+    /// With its NUL.
+    lock: &'static [u8],
     watches: &'static [u8],
 }
 
@@ -190,8 +198,11 @@ impl Settings {
         let (_, fields) = fields.split_last()?;
         let program = fields.get(2..)?;
         let end = program.iter().position(|byte| *byte == 0).filter(|end| *end > 0)?;
-        let watches = program.get(end.wrapping_add(1)..)?;
-        Some(Self { always: fields.first() == Some(&b'a'), program: program.as_ptr(), watches })
+        let lock = program.get(end.wrapping_add(1)..)?;
+        let after = lock.iter().position(|byte| *byte == 0)?.wrapping_add(1);
+        let (lock, watches) = lock.split_at_checked(after)?;
+        let lock = if lock.first() == Some(&b'/') { lock } else { &[] };
+        Some(Self { always: fields.first() == Some(&b'a'), program: program.as_ptr(), lock, watches })
     }
 
     fn watches(&self) -> impl Iterator<Item = Watch> {
@@ -209,6 +220,7 @@ impl Settings {
         if !is_value(old) || !is_value(new) || name.is_empty() || name.iter().any(|byte| *byte == b' ') {
             if line.windows(OURS.len()).any(|part| same(part, OURS)) {
                 found.note(line, Missing::Refuse);
+                found.moves = true;
             }
             return;
         }
@@ -219,6 +231,7 @@ impl Settings {
             let target = |value: &[u8]| symbolic && starts(value, b"ref:") && watch.matches(value.get(4..).unwrap_or_default());
             if watch.matches(name) || target(old) || target(new) {
                 found.note(name, watch.missing);
+                found.moves |= new.iter().any(|byte| *byte != b'0');
             }
         }
     }
@@ -235,6 +248,8 @@ struct Found<'n> {
     name: &'n mut [u8],
     len: usize,
     missing: Option<Missing>,
+    /// Whether anything but what looks like a deletion was found.
+    moves: bool,
 }
 
 impl Found<'_> {
@@ -368,6 +383,12 @@ fn write(fd: usize, bytes: &[u8]) -> usize {
 }
 
 /// Negative when there is none. Kernels before 6.3 do not know the second flag, and later ones may be told to insist on it.
+/// Whether there is a file; `path` ends in NUL.
+fn exists(path: &'static [u8]) -> bool {
+    // SAFETY: the path is a string inside the settings; relative to nothing, since it is absolute.
+    unsafe { syscall(FACCESSAT, 0, path.as_ptr() as usize, 0) == 0 }
+}
+
 fn memory_file() -> isize {
     const CLOEXEC: usize = 1;
     const NOEXEC_SEAL: usize = 8;
@@ -393,6 +414,7 @@ const LSEEK: usize = if X86 { 8 } else { 62 };
 const CLONE: usize = if X86 { 56 } else { 220 };
 const WAIT4: usize = if X86 { 61 } else { 260 };
 const EXECVE: usize = if X86 { 59 } else { 221 };
+const FACCESSAT: usize = if X86 { 269 } else { 48 };
 const EXIT_GROUP: usize = if X86 { 231 } else { 94 };
 const DUP3: usize = if X86 { 292 } else { 24 };
 const MEMFD_CREATE: usize = if X86 { 319 } else { 279 };

@@ -66,6 +66,19 @@ fn without_git_os_people_work_on_and_refs_of_ours_stay() {
 }
 
 #[test]
+fn without_git_os_refs_are_still_packed_and_collected() {
+    for git in gits() {
+        let stage = Stage::new(&git, "");
+        stage.sandbox.sh("r", "rm ../bin/git-os").ok();
+        let refs = stage.refs();
+        stage.sandbox.sh("r", "git pack-refs --all && git gc -q").ok();
+        assert_eq!(stage.refs(), refs);
+        let _said = stage.sandbox.sh("r", "git update-ref -d refs/os/tickets/$DRAFT").fails("cannot be judged");
+        assert_eq!(stage.refs(), refs);
+    }
+}
+
+#[test]
 fn where_all_is_gated_a_protected_branch_stays_too() {
     for git in gits() {
         let sandbox = Sandbox::with_git(&git);
