@@ -16,6 +16,10 @@ use core::slice;
 const BUFFER: usize = 64 * 1024;
 /// A ref in a message: the name of a loose ref is a path, and thus shorter.
 const NAME: usize = 4 * 1024;
+/// A path below the common directory.
+const PATH: usize = 4 * 1024;
+/// What is taken from the stack for all three.
+const ROOM: usize = BUFFER + NAME + PATH;
 /// What makes a line ours that is not formed like one.
 const OURS: &[u8] = b" refs/os/";
 const RUN_INIT: &[u8] = b"run `git os init` with an installed git-os; other refs are not affected\n";
@@ -29,7 +33,7 @@ struct Block {
 }
 
 #[unsafe(link_section = ".settings")]
-static BLOCK: Block = Block { magic: *b"\x7fgit-os hook settings 2\n", fields: [0; _] };
+static BLOCK: Block = Block { magic: *b"\x7fgit-os hook settings 1\n", fields: [0; _] };
 
 // Room is taken from the stack by hand: a frame of this size would be probed page by page, and writable data would cost a
 // mapping. The address of the settings is taken here too: a compiler that sees where it comes from folds the zeros in.
@@ -43,7 +47,7 @@ global_asm!(
     "lea rdx, [rip + {block}]",
     "xor ebp, ebp",
     "call {start}",
-    room = const BUFFER + NAME, block = sym BLOCK, start = sym start,
+    room = const ROOM, block = sym BLOCK, start = sym start,
 );
 #[cfg(target_arch = "aarch64")]
 global_asm!(
@@ -56,18 +60,19 @@ global_asm!(
     "mov x29, xzr",
     "mov x30, xzr",
     "bl {start}",
-    pages = const (BUFFER + NAME) / 4096, block = sym BLOCK, start = sym start,
+    pages = const ROOM / 4096, block = sym BLOCK, start = sym start,
 );
 
 /// `stack` is what the kernel leaves at the entry: argc, the arguments, null, the environment, null.
 ///
 /// # Safety
-/// For `_start` alone: `room` has `BUFFER + NAME` bytes that nothing else uses.
+/// For `_start` alone: `room` has `ROOM` bytes that nothing else uses.
 unsafe extern "C" fn start(stack: *mut *const u8, room: *mut u8, block: &'static Block) -> ! {
     // SAFETY: as promised by the caller; a fresh stack holds zeros or what the kernel put there, and any byte is a `u8`.
-    let (buffer, name, argc) = unsafe {
+    let (buffer, name, place, argc) = unsafe {
         let name = slice::from_raw_parts_mut(room.add(BUFFER), NAME);
-        (slice::from_raw_parts_mut(room, BUFFER), name, stack.read() as usize)
+        let place = slice::from_raw_parts_mut(room.add(BUFFER + NAME), PATH);
+        (slice::from_raw_parts_mut(room, BUFFER), name, place, stack.read() as usize)
     };
     let Some(settings) = Settings::read(&block.fields).filter(|_| argc > 0) else { exit(0) };
     // SAFETY: the first `argc` arguments are strings.
@@ -86,7 +91,8 @@ unsafe extern "C" fn start(stack: *mut *const u8, room: *mut u8, block: &'static
         call.execute();
         exit(0);
     }
-    exit(reference_transaction(state, &settings, &call, buffer, Found { name, len: 0, missing: None, moves: false }))
+    let hooks = path.get(..path.len().wrapping_sub(hook.len())).unwrap_or_default();
+    exit(reference_transaction(state, &settings, &call, buffer, Found { common: Common { hooks, path: place }, name, len: 0, missing: None }))
 }
 
 /// Returns the exit code, unless git-os takes over.
@@ -109,11 +115,6 @@ fn reference_transaction(state: &[u8], settings: &Settings, call: &Call, buffer:
     }
     // What git-os did not answer is answered here, and for refs that are not watched that is yes.
     let Some(missing) = found.missing.filter(|_| prepared) else { return 0 };
-    // `pack-refs` and `gc` prune what they packed, and `verify` asks: both look like deletions, but only a deletion holds
-    // this lock, where there is one to hold.
-    if !found.moves && settings.lock.len() > 1 && !exists(settings.lock) {
-        return 0;
-    }
     let reason: &[u8] = match end {
         End::Broken => b"git-os broke down at ",
         End::NotThere => b"git-os is not at ",
@@ -167,13 +168,10 @@ fn take_stdin(settings: &Settings, prepared: bool, buffer: &mut [u8], found: &mu
 }
 
 /// What the fields say: each ends in NUL, and behind the last is an empty one. The first is `a` when every call is to
-/// be handed on, or `-`; the second the path of git-os; the third that of the lock which deletions hold, or `-`; each of the
-/// others a [`Watch`].
+/// be handed on, or `-`; the second the path of git-os; each of the others a [`Watch`].
 struct Settings {
     always: bool,
     program: *const u8,
-    /// With its NUL.
-    lock: &'static [u8],
     watches: &'static [u8],
 }
 
@@ -198,11 +196,8 @@ impl Settings {
         let (_, fields) = fields.split_last()?;
         let program = fields.get(2..)?;
         let end = program.iter().position(|byte| *byte == 0).filter(|end| *end > 0)?;
-        let lock = program.get(end.wrapping_add(1)..)?;
-        let after = lock.iter().position(|byte| *byte == 0)?.wrapping_add(1);
-        let (lock, watches) = lock.split_at_checked(after)?;
-        let lock = if lock.first() == Some(&b'/') { lock } else { &[] };
-        Some(Self { always: fields.first() == Some(&b'a'), program: program.as_ptr(), lock, watches })
+        let watches = program.get(end.wrapping_add(1)..)?;
+        Some(Self { always: fields.first() == Some(&b'a'), program: program.as_ptr(), watches })
     }
 
     fn watches(&self) -> impl Iterator<Item = Watch> {
@@ -220,7 +215,6 @@ impl Settings {
         if !is_value(old) || !is_value(new) || name.is_empty() || name.iter().any(|byte| *byte == b' ') {
             if line.windows(OURS.len()).any(|part| same(part, OURS)) {
                 found.note(line, Missing::Refuse);
-                found.moves = true;
             }
             return;
         }
@@ -229,9 +223,9 @@ impl Settings {
         let symbolic = prepared && starts(name, b"refs/");
         for watch in self.watches().filter(|watch| prepared || watch.committed) {
             let target = |value: &[u8]| symbolic && starts(value, b"ref:") && watch.matches(value.get(4..).unwrap_or_default());
-            if watch.matches(name) || target(old) || target(new) {
+            let is_named = watch.matches(name) && !(prepared && found.common.stays(name, new));
+            if is_named || target(old) || target(new) {
                 found.note(name, watch.missing);
-                found.moves |= new.iter().any(|byte| *byte != b'0');
             }
         }
     }
@@ -245,11 +239,10 @@ impl Watch {
 
 /// The ref to name when git-os is missing: the first that is refused for it, or else the first.
 struct Found<'n> {
+    common: Common<'n>,
     name: &'n mut [u8],
     len: usize,
     missing: Option<Missing>,
-    /// Whether anything but what looks like a deletion was found.
-    moves: bool,
 }
 
 impl Found<'_> {
@@ -383,10 +376,60 @@ fn write(fd: usize, bytes: &[u8]) -> usize {
 }
 
 /// Negative when there is none. Kernels before 6.3 do not know the second flag, and later ones may be told to insist on it.
-/// Whether there is a file; `path` ends in NUL.
-fn exists(path: &'static [u8]) -> bool {
-    // SAFETY: the path is a string inside the settings; relative to nothing, since it is absolute.
-    unsafe { syscall(FACCESSAT, 0, path.as_ptr() as usize, 0) == 0 }
+/// The common directory of the repository, found from where the hook stands.
+struct Common<'n> {
+    /// The folder of the hook with its slash, as git calls it; it stands in the common directory.
+    hooks: &'n [u8],
+    /// Room for a path.
+    path: &'n mut [u8],
+}
+
+impl Common<'_> {
+    /// Whether this line of a transaction that is `prepared` leaves the ref as it is, as far as a look at the files can tell.
+    ///
+    /// `pack-refs` and `gc` write what is there and then take the loose file away, which looks like a deletion; but only a
+    /// deletion holds the lock of `packed-refs`. Where refs are not files nothing is known.
+    fn stays(&mut self, name: &[u8], new: &[u8]) -> bool {
+        if !self.has(b"HEAD") || self.has(b"reftable") {
+            return false;
+        }
+        if new.iter().all(|byte| *byte == b'0') {
+            return !self.has(b"packed-refs.lock");
+        }
+        let Some(file) = self.open(name) else { return false };
+        let mut value = [0; 65];
+        let len = read(file, &mut value);
+        close(file);
+        let value = value.get(..len).unwrap_or_default();
+        same(value.strip_suffix(b"\n").unwrap_or(value), new)
+    }
+
+    /// Whether there is something of this name.
+    fn has(&mut self, name: &[u8]) -> bool {
+        self.open(name).map(close).is_some()
+    }
+
+    /// Opens what has this name for reading.
+    fn open(&mut self, name: &[u8]) -> Option<usize> {
+        const CLOEXEC: usize = 0o2_000_000;
+        const HERE: usize = -100_isize as usize;
+        let mut bytes = self.hooks.iter().chain(b"../").chain(name).chain(b"\0");
+        for place in self.path.iter_mut() {
+            let Some(byte) = bytes.next() else { break };
+            *place = *byte;
+        }
+        if bytes.next().is_some() {
+            return None;
+        }
+        // SAFETY: the path ends in NUL, as all bytes had room.
+        let file = unsafe { syscall4(OPENAT, HERE, self.path.as_ptr() as usize, CLOEXEC, 0) };
+        usize::try_from(file).ok()
+    }
+}
+
+fn close(file: usize) {
+    // SAFETY: whoever calls has opened it, and nobody else has it.
+    unsafe { syscall(CLOSE, file, 0, 0) };
 }
 
 fn memory_file() -> isize {
@@ -414,7 +457,8 @@ const LSEEK: usize = if X86 { 8 } else { 62 };
 const CLONE: usize = if X86 { 56 } else { 220 };
 const WAIT4: usize = if X86 { 61 } else { 260 };
 const EXECVE: usize = if X86 { 59 } else { 221 };
-const FACCESSAT: usize = if X86 { 269 } else { 48 };
+const OPENAT: usize = if X86 { 257 } else { 56 };
+const CLOSE: usize = if X86 { 3 } else { 57 };
 const EXIT_GROUP: usize = if X86 { 231 } else { 94 };
 const DUP3: usize = if X86 { 292 } else { 24 };
 const MEMFD_CREATE: usize = if X86 { 319 } else { 279 };

@@ -6,7 +6,7 @@ use super::front::{self, FrontConfig, FrontError, Watch, WhenMissing};
 use super::{Answer, say};
 use crate::core::meta::{Gate, Policy};
 use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write_file};
-use crate::git::{GitError, RefBackend, Repo};
+use crate::git::{GitError, Repo};
 
 /// The hooks that are ours.
 pub(crate) const OURS: [&str; 2] = ["reference-transaction", "pre-merge-commit"];
@@ -97,8 +97,7 @@ fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Re
         None => Some(place.dir.join(format!("{hook}{ASIDE}"))).filter(|path| path.as_std_path().exists()),
     };
     let chained = previous("reference-transaction").is_some_and(|path| repo.home().join(path).as_std_path().exists());
-    let lock = (repo.backend() == RefBackend::Files).then(|| repo.common_dir().join("packed-refs.lock"));
-    let config = FrontConfig { program: program.to_owned(), watched: watched(policy), lock, always: chained };
+    let config = FrontConfig { program: program.to_owned(), watched: watched(policy), always: chained };
     if let Some(contents) = front::image(&config)? {
         all.push(Wanted { name: OURS[0].to_owned(), contents });
     } else {
