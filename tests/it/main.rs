@@ -1,0 +1,32 @@
+//! The whole program against real git, in reading order: each of its doors, the manual, and the rules of the source.
+#![expect(clippy::disallowed_methods, reason = "tests start programs and write files of their own")]
+
+mod guide;
+mod tidy;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Every file and folder beside this one is a module above; a file that is forgotten is not run.
+#[test]
+fn every_file_is_in_a_list_of_modules() {
+    fn check(list: &Path, folder: &Path) {
+        let source = std::fs::read_to_string(list).expect("a source file");
+        let named = source.lines().filter_map(|line| line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')));
+        let mut named: BTreeSet<String> = named.map(str::to_owned).collect();
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            if path == list || name == "mod" {
+                continue;
+            }
+            assert!(named.remove(&name), "{} is in no list of modules", path.display());
+            if path.is_dir() {
+                check(&path.join("mod.rs"), &path);
+            }
+        }
+        assert!(named.is_empty(), "{} lists {named:?}, which are not there", list.display());
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    check(&here.join("main.rs"), &here);
+}
