@@ -1,5 +1,6 @@
 //! The manual is true: the pages of `docs/guide` are run, `docs/reference` is what the program says, the demo lands tickets.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -129,7 +130,7 @@ fn the_reference_is_what_the_program_says() {
     let names = commands(&top);
     assert!(names.len() > 20, "{names:?}");
     for name in names {
-        page += &format!("\n## git os {name}\n\n```text\n{}```\n", help(&[name, "--help"]));
+        write!(page, "\n## git os {name}\n\n```text\n{}```\n", help(&[name, "--help"])).expect("a string takes all text");
     }
     let stored = Data::read_from(&repository().join("docs/reference/cli.md"), None);
     snapbox::Assert::new().action_env("SNAPSHOTS").eq(Data::text(page), stored.raw());
