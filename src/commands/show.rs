@@ -4,10 +4,11 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::{Context, view};
-use crate::core::event::EventKind;
+use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::json::{TicketView, VERSION};
 use crate::core::time::Timestamp;
+use crate::dispatch::last_reason;
 use crate::error::CliError;
 use crate::ledger::replay::{self, Link};
 use crate::ledger::{DESCRIPTION, Entry, Ledger, LedgerError, archive};
@@ -58,10 +59,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     if args.json {
         return ctx.ui.json(&super::with_version(&view));
     }
-    print(ctx, &view, &entry)
+    print(ctx, &ledger, &view, &entry)
 }
 
-fn print(ctx: &Context, view: &TicketView, entry: &Entry) -> Result<(), CliError> {
+fn print(ctx: &Context, ledger: &Ledger<'_>, view: &TicketView, entry: &Entry) -> Result<(), CliError> {
     ctx.ui.heading(&format!("{} {}", view.id, view.title))?;
     let mut rows = vec![
         ("state", view.state.to_string()),
@@ -74,7 +75,8 @@ fn print(ctx: &Context, view: &TicketView, entry: &Entry) -> Result<(), CliError
     let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
     add("labels", words(view.labels.iter().map(ToString::to_string).collect()));
     add("depends on", words(view.depends.iter().map(ToString::to_string).collect()));
-    add("held by run", view.run.as_ref().map(ToString::to_string));
+    let held = if view.state.is_held() { "held by run" } else { "last run" };
+    add(held, view.run.as_ref().map(ToString::to_string));
     add("until", view.lease.map(|lease| lease.to_string()));
     add("attempt", (view.attempt > 0).then(|| view.attempt.to_string()));
     add("head", view.head.map(|head| head.to_string()));
@@ -82,10 +84,25 @@ fn print(ctx: &Context, view: &TicketView, entry: &Entry) -> Result<(), CliError
     add("steps", words(entry.ticket.steps.iter().map(|(step, state)| format!("{step}={state}")).collect()));
     let cells = |(key, value): (&str, String)| vec![(Tone::Quiet, format!("  {key}")), (Tone::Strong, value)];
     ctx.ui.table(&rows.into_iter().map(cells).collect::<Vec<_>>())?;
-    match view.description.as_deref() {
-        Some("") | None => Ok(()),
-        Some(text) => ctx.ui.line(format!("\n{text}")),
+    if let Some(text) = view.description.as_deref().filter(|text| !text.is_empty()) {
+        ctx.ui.line(format!("\n{text}"))?;
     }
+    if let Some((what, words)) = words_of(ledger, entry)? {
+        ctx.ui.heading(&format!("\n{what}"))?;
+        ctx.ui.line(&words)?;
+    }
+    Ok(())
+}
+
+/// Why a ticket is set aside, or what it asks, and what follows from that.
+fn words_of(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(String, String)>, CliError> {
+    let (what, verb) = match entry.ticket.state {
+        State::Blocked => ("why it is blocked", "unblock"),
+        State::AwaitingInput => ("what it asks", "answer"),
+        _ => return Ok(None),
+    };
+    let words = last_reason(ledger, entry)?;
+    Ok((!words.is_empty()).then(|| (format!("{what} (`git os {verb} {}` lets it go on)", entry.id), words)))
 }
 
 #[derive(Serialize)]

@@ -24,6 +24,10 @@ pub(super) struct Args {
     #[arg(conflicts_with_all = ["plan", "answers", "yes", "jobs", "json"])]
     id: Option<String>,
 
+    /// The run that begins, with a ticket; by default the one this clone claimed it with
+    #[arg(long, requires = "id", value_name = "RUN")]
+    run: Option<String>,
+
     /// Only say what would run, and why
     #[arg(long)]
     plan: bool,
@@ -53,7 +57,7 @@ struct Plan {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     if let Some(id) = &args.id {
-        return super::transition::run_begin(ctx, id);
+        return super::transition::run_begin(ctx, id, args.run.as_deref());
     }
     let place = ctx.place()?;
     let workspace = place.workspace.ok_or_else(|| CliError::no("this repository belongs to no registry").hint("git os init"))?;

@@ -209,11 +209,11 @@ pub(super) fn run_stepped(ctx: &Context, args: &Stepped) -> Result<(), CliError>
 }
 
 /// The event `start`: the holder begins the attempt it claimed.
-pub(super) fn run_begin(ctx: &Context, part: &str) -> Result<(), CliError> {
+pub(super) fn run_begin(ctx: &Context, part: &str, run: Option<&str>) -> Result<(), CliError> {
     let (place, id) = ctx.find(part)?;
     let ledger = place.ledger()?;
     let attempt = ledger.find(&id)?.map_or(0, |entry| entry.ticket.attempt);
-    let draft = holders(ctx, &place, &id, Action::Start { attempt }, &Who { run: None }, false)?;
+    let draft = holders(ctx, &place, &id, Action::Start { attempt }, &Who { run: run.map(str::to_owned) }, false)?;
     report(ctx, &submit(&ledger, &id, &draft)?)
 }
 

@@ -134,6 +134,10 @@ pub(crate) fn worktrees(repo: &Repo) -> Utf8PathBuf {
 pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>, DispatchError> {
     let ledger = site.ledger()?;
     let Some(entry) = ledger.find(id)? else { return Ok(None) };
+    // There is nothing yet that the work could be built on.
+    if ledger.find_trunk_tip()?.is_none() {
+        return Ok(None);
+    }
     if site.workspace.open_dependency(&entry.ticket.content.depends)?.is_some() {
         return Ok(None);
     }

@@ -2,16 +2,20 @@
 //!
 //! Only reads: a verdict was earned before, when the ticket was verified.
 
+mod aftermath;
+mod work;
+
 use std::collections::HashSet;
 use std::fmt;
 
+pub(crate) use self::aftermath::{reconcile, smuggled};
+pub(crate) use self::work::involved;
 use crate::core::event::{EventKind, State};
-use crate::core::id::{BRANCHES, ObjectId, TICKETS, TicketId};
+use crate::core::id::{ObjectId, TICKETS, TicketId};
 use crate::core::meta::{Gate, Paths, Policy};
 use crate::core::verdict::{Judgement, Verdict};
 use crate::core::wire;
 use crate::git::Repo;
-use crate::git::refs::LogLine;
 use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Entry, Ledger, LedgerError, archive};
 
@@ -137,123 +141,6 @@ fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Option<Clo
     Ok(None)
 }
 
-/// The first of these commits that is the work of a ticket that has not landed.
-///
-/// # Errors
-/// When git cannot read what it takes.
-pub(crate) fn involved(
-    ledger: &Ledger<'_>,
-    old: Option<ObjectId>,
-    added: &[ObjectId],
-) -> Result<Option<(ObjectId, TicketId, State)>, LedgerError> {
-    if added.is_empty() {
-        return Ok(None);
-    }
-    let mut trees = None;
-    let mut was_tip = former_tips(ledger);
-    for mut work in open_work(ledger, &mut was_tip)? {
-        // Only what a protected branch once was can be told from a ticket's work; a beginning that is made up hides nothing.
-        work.base = work.base.filter(|base| was_tip.contains(base));
-        // A head that is not here cannot come in either.
-        let Ok(own) = work.own(ledger.repo, old) else { continue };
-        if let Some(commit_id) = find_work(ledger.repo, &work, &own, added, &mut trees)? {
-            return Ok(Some((commit_id, work.id, work.state)));
-        }
-    }
-    Ok(None)
-}
-
-/// One of these commits that is among a ticket's own, or a copy of all of them.
-fn find_work(
-    repo: &Repo,
-    work: &Work,
-    own: &[ObjectId],
-    added: &[ObjectId],
-    trees: &mut Option<Vec<ObjectId>>,
-) -> Result<Option<ObjectId>, LedgerError> {
-    let own_set: HashSet<_> = own.iter().collect();
-    if let Some(commit_id) = added.iter().find(|commit_id| own_set.contains(commit_id)) {
-        return Ok(Some(*commit_id));
-    }
-    // A squashed or cherry-picked copy of the whole has another id and the same tree.
-    let tree_of = |commit_id: ObjectId| repo.read_commit(commit_id).map(|commit| commit.tree_id);
-    let tree_id = tree_of(work.head)?;
-    if own.is_empty() || work.base.is_some_and(|base| tree_of(base).is_ok_and(|before| before == tree_id)) {
-        return Ok(None);
-    }
-    let trees = match trees {
-        Some(trees) => trees,
-        None => trees.insert(added.iter().map(|commit_id| tree_of(*commit_id)).collect::<Result<_, _>>()?),
-    };
-    Ok(trees.iter().position(|tree| *tree == tree_id).map(|at| added[at]))
-}
-
-/// Where the work of a ticket that has not landed ends.
-struct Work {
-    id: TicketId,
-    state: State,
-    head: ObjectId,
-    /// What it was begun on: as it was handed in, or else where its branch began.
-    base: Option<ObjectId>,
-    /// The branch, when its tip was not handed in.
-    branch: Option<String>,
-}
-
-impl Work {
-    /// Its own commits, without what it was begun on and what `old` has.
-    fn own(&self, repo: &Repo, old: Option<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
-        let mut own = repo.difference(old, self.head)?.added;
-        if let Some(Ok(since)) = self.base.map(|base| repo.difference(Some(base), self.head)) {
-            let since: HashSet<_> = since.added.into_iter().collect();
-            own.retain(|commit_id| since.contains(commit_id));
-        }
-        Ok(own)
-    }
-
-    /// Those of its own commits that are so beyond doubt, even when a protected branch has them already: what was handed
-    /// in, or what the log of the branch says was committed there.
-    fn certain(&self, repo: &Repo) -> Result<Vec<ObjectId>, LedgerError> {
-        let Some(branch) = &self.branch else { return self.own(repo, self.base) };
-        let log = repo.read_log(branch);
-        let born = log.first().map(|line| line.new);
-        // git-os and `update-ref` move a branch without a word.
-        let is_own = |line: &LogLine| line.message.starts_with("commit") || (line.message.is_empty() && Some(line.new) != born);
-        Ok(log.iter().filter(|line| is_own(line)).map(|line| line.new).collect())
-    }
-}
-
-/// What the protected branches are and, as far as their logs tell, once were.
-fn former_tips(ledger: &Ledger<'_>) -> HashSet<ObjectId> {
-    let logged = ledger.policy.protected_refs().flat_map(|branch| ledger.repo.read_log(&branch)).map(|line| line.new);
-    logged.chain(ledger.policy.epoch.values().copied()).collect()
-}
-
-/// All work that has not landed; where work did land is added to the former tips.
-fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) -> Result<Vec<Work>, LedgerError> {
-    let mut all: Vec<Work> = Vec::new();
-    let branches = ledger.repo.list_refs(BRANCHES)?;
-    for (name, tip) in ledger.repo.list_refs(TICKETS)? {
-        let Ok(id) = TicketId::parse(&name[TICKETS.len()..]) else { continue };
-        let Ok(Entry { id, ticket, .. }) = ledger.read_entry(id, tip) else { continue };
-        if ticket.state == State::Merged {
-            was_tip.extend(ticket.head);
-            continue;
-        }
-        let branch = id.branch();
-        let tip = branches.iter().find(|(name, tip)| *name == branch && Some(*tip) != ticket.head).map(|found| found.1);
-        let state = ticket.state;
-        if let Some(head) = ticket.head {
-            all.push(Work { id: id.clone(), state, head, base: ticket.base, branch: None });
-        }
-        if let Some(head) = tip {
-            let base =
-                ticket.base.or_else(|| ledger.repo.read_log(&branch).first().filter(|line| line.is_birth).map(|line| line.new));
-            all.push(Work { id, state, head, base, branch: Some(branch) });
-        }
-    }
-    Ok(all)
-}
-
 /// What a move to `new` brings that no protected branch has had yet.
 fn added(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId, added: Vec<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
     let mut added = added;
@@ -344,81 +231,6 @@ pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, L
         }
     }
     Ok(None)
-}
-
-/// Closes every verified ticket whose head is in a protected branch, however it got there. Answers which.
-///
-/// # Errors
-/// When git cannot read or write.
-pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> {
-    use crate::core::event::{Action, Role};
-    use crate::ledger::{Answer, Draft};
-    let mut closed = Vec::new();
-    for row in ledger.rows()?.tickets {
-        if row.ticket.state != State::Verified {
-            continue;
-        }
-        let landed = Landed::new(ledger.repo, &ledger.policy);
-        if row.ticket.head.is_some_and(|head| landed.has(head))
-            && let Answer::Yes(entry) = ledger.submit(&row.id, &Draft::new(Action::Merge, Role::Gate))?
-        {
-            closed.push(*entry);
-        }
-    }
-    Ok(closed)
-}
-
-/// What of a protected branch is there without having passed the gate, of what came after its epoch.
-///
-/// # Errors
-/// When git cannot read what it takes.
-pub(crate) fn smuggled(
-    ledger: &Ledger<'_>,
-    epoch: Option<ObjectId>,
-    tip: ObjectId,
-) -> Result<Vec<(ObjectId, String)>, LedgerError> {
-    let mut rest = ledger.repo.difference(epoch, tip)?.added;
-    let mut passed: HashSet<ObjectId> = HashSet::new();
-    for other in ledger.policy.epoch.values().filter(|other| Some(**other) != epoch) {
-        // What another branch had when it came under the gate.
-        if let Ok(since) = ledger.repo.difference(Some(*other), tip) {
-            let since: HashSet<_> = since.added.into_iter().collect();
-            rest.retain(|commit_id| since.contains(commit_id));
-        }
-    }
-    let live = ledger.repo.list_refs(TICKETS)?;
-    let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
-    for (id, tip) in live.chain(archive::list(ledger.repo)?) {
-        let Ok(entry) = ledger.read_entry(id, tip) else { continue };
-        let is_carried = matches!(entry.ticket.state, State::Merged | State::Verified);
-        if let (true, Some(head), Some(base)) = (is_carried, entry.ticket.head, entry.ticket.base)
-            && find_pass(ledger.repo, entry.tip)?.is_some_and(|verdict| verdict.commit == head)
-            // Work that is not here is not in the branch either.
-            && let Ok(work) = ledger.repo.difference(Some(base), head)
-        {
-            passed.extend(work.added);
-        }
-    }
-    rest.retain(|commit_id| !passed.contains(commit_id));
-    let mut found = Vec::new();
-    let mut trees = None;
-    for work in open_work(ledger, &mut HashSet::new())? {
-        let Ok(own) = work.certain(ledger.repo) else { continue };
-        if let Some(commit_id) = find_work(ledger.repo, &work, &own, &rest, &mut trees)? {
-            let (id, state) = (work.id, work.state);
-            found.push((commit_id, format!("commit {} of ticket {id}, which is `{state}`, is here", commit_id.short(12))));
-        }
-    }
-    // A repository that was under the gate before its first commit has no epoch, and its first history needs no ticket.
-    if ledger.policy.gate == Gate::All && !ledger.policy.epoch.is_empty() {
-        let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
-        for commit_id in rest {
-            if !is_confined(ledger, paths.as_ref(), commit_id)? {
-                found.push((commit_id, Closed::NoTicket { commit_id }.to_string()));
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Whether a commit touches auto-commit paths alone.

@@ -30,7 +30,7 @@ pub(crate) fn add(hub: &Repo, date: &str, lines: &[String]) -> Result<usize, Led
         text += &(new.join("\n") + "\n");
         let tree_id = hub.edit_tree(old_tree, &path, Some(hub.write_blob(text.as_bytes())?))?;
         let parents: Vec<_> = old.into_iter().collect();
-        let message = format!("Add to the ledger of {date}\n\nOs-Schema: 1\nOs-Actor: distiller\n");
+        let message = format!("Add to the ledger of {date}\n\nOs-Schema: 1\nOs-Actor: librarian\n");
         let commit_id = hub.write_commit(tree_id, &parents, &hub.identity()?, &message)?;
         if hub.move_refs(&[RefEdit::advance(WIKI, old, commit_id)])? == Moved::Done {
             return Ok(new.len());

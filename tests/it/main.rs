@@ -6,6 +6,10 @@ mod sandbox;
 
 mod hooks;
 
+mod guide;
+
+mod tidy;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

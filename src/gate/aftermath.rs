@@ -1,0 +1,84 @@
+//! What came in all the same: landings by hand are noticed, and what passed no gate is found.
+
+use std::collections::HashSet;
+
+use super::work::{find_work, open_work};
+use super::{Closed, find_pass, is_confined};
+use crate::core::event::{Action, Role, State};
+use crate::core::id::{ObjectId, TICKETS, TicketId};
+use crate::core::meta::{Gate, Paths};
+use crate::ledger::replay::Landed;
+use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, archive};
+
+/// Closes every verified ticket whose head is in a protected branch, however it got there. Answers which.
+///
+/// # Errors
+/// When git cannot read or write.
+pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> {
+    let mut closed = Vec::new();
+    for row in ledger.rows()?.tickets {
+        if row.ticket.state != State::Verified {
+            continue;
+        }
+        let landed = Landed::new(ledger.repo, &ledger.policy);
+        if row.ticket.head.is_some_and(|head| landed.has(head))
+            && let Answer::Yes(entry) = ledger.submit(&row.id, &Draft::new(Action::Merge, Role::Gate))?
+        {
+            closed.push(*entry);
+        }
+    }
+    Ok(closed)
+}
+
+/// What of a protected branch is there without having passed the gate, of what came after its epoch.
+///
+/// # Errors
+/// When git cannot read what it takes.
+pub(crate) fn smuggled(
+    ledger: &Ledger<'_>,
+    epoch: Option<ObjectId>,
+    tip: ObjectId,
+) -> Result<Vec<(ObjectId, String)>, LedgerError> {
+    let mut rest = ledger.repo.difference(epoch, tip)?.added;
+    let mut passed: HashSet<ObjectId> = HashSet::new();
+    for other in ledger.policy.epoch.values().filter(|other| Some(**other) != epoch) {
+        // What another branch had when it came under the gate.
+        if let Ok(since) = ledger.repo.difference(Some(*other), tip) {
+            let since: HashSet<_> = since.added.into_iter().collect();
+            rest.retain(|commit_id| since.contains(commit_id));
+        }
+    }
+    let live = ledger.repo.list_refs(TICKETS)?;
+    let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
+    for (id, tip) in live.chain(archive::list(ledger.repo)?) {
+        let Ok(entry) = ledger.read_entry(id, tip) else { continue };
+        let is_carried = matches!(entry.ticket.state, State::Merged | State::Verified);
+        if let (true, Some(head), Some(base)) = (is_carried, entry.ticket.head, entry.ticket.base)
+            && find_pass(ledger.repo, entry.tip)?.is_some_and(|verdict| verdict.commit == head)
+            // Work that is not here is not in the branch either.
+            && let Ok(work) = ledger.repo.difference(Some(base), head)
+        {
+            passed.extend(work.added);
+        }
+    }
+    rest.retain(|commit_id| !passed.contains(commit_id));
+    let mut found = Vec::new();
+    let mut trees = None;
+    for work in open_work(ledger, &mut HashSet::new())? {
+        let Ok(own) = work.certain(ledger.repo) else { continue };
+        if let Some(commit_id) = find_work(ledger.repo, &work, &own, &rest, &mut trees)? {
+            let (id, state) = (work.id, work.state);
+            found.push((commit_id, format!("commit {} of ticket {id}, which is `{state}`, is here", commit_id.short(12))));
+        }
+    }
+    // A repository that was under the gate before its first commit has no epoch, and its first history needs no ticket.
+    if ledger.policy.gate == Gate::All && !ledger.policy.epoch.is_empty() {
+        let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
+        for commit_id in rest {
+            if !is_confined(ledger, paths.as_ref(), commit_id)? {
+                found.push((commit_id, Closed::NoTicket { commit_id }.to_string()));
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,126 @@
+//! Which commits are the work of a ticket that has not landed.
+
+use std::collections::HashSet;
+
+use crate::core::event::State;
+use crate::core::id::{BRANCHES, ObjectId, TICKETS, TicketId};
+use crate::git::Repo;
+use crate::git::refs::LogLine;
+use crate::ledger::{Entry, Ledger, LedgerError};
+
+/// The first of these commits that is the work of a ticket that has not landed.
+///
+/// # Errors
+/// When git cannot read what it takes.
+pub(crate) fn involved(
+    ledger: &Ledger<'_>,
+    old: Option<ObjectId>,
+    added: &[ObjectId],
+) -> Result<Option<(ObjectId, TicketId, State)>, LedgerError> {
+    if added.is_empty() {
+        return Ok(None);
+    }
+    let mut trees = None;
+    let mut was_tip = former_tips(ledger);
+    for mut work in open_work(ledger, &mut was_tip)? {
+        // Only what a protected branch once was can be told from a ticket's work; a beginning that is made up hides nothing.
+        work.base = work.base.filter(|base| was_tip.contains(base));
+        // A head that is not here cannot come in either.
+        let Ok(own) = work.own(ledger.repo, old) else { continue };
+        if let Some(commit_id) = find_work(ledger.repo, &work, &own, added, &mut trees)? {
+            return Ok(Some((commit_id, work.id, work.state)));
+        }
+    }
+    Ok(None)
+}
+
+/// One of these commits that is among a ticket's own, or a copy of all of them.
+pub(super) fn find_work(
+    repo: &Repo,
+    work: &Work,
+    own: &[ObjectId],
+    added: &[ObjectId],
+    trees: &mut Option<Vec<ObjectId>>,
+) -> Result<Option<ObjectId>, LedgerError> {
+    let own_set: HashSet<_> = own.iter().collect();
+    if let Some(commit_id) = added.iter().find(|commit_id| own_set.contains(commit_id)) {
+        return Ok(Some(*commit_id));
+    }
+    // A squashed or cherry-picked copy of the whole has another id and the same tree.
+    let tree_of = |commit_id: ObjectId| repo.read_commit(commit_id).map(|commit| commit.tree_id);
+    let tree_id = tree_of(work.head)?;
+    if own.is_empty() || work.base.is_some_and(|base| tree_of(base).is_ok_and(|before| before == tree_id)) {
+        return Ok(None);
+    }
+    let trees = match trees {
+        Some(trees) => trees,
+        None => trees.insert(added.iter().map(|commit_id| tree_of(*commit_id)).collect::<Result<_, _>>()?),
+    };
+    Ok(trees.iter().position(|tree| *tree == tree_id).map(|at| added[at]))
+}
+
+/// Where the work of a ticket that has not landed ends.
+pub(super) struct Work {
+    pub(super) id: TicketId,
+    pub(super) state: State,
+    head: ObjectId,
+    /// What it was begun on: as it was handed in, or else where its branch began.
+    base: Option<ObjectId>,
+    /// The branch, when its tip was not handed in.
+    branch: Option<String>,
+}
+
+impl Work {
+    /// Its own commits, without what it was begun on and what `old` has.
+    fn own(&self, repo: &Repo, old: Option<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
+        let mut own = repo.difference(old, self.head)?.added;
+        if let Some(Ok(since)) = self.base.map(|base| repo.difference(Some(base), self.head)) {
+            let since: HashSet<_> = since.added.into_iter().collect();
+            own.retain(|commit_id| since.contains(commit_id));
+        }
+        Ok(own)
+    }
+
+    /// Those of its own commits that are so beyond doubt, even when a protected branch has them already: what was handed
+    /// in, or what the log of the branch says was committed there.
+    pub(super) fn certain(&self, repo: &Repo) -> Result<Vec<ObjectId>, LedgerError> {
+        let Some(branch) = &self.branch else { return self.own(repo, self.base) };
+        let log = repo.read_log(branch);
+        let born = log.first().map(|line| line.new);
+        // git-os and `update-ref` move a branch without a word.
+        let is_own = |line: &LogLine| line.message.starts_with("commit") || (line.message.is_empty() && Some(line.new) != born);
+        Ok(log.iter().filter(|line| is_own(line)).map(|line| line.new).collect())
+    }
+}
+
+/// What the protected branches are and, as far as their logs tell, once were.
+fn former_tips(ledger: &Ledger<'_>) -> HashSet<ObjectId> {
+    let logged = ledger.policy.protected_refs().flat_map(|branch| ledger.repo.read_log(&branch)).map(|line| line.new);
+    logged.chain(ledger.policy.epoch.values().copied()).collect()
+}
+
+/// All work that has not landed; where work did land is added to the former tips.
+pub(super) fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) -> Result<Vec<Work>, LedgerError> {
+    let mut all: Vec<Work> = Vec::new();
+    let branches = ledger.repo.list_refs(BRANCHES)?;
+    for (name, tip) in ledger.repo.list_refs(TICKETS)? {
+        let Ok(id) = TicketId::parse(&name[TICKETS.len()..]) else { continue };
+        let Ok(Entry { id, ticket, .. }) = ledger.read_entry(id, tip) else { continue };
+        if ticket.state == State::Merged {
+            was_tip.extend(ticket.head);
+            continue;
+        }
+        let branch = id.branch();
+        let tip = branches.iter().find(|(name, tip)| *name == branch && Some(*tip) != ticket.head).map(|found| found.1);
+        let state = ticket.state;
+        if let Some(head) = ticket.head {
+            all.push(Work { id: id.clone(), state, head, base: ticket.base, branch: None });
+        }
+        if let Some(head) = tip {
+            let base =
+                ticket.base.or_else(|| ledger.repo.read_log(&branch).first().filter(|line| line.is_birth).map(|line| line.new));
+            all.push(Work { id, state, head, base, branch: Some(branch) });
+        }
+    }
+    Ok(all)
+}
