@@ -1,14 +1,15 @@
 //! `registry.toml`: the single list of the workspace's repositories, read with every fault at once.
 
+mod reader;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::Document;
 
 use super::event::named;
 use super::id::{Brand, RepoName};
-use super::meta::{Check, DEFAULT_ATTEMPTS, Gate, Paths, Push};
-use super::time::parse_span;
+use super::meta::{Check, Gate, Push};
 use super::verdict::Grade;
 
 /// The file's name.
@@ -84,15 +85,9 @@ impl Registry {
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         let document = Document::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            vec![Fault { line: line_at(text, at), what: error.message().to_owned() }]
+            vec![Fault { line: reader::line_at(text, at), what: error.message().to_owned() }]
         })?;
-        let mut reader = Reader { text, faults: Vec::new() };
-        let registry = reader.registry(document.as_table());
-        reader.faults.sort_by_key(|fault| fault.line);
-        match registry {
-            Some(registry) if reader.faults.is_empty() => Ok(registry),
-            _ => Err(reader.faults),
-        }
+        reader::read(text, document.as_table())
     }
 
     /// The repository with this name.
@@ -105,290 +100,6 @@ impl Registry {
     pub(crate) fn repos_of<'a>(&'a self, brand: &'a Brand) -> impl Iterator<Item = &'a RepoEntry> {
         self.repos.iter().filter(move |repo| repo.brand == *brand || (brand.as_str() == Brand::GLOBAL && repo.name == self.hub))
     }
-}
-
-fn line_at(text: &str, byte: usize) -> usize {
-    text.get(..byte.min(text.len())).unwrap_or(text).matches('\n').count() + 1
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    faults: Vec<Fault>,
-}
-
-impl Reader<'_> {
-    fn fault(&mut self, span: Option<std::ops::Range<usize>>, what: impl Into<String>) {
-        let line = line_at(self.text, span.map_or(0, |span| span.start));
-        self.faults.push(Fault { line, what: what.into() });
-    }
-
-    fn known_keys(&mut self, table: &dyn TableLike, at: &str, known: &[&str]) {
-        for (key, item) in table.iter() {
-            if !known.contains(&key) {
-                let span = table.get_key_value(key).and_then(|(key, _)| key.span()).or_else(|| item.span());
-                self.fault(span, format!("`{}` is not a key of {at}; one of: {}", super::text::escape(key), known.join(", ")));
-            }
-        }
-    }
-
-    fn registry(&mut self, root: &dyn TableLike) -> Option<Registry> {
-        self.known_keys(root, "the registry", &["version", "os", "repo", "agents"]);
-        match root.get("version") {
-            Some(item) if item.as_integer() == Some(1) => {}
-            Some(item) => self.fault(item.span(), "`version` is not 1, the only one known here"),
-            None => self.fault(None, "`version = 1` is missing"),
-        }
-        let agents = self.agents(root);
-        let repos = self.repos(root, &agents);
-        let (hub, jobs) = self.os(root);
-        let hub = hub?;
-        if !repos.iter().any(|repo| repo.name == hub) && self.faults.is_empty() {
-            let span = root.get("os").and_then(|os| os.get("hub")).and_then(Item::span);
-            self.fault(span, format!("the hub `{hub}` is not one of the repositories"));
-        }
-        Some(Registry { hub, jobs, repos, agents })
-    }
-
-    fn os(&mut self, root: &dyn TableLike) -> (Option<RepoName>, usize) {
-        let Some(item) = root.get("os") else {
-            self.fault(None, "the table `[os]` with `hub` is missing");
-            return (None, 1);
-        };
-        let Some(os) = item.as_table_like() else {
-            self.fault(item.span(), "`os` is not a table");
-            return (None, 1);
-        };
-        self.known_keys(os, "`[os]`", &["hub", "jobs"]);
-        let hub = self.parsed(os, "[os]", "hub", item.span(), |text| RepoName::parse(text).map_err(|error| error.to_string()));
-        let jobs = os.get("jobs").map_or(Some(4), |jobs| jobs.as_integer().and_then(|jobs| usize::try_from(jobs).ok()));
-        if let Some(jobs @ 1..=256) = jobs {
-            return (hub, jobs);
-        }
-        self.fault(os.get("jobs").and_then(Item::span), "`jobs` is not a number from 1 to 256");
-        (hub, 1)
-    }
-
-    fn agents(&mut self, root: &dyn TableLike) -> BTreeMap<String, AgentEntry> {
-        let mut agents = BTreeMap::new();
-        let Some(item) = root.get("agents") else { return agents };
-        let Some(table) = item.as_table_like() else {
-            self.fault(item.span(), "`agents` is not a table");
-            return agents;
-        };
-        for (name, item) in table.iter() {
-            let at = format!("`[agents.{}]`", super::text::escape(name));
-            let Some(agent) = item.as_table_like() else {
-                self.fault(item.span(), format!("{at} is not a table"));
-                continue;
-            };
-            self.known_keys(agent, &at, &["kind", "run", "model"]);
-            let kind = self.parsed(agent, &at, "kind", item.span(), str::parse::<AgentKind>);
-            let run = self.strings(agent, "run");
-            if kind == Some(AgentKind::Command) && run.is_empty() {
-                self.fault(item.span(), format!("{at} is a command and needs `run = [\"program\", …]`"));
-            }
-            let model = self.maybe(agent, "model", |text| Ok(text.to_owned()));
-            if let Some(kind) = kind {
-                agents.insert(name.to_owned(), AgentEntry { kind, run, model });
-            }
-        }
-        agents
-    }
-
-    fn repos(&mut self, root: &dyn TableLike, agents: &BTreeMap<String, AgentEntry>) -> Vec<RepoEntry> {
-        let mut repos: Vec<RepoEntry> = Vec::new();
-        let Some(tables) = root.get("repo").and_then(Item::as_array_of_tables) else {
-            self.fault(root.get("repo").and_then(Item::span), "there is no `[[repo]]`");
-            return repos;
-        };
-        for table in tables {
-            let Some(repo) = self.repo(table, agents) else { continue };
-            if repos.iter().any(|other| other.name == repo.name) {
-                self.fault(table.span(), format!("there are two repositories named `{}`", repo.name));
-            }
-            if repos.iter().any(|other| other.path == repo.path) {
-                self.fault(table.span(), format!("there are two repositories at `{}`", super::text::escape(&repo.path)));
-            }
-            repos.push(repo);
-        }
-        repos
-    }
-
-    fn repo(&mut self, table: &toml_edit::Table, agents: &BTreeMap<String, AgentEntry>) -> Option<RepoEntry> {
-        const KEYS: &[&str] = &[
-            "name",
-            "path",
-            "brand",
-            "remote",
-            "push",
-            "protected",
-            "gate",
-            "auto_commit",
-            "skip",
-            "silo",
-            "agent",
-            "verifier",
-            "checks",
-            "max_attempts",
-            "timeout",
-            "grade",
-        ];
-        let span = table.span();
-        self.known_keys(table, "`[[repo]]`", KEYS);
-        let text = |text: &str| Ok::<_, String>(text.to_owned());
-        let name =
-            self.parsed(table, "[[repo]]", "name", span.clone(), |text| RepoName::parse(text).map_err(|error| error.to_string()));
-        let path = self.parsed(table, "[[repo]]", "path", span.clone(), text);
-        let brand =
-            self.parsed(table, "[[repo]]", "brand", span.clone(), |text| Brand::parse(text).map_err(|error| error.to_string()));
-        let remote = self.maybe(table, "remote", text);
-        let push = self.maybe(table, "push", str::parse::<Push>).unwrap_or(Push::Manual);
-        let gate = self.maybe(table, "gate", str::parse::<Gate>).unwrap_or(Gate::Tickets);
-        let grade = self.maybe(table, "grade", str::parse::<Grade>).unwrap_or(Grade::A);
-        let protected = if table.contains_key("protected") { self.strings(table, "protected") } else { vec!["main".to_owned()] };
-        for branch in &protected {
-            if !is_branch(branch) {
-                self.fault(
-                    table.get("protected").and_then(Item::span),
-                    format!("`{}` is not a branch name", super::text::escape(branch)),
-                );
-            }
-        }
-        let (auto_commit, skip) = (self.patterns(table, "auto_commit"), self.patterns(table, "skip"));
-        let (agent, verifier) = (self.agent(table, "agent", agents), self.agent(table, "verifier", agents));
-        let silo = self.silo(table);
-        let max_attempts = self.max_attempts(table);
-        let span =
-            |text: &str| parse_span(text).ok_or_else(|| format!("`{}` is not a time such as 30m", super::text::escape(text)));
-        let timeout = self.maybe(table, "timeout", span).unwrap_or(1800);
-        let checks = self.checks(table);
-        Some(RepoEntry {
-            name: name?,
-            path: path?,
-            brand: brand?,
-            remote,
-            push,
-            protected,
-            gate,
-            auto_commit,
-            skip,
-            silo,
-            agent,
-            verifier,
-            checks,
-            max_attempts,
-            timeout,
-            grade,
-        })
-    }
-
-    fn agent(&mut self, table: &dyn TableLike, key: &str, agents: &BTreeMap<String, AgentEntry>) -> Option<String> {
-        let agent = self.maybe(table, key, |text| Ok(text.to_owned()))?;
-        if !agents.contains_key(&agent) {
-            self.fault(table.get(key).and_then(Item::span), format!("there is no `[agents.{}]`", super::text::escape(&agent)));
-        }
-        Some(agent)
-    }
-
-    fn silo(&mut self, table: &dyn TableLike) -> bool {
-        let Some(item) = table.get("silo") else { return false };
-        item.as_bool().unwrap_or_else(|| {
-            self.fault(item.span(), "`silo` is neither true nor false");
-            false
-        })
-    }
-
-    fn max_attempts(&mut self, table: &dyn TableLike) -> u32 {
-        let Some(item) = table.get("max_attempts") else { return DEFAULT_ATTEMPTS };
-        let number = item.as_integer().and_then(|number| u32::try_from(number).ok()).filter(|number| (1..=100).contains(number));
-        number.unwrap_or_else(|| {
-            self.fault(item.span(), "`max_attempts` is not a number from 1 to 100");
-            DEFAULT_ATTEMPTS
-        })
-    }
-
-    fn checks(&mut self, table: &toml_edit::Table) -> Vec<Check> {
-        let mut checks: Vec<Check> = Vec::new();
-        let Some(item) = table.get("checks") else { return checks };
-        let Some(array) = item.as_array() else {
-            self.fault(item.span(), "`checks` is not an array of `{ name = …, run = … }`");
-            return checks;
-        };
-        for value in array {
-            let word = |key| value.as_inline_table().and_then(|check| check.get(key)).and_then(toml_edit::Value::as_str);
-            match (word("name"), word("run"), value.as_inline_table().map(toml_edit::InlineTable::len)) {
-                (Some(name), Some(run), Some(2)) if super::text::is_line(name, 60) && !name.is_empty() && !run.is_empty() => {
-                    if checks.iter().any(|check| check.name == name) {
-                        self.fault(value.span(), format!("there are two checks named `{name}`"));
-                    }
-                    checks.push(Check { name: name.to_owned(), run: run.to_owned() });
-                }
-                _ => self.fault(value.span(), "a check is `{ name = \"…\", run = \"…\" }`"),
-            }
-        }
-        checks
-    }
-
-    fn patterns(&mut self, table: &dyn TableLike, key: &str) -> Vec<String> {
-        let patterns = self.strings(table, key);
-        for pattern in &patterns {
-            if let Err(error) = Paths::new([pattern.as_str()]) {
-                self.fault(table.get(key).and_then(Item::span), format!("`{key}`: {error}"));
-            }
-        }
-        patterns
-    }
-
-    fn strings(&mut self, table: &dyn TableLike, key: &str) -> Vec<String> {
-        let Some(item) = table.get(key) else { return Vec::new() };
-        let all: Option<Vec<String>> =
-            item.as_array().and_then(|array| array.iter().map(|value| value.as_str().map(str::to_owned)).collect());
-        all.unwrap_or_else(|| {
-            self.fault(item.span(), format!("`{key}` is not an array of strings"));
-            Vec::new()
-        })
-    }
-
-    fn maybe<T>(&mut self, table: &dyn TableLike, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let item = table.get(key)?;
-        match item.as_str().ok_or_else(|| "it is not a string".to_owned()).and_then(parse) {
-            Ok(value) => Some(value),
-            Err(why) => {
-                self.fault(item.span(), format!("`{key}`: {why}"));
-                None
-            }
-        }
-    }
-
-    fn parsed<T>(
-        &mut self,
-        table: &dyn TableLike,
-        at: &str,
-        key: &str,
-        span: Option<std::ops::Range<usize>>,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        if !table.contains_key(key) {
-            self.fault(span, format!("{at} has no `{key}`"));
-        }
-        self.maybe(table, key, parse)
-    }
-}
-
-/// Git keeps names that end so for its locks.
-fn has_lock_ending(part: &str) -> bool {
-    part.rsplit_once('.').is_some_and(|(_, ending)| ending == "lock")
-}
-
-/// Whether git would take it as a branch name that a command line takes too.
-fn is_branch(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .split('/')
-            .all(|part| !part.is_empty() && !part.starts_with(['.', '-']) && !has_lock_ending(part) && !part.ends_with('.'))
-        && !name.contains("..")
-        && !name.contains("@{")
-        && name.bytes().all(|byte| byte.is_ascii_graphic() && !b"~^:?*[\\".contains(&byte))
 }
 
 #[cfg(test)]

@@ -5,11 +5,6 @@ use std::path::{Path, PathBuf};
 
 /// How long a source file may be, its tests apart.
 const MAX_LINES: usize = 400;
-/// Files that may be longer, up to where, and why.
-const LONGER: &[(&str, usize, &str)] = &[
-    ("src/core/fsm.rs", 450, "the table of the state machine and the one function that applies it"),
-    ("src/core/registry.rs", 420, "a reader for each table of one file"),
-];
 /// The one use against the order of the layers: an error and its causes as text, which knows no other type.
 const AGAINST_THE_ORDER: (&str, &str) = ("session", "error::chain");
 /// What `core` has nothing to do with.
@@ -201,9 +196,8 @@ fn no_file_is_too_long() {
     let mut faults = Vec::new();
     for path in sources() {
         let lines = code(&read(&path)).count();
-        let longer = LONGER.iter().find(|(known, ..)| *known == path).map_or(MAX_LINES, |(_, most, _)| *most);
-        if lines > longer && !path.ends_with("tests.rs") {
-            faults.push(format!("{path}: {lines} lines are more than {longer}"));
+        if lines > MAX_LINES && !path.ends_with("tests.rs") {
+            faults.push(format!("{path}: {lines} lines are more than {MAX_LINES}"));
         }
     }
     none(&faults);

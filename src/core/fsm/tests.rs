@@ -5,7 +5,7 @@ use snapbox::assert_data_eq;
 
 use super::*;
 use crate::core::event::StepState;
-use crate::core::id::{Brand, Kind, Nonce, StepId};
+use crate::core::id::{Brand, Kind, Nonce, RunId, StepId};
 use crate::core::ticket::Content;
 
 fn object(digit: char) -> ObjectId {

@@ -1,0 +1,63 @@
+//! What the state machine says when the answer is no.
+
+use std::fmt;
+
+use super::{From, LEASE_GRACE_SECONDS, rule_of};
+use crate::core::event::{EventKind, Role, State};
+use crate::core::id::{RunId, TicketId};
+use crate::core::time::Timestamp;
+
+/// Why an event is not allowed: an answer, not a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is already there, or it is not there yet.
+    Exists(bool),
+    WrongState {
+        event: EventKind,
+        state: State,
+    },
+    WrongRole {
+        event: EventKind,
+        actor: Role,
+    },
+    NotHolder {
+        event: EventKind,
+        holder: Option<RunId>,
+    },
+    /// The run that did the work may not judge it.
+    OwnWork,
+    DependencyOpen(TicketId),
+    LeaseHolds(Timestamp),
+    Needs {
+        event: EventKind,
+        what: &'static str,
+    },
+    OutOfBounds(&'static str),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists(true) => write!(out, "a ticket is created once"),
+            Self::Exists(false) => write!(out, "the first event of a ticket is `create`"),
+            Self::WrongState { event, state } => {
+                write!(out, "cannot {event} a ticket that is `{state}`")?;
+                match rule_of(*event).from {
+                    From::In(states) => {
+                        let states: Vec<_> = states.iter().map(|state| format!("`{state}`")).collect();
+                        write!(out, ": it must be {}", states.join(" or "))
+                    }
+                    From::Nothing | From::Open | From::Any => Ok(()),
+                }
+            }
+            Self::WrongRole { event, actor } => write!(out, "`{event}` is not for a {actor}"),
+            Self::NotHolder { event, holder: Some(holder) } => write!(out, "cannot {event}: run {holder} holds the ticket"),
+            Self::NotHolder { event, holder: None } => write!(out, "cannot {event}: no run holds the ticket"),
+            Self::OwnWork => write!(out, "the run that did the work cannot judge it"),
+            Self::DependencyOpen(id) => write!(out, "it depends on {id}, which is not merged"),
+            Self::LeaseHolds(until) => write!(out, "the lease holds until {until} and {LEASE_GRACE_SECONDS} s of grace"),
+            Self::Needs { event, what } => write!(out, "`{event}` needs {what}"),
+            Self::OutOfBounds(what) => write!(out, "{what}"),
+        }
+    }
+}
