@@ -9,6 +9,7 @@ mod doctor;
 mod edit;
 pub(crate) mod fsck;
 mod fsm;
+mod hooks;
 pub(crate) mod init;
 mod land;
 mod learn;
@@ -119,6 +120,8 @@ enum Command {
         words: Vec<String>,
     },
     Doctor(doctor::Args),
+    Hooks(hooks::Args),
+    Gc(hooks::GcArgs),
     /// Answer a git hook
     #[command(hide = true)]
     Hook {
@@ -216,6 +219,8 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Learn(args) => learn::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
+        Command::Hooks(args) => hooks::run(ctx, args),
+        Command::Gc(args) => hooks::run_gc(ctx, args),
         Command::Hook { .. } | Command::Enter { .. } => Ok(()),
     }
 }

@@ -1,0 +1,95 @@
+//! `git os hooks` and `git os gc`
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::context::{Context, Place, workspace};
+use crate::dispatch::{Site, collect};
+use crate::error::{CliError, chain};
+use crate::git::Repo;
+use crate::hook::install;
+use crate::ledger::Ledger;
+use crate::ledger::workspace::plural;
+
+/// Install or remove the hooks alone, or say how they are
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    #[arg(value_enum, default_value = "status")]
+    what: What,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Put them in place, beside those of others
+    Install,
+    /// Take them out, and put back what was there before
+    Uninstall,
+    /// Say what is not as it should be
+    Status,
+}
+
+/// Remove the worktrees of tickets that are done with
+///
+/// A day after a ticket was merged, three after it was blocked. What is not committed is saved to refs/os/rescue first.
+#[derive(ClapArgs, Debug)]
+pub(super) struct GcArgs {}
+
+/// The repositories a command is about: all of the workspace, or the one that is named or alone.
+fn repos(ctx: &Context, place: Place) -> Vec<(String, Repo)> {
+    let workspace = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none());
+    let Some(workspace) = workspace else {
+        let name = place.name.map_or_else(|| place.repo.home().to_string(), |name| name.to_string());
+        return vec![(name, place.repo)];
+    };
+    let open = |entry| match workspace.open(entry) {
+        Ok(repo) => Some((entry.name.to_string(), repo)),
+        Err(error) => {
+            ctx.ui.say(format!("warning: {}", chain(&error)));
+            None
+        }
+    };
+    workspace.registry.repos.iter().filter_map(open).collect()
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let mut faults = 0;
+    for (name, repo) in repos(ctx, ctx.place()?) {
+        let done = match args.what {
+            What::Uninstall => {
+                install::uninstall(&repo)?;
+                "removed".to_owned()
+            }
+            What::Install => {
+                let policy = Ledger::open(&repo)?.policy;
+                if install::install(&repo, &policy, &ctx.env.program)? { "installed" } else { "in place" }.to_owned()
+            }
+            What::Status => {
+                let found = install::faults(&repo, &Ledger::open(&repo)?.policy, &ctx.env.program)?;
+                faults += found.len();
+                if found.is_empty() { "in place".to_owned() } else { found.join("; ") }
+            }
+        };
+        ctx.ui.line(format!("{name}: {done}"))?;
+    }
+    if faults > 0 { Err(CliError::no(plural(faults, "fault")).hint("git os hooks install")) } else { Ok(()) }
+}
+
+pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {
+    let place = ctx.place()?;
+    let workspace = workspace(&place)?;
+    let mut count = 0;
+    for entry in &workspace.registry.repos {
+        let Ok(repo) = workspace.open(entry) else { continue };
+        if Ledger::open(&repo).is_err() {
+            continue;
+        }
+        let site = Site { workspace, entry, repo, env: &ctx.env, tell: &|_| {} };
+        for line in collect::run(&site)? {
+            count += 1;
+            ctx.ui.line(format!("{}: {line}", entry.name))?;
+        }
+    }
+    if count == 0 {
+        ctx.ui.say("nothing is to be removed");
+    }
+    Ok(())
+}
