@@ -1,8 +1,8 @@
 //! What the command line says when it cannot do something, and with which exit code.
 
-use std::error::Error;
 use std::fmt;
 
+use crate::core::text::chain;
 use crate::dispatch::DispatchError;
 use crate::doctor::setup::SetupError;
 use crate::git::GitError;
@@ -50,23 +50,6 @@ impl CliError {
         self.hints.push(hint.into());
         self
     }
-}
-
-/// The message of an error and those of its causes, one a line; a cause that only repeats is left out.
-#[must_use]
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut last = text.clone();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let line = cause.to_string();
-        if line != last {
-            text += &format!("\n  because: {}", line.trim());
-        }
-        last = line;
-        source = cause.source();
-    }
-    text
 }
 
 impl From<std::io::Error> for CliError {

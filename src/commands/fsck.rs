@@ -4,7 +4,8 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
-use crate::error::{CliError, chain};
+use crate::core::text::chain;
+use crate::error::CliError;
 use crate::gate;
 use crate::git::Repo;
 use crate::hook::judge;

@@ -3,8 +3,9 @@
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::context::{Context, Place, workspace};
+use crate::core::text::chain;
 use crate::dispatch::{Site, collect};
-use crate::error::{CliError, chain};
+use crate::error::CliError;
 use crate::git::Repo;
 use crate::hook::install;
 use crate::ledger::Ledger;

@@ -82,6 +82,23 @@ pub(crate) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
+/// The message of an error and those of its causes, one a line; a cause that only repeats is left out.
+#[must_use]
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut last = text.clone();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let line = cause.to_string();
+        if line != last {
+            text += &format!("\n  because: {}", line.trim());
+        }
+        last = line;
+        source = cause.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

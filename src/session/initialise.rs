@@ -17,7 +17,7 @@ impl Session<'_> {
             let repo = match self.workspace.open(entry) {
                 Ok(repo) => repo,
                 Err(error) => {
-                    lines.push(crate::error::chain(&error));
+                    lines.push(crate::core::text::chain(&error));
                     continue;
                 }
             };
