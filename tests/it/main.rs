@@ -5,6 +5,8 @@ mod sandbox;
 
 mod hooks;
 
+mod race;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
