@@ -1,6 +1,6 @@
 //! A session: its phases, and what it remembers for the next one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ impl Phase {
 pub(crate) struct Seen {
     /// The commit of each repository's trunk that scouts last read.
     pub(crate) scouted: BTreeMap<RepoName, String>,
+    /// The brands of which scouts brought news in a session that is not closed yet.
+    #[serde(default)]
+    pub(crate) news: BTreeSet<Brand>,
     /// The day on which each brand was last interviewed.
     pub(crate) interviewed: BTreeMap<Brand, String>,
     /// The day of the last distillation.

@@ -69,6 +69,7 @@ impl Session<'_> {
                 self.seen.scouted.insert(name, report.head.clone());
             }
         }
+        self.seen.news.extend(brands);
         let count: usize = reports.iter().map(|report| report.signals.len()).sum();
         let section = |report: &Report| {
             format!(

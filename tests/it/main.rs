@@ -3,9 +3,13 @@
 
 mod sandbox;
 
+mod crew;
+
 mod hooks;
 
 mod race;
+
+mod crash;
 
 use std::collections::BTreeSet;
 use std::path::Path;
