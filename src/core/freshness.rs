@@ -134,6 +134,7 @@ mod tests {
     fn a_second_session_skips_what_is_fresh_and_drains_the_queue() {
         let present = present();
         let seen = Seen {
+            number: 1,
             scouted: present.repos.iter().map(|(repo, (_, head))| (repo.clone(), head.clone())).collect(),
             news: std::collections::BTreeSet::new(),
             interviewed: present.repos.values().map(|(brand, _)| (brand.clone(), present.date.clone())).collect(),

@@ -27,6 +27,9 @@ impl Phase {
 /// What sessions remember: `seen.json` in the tree of a session's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
+    /// How many sessions came before: which of two of the same second is the later one.
+    #[serde(default)]
+    pub(crate) number: u64,
     /// The commit of each repository's trunk that scouts last read.
     pub(crate) scouted: BTreeMap<RepoName, String>,
     /// The brands of which scouts brought news in a session that is not closed yet.

@@ -11,6 +11,8 @@ mod race;
 
 mod crash;
 
+mod session;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
