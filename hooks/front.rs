@@ -29,7 +29,7 @@ struct Block {
 }
 
 #[unsafe(link_section = ".settings")]
-static BLOCK: Block = Block { magic: *b"\x7fgit-os hook settings 1\n", fields: [0; _] };
+static BLOCK: Block = Block { magic: *b"\x7fgit-os hook settings 2\n", fields: [0; _] };
 
 // Room is taken from the stack by hand: a frame of this size would be probed page by page, and writable data would cost a
 // mapping. The address of the settings is taken here too: a compiler that sees where it comes from folds the zeros in.
@@ -86,34 +86,41 @@ unsafe extern "C" fn start(stack: *mut *const u8, room: *mut u8, block: &'static
         call.execute();
         exit(0);
     }
-    exit(reference_transaction(state, &settings, &call, buffer, Found { name, len: 0, missing: None }))
+    exit(reference_transaction(state, &settings, &call, buffer, Found { name, len: 0, missing: None, moves: false }))
 }
 
 /// Returns the exit code, unless git-os takes over.
 fn reference_transaction(state: &[u8], settings: &Settings, call: &Call, buffer: &mut [u8], mut found: Found) -> i32 {
     let prepared = same(state, b"prepared");
-    if !prepared && !same(state, b"committed") {
+    let committed = same(state, b"committed");
+    if !prepared && !committed && !settings.always {
         return 0;
     }
-    if settings.always {
-        // Comes back when git-os is not there: then our own refs are looked after as they are without `always`.
-        call.execute();
-    }
-    if !prepared && !settings.watches().any(|watch| watch.committed) {
+    if committed && !settings.always && !settings.watches().any(|watch| watch.committed) {
         return 0;
     }
     let copy = take_stdin(settings, prepared, buffer, &mut found);
-    let Some(missing) = found.missing else { return 0 };
-    let is_handed = copy.becomes_stdin();
-    if is_handed {
-        call.execute();
-    }
-    if !prepared {
+    if found.missing.is_none() && !settings.always {
         return 0;
     }
-    let reason: &[u8] = if is_handed { b"git-os is not at " } else { b"no memory to hand the transaction to git-os" };
+    let end = if copy.becomes_stdin() { call.run() } else { End::NoRoom };
+    if let End::Exit(code) = end {
+        return code;
+    }
+    // What git-os did not answer is answered here, and for refs that are not watched that is yes.
+    let Some(missing) = found.missing.filter(|_| prepared) else { return 0 };
+    // `pack-refs` and `gc` prune what they packed, and `verify` asks: both look like deletions, but only a deletion holds
+    // this lock, where there is one to hold.
+    if !found.moves && settings.lock.len() > 1 && !exists(settings.lock) {
+        return 0;
+    }
+    let reason: &[u8] = match end {
+        End::Broken => b"git-os broke down at ",
+        End::NotThere => b"git-os is not at ",
+        End::NoRoom | End::Exit(_) => b"no room to hand the transaction to git-os at ",
+    };
     // SAFETY: the program is a string inside the settings.
-    let program = if is_handed { unsafe { until_nul(call.program) } } else { &[] };
+    let program = unsafe { until_nul(call.program) };
     let name = found.name.get(..found.len).unwrap_or_default();
     let (word, link, outcome, hint): (&[u8], &[u8], &[u8], &[u8]) = match missing {
         Missing::Refuse => (b"error: ", b", so ", b" cannot be judged and stays as it is", RUN_INIT),
@@ -143,7 +150,7 @@ fn take_stdin(settings: &Settings, prepared: bool, buffer: &mut [u8], found: &mu
         for line in lines.split(|byte| *byte == b'\n') {
             settings.judge(line, prepared, found);
         }
-        if read > 0 || found.missing.is_some() {
+        if read > 0 || found.missing.is_some() || settings.always {
             copy.append(lines);
         }
         if read == 0 {
@@ -160,10 +167,13 @@ fn take_stdin(settings: &Settings, prepared: bool, buffer: &mut [u8], found: &mu
 }
 
 /// What the fields say: each ends in NUL, and behind the last is an empty one. The first is `a` when every call is to
-/// be handed on, or `-`; the second the path of git-os; each of the others a [`Watch`].
+/// be handed on, or `-`; the second the path of git-os; the third that of the lock which deletions hold, or `-`; each of the
+/// others a [`Watch`].
 struct Settings {
     always: bool,
     program: *const u8,
+    /// With its NUL.
+    lock: &'static [u8],
     watches: &'static [u8],
 }
 
@@ -188,8 +198,11 @@ impl Settings {
         let (_, fields) = fields.split_last()?;
         let program = fields.get(2..)?;
         let end = program.iter().position(|byte| *byte == 0).filter(|end| *end > 0)?;
-        let watches = program.get(end.wrapping_add(1)..)?;
-        Some(Self { always: fields.first() == Some(&b'a'), program: program.as_ptr(), watches })
+        let lock = program.get(end.wrapping_add(1)..)?;
+        let after = lock.iter().position(|byte| *byte == 0)?.wrapping_add(1);
+        let (lock, watches) = lock.split_at_checked(after)?;
+        let lock = if lock.first() == Some(&b'/') { lock } else { &[] };
+        Some(Self { always: fields.first() == Some(&b'a'), program: program.as_ptr(), lock, watches })
     }
 
     fn watches(&self) -> impl Iterator<Item = Watch> {
@@ -207,6 +220,7 @@ impl Settings {
         if !is_value(old) || !is_value(new) || name.is_empty() || name.iter().any(|byte| *byte == b' ') {
             if line.windows(OURS.len()).any(|part| same(part, OURS)) {
                 found.note(line, Missing::Refuse);
+                found.moves = true;
             }
             return;
         }
@@ -217,6 +231,7 @@ impl Settings {
             let target = |value: &[u8]| symbolic && starts(value, b"ref:") && watch.matches(value.get(4..).unwrap_or_default());
             if watch.matches(name) || target(old) || target(new) {
                 found.note(name, watch.missing);
+                found.moves |= new.iter().any(|byte| *byte != b'0');
             }
         }
     }
@@ -233,6 +248,8 @@ struct Found<'n> {
     name: &'n mut [u8],
     len: usize,
     missing: Option<Missing>,
+    /// Whether anything but what looks like a deletion was found.
+    moves: bool,
 }
 
 impl Found<'_> {
@@ -278,6 +295,16 @@ impl Copy {
     }
 }
 
+/// How git-os answered.
+enum End {
+    /// Yes is 0, no is 1.
+    Exit(i32),
+    NotThere,
+    /// It crashed, or is one that does not know this hook.
+    Broken,
+    NoRoom,
+}
+
 struct Call {
     program: *const u8,
     argv: *const *const u8,
@@ -285,6 +312,31 @@ struct Call {
 }
 
 impl Call {
+    /// Runs the program beside this one, which stays to answer in its place should it break down: a hook that crashes would
+    /// stop the user's work.
+    fn run(&self) -> End {
+        const SIGCHLD: usize = 17;
+        const CANNOT_START: i32 = 126;
+        // SAFETY: with no flag but the signal the child has a copy of all memory, as after `fork`.
+        let child = unsafe { syscall4(CLONE, SIGCHLD, 0, 0, 0) };
+        if child == 0 {
+            self.execute();
+            exit(CANNOT_START);
+        }
+        let Ok(child) = usize::try_from(child) else { return End::NoRoom };
+        let mut status = 0_i32;
+        // SAFETY: the kernel writes the status and nothing else.
+        if unsafe { syscall4(WAIT4, child, &raw mut status as usize, 0, 0) } < 0 {
+            return End::Broken;
+        }
+        // No signal in the lower bits, and the exit code above.
+        match (status & 0x7f, (status >> 8) & 0xff) {
+            (0, code @ (0 | 1)) => End::Exit(code),
+            (0, CANNOT_START) => End::NotThere,
+            _ => End::Broken,
+        }
+    }
+
     /// Returns only when the program cannot be started.
     fn execute(&self) {
         // SAFETY: a string, and two lists of strings that end in null: so `start` made them.
@@ -331,6 +383,12 @@ fn write(fd: usize, bytes: &[u8]) -> usize {
 }
 
 /// Negative when there is none. Kernels before 6.3 do not know the second flag, and later ones may be told to insist on it.
+/// Whether there is a file; `path` ends in NUL.
+fn exists(path: &'static [u8]) -> bool {
+    // SAFETY: the path is a string inside the settings; relative to nothing, since it is absolute.
+    unsafe { syscall(FACCESSAT, 0, path.as_ptr() as usize, 0) == 0 }
+}
+
 fn memory_file() -> isize {
     const CLOEXEC: usize = 1;
     const NOEXEC_SEAL: usize = 8;
@@ -353,7 +411,10 @@ const X86: bool = cfg!(target_arch = "x86_64");
 const READ: usize = if X86 { 0 } else { 63 };
 const WRITE: usize = if X86 { 1 } else { 64 };
 const LSEEK: usize = if X86 { 8 } else { 62 };
+const CLONE: usize = if X86 { 56 } else { 220 };
+const WAIT4: usize = if X86 { 61 } else { 260 };
 const EXECVE: usize = if X86 { 59 } else { 221 };
+const FACCESSAT: usize = if X86 { 269 } else { 48 };
 const EXIT_GROUP: usize = if X86 { 231 } else { 94 };
 const DUP3: usize = if X86 { 292 } else { 24 };
 const MEMFD_CREATE: usize = if X86 { 319 } else { 279 };
@@ -363,6 +424,15 @@ const MEMFD_CREATE: usize = if X86 { 319 } else { 279 };
 /// # Safety
 /// Whatever the call asks for.
 unsafe fn syscall(number: usize, one: usize, two: usize, three: usize) -> isize {
+    // SAFETY: a call of three arguments does not look at a fourth.
+    unsafe { syscall4(number, one, two, three, 0) }
+}
+
+/// As `syscall`, with one argument more.
+///
+/// # Safety
+/// Whatever the call asks for.
+unsafe fn syscall4(number: usize, one: usize, two: usize, three: usize, four: usize) -> isize {
     const EINTR: isize = -4;
     loop {
         let result;
@@ -370,12 +440,12 @@ unsafe fn syscall(number: usize, one: usize, two: usize, three: usize) -> isize 
         #[cfg(target_arch = "x86_64")]
         unsafe {
             asm!("syscall", inlateout("rax") number => result, in("rdi") one, in("rsi") two, in("rdx") three,
-                lateout("rcx") _, lateout("r11") _, options(nostack));
+                in("r10") four, lateout("rcx") _, lateout("r11") _, options(nostack));
         }
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
         unsafe {
-            asm!("svc 0", in("x8") number, inlateout("x0") one => result, in("x1") two, in("x2") three, options(nostack));
+            asm!("svc 0", in("x8") number, inlateout("x0") one => result, in("x1") two, in("x2") three, in("x3") four, options(nostack));
         }
         if result != EINTR {
             return result;

@@ -2,12 +2,13 @@
 
 use camino::Utf8PathBuf;
 
-use crate::core::event::Role;
+use crate::core::event::{Role, State};
 use crate::core::fsm::Refusal;
 use crate::core::id::{RepoName, RunId, TicketId};
 use crate::core::json::TicketView;
 use crate::env::Env;
 use crate::error::CliError;
+use crate::gate;
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
 use crate::ledger::workspace::{CONFIG_KEY, Workspace};
@@ -81,14 +82,18 @@ impl Context {
         let place = self.place()?;
         let Some(workspace) = &place.workspace else {
             let id = place.ledger()?.resolve(part)?;
+            notice_landing(&place, &id)?;
             return Ok((place, id));
         };
         let found = workspace.resolve(part, place.name.as_ref())?;
-        if Some(&found.repo) == place.name.as_ref() {
-            return Ok((place, found.id));
-        }
-        let repo = workspace.open(workspace.entry(found.repo.as_str())?)?;
-        Ok((Place { repo, workspace: place.workspace, name: Some(found.repo) }, found.id))
+        let place = if Some(&found.repo) == place.name.as_ref() {
+            place
+        } else {
+            let repo = workspace.open(workspace.entry(found.repo.as_str())?)?;
+            Place { repo, workspace: place.workspace, name: Some(found.repo) }
+        };
+        notice_landing(&place, &found.id)?;
+        Ok((place, found.id))
     }
 
     /// The run in whose name a holder speaks: the one given, the agent's own, or the one this clone claimed with.
@@ -102,6 +107,16 @@ impl Context {
         let text = text.ok_or_else(|| CliError::no(format!("no run of this clone holds {id}; name one with `--run`")))?;
         RunId::parse(&text).map_err(CliError::no)
     }
+}
+
+/// Closes a ticket that landed by hand where no hook saw it.
+fn notice_landing(place: &Place, id: &TicketId) -> Result<(), CliError> {
+    let ledger = place.ledger()?;
+    // What cannot be read is for the command itself to say.
+    if ledger.find(id).is_ok_and(|entry| entry.is_some_and(|entry| entry.ticket.state == State::Verified)) {
+        gate::reconcile(&ledger)?;
+    }
+    Ok(())
 }
 
 /// Writes an event and turns a refusal into the answer no.
@@ -149,6 +164,14 @@ pub(crate) fn workspace_of(repo: &Repo) -> Result<Option<Workspace>, CliError> {
 pub(crate) fn name_in(workspace: &Workspace, repo: &Repo) -> Option<RepoName> {
     let is_it = |path: Utf8PathBuf| Repo::open(&path).is_ok_and(|other| other.common_dir() == repo.common_dir());
     workspace.registry.repos.iter().find(|entry| is_it(workspace.path_of(entry))).map(|entry| entry.name.clone())
+}
+
+/// The workspace of a place, for commands that cannot do without.
+///
+/// # Errors
+/// When its repository belongs to none.
+pub(crate) fn workspace(place: &Place) -> Result<&Workspace, CliError> {
+    place.workspace.as_ref().ok_or_else(|| CliError::no("this repository belongs to no registry").hint("git os init"))
 }
 
 /// A ticket for programs.

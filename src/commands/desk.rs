@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use dialoguer::theme::SimpleTheme;
+use dialoguer::theme::Theme;
 use dialoguer::{Input, Select};
 
 use crate::core::freshness::Decision;
@@ -37,13 +37,38 @@ impl<'a> Terminal<'a> {
     }
 }
 
+/// Questions as they are written, indented under their phase.
+struct Plain;
+
+impl Theme for Plain {
+    fn format_input_prompt(&self, out: &mut dyn std::fmt::Write, prompt: &str, _default: Option<&str>) -> std::fmt::Result {
+        write!(out, "   {prompt} ")
+    }
+
+    fn format_input_prompt_selection(&self, out: &mut dyn std::fmt::Write, prompt: &str, answer: &str) -> std::fmt::Result {
+        write!(out, "   {prompt} {answer}")
+    }
+
+    fn format_select_prompt(&self, out: &mut dyn std::fmt::Write, prompt: &str) -> std::fmt::Result {
+        write!(out, "   {prompt}")
+    }
+
+    fn format_select_prompt_selection(&self, out: &mut dyn std::fmt::Write, prompt: &str, answer: &str) -> std::fmt::Result {
+        write!(out, "   {prompt}: {answer}")
+    }
+
+    fn format_select_prompt_item(&self, out: &mut dyn std::fmt::Write, item: &str, is_active: bool) -> std::fmt::Result {
+        write!(out, "   {} {item}", if is_active { ">" } else { " " })
+    }
+}
+
 fn prompt_error(error: dialoguer::Error) -> SessionError {
     let dialoguer::Error::IO(error) = error;
     if error.kind() == std::io::ErrorKind::Interrupted { SessionError::Interrupted } else { SessionError::Prompt(error) }
 }
 
 fn ask(question: &str) -> Result<String, SessionError> {
-    let input = Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true);
+    let input = Input::<String>::with_theme(&Plain).with_prompt(question).allow_empty(true);
     input.interact_text().map_err(prompt_error)
 }
 
@@ -113,13 +138,15 @@ impl Desk for Terminal<'_> {
         if !self.given.is_interactive {
             return Ok(Approval::Later);
         }
-        self.ui.say(format!("   {} {}: {}", draft.brand, draft.id, draft.title));
+        self.ui.say(format!("   {}: {}", draft.brand, draft.title));
         for line in draft.description.lines().take(12) {
             self.ui.say(format!("      {line}"));
         }
         let choices = ["approve", "reject", "later"];
-        let select =
-            Select::with_theme(&SimpleTheme).with_prompt(format!("{} in {}", draft.title, draft.repo)).items(choices).default(0);
+        let select = Select::with_theme(&Plain)
+            .with_prompt(format!("Shall it be done? ({}, {})", draft.repo, draft.id))
+            .items(choices)
+            .default(0);
         match select.interact_opt().map_err(prompt_error)? {
             Some(0) => Ok(Approval::Approve),
             Some(1) => {

@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, Place, submit};
+use super::context::{Context, Place, submit, workspace};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::dispatch::{Site, land, verify};
@@ -38,8 +38,7 @@ pub(super) struct RevertArgs {
 }
 
 fn site<'a>(place: &'a Place, ctx: &'a Context, tell: &'a (dyn Fn(&str) + Sync)) -> Result<Site<'a>, CliError> {
-    let workspace =
-        place.workspace.as_ref().ok_or_else(|| CliError::no("this repository belongs to no registry").hint("git os init"))?;
+    let workspace = workspace(place)?;
     let name = place.name.as_ref().ok_or_else(|| CliError::no("this repository is not in its registry"))?;
     Ok(Site::open(workspace, workspace.entry(name.as_str())?, &ctx.env, tell)?)
 }

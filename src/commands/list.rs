@@ -11,6 +11,7 @@ use crate::core::id::{RepoName, TicketId};
 use crate::core::json::{TicketView, VERSION};
 use crate::core::ticket::Ticket;
 use crate::error::{CliError, chain};
+use crate::gate;
 use crate::git::Repo;
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, archive};
@@ -163,7 +164,11 @@ fn gather(ctx: &Context, with_archived: bool) -> Result<(Vec<Found>, Vec<Strange
 fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange: &mut Vec<Strange>) -> Result<(), CliError> {
     let ledger = Ledger::open(repo)?;
     let name = ledger.policy.repo.clone();
-    let rows = ledger.rows()?;
+    let mut rows = ledger.rows()?;
+    // What landed by hand, past the hooks or where git runs none, is noticed here.
+    if rows.tickets.iter().any(|row| row.ticket.state == State::Verified) && !gate::reconcile(&ledger)?.is_empty() {
+        rows = ledger.rows()?;
+    }
     found.extend(rows.tickets.into_iter().map(|row| Found { repo: name.clone(), row }));
     if with_archived {
         for (id, tip) in archive::list(repo)? {

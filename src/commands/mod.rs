@@ -4,6 +4,7 @@ mod claim;
 mod context;
 mod demo;
 mod desk;
+mod dispatch;
 mod doctor;
 mod edit;
 pub(crate) mod fsck;
@@ -14,6 +15,7 @@ mod learn;
 mod list;
 mod manual;
 mod new;
+mod session;
 mod show;
 mod start;
 mod transition;
@@ -58,6 +60,9 @@ enum Command {
     Init(init::Args),
     Uninstall(init::UninstallArgs),
     Start(start::Args),
+    Session(session::Args),
+    Dispatch(dispatch::Args),
+    Context(dispatch::ContextArgs),
     New(new::Args),
     List(list::Args),
     Ready(list::ReadyArgs),
@@ -69,11 +74,6 @@ enum Command {
     /// Close drafts that are not wanted
     Reject(Reasoned),
     Claim(claim::Args),
-    /// Begin the attempt that was claimed
-    Begin {
-        /// The ticket: its id, or any part of it that is unique
-        id: String,
-    },
     /// Put off the end of a claim
     Renew(Renewed),
     /// Say how far a step of the plan is
@@ -187,7 +187,6 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Log(args) => show::run_log(ctx, args),
         Command::Edit(args) => edit::run(ctx, args),
         Command::Claim(args) => claim::run(ctx, args),
-        Command::Begin { id } => transition::run_begin(ctx, id),
         Command::Approve(args) => transition::run_plain(ctx, EventKind::Approve, args),
         Command::Unblock(args) => transition::run_plain(ctx, EventKind::Unblock, args),
         Command::Release(args) => transition::run_plain(ctx, EventKind::Release, args),
@@ -208,6 +207,9 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Fsm(args) => fsm::run(ctx, args),
         Command::Fsck(args) => fsck::run(ctx, args),
         Command::Start(args) => start::run(ctx, args),
+        Command::Session(args) => session::run(ctx, args),
+        Command::Dispatch(args) => dispatch::run(ctx, args),
+        Command::Context(args) => dispatch::run_context(ctx, args),
         Command::Verify(args) => land::run_verify(ctx, args),
         Command::Merge(args) => land::run_merge(ctx, args),
         Command::Revert(args) => land::run_revert(ctx, args),

@@ -147,7 +147,7 @@ macro_rules! text_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.pad(&self.0)
+                out.pad(self.as_str())
             }
         }
 

@@ -60,6 +60,7 @@ const SHAPES: &[Shape] = &[
     shape("a Google key", "AIza", 35, dashed),
 ];
 
+const PRIVATE_KEY: &str = "a private key";
 const KEY_BEGIN: &str = "-----BEGIN ";
 const KEY_END: &str = "PRIVATE KEY-----";
 /// How many different characters a token has at least; a placeholder such as `ghp_xxxx…` has fewer.
@@ -85,11 +86,31 @@ pub(crate) fn scan(text: &str) -> Vec<Secret> {
     found
 }
 
+/// The text with every secret replaced by what it was; done before anything is written to a ref.
+#[must_use]
+pub(crate) fn redact(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut from = 0;
+    for secret in scan(text) {
+        clean += &text[from..secret.at.start];
+        clean += &format!("[{} was here]", secret.kind);
+        from = secret.at.end;
+        if secret.kind == PRIVATE_KEY {
+            // The key itself stands between its first and its last line.
+            let rest = &text[from..];
+            from = rest
+                .find("-----END ")
+                .map_or(text.len(), |end| from + rest[end..].find('\n').map_or(rest.len(), |line| end + line));
+        }
+    }
+    clean + text.get(from..).unwrap_or_default()
+}
+
 fn private_key(text: &str, at: usize) -> Option<Secret> {
     let rest = text.get(at..)?.strip_prefix(KEY_BEGIN)?;
     let line = rest.lines().next()?;
     let is_key = line.find(KEY_END).is_some_and(|end| line[..end].bytes().all(|byte| capital_or_digit(byte) || byte == b' '));
-    is_key.then(|| Secret { kind: "a private key", at: at..at + KEY_BEGIN.len() + line.len() })
+    is_key.then(|| Secret { kind: PRIVATE_KEY, at: at..at + KEY_BEGIN.len() + line.len() })
 }
 
 fn token(bytes: &[u8], at: usize) -> Option<Secret> {
@@ -135,6 +156,16 @@ mod tests {
             assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), [kind], "{secret}");
             assert!(text[found[0].at.clone()].starts_with(&secret));
         }
+    }
+
+    #[test]
+    fn what_is_redacted_is_no_secret_any_more() {
+        let token = joined(["ghp_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"]);
+        let key = joined(["-----BEGIN OPENSSH PRIV", "ATE KEY-----\nb3BlbnNzaA\n-----END OPENSSH PRIVATE KEY-----\nafter"]);
+        assert_eq!(redact(&format!("use {token} now")), "use [a GitHub token was here] now");
+        assert_eq!(redact(&format!("x\n{key}")), "x\n[a private key was here]\nafter");
+        assert_eq!(redact(&joined(["-----BEGIN PRIV", "ATE KEY-----\nb3Blb"])), "[a private key was here]");
+        assert_eq!(redact("nothing to see"), "nothing to see");
     }
 
     #[test]

@@ -63,12 +63,18 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
 /// Puts the work on top of the branch as it is now, and hands it in anew.
 fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -> Result<Landing, DispatchError> {
     (site.tell)("the branch moved; rebasing");
-    let path = site.worktree(&entry.id);
+    let branch = entry.id.branch();
+    let own = site.worktree(&entry.id);
+    let elsewhere = site.repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch) && one.path != own);
+    let path = elsewhere.map_or(own, |worktree| worktree.path);
     if !path.as_std_path().exists() {
         let head = entry.ticket.head.unwrap_or(tip);
         super::prepare::ensure_worktree(site, ledger, entry, head)?;
     }
     let Some(git) = site.repo.pinned(&path) else { return Ok(Landing::Held("its worktree is gone".to_owned())) };
+    if !git.output(["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty() {
+        return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
+    }
     match work::rebased_head(&git, tip)? {
         Ok(head) => {
             super::prepare::set_branch(site, &entry.id.branch(), head)?;

@@ -3,7 +3,7 @@
 //! [`carry`] looks at the state in the chain and does what that state asks for, until the ticket is closed or waits.
 //! A killed orchestrator is continued by the same function: nothing it needs is in memory alone.
 
-mod brief;
+pub(crate) mod brief;
 pub(crate) mod collect;
 pub(crate) mod land;
 mod learn;

@@ -7,6 +7,7 @@ use super::{DispatchError, Site, brief, write};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, VERDICT_NOTES};
 use crate::core::meta::Check;
+use crate::core::secrets;
 use crate::core::text;
 use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
 use crate::doctor;
@@ -220,7 +221,12 @@ fn fail(why: String) -> Answer {
 
 fn read_answer(line: &str) -> Option<Answer> {
     let mut answer: Answer = serde_json::from_str(line.trim()).ok()?;
-    answer.reasons = answer.reasons.iter().map(|reason| text::line(reason, 2000)).filter(|reason| !reason.is_empty()).collect();
+    answer.reasons = answer
+        .reasons
+        .iter()
+        .map(|reason| text::line(&secrets::redact(reason), 2000))
+        .filter(|reason| !reason.is_empty())
+        .collect();
     // A refusal has to say why.
     (answer.verdict == Judgement::Pass || !answer.reasons.is_empty()).then_some(answer)
 }

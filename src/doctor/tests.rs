@@ -201,9 +201,13 @@ fn what_dead_processes_left_is_removed_and_what_is_alive_stays() {
 }
 
 #[test]
-fn a_secret_in_a_title_is_found_until_the_ticket_is_closed() {
+fn a_secret_that_was_not_redacted_is_found_until_the_ticket_is_closed() {
     let fixture = Fixture::new();
-    let entry = fixture.ticket(&["rotate AKIA", "Q3EGRTQ5P7WZLM2K"].concat());
+    let secret = ["rotate AKIA", "Q3EGRTQ5P7WZLM2K"].concat();
+    let entry = fixture.ticket(&secret);
+    assert_eq!(entry.ticket.content.title, "rotate [an AWS access key was here]");
+    let past_us = Draft { text: secret, ..Draft::new(Action::Comment, Role::Operator) };
+    fixture.submit(&entry, &past_us);
     let report = fixture.report();
     assert_eq!(failing(&report), [16]);
     assert!(report.failed().all(|check| !check.reason.contains("Q3EG")), "the secret itself is not repeated");

@@ -79,9 +79,9 @@ pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Obje
         return Ok(None);
     }
     let Some(new) = new else { return Ok(Some(Closed::Deleted)) };
-    if ledger.repo.is_shallow() {
-        // A shallow clone cannot be judged; it is for looking, and its server judges what it pushes.
-        return Ok((gate == Gate::All && old.is_some()).then_some(Closed::Shallow));
+    if gate == Gate::All && old.is_some() && ledger.repo.is_shallow() {
+        // What was dropped cannot be told; where the history comes from there is all of it.
+        return Ok(Some(Closed::Shallow));
     }
     let difference = ledger.repo.difference(old, new)?;
     if let Some(closed) = judge_removed(ledger, &difference.removed)? {
@@ -150,7 +150,10 @@ pub(crate) fn involved(
         return Ok(None);
     }
     let mut trees = None;
-    for work in open_work(ledger)? {
+    let mut was_tip = former_tips(ledger);
+    for mut work in open_work(ledger, &mut was_tip)? {
+        // Only what a protected branch once was can be told from a ticket's work; a beginning that is made up hides nothing.
+        work.base = work.base.filter(|base| was_tip.contains(base));
         // A head that is not here cannot come in either.
         let Ok(own) = work.own(ledger.repo, old) else { continue };
         if let Some(commit_id) = find_work(ledger.repo, &work, &own, added, &mut trees)? {
@@ -210,7 +213,7 @@ impl Work {
     /// Those of its own commits that are so beyond doubt, even when a protected branch has them already: what was handed
     /// in, or what the log of the branch says was committed there.
     fn certain(&self, repo: &Repo) -> Result<Vec<ObjectId>, LedgerError> {
-        let Some(branch) = &self.branch else { return self.own(repo, None) };
+        let Some(branch) = &self.branch else { return self.own(repo, self.base) };
         let log = repo.read_log(branch);
         let born = log.first().map(|line| line.new);
         // git-os and `update-ref` move a branch without a word.
@@ -219,14 +222,21 @@ impl Work {
     }
 }
 
-/// All work that has not landed.
-fn open_work(ledger: &Ledger<'_>) -> Result<Vec<Work>, LedgerError> {
+/// What the protected branches are and, as far as their logs tell, once were.
+fn former_tips(ledger: &Ledger<'_>) -> HashSet<ObjectId> {
+    let logged = ledger.policy.protected_refs().flat_map(|branch| ledger.repo.read_log(&branch)).map(|line| line.new);
+    logged.chain(ledger.policy.epoch.values().copied()).collect()
+}
+
+/// All work that has not landed; where work did land is added to the former tips.
+fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) -> Result<Vec<Work>, LedgerError> {
     let mut all: Vec<Work> = Vec::new();
     let branches = ledger.repo.list_refs(BRANCHES)?;
     for (name, tip) in ledger.repo.list_refs(TICKETS)? {
         let Ok(id) = TicketId::parse(&name[TICKETS.len()..]) else { continue };
         let Ok(Entry { id, ticket, .. }) = ledger.read_entry(id, tip) else { continue };
         if ticket.state == State::Merged {
+            was_tip.extend(ticket.head);
             continue;
         }
         let branch = id.branch();
@@ -383,14 +393,16 @@ pub(crate) fn smuggled(
         let is_carried = matches!(entry.ticket.state, State::Merged | State::Verified);
         if let (true, Some(head), Some(base)) = (is_carried, entry.ticket.head, entry.ticket.base)
             && find_pass(ledger.repo, entry.tip)?.is_some_and(|verdict| verdict.commit == head)
+            // Work that is not here is not in the branch either.
+            && let Ok(work) = ledger.repo.difference(Some(base), head)
         {
-            passed.extend(ledger.repo.difference(Some(base), head)?.added);
+            passed.extend(work.added);
         }
     }
     rest.retain(|commit_id| !passed.contains(commit_id));
     let mut found = Vec::new();
     let mut trees = None;
-    for work in open_work(ledger)? {
+    for work in open_work(ledger, &mut HashSet::new())? {
         let Ok(own) = work.certain(ledger.repo) else { continue };
         if let Some(commit_id) = find_work(ledger.repo, &work, &own, &rest, &mut trees)? {
             let (id, state) = (work.id, work.state);

@@ -37,7 +37,12 @@ impl Repo {
                 let entry = match paint.entry(id) {
                     std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
                     std::collections::hash_map::Entry::Vacant(entry) => {
-                        let commit = self.read_commit(id)?;
+                        let commit = match self.read_commit(id) {
+                            Ok(commit) => commit,
+                            // A shallow history ends where its objects do, whatever its list of ends says.
+                            Err(_) if id != new && self.is_shallow() && !self.has_object(id) => continue,
+                            Err(error) => return Err(error),
+                        };
                         entry.insert((0, commit.parents.clone(), commit.time().0))
                     }
                 };

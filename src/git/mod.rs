@@ -100,7 +100,7 @@ impl Repo {
             // Opened by its full path: gix looks for `.git` below a relative one, and a hook of a push gets `.`.
             let git_dir = absolute(&dir.as_std_path().join(git_dir))?;
             return match ThreadSafeRepository::open_opts(git_dir.as_std_path(), options().open_path_as_is(true)) {
-                Ok(found) => Self::wrap(found, dir),
+                Ok(found) => Self::wrap(&found, dir),
                 Err(_) if !git_dir.join("HEAD").as_std_path().exists() => Err(GitError::NoRepository(git_dir)),
                 Err(error) => Err(open_error(&git_dir, error)),
             };
@@ -113,7 +113,7 @@ impl Repo {
             trust,
         );
         match found {
-            Ok(found) => Self::wrap(found, dir),
+            Ok(found) => Self::wrap(&found, dir),
             Err(error) if error.to_string().contains("owned by") => Err(GitError::Untrusted(dir.to_owned())),
             Err(_) if !dir.as_std_path().exists() => Err(none()),
             Err(error) => {
@@ -133,7 +133,7 @@ impl Repo {
     /// When there is none, or it cannot be trusted or opened.
     pub(crate) fn open(dir: &Utf8Path) -> Result<Self, GitError> {
         match ThreadSafeRepository::open_opts(dir.as_std_path(), options()) {
-            Ok(found) => Self::wrap(found, dir),
+            Ok(found) => Self::wrap(&found, dir),
             Err(_) if !dir.join(".git").as_std_path().exists() && !dir.join("HEAD").as_std_path().exists() => {
                 Err(GitError::NoRepository(dir.to_owned()))
             }
@@ -141,7 +141,7 @@ impl Repo {
         }
     }
 
-    fn wrap(found: ThreadSafeRepository, dir: &Utf8Path) -> Result<Self, GitError> {
+    fn wrap(found: &ThreadSafeRepository, dir: &Utf8Path) -> Result<Self, GitError> {
         let inner = found.to_thread_local();
         if inner.git_dir_trust() != gix::sec::Trust::Full {
             return Err(GitError::Untrusted(dir.to_owned()));
@@ -208,7 +208,11 @@ impl Repo {
     /// When name or mail address are not configured.
     pub(crate) fn identity(&self) -> Result<Identity, GitError> {
         let signature = self.inner.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
-        let time = signature.time().map_err(|_| GitError::NoIdentity)?;
+        let mut time = signature.time().map_err(|_| GitError::NoIdentity)?;
+        if self.inner.config_snapshot().string("gitoxide.commit.committerDate").is_none() {
+            // gix reads the clock once for each open repository, and ours stay open while agents work.
+            time.seconds = now();
+        }
         let clean = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
             text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
@@ -233,6 +237,12 @@ impl Repo {
     pub(crate) fn hash_len(&self) -> usize {
         self.inner.object_hash().len_in_bytes()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where git's environment sets no time, the time is now")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn options() -> gix::open::Options {

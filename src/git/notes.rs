@@ -31,22 +31,6 @@ impl Repo {
         Ok(notes)
     }
 
-    /// The text of a note.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(crate) fn find_note(&self, notes_ref: &str, about: ObjectId) -> Result<Option<String>, GitError> {
-        let Some(commit_id) = self.find_ref(notes_ref)? else { return Ok(None) };
-        let tree_id = self.read_commit(commit_id)?.tree_id;
-        match self.find_note_path(tree_id, about)? {
-            Some(path) => {
-                let text = self.find_file(tree_id, &path, MAX_NOTE)?;
-                Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
-            }
-            None => Ok(None),
-        }
-    }
-
     fn find_note_path(&self, tree_id: ObjectId, about: ObjectId) -> Result<Option<String>, GitError> {
         let hex = about.to_string();
         let (mut tree_id, mut path, mut rest) = (tree_id, String::new(), hex.as_str());

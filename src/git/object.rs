@@ -43,12 +43,6 @@ impl Commit {
         Timestamp(seconds.unwrap_or_default())
     }
 
-    /// The author's mail address.
-    #[must_use]
-    pub(crate) fn author_email(&self) -> &str {
-        self.author.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(email, _)| email)
-    }
-
     /// The first line of the message, lossily.
     #[must_use]
     pub(crate) fn subject(&self) -> String {
@@ -229,14 +223,6 @@ impl Repo {
         message: &str,
     ) -> Result<ObjectId, GitError> {
         self.write_object(gix::objs::Kind::Commit, &commit_bytes(tree_id, parents, who, message))
-    }
-
-    /// The id that such a commit would have.
-    #[must_use]
-    pub(crate) fn commit_id(&self, tree_id: ObjectId, parents: &[ObjectId], who: &Identity, message: &str) -> ObjectId {
-        let data = commit_bytes(tree_id, parents, who, message);
-        let id = gix::objs::compute_hash(self.inner.object_hash(), gix::objs::Kind::Commit, &data);
-        id.map_or_else(|_| self.zero(), |id| foreign(&id))
     }
 }
 

@@ -123,10 +123,10 @@ impl Git {
     /// # Errors
     /// When git cannot be started.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output, GitError> {
-        self.finish(self.command(args), None)
+        Self::finish(self.command(args), None)
     }
 
-    fn finish(&self, mut command: Command, input: Option<&[u8]>) -> Result<Output, GitError> {
+    fn finish(mut command: Command, input: Option<&[u8]>) -> Result<Output, GitError> {
         let fail = |source| GitError::Start { program: "git".to_owned(), source };
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(fail)?;
@@ -162,7 +162,7 @@ impl Git {
     /// When it cannot be started or does not exit with 0.
     pub(crate) fn input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &[u8]) -> Result<String, GitError> {
         let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
-        let output = self.finish(self.command(&args), Some(input))?;
+        let output = Self::finish(self.command(&args), Some(input))?;
         check(&args, output)
     }
 
@@ -252,6 +252,15 @@ pub(crate) fn remove_file(path: &Utf8Path) -> Result<(), GitError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::file(path)(error)),
         _ => Ok(()),
     }
+}
+
+/// Gives a file another name, whatever it is; one of that name is replaced.
+///
+/// # Errors
+/// When the folder cannot be written.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError> {
+    std::fs::rename(from, to).map_err(GitError::file(from))
 }
 
 /// Runs another program's hook with this input, in this process' environment. Answers whether it exited with 0.

@@ -41,12 +41,6 @@ impl RefEdit {
     pub(crate) fn advance(name: impl Into<String>, old: Option<ObjectId>, new: ObjectId) -> Self {
         Self { name: name.into(), expected: old.map_or(Expected::Absent, Expected::At), new: Some(new) }
     }
-
-    /// A deletion.
-    #[must_use]
-    pub(crate) fn delete(name: impl Into<String>, old: ObjectId) -> Self {
-        Self { name: name.into(), expected: Expected::At(old), new: None }
-    }
 }
 
 /// How a compare-and-swap ended.

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 const IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front"));
 
 /// How the settings begin inside the image; they are [`CAPACITY`] bytes longer.
-const MAGIC: &[u8; 24] = b"\x7fgit-os hook settings 1\n";
+const MAGIC: &[u8; 24] = b"\x7fgit-os hook settings 2\n";
 /// The last byte of the block stays NUL.
 const CAPACITY: usize = 8 * 1024 - MAGIC.len() - 1;
 
@@ -19,7 +19,10 @@ pub(crate) struct FrontConfig {
     pub(crate) program: Utf8PathBuf,
     /// In a transaction without any of these git-os is not started.
     pub(crate) watched: Vec<Watch>,
-    /// Start git-os in each `prepared` and `committed`, as it runs another hook too.
+    /// Where the lock is that a deletion of a ref holds and a prune does not, as `/repo/.git/packed-refs.lock`; none where
+    /// refs are kept otherwise.
+    pub(crate) lock: Option<Utf8PathBuf>,
+    /// Start git-os in every state of every transaction, as it runs another hook too.
     pub(crate) always: bool,
 }
 
@@ -79,13 +82,14 @@ fn block_start(image: &[u8]) -> Option<usize> {
     places.next().is_none().then_some(magic_at + MAGIC.len())
 }
 
-/// Fields that end in NUL and then an empty one: `a` or `-` for `always`, the program, and for each watch `c` or `-` for
+/// Fields that end in NUL and then an empty one: `a` or `-` for `always`, the program, the lock or `-`, and for each watch `c` or `-` for
 /// `committed`, `r` or `-` for refuse, and the name.
 fn encode(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
-    if !is_program(&config.program) {
+    if !is_program(&config.program) || config.lock.as_ref().is_some_and(|lock| !is_program(lock)) {
         return Err(FrontError::Program(config.program.clone()));
     }
-    let mut text = format!("{}\0{}\0", if config.always { 'a' } else { '-' }, config.program);
+    let lock = config.lock.as_ref().map_or("-", |lock| lock.as_str());
+    let mut text = format!("{}\0{}\0{lock}\0", if config.always { 'a' } else { '-' }, config.program);
     for watch in &config.watched {
         if !is_watchable(&watch.name) {
             return Err(FrontError::Watch(watch.name.clone()));
@@ -110,8 +114,10 @@ fn decode(block: &[u8]) -> Option<FrontConfig> {
     let mut fields = text.split('\0');
     let always = is_set(fields.next()?, "a")?;
     let program = Utf8PathBuf::from(fields.next()?);
+    let lock = fields.next().filter(|lock| *lock != "-").map(Utf8PathBuf::from);
     let watched: Option<Vec<Watch>> = fields.map(decode_watch).collect();
-    Some(FrontConfig { program, watched: watched?, always }).filter(|config| is_program(&config.program))
+    Some(FrontConfig { program, watched: watched?, lock, always })
+        .filter(|config| is_program(&config.program) && config.lock.as_ref().is_none_or(|lock| is_program(lock)))
 }
 
 fn decode_watch(field: &str) -> Option<Watch> {
@@ -142,7 +148,7 @@ mod tests {
     }
 
     fn config(watched: Vec<Watch>) -> FrontConfig {
-        FrontConfig { program: "/opt/é/git-os".into(), watched, always: false }
+        FrontConfig { program: "/opt/é/git-os".into(), watched, lock: Some("/a b/.git/packed-refs.lock".into()), always: false }
     }
 
     fn every_kind() -> FrontConfig {
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_read_again() -> Result<(), FrontError> {
-        for config in [every_kind(), config(Vec::new()), FrontConfig { always: true, ..every_kind() }] {
+        for config in [every_kind(), config(Vec::new()), FrontConfig { always: true, lock: None, ..every_kind() }] {
             let mut block = encode(&config)?;
             block.resize(CAPACITY, 0);
             assert_eq!(decode(&block), Some(config));
@@ -213,12 +219,20 @@ mod tests {
             bytes
         };
         let block = |text: &[u8]| [MAGIC.as_slice(), text].concat();
-        let good = block(b"-\0/bin/git-os\0-rrefs/os/\0\0");
+        let good = block(b"-\0/bin/git-os\0-\0-rrefs/os/\0\0");
         assert!(read_config(&with(&[&good])).is_some());
         assert_eq!(read_config(&with(&[&good, &good])), None);
         assert_eq!(read_config(&good), None, "cut short");
         assert_eq!(read_config(b"#!/bin/sh\nexit 0\n"), None);
-        for text in ["", "x\0/bin/git-os\0\0", "-\0git-os\0\0", "-\0/bin/git-os\0xrrefs/os/\0\0", "-\0/bin/git-os\0-rHEAD\0\0"] {
+        let bad = [
+            "",
+            "x\0/bin/git-os\0-\0\0",
+            "-\0git-os\0-\0\0",
+            "-\0/bin/git-os\0lock\0\0",
+            "-\0/bin/git-os\0-\0xrrefs/os/\0\0",
+            "-\0/bin/git-os\0-\0-rHEAD\0\0",
+        ];
+        for text in bad {
             assert_eq!(read_config(&with(&[&block(text.as_bytes())])), None, "{text:?}");
         }
     }

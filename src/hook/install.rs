@@ -5,13 +5,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::front::{self, FrontConfig, FrontError, Watch, WhenMissing};
 use super::{Answer, say};
 use crate::core::meta::{Gate, Policy};
-use crate::git::process::{read_bytes, read_file, remove_file, write_file};
-use crate::git::{GitError, Repo};
+use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write_file};
+use crate::git::{GitError, RefBackend, Repo};
 
 /// The hooks that are ours.
 pub(crate) const OURS: [&str; 2] = ["reference-transaction", "pre-merge-commit"];
 /// What a hook of somebody else is called while ours stands in its place.
 const ASIDE: &str = ".git-os-previous";
+/// What the hook of before is called when the one in the place of ours was not ours any more.
+const OLDER: &str = ".git-os-older";
 /// The folder of hooks for a repository whose `core.hooksPath` points elsewhere.
 const FOLDER: &str = "git-os-hooks";
 /// Where the former value of `core.hooksPath` is kept.
@@ -95,12 +97,16 @@ fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Re
         None => Some(place.dir.join(format!("{hook}{ASIDE}"))).filter(|path| path.as_std_path().exists()),
     };
     let chained = previous("reference-transaction").is_some_and(|path| repo.home().join(path).as_std_path().exists());
-    let config = FrontConfig { program: program.to_owned(), watched: watched(policy), always: chained };
+    let lock = (repo.backend() == RefBackend::Files).then(|| repo.common_dir().join("packed-refs.lock"));
+    let config = FrontConfig { program: program.to_owned(), watched: watched(policy), lock, always: chained };
     if let Some(contents) = front::image(&config)? {
         all.push(Wanted { name: OURS[0].to_owned(), contents });
     } else {
-        let script =
-            format!("#!/bin/sh\n[ -x '{0}' ] || exit 0\nexec '{0}' hook reference-transaction \"$@\"\n", quote(program.as_str()));
+        let branches = policy.protected_refs().fold(String::new(), |all, name| all + "|*\" " + &quote_double(&name) + "\"*");
+        let script = include_str!("../../hooks/reference-transaction")
+            .replace("@PROGRAM@", &quote(program.as_str()))
+            .replace("@ALWAYS@", if chained { "yes" } else { "" })
+            .replace("|@BRANCHES@", &branches);
         all.push(Wanted { name: OURS[0].to_owned(), contents: script.into_bytes() });
     }
     let previous_merge = previous(OURS[1]).map(|path| quote(path.as_str())).unwrap_or_default();
@@ -126,6 +132,11 @@ fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Re
 /// For between single quotes of a shell.
 fn quote(text: &str) -> String {
     text.replace('\'', r"'\''")
+}
+
+/// For between double quotes of a shell.
+fn quote_double(text: &str) -> String {
+    text.chars().flat_map(|c| ['\\'].into_iter().filter(move |_| "\\\"$`".contains(c)).chain([c])).collect()
 }
 
 fn watched(policy: &Policy) -> Vec<Watch> {
@@ -198,21 +209,21 @@ pub(crate) fn install(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Resul
     Ok(true)
 }
 
-/// Makes room where somebody else's hook stands.
+/// Makes room where somebody else's hook stands. It is moved as it is, link or file.
 fn set_aside(path: &Utf8Path) -> Result<(), GitError> {
-    let Ok(found) = read_bytes(path) else { return Ok(()) };
-    let aside = Utf8PathBuf::from(format!("{path}{ASIDE}"));
-    if is_ours(&found) || aside.as_std_path().exists() {
+    if !path.is_symlink() && !path.as_std_path().exists() || read_bytes(path).is_ok_and(|found| is_ours(&found)) {
         return Ok(());
     }
-    let mode = if is_executable(path) { 0o755 } else { 0o644 };
-    write_file(&aside, &found, mode)
+    let aside = Utf8PathBuf::from(format!("{path}{ASIDE}"));
+    if aside.is_symlink() || aside.as_std_path().exists() {
+        // Somebody put a hook in the place of ours, which ran this one: theirs is the one in force, and none is thrown away.
+        rename_file(&aside, &Utf8PathBuf::from(format!("{path}{OLDER}")))?;
+    }
+    rename_file(path, &aside)
 }
 
 fn is_ours(contents: &[u8]) -> bool {
-    front::read_config(contents).is_some()
-        || contents.starts_with(b"#!/bin/sh\n# git-os:")
-        || contents.windows(28).any(|part| part == b" hook reference-transaction ")
+    front::read_config(contents).is_some() || contents.starts_with(b"#!/bin/sh\n# git-os:")
 }
 
 /// Takes the hooks out and puts back what was there before.
@@ -239,9 +250,10 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
         if read_bytes(&path).is_ok_and(|found| is_ours(&found)) {
             remove_file(&path)?;
         }
-        if let Ok(found) = read_bytes(&aside) {
-            write_file(&path, &found, if is_executable(&aside) { 0o755 } else { 0o644 })?;
-            remove_file(&aside)?;
+        // A hook that took the place of ours meanwhile stays, and what it took the place of lies beside it.
+        let is_free = !path.is_symlink() && !path.as_std_path().exists();
+        if is_free && (aside.is_symlink() || aside.as_std_path().exists()) {
+            rename_file(&aside, &path)?;
         }
     }
     Ok(())

@@ -11,6 +11,9 @@ use crate::git::object::Kind;
 use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Ledger, LedgerError, archive, policy};
 
+/// How many events of a quarantined chain are looked at for where its lawful part ends.
+const MAX_REPAIR: usize = 1000;
+
 /// A refusal, and what its reader can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Judged {
@@ -18,6 +21,7 @@ pub(crate) struct Judged {
     pub(crate) hint: Option<String>,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is an answer of the judgements below")]
 fn no(why: impl Into<String>) -> Option<Judged> {
     Some(Judged { why: why.into(), hint: None })
 }
@@ -65,8 +69,7 @@ pub(crate) fn judge(
     }
     match name {
         VERDICT_NOTES => return verdict_notes(&ledger, old, new),
-        PROVENANCE_NOTES => return grows(repo, old, new),
-        WIKI | ARCHIVE => return grows(repo, old, new),
+        PROVENANCE_NOTES | WIKI | ARCHIVE => return grows(repo, old, new),
         _ => {}
     }
     if name.strip_prefix(LEARNINGS).is_some_and(is_ref_component)
@@ -106,25 +109,71 @@ fn ticket(ledger: &Ledger<'_>, id: &TicketId, old: Option<ObjectId>, new: Object
             Ok(no(format!("brand `{}` does not belong to this repository", ticket.content.brand)))
         }
         Ok(_) => Ok(None),
+        Err(_) if is_repair(ledger, id, old, new, &landed)? => Ok(None),
         Err(illegal) => Ok(no(illegal.to_string())),
     }
 }
 
+/// Whether a chain that is quarantined gives way to one that is by the rules and keeps all of it that was.
+fn is_repair(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    old: Option<ObjectId>,
+    new: ObjectId,
+    landed: &Landed<'_>,
+) -> Result<bool, LedgerError> {
+    let Some(old) = old else { return Ok(false) };
+    let kept = legal_part(ledger, id, old, landed)?;
+    if kept == Some(old) || replay::replay(ledger, id, new, None, landed)?.is_err() {
+        return Ok(false);
+    }
+    Ok(match kept {
+        Some(kept) => ledger.repo.is_ancestor(kept, new)?,
+        None => true,
+    })
+}
+
+/// The last event of a chain up to which all is by the rules.
+fn legal_part(ledger: &Ledger<'_>, id: &TicketId, tip: ObjectId, landed: &Landed<'_>) -> Result<Option<ObjectId>, LedgerError> {
+    let mut next = Some(tip);
+    for _ in 0..MAX_REPAIR {
+        let Some(commit_id) = next else { return Ok(None) };
+        if replay::replay(ledger, id, commit_id, None, landed)?.is_ok() {
+            return Ok(Some(commit_id));
+        }
+        next = ledger.repo.read_commit(commit_id).ok().and_then(|commit| commit.parents.first().copied());
+    }
+    // Too much to tell: then nothing is given up.
+    Ok(Some(tip))
+}
+
 fn deletion(ledger: &Ledger<'_>, name: &str, old: Option<ObjectId>) -> Result<Option<Judged>, LedgerError> {
+    let landed = Landed::new(ledger.repo, &ledger.policy);
+    let is_squatter = match (name.strip_prefix(TICKETS).map(TicketId::parse), old) {
+        (Some(Ok(id)), Some(old)) => legal_part(ledger, &id, old, &landed)?.is_none(),
+        _ => false,
+    };
     let archived = match name.strip_prefix(TICKETS).map(TicketId::parse) {
         Some(Ok(id)) => archive::find(ledger.repo, &id)?,
         _ => None,
     };
     // Something that is no ticket at all may always be swept out.
     let is_foreign = name.starts_with("refs/os/") && judge_name(name).is_none();
-    Ok(if is_foreign || (archived.is_some() && archived == old) { None } else { no("it is not deleted before it is archived") })
+    Ok(if is_foreign || is_squatter || (archived.is_some() && archived == old) {
+        None
+    } else {
+        no("it is not deleted before it is archived")
+    })
 }
+
+/// A prefix, what stands below it, and which names may.
+type Named = (&'static str, &'static str, fn(&str) -> bool);
 
 /// What kind of ref of ours a name stands for, if any.
 #[must_use]
 pub(crate) fn judge_name(name: &str) -> Option<&'static str> {
     let pair = |rest: &str| rest.split_once('/').is_some_and(|(id, time)| TicketId::parse(id).is_ok() && is_ref_component(time));
-    let kinds: [(&str, &'static str, fn(&str) -> bool); 6] = [
+    let kinds: [Named; 6] = [
         (TICKETS, "ticket", |rest| TicketId::parse(rest).is_ok()),
         (SESSIONS, "session", |rest| SessionId::parse(rest).is_ok()),
         (LEARNINGS, "learnings", is_ref_component),

@@ -27,9 +27,6 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
     match hook {
         "reference-transaction" => {
             let state = args.first().map(String::as_str).unwrap_or_default();
-            if state != "prepared" && state != "committed" {
-                return Answer::Go;
-            }
             let mut lines = Vec::new();
             // Nothing read is nothing judged; git itself refuses what it could not tell.
             if std::io::stdin().lock().read_to_end(&mut lines).is_err() {

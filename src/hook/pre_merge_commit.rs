@@ -41,7 +41,6 @@ pub(super) fn run() -> Answer {
 
 /// What is being merged: git names each head in a variable, and in `MERGE_HEAD` once it stopped in between.
 fn merge_heads(repo: &Repo) -> Vec<ObjectId> {
-    #[expect(clippy::disallowed_methods, reason = "git tells this hook by variables")]
     let named = std::env::vars().filter_map(|(key, _)| ObjectId::parse(key.strip_prefix("GITHEAD_")?).ok());
     let file = read_file(&repo.git_dir().join("MERGE_HEAD")).unwrap_or_default();
     named.chain(file.lines().filter_map(|line| ObjectId::parse(line).ok())).collect()

@@ -49,12 +49,16 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
         Ok(repo) => repo,
         Err(error) if state == "prepared" => {
             let ours = lines.filter(|line| judge::is_ours(&line.name));
-            return ours.map(|line| refuse(&line.name, &unjudged(&error))).last().unwrap_or(Answer::Go);
+            return ours.fold(Answer::Go, |_, line| refuse(&line.name, &unjudged(&error)));
         }
         Err(_) => return Answer::Go,
     };
-    if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop && state == "prepared" {
+    if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop {
+        // git heeds it while the transaction is prepared, and in no other state.
         return Answer::Stop;
+    }
+    if state != "prepared" && state != "committed" {
+        return Answer::Go;
     }
     let protected = match policy::read(&repo) {
         Ok(Some((_, policy))) => policy.protected_refs().collect(),

@@ -29,6 +29,9 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// From a commit, or from the first, to a tip: the commits that are there without right, and why.
+pub(crate) type Smuggled<'a> = dyn Fn(Option<ObjectId>, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError> + 'a;
+
 /// Who is asked about refs that are not tickets: the hook's judgement, handed in since it stands above the ledger.
 pub(crate) struct Judges<'a> {
     /// The kind of ref of ours that a name stands for.
@@ -36,7 +39,7 @@ pub(crate) struct Judges<'a> {
     /// Whether a line of a verdict note repeats a chain.
     pub(crate) is_in_chain: &'a dyn Fn(ObjectId, &str) -> Result<bool, LedgerError>,
     /// What of a protected branch since its epoch no ticket carries.
-    pub(crate) smuggled: &'a dyn Fn(Option<ObjectId>, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError>,
+    pub(crate) smuggled: &'a Smuggled<'a>,
 }
 
 impl Ledger<'_> {
@@ -97,13 +100,10 @@ impl Ledger<'_> {
             report.findings.push(self.finding(&ref_name, Some(tip), "its commit is not here"));
             return Ok(());
         }
-        if self.repo.is_shallow() {
-            // Nothing can be said of a history that is cut off; where it comes from there is all of it.
-            return Ok(());
-        }
         // Where only tickets are gated, what people made before may be rewritten, and then even be gone.
-        epoch = epoch.filter(|epoch| self.policy.gate == Gate::All || self.repo.has_object(*epoch));
-        if let Some(epoch) = epoch.filter(|_| self.policy.gate == Gate::All)
+        let must_be_there = self.policy.gate == Gate::All && !self.repo.is_shallow();
+        epoch = epoch.filter(|epoch| must_be_there || self.repo.has_object(*epoch));
+        if let Some(epoch) = epoch.filter(|_| must_be_there)
             && !(self.repo.has_object(epoch) && self.repo.is_ancestor(epoch, tip)?)
         {
             report.findings.push(self.finding(&ref_name, Some(tip), "it no longer descends from where it came under the gate"));

@@ -16,6 +16,7 @@ use crate::core::event::{Action, Event, Role};
 use crate::core::fsm::{self, Dependency, Facts, Refusal};
 use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
 use crate::core::meta::{Gate, Policy};
+use crate::core::secrets;
 use crate::core::text;
 use crate::core::ticket::{Content, Ticket};
 use crate::core::time::Timestamp;
@@ -103,10 +104,10 @@ impl Draft {
         self
     }
 
-    /// With these words, made storable.
+    /// With these words, made storable and without secrets.
     #[must_use]
     pub(crate) fn saying(mut self, words: &str) -> Self {
-        self.text = text::body(words);
+        self.text = text::body(&secrets::redact(words));
         self
     }
 
@@ -155,10 +156,11 @@ impl<'a> Ledger<'a> {
                 allowed: format!("it has {}", allowed.join(" and ")),
             });
         }
+        let content = Content { title: text::line(&secrets::redact(&content.title), text::MAX_TITLE), ..content };
         let brand = content.brand.clone();
         let action = Action::Create { content, repo: self.repo_id };
         let event = Event { action, actor, agent: None, by, nonce: nonce()?, text: String::new() };
-        let ticket = match fsm::apply(None, &event, &self.facts(&Landed::new(self.repo, &self.policy), None)?.borrow()) {
+        let ticket = match fsm::apply(None, &event, &self.facts(&Landed::new(self.repo, &self.policy), None).borrow()) {
             Ok(ticket) => ticket,
             Err(refusal) => return Ok(Answer::No(refusal)),
         };
@@ -185,17 +187,21 @@ impl<'a> Ledger<'a> {
     /// When the ticket is not there or is quarantined, or git cannot write.
     pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
         let landed = Landed::new(self.repo, &self.policy);
+        let mut action = draft.action.clone();
+        if let Action::Edit { content } = &mut action {
+            content.title = text::line(&secrets::redact(&content.title), text::MAX_TITLE);
+        }
         for _ in 0..TRIES {
             let entry = self.read_trusted(id, &landed)?;
             let event = Event {
-                action: draft.action.clone(),
+                action: action.clone(),
                 actor: draft.actor,
                 agent: draft.agent.clone(),
                 by: draft.by.clone(),
                 nonce: nonce()?,
                 text: draft.text.clone(),
             };
-            let facts = self.facts(&landed, draft.verdict.as_ref())?;
+            let facts = self.facts(&landed, draft.verdict.as_ref());
             let ticket = match fsm::apply(Some(&entry.ticket), &event, &facts.borrow()) {
                 Ok(ticket) => ticket,
                 Err(refusal) => return Ok(Answer::No(refusal)),
@@ -289,13 +295,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// What the rules need to know, as of now.
-    pub(crate) fn facts<'f>(
-        &'f self,
-        landed: &'f Landed<'f>,
-        verdict: Option<&'f Verdict>,
-    ) -> Result<FactsHere<'f>, LedgerError> {
+    pub(crate) fn facts<'f>(&'f self, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>) -> FactsHere<'f> {
         let now = self.repo.identity().map_or_else(|_| replay::system_clock(), |who| who.time);
-        Ok(FactsHere::new(self, landed, verdict, now))
+        FactsHere::new(self, landed, verdict, now)
     }
 
     /// How a dependency stands in this repository.
@@ -333,7 +335,7 @@ impl<'f> FactsHere<'f> {
 }
 
 fn description_bytes(description: &str) -> Vec<u8> {
-    let text = text::body(description);
+    let text = text::body(&secrets::redact(description));
     if text.is_empty() { Vec::new() } else { (text + "\n").into_bytes() }
 }
 

@@ -196,7 +196,7 @@ fn judge(
             return Ok(Err(format!("the chain is not the one that `{id}` names")));
         }
     }
-    if let Err(reason) = tree(ledger.repo, event.action.kind(), before.map(|before| before.1), link)? {
+    if let Err(reason) = tree(ledger.repo, event.action.kind(), before.map(|before| before.1), link) {
         return Ok(Err(reason));
     }
     let verdict = match event.action {
@@ -259,26 +259,23 @@ pub(crate) fn read_verdict(repo: &Repo, tree_id: ObjectId, seq: u32) -> Result<R
 }
 
 /// Whether an event may have this tree: most keep the one before, and none holds anything but plain files.
-fn tree(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<Result<(), String>, LedgerError> {
+fn tree(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<(), String> {
     let tree_id = link.commit.tree_id;
     if before == Some(tree_id) {
-        return Ok(Ok(()));
+        return Ok(());
     }
     let may: fn(&str) -> bool = match event {
         EventKind::Create | EventKind::Edit => {
             |path| path == super::DESCRIPTION || path == "plan.json" || path.starts_with("spec/")
         }
         EventKind::Pass | EventKind::Fail => |path| path.starts_with("verdicts/"),
-        _ => return Ok(Err(format!("`{event}` changes no content, but the tree is another"))),
+        _ => return Err(format!("`{event}` changes no content, but the tree is another")),
     };
     let old = match before {
-        Some(before) => flatten(repo, before)?.unwrap_or_default(),
+        Some(before) => flatten(repo, before).unwrap_or_default(),
         None => Vec::new(),
     };
-    let new = match flatten(repo, tree_id)? {
-        Ok(new) => new,
-        Err(reason) => return Ok(Err(reason)),
-    };
+    let new = flatten(repo, tree_id)?;
     let own = verdict_path(link.record.after.seq);
     for (path, id) in &new {
         let known = old.iter().find(|entry| entry.0 == *path);
@@ -287,43 +284,44 @@ fn tree(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) ->
         }
         let is_verdict = path.starts_with("verdicts/");
         if !may(path) || (is_verdict && (*path != own || known.is_some())) {
-            return Ok(Err(format!("`{event}` may not write `{}`", crate::core::text::escape(path))));
+            return Err(format!("`{event}` may not write `{}`", crate::core::text::escape(path)));
         }
         match repo.read_header(*id) {
             Ok((Kind::Blob, size)) if size <= MAX_FILE as u64 => {}
-            Ok(_) => return Ok(Err(format!("`{}` is too large or no file", crate::core::text::escape(path)))),
-            Err(_) => return Ok(Err(format!("`{}` is missing", crate::core::text::escape(path)))),
+            Ok(_) => return Err(format!("`{}` is too large or no file", crate::core::text::escape(path))),
+            Err(_) => return Err(format!("`{}` is missing", crate::core::text::escape(path))),
         }
     }
     let gone =
         old.iter().find(|entry| !new.iter().any(|other| other.0 == entry.0) && (event != EventKind::Edit || !may(&entry.0)));
-    Ok(match gone {
+    match gone {
         Some(gone) => Err(format!("`{event}` may not remove `{}`", crate::core::text::escape(&gone.0))),
         None => Ok(()),
-    })
+    }
 }
 
 type Files = Vec<(String, ObjectId)>;
 
 /// The files of a ticket's tree: plain files, two levels deep.
-fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Result<Files, String>, LedgerError> {
+fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Files, String> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), tree_id)];
     while let Some((prefix, id)) = folders.pop() {
         let entries = match repo.read_tree(id) {
             Ok(entries) if entries.len() <= MAX_ENTRIES => entries,
-            Ok(_) => return Ok(Err("a folder of the ticket has too many entries".to_owned())),
-            Err(error) => return Ok(Err(error.to_string())),
+            Ok(_) => return Err("a folder of the ticket has too many entries".to_owned()),
+            Err(error) => return Err(error.to_string()),
         };
         for entry in entries {
             let path = format!("{prefix}{}", entry.name);
-            let is_clean = !entry.name.is_empty() && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+            let is_name = !matches!(entry.name.as_str(), "" | "." | ".." | ".git");
+            let is_clean = is_name && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
             match entry.mode {
                 FILE if is_clean => files.push((path, entry.id)),
                 FOLDER if is_clean && prefix.is_empty() => folders.push((path + "/", entry.id)),
-                _ => return Ok(Err(format!("`{}` is not a plain file", crate::core::text::escape(&path)))),
+                _ => return Err(format!("`{}` is not a plain file", crate::core::text::escape(&path))),
             }
         }
     }
-    Ok(Ok(files))
+    Ok(files)
 }

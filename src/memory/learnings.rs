@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::core::event::named;
 use crate::core::id::{Brand, LEARNINGS, RunId, TicketId};
+use crate::core::secrets;
 use crate::core::text;
 use crate::core::time::Timestamp;
 use crate::git::process::{read_file, write_file};
@@ -60,7 +61,7 @@ fn writer(repo: &Repo) -> Result<String, LedgerError> {
 /// # Errors
 /// When git cannot write.
 pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, LedgerError> {
-    let body = text::body(&learning.text);
+    let body = text::body(&secrets::redact(&learning.text));
     if body.is_empty() {
         return Ok(false);
     }

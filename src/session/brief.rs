@@ -18,7 +18,9 @@ impl Session<'_> {
                 let rows = ledger.rows()?.tickets;
                 let open = rows.iter().filter(|row| !row.ticket.state.is_terminal()).count();
                 let blocked = rows.iter().filter(|row| row.ticket.state == State::Blocked).count();
-                text += &format!("\n{}: {}, {blocked} of them blocked\n", entry.name, plural(open, "open ticket"));
+                let tail = if blocked > 0 { format!(", {blocked} of them blocked") } else { String::new() };
+                let tickets = if open > 0 { format!(": {}{tail}", plural(open, "open ticket")) } else { String::new() };
+                text += &format!("\n{}{tickets}\n", entry.name);
                 for signal in self.log.pending.iter().filter(|signal| signal.repo == entry.name.as_str()) {
                     text += &format!("- {}\n", signal.title);
                 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::core::id::{ObjectId, SESSIONS, SessionId};
+use crate::core::secrets;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::git::object::Commit;
@@ -123,10 +124,10 @@ impl Log {
             [(SEEN, json(serde_json::to_string_pretty(seen))), (PENDING, json(serde_json::to_string_pretty(&self.pending)))];
         for (path, contents) in own.iter().map(|(path, text)| (*path, text)).chain(files.iter().map(|(path, text)| (*path, text)))
         {
-            tree_id = Some(hub.edit_tree(tree_id, path, Some(hub.write_blob(contents.as_bytes())?))?);
+            tree_id = Some(hub.edit_tree(tree_id, path, Some(hub.write_blob(secrets::redact(contents).as_bytes())?))?);
         }
         let who = hub.identity()?;
-        let body = text::body(body);
+        let body = text::body(&secrets::redact(body));
         let body = if body.is_empty() { String::new() } else { format!("{body}\n\n") };
         let message = format!(
             "[{phase}] {}\n\n{body}Os-Schema: 1\nOs-Phase: {}\nOs-Outcome: {outcome}\nOs-Nonce: {}\n",

@@ -1,5 +1,6 @@
 //! The whole program against real git, in reading order: the sandbox, then each of its doors.
 #![expect(clippy::disallowed_methods, reason = "tests start programs and write files of their own")]
+#![expect(clippy::print_stdout, reason = "`--nocapture` shows the tables of routes and verdicts")]
 
 mod sandbox;
 

@@ -82,13 +82,6 @@ impl Out {
         self
     }
 
-    /// Nothing it printed has this.
-    #[track_caller]
-    pub(crate) fn does_not_say(self, text: &str) -> Self {
-        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "`{text}` is said by {self}");
-        self
-    }
-
     /// Both outputs.
     pub(crate) fn said(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
@@ -105,7 +98,6 @@ impl std::fmt::Display for Out {
 /// A folder with its own home and programs; every command runs in an environment that is built here.
 pub(crate) struct Sandbox {
     root: TempDir,
-    pub(crate) git: Git,
     variables: Vec<(String, String)>,
 }
 
@@ -151,7 +143,7 @@ impl Sandbox {
             ("TERM", "dumb".to_owned()),
         ];
         let variables = variables.map(|(key, value)| (key.to_owned(), value)).to_vec();
-        Self { root, git: git.clone(), variables }
+        Self { root, variables }
     }
 
     /// Sets a variable for all commands that follow.
@@ -269,7 +261,7 @@ impl Sandbox {
             match *step {
                 "ready" => drop(self.os(dir, &["approve", &id]).ok()),
                 "claimed" => drop(self.os(dir, &["claim", &id, "--run", RUN]).ok()),
-                "running" => drop(self.os(dir, &["begin", &id]).ok()),
+                "running" => drop(self.os(dir, &["start", &id]).ok()),
                 "verifying" => {
                     ticket.head = self.work(dir, &id);
                     self.os(dir, &["submit", &id]).ok();

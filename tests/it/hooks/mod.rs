@@ -3,7 +3,10 @@
 mod stage;
 
 mod allowed;
+mod broken;
 mod bypass;
 mod forged;
+mod managers;
 mod modes;
+mod repos;
 mod routes;

@@ -54,9 +54,12 @@ fn where_nothing_is_gated_branches_are_free_and_our_refs_are_not() {
 fn a_gate_that_is_changed_holds_from_the_next_command_on() {
     for git in gits() {
         let stage = Stage::new(&git, "gate = \"off\"\n");
-        stage.sandbox.registry(&["r"], "gate = \"tickets\"\n");
+        stage.sandbox.registry(&["r"], "gate = \"all\"\n");
         stage.sandbox.os("r", &["init"]).says("policy updated").says("hooks installed").ok();
-        let _said = stage.sandbox.sh("r", "git merge -q --no-edit $WORK").fails("stays where it is");
+        let _said = stage
+            .sandbox
+            .sh("r", "git commit -q --allow-empty -m x && echo x >c && git add c && git commit -q -m x")
+            .fails("stays where it is");
         stage.sandbox.os("r", &["init"]).says("nothing to do").ok();
     }
 }

@@ -26,6 +26,13 @@ const BRANCH: &[Route] = &[
         "printf 'start\\nupdate refs/heads/main %s\\nprepare\\ncommit\\n' $WORK | git update-ref --stdin",
         STAYS,
     ),
+    (
+        "update-ref to work on whose commit its branch was born",
+        "tree=$(printf '100644 blob %s\tz\n' $(echo z | git hash-object -w --stdin) | git mktree)
+         git branch claude/$DRAFT $(git commit-tree -p $MAIN -m sneaky $tree)",
+        "git update-ref refs/heads/main claude/$DRAFT",
+        STAYS,
+    ),
     ("branch -f", "git checkout -q --detach", "git branch -f main $WORK", STAYS),
     ("push . work:main", "git checkout -q --detach", "git push -q . $WORK:refs/heads/main", STAYS),
     ("push . --force", "git checkout -q --detach", "git push -q --force . $MAIN~1:refs/heads/main", STAYS),

@@ -21,6 +21,7 @@ impl Stage {
         sandbox.workspace(&["r"], settings);
         let landed = sandbox.ticket("r", "Landed", "merged");
         let main = sandbox.id("r", "main");
+        let before = sandbox.id("r", "main~1");
         let open = sandbox.ticket("r", "Open", "verifying");
         let verified = sandbox.ticket("r", "Verified", "verified");
         let draft = sandbox.ticket("r", "Draft", "draft");
@@ -30,6 +31,7 @@ impl Stage {
             .ok();
         let own = [
             ("MAIN", &main),
+            ("BEFORE", &before),
             ("LANDED", &landed.id),
             ("OPEN", &open.id),
             ("WORK", &open.head),
@@ -66,6 +68,7 @@ impl Stage {
     #[track_caller]
     pub(super) fn tidy(&self) {
         let script = "for command in rebase merge cherry-pick; do git $command --abort || :; done; git symbolic-ref HEAD refs/heads/main
+            git update-ref -d refs/heads/claude/$DRAFT
             git reset -q --hard; git clean -fdq -e registry.toml
             git for-each-ref --format='%(refname)' refs/heads | while read -r ref; do
               case $ref in refs/heads/main|refs/heads/topic|refs/heads/claude/*) ;; *) git update-ref --no-deref -d $ref;; esac

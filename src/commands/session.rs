@@ -1,0 +1,74 @@
+//! `git os session`
+
+use clap::Args as ClapArgs;
+
+use super::context::{Context, workspace};
+use crate::core::id::{SESSIONS, SessionId};
+use crate::error::CliError;
+use crate::ui::Tone;
+
+/// Show the log of a session; without an id, list the sessions
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// The session: its id, or any part of it that is unique
+    id: Option<String>,
+
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(serde::Serialize)]
+struct Entry {
+    commit: String,
+    time: crate::core::time::Timestamp,
+    subject: String,
+    body: String,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let place = ctx.place()?;
+    let workspace = workspace(&place)?;
+    let hub = workspace.open(workspace.hub()?)?;
+    let mut sessions: Vec<_> =
+        hub.list_refs(SESSIONS)?.into_iter().map(|(name, tip)| (name[SESSIONS.len()..].to_owned(), tip)).collect();
+    sessions.retain(|(id, _)| SessionId::parse(id).is_ok() && args.id.as_ref().is_none_or(|part| id.contains(part.as_str())));
+    let Some(part) = &args.id else {
+        if args.json {
+            let ids: Vec<_> = sessions.iter().map(|(id, _)| id).collect();
+            return ctx.ui.json(&serde_json::json!({ "version": 1, "sessions": ids }));
+        }
+        let row = |(id, tip): &(String, _)| Ok(vec![(Tone::Strong, id.clone()), (Tone::Quiet, hub.read_commit(*tip)?.subject())]);
+        return ctx.ui.table(&sessions.iter().map(row).collect::<Result<Vec<_>, CliError>>()?);
+    };
+    let [(id, tip)] = sessions.as_slice() else {
+        let shown = crate::core::text::escape(part);
+        return Err(CliError::no(format!("{} sessions fit `{shown}`", sessions.len())).hint("git os session"));
+    };
+    let mut entries = Vec::new();
+    let mut next = Some(*tip);
+    while let Some(commit_id) = next {
+        let commit = hub.read_commit(commit_id)?;
+        let message = String::from_utf8_lossy(&commit.message).into_owned();
+        let (subject, rest) = message.split_once("\n\n").unwrap_or((message.as_str(), ""));
+        let body = rest.trim_end().rsplit_once("\n\n").map_or("", |(body, _)| body);
+        entries.push(Entry {
+            commit: commit_id.to_string(),
+            time: commit.time(),
+            subject: subject.to_owned(),
+            body: body.to_owned(),
+        });
+        next = commit.parents.first().copied();
+    }
+    entries.reverse();
+    if args.json {
+        return ctx.ui.json(&serde_json::json!({ "version": 1, "id": id, "entries": entries }));
+    }
+    for entry in &entries {
+        ctx.ui.heading(&format!("{} {}", entry.time, entry.subject))?;
+        for line in entry.body.lines() {
+            ctx.ui.line(format!("  {line}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Hooks of others run on beside ours, and come back as they were when git-os goes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::sandbox::{Sandbox, gits};
+
+/// Somebody else's hook: it notes that it ran, and with what on standard input where that matters.
+fn hook(sandbox: &Sandbox, name: &str) -> String {
+    let input = if name == "reference-transaction" { "sed 's/^/  /'" } else { "cat >/dev/null" };
+    let log = sandbox.path("log");
+    format!("#!/bin/sh\n# {name} of somebody else\n{{ echo \"{name} $1\"; {input}; }} >>'{}'\n", log.display())
+}
+
+/// Where somebody else's hooks are, and how they came there.
+struct Manager {
+    name: &'static str,
+    /// The folder of the hooks, in the sandbox.
+    folder: &'static str,
+    hooks: &'static [&'static str],
+    /// Lines of shell in the repository.
+    set_up: &'static str,
+    /// Whether its hooks run in a linked worktree even without git-os.
+    is_everywhere: bool,
+}
+
+const MANAGERS: &[Manager] = &[
+    Manager {
+        name: "lefthook",
+        folder: "r/.git/hooks",
+        hooks: &["pre-commit", "commit-msg", "post-merge"],
+        set_up: ":",
+        is_everywhere: true,
+    },
+    Manager {
+        name: "pre-commit",
+        folder: "r/.git/hooks",
+        hooks: &["pre-commit", "pre-merge-commit"],
+        set_up: ":",
+        is_everywhere: true,
+    },
+    Manager {
+        name: "a reference-transaction",
+        folder: "r/.git/hooks",
+        hooks: &["reference-transaction", "pre-commit", "pre-merge-commit"],
+        set_up: ":",
+        is_everywhere: true,
+    },
+    Manager {
+        name: "links to a tool",
+        folder: "tool",
+        hooks: &["reference-transaction", "pre-merge-commit"],
+        set_up: "ln -s ../../../tool/reference-transaction ../../../tool/pre-merge-commit .git/hooks",
+        is_everywhere: true,
+    },
+    Manager {
+        name: "a global core.hooksPath",
+        folder: "home/hooks",
+        hooks: &["pre-commit", "commit-msg", "reference-transaction", "post-commit"],
+        set_up: "git config --global core.hooksPath '~/hooks'",
+        is_everywhere: true,
+    },
+    Manager {
+        name: "husky",
+        folder: "r/.husky/_",
+        hooks: &["pre-commit", "commit-msg", "pre-merge-commit", "post-commit"],
+        set_up: "git config core.hooksPath .husky/_; echo '*' >.husky/_/.gitignore; mkdir -p .husky",
+        is_everywhere: false,
+    },
+];
+
+const WORK: &str = "git switch -q -c side; git commit -q --allow-empty -m s; git switch -q -; git commit -q --allow-empty -m c;
+    git merge -q --no-ff --no-edit side; git branch -q -D side";
+
+/// Every file below a folder with its contents and mode, but for what git writes as it works.
+fn listing(folder: &Path) -> BTreeMap<String, (String, u32)> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(folder).expect("below").to_string_lossy().into_owned();
+            if ["objects", "refs/os", "logs/refs/os"].contains(&name.as_str()) {
+                continue;
+            }
+            if path.is_symlink() {
+                let target = std::fs::read_link(&path).expect("a link");
+                all.insert(name, (target.to_string_lossy().into_owned(), 0));
+            } else if path.is_dir() {
+                folders.push(path);
+                all.insert(name + "/", (String::new(), 0));
+            } else {
+                let mode = path.metadata().map_or(0, |metadata| metadata.permissions().mode());
+                all.insert(name, (String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned(), mode));
+            }
+        }
+    }
+    all
+}
+
+fn set_up(sandbox: &Sandbox, manager: &Manager) {
+    sandbox.repo("r", "");
+    for name in manager.hooks {
+        sandbox.script(&format!("{}/{name}", manager.folder), &hook(sandbox, name));
+    }
+    sandbox.sh("r", manager.set_up).ok();
+    sandbox.registry(&["r"], "");
+}
+
+/// What ran, without the lines of transactions of git-os itself.
+fn log(sandbox: &Sandbox, dir: &str) -> String {
+    sandbox.write("log", "");
+    sandbox.sh(dir, WORK).ok();
+    // Object ids depend on what came before, and some paths on where it is.
+    sandbox.sh(".", "sed -E 's/[0-9a-f]{40}/ID/g; s, [^ ]*([A-Z]+_[A-Z]*MSG), \\1,; s,refs/heads/w ,refs/heads/main ,; s,refs/heads/w$,refs/heads/main,' log").ok()
+}
+
+#[test]
+fn hooks_of_others_still_run_and_come_back() {
+    for git in gits() {
+        for manager in MANAGERS {
+            println!("git {} | {}", git.version, manager.name);
+            let sandbox = Sandbox::with_git(&git);
+            set_up(&sandbox, manager);
+            let without = log(&sandbox, "r");
+            assert!(manager.hooks.iter().all(|name| without.contains(name) || *name == "post-merge"), "{without}");
+            let before = listing(&sandbox.path("r/.git"));
+            let home = listing(&sandbox.path("home"));
+            sandbox.os("r", &["init"]).says("hooks installed").ok();
+            assert_eq!(log(&sandbox, "r"), without, "{}", manager.name);
+            sandbox.sh("r", "git worktree add -q -b w ../w").ok();
+            let linked = log(&sandbox, "w");
+            assert!(!manager.is_everywhere || linked == without, "{}: {linked}\n{without}", manager.name);
+            sandbox.sh("r", "git worktree remove --force ../w; git branch -q -D w; rmdir .git/worktrees || :").ok();
+
+            let installed = listing(&sandbox.path("r/.git"));
+            sandbox.os("r", &["init"]).says("nothing to do").ok();
+            assert_eq!(listing(&sandbox.path("r/.git")), installed, "{}", manager.name);
+            let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+
+            sandbox.os("r", &["uninstall"]).ok();
+            let mut after = listing(&sandbox.path("r/.git"));
+            let mut expected = before;
+            for all in [&mut after, &mut expected] {
+                // Commits were made in between.
+                all.retain(|name, _| {
+                    !["logs", "refs/heads", "index", "COMMIT_EDITMSG", "ORIG_HEAD", "MERGE_", "AUTO_MERGE"]
+                        .iter()
+                        .any(|part| name.starts_with(part))
+                });
+            }
+            assert_eq!(after, expected, "{}", manager.name);
+            let mut home_after = listing(&sandbox.path("home"));
+            home_after.retain(|name, _| !name.ends_with('/') || home.contains_key(name));
+            assert_eq!(home_after, home, "{}", manager.name);
+            assert_eq!(log(&sandbox, "r"), without, "{}", manager.name);
+        }
+    }
+}
+
+#[test]
+fn a_veto_of_somebody_elses_hook_is_one_and_nothing_is_judged_twice() {
+    for git in gits() {
+        let sandbox = Sandbox::with_git(&git);
+        sandbox.repo("r", "");
+        sandbox.script("r/.git/hooks/reference-transaction", "#!/bin/sh\n! grep -q refs/heads/never\n");
+        sandbox.registry(&["r"], "");
+        sandbox.os("r", &["init"]).ok();
+        sandbox.sh("r", "git branch ever").ok();
+        let _said = sandbox.sh("r", "git branch never").fails("aborted by hook");
+        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+        // Where git-os is gone its refs are still looked after, and the other hook is one of the things that are missing.
+        sandbox.sh("r", "rm ../bin/git-os; git branch never").ok();
+        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("cannot be judged");
+    }
+}
+
+#[test]
+fn a_hook_that_took_the_place_of_ours_is_chained_and_none_is_thrown_away() {
+    let sandbox = Sandbox::new();
+    sandbox.repo("r", "");
+    let hooks = "r/.git/hooks";
+    sandbox.script(&format!("{hooks}/pre-merge-commit"), &hook(&sandbox, "first"));
+    sandbox.registry(&["r"], "");
+    sandbox.os("r", &["init"]).ok();
+    sandbox.script(&format!("{hooks}/pre-merge-commit"), &hook(&sandbox, "second"));
+    sandbox.os("r", &["init"]).says("hooks installed").ok();
+    assert!(log(&sandbox, "r").contains("second"));
+    let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+    sandbox.os("r", &["uninstall"]).ok();
+    assert!(sandbox.read(&format!("{hooks}/pre-merge-commit")).contains("second"));
+    assert!(sandbox.read(&format!("{hooks}/pre-merge-commit.git-os-older")).contains("first"));
+}
+
+#[test]
+fn a_hooks_path_that_is_set_later_is_noticed_and_taken_in() {
+    for git in gits() {
+        let sandbox = Sandbox::with_git(&git);
+        sandbox.workspace(&["r"], "");
+        for name in ["pre-commit", "reference-transaction"] {
+            sandbox.script(&format!("r/.husky/_/{name}"), &hook(&sandbox, name));
+        }
+        sandbox.sh("r", "git config core.hooksPath .husky/_; git update-ref refs/os/foreign HEAD; git -c core.hooksPath=/dev/null update-ref -d refs/os/foreign").ok();
+        sandbox.os("r", &["init"]).says("hooks installed").ok();
+        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+        assert!(log(&sandbox, "r").contains("pre-commit"));
+        sandbox.os("r", &["uninstall"]).ok();
+        assert_eq!(sandbox.git("r", &["config", "core.hooksPath"]).ok(), ".husky/_");
+        assert_eq!(sandbox.sh("r", "ls .git/hooks | grep -v sample || :").ok(), "");
+    }
+}
