@@ -33,4 +33,8 @@ mod ui;
 
 mod commands;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use commands::main;

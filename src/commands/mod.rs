@@ -35,7 +35,7 @@ use crate::hook;
 use crate::runner;
 use crate::ui::Ui;
 use context::Context;
-use transition::{Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
+use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
 
 /// An operating system for agentic software work whose whole state is git
 ///
@@ -80,7 +80,7 @@ enum Command {
     /// Say how far a step of the plan is
     Step(Stepped),
     /// Ask the operator, and wait
-    Ask(Worded),
+    Ask(Asked),
     /// Answer what was asked, and let the work go on
     Answer(Worded),
     /// Hand in the work
@@ -198,7 +198,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Fail(args) => transition::run_reasoned(ctx, EventKind::Fail, args),
         Command::Block(args) => transition::run_reasoned(ctx, EventKind::Block, args),
         Command::Cancel(args) => transition::run_reasoned(ctx, EventKind::Cancel, args),
-        Command::Ask(args) => transition::run_worded(ctx, EventKind::Ask, args),
+        Command::Ask(args) => transition::run_asked(ctx, args),
         Command::Answer(args) => transition::run_worded(ctx, EventKind::Answer, args),
         Command::Comment(args) => transition::run_worded(ctx, EventKind::Comment, args),
         Command::Conflict(args) => transition::run_worded(ctx, EventKind::Conflict, args),

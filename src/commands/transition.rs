@@ -53,6 +53,20 @@ pub(super) struct Worded {
     who: Who,
 }
 
+/// A question, and the ticket it is about.
+#[derive(ClapArgs, Debug)]
+#[command(allow_missing_positional = true)]
+pub(super) struct Asked {
+    /// The ticket: its id, or any part of it that is unique; an agent may leave out its own
+    id: Option<String>,
+
+    /// The question; - is standard input
+    text: String,
+
+    #[command(flatten)]
+    who: Who,
+}
+
 /// A ticket and a later end of its lease.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Renewed {
@@ -178,18 +192,31 @@ pub(super) fn run_reasoned(ctx: &Context, kind: EventKind, args: &Reasoned) -> R
 pub(super) fn run_worded(ctx: &Context, kind: EventKind, args: &Worded) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
     let ledger = place.ledger()?;
-    let text = super::read_text(ctx, (args.text != "-").then_some(args.text.as_str()), (args.text == "-").then_some("-"))?
-        .unwrap_or_default();
-    if kind == EventKind::Ask && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {
-        return ctx.ui.line("asked; end now, and you go on when there is an answer");
-    }
+    let text = words(ctx, &args.text)?;
     let draft = match kind {
         EventKind::Answer => Draft::new(Action::Answer, Role::Operator),
         EventKind::Conflict => Draft::new(Action::Conflict, Role::Sync),
-        EventKind::Ask => holders(ctx, &place, &id, Action::Ask, &args.who, false)?,
         _ => Draft::new(Action::Comment, if ctx.env.run.is_some() { Role::Executor } else { Role::Operator }),
     };
     report(ctx, &submit(&ledger, &id, &draft.saying(&text))?)
+}
+
+pub(super) fn run_asked(ctx: &Context, args: &Asked) -> Result<(), CliError> {
+    let part = args.id.as_ref().or(ctx.env.ticket.as_ref());
+    let part = part.ok_or_else(|| CliError::no("it is not said which ticket this is about").hint("git os list"))?;
+    let (place, id) = ctx.find(part)?;
+    let text = words(ctx, &args.text)?;
+    if ctx.env.ticket.as_deref() == Some(id.as_str()) && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {
+        return ctx.ui.line("asked; end now, and you go on when there is an answer");
+    }
+    let draft = holders(ctx, &place, &id, Action::Ask, &args.who, false)?;
+    report(ctx, &submit(&place.ledger()?, &id, &draft.saying(&text))?)
+}
+
+/// Words from the command line, or from standard input.
+fn words(ctx: &Context, text: &str) -> Result<String, CliError> {
+    let (given, file) = if text == "-" { (None, Some("-")) } else { (Some(text), None) };
+    Ok(super::read_text(ctx, given, file)?.unwrap_or_default())
 }
 
 pub(super) fn run_renewed(ctx: &Context, args: &Renewed) -> Result<(), CliError> {

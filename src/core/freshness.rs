@@ -39,12 +39,29 @@ pub(crate) fn decide(seen: &Seen, present: &Present) -> Vec<Decision> {
             changed.push(brand.clone());
         }
     }
+    // What an interrupted session was told and did not talk about is still news.
+    let mut news = changed.clone();
+    news.extend(seen.news.iter().filter(|brand| !changed.contains(brand)).cloned());
     let interviewed = |brand: &Brand| seen.interviewed.get(brand) == Some(&present.date);
-    let engaged: Vec<Brand> = changed.iter().filter(|brand| !interviewed(brand)).cloned().collect();
-    Phase::ALL.iter().map(|phase| decide_one(*phase, seen, present, &changed, &engaged)).collect()
+    let engaged: Vec<Brand> = news.iter().filter(|brand| !interviewed(brand)).cloned().collect();
+    Phase::ALL
+        .iter()
+        .map(|phase| decide_one(*phase, seen, present, &Brands { changed: &changed, news: &news, engaged: &engaged }))
+        .collect()
 }
 
-fn decide_one(phase: Phase, seen: &Seen, present: &Present, changed: &[Brand], engaged: &[Brand]) -> Decision {
+/// Brands by what is to be done about them.
+struct Brands<'a> {
+    /// They have commits that no scout has read.
+    changed: &'a [Brand],
+    /// Scouts have read or will read something new in them.
+    news: &'a [Brand],
+    /// They are to be interviewed.
+    engaged: &'a [Brand],
+}
+
+fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>) -> Decision {
+    let Brands { changed, news, engaged } = brands;
     let names = |brands: &[Brand]| brands.iter().map(Brand::as_str).collect::<Vec<_>>().join(", ");
     let (runs, why, brands) = match phase {
         Phase::Initialise | Phase::Outstanding => (true, "always".to_owned(), Vec::new()),
@@ -58,10 +75,10 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, changed: &[Brand], e
             Some(_) => (true, "something changed since the last check".to_owned(), Vec::new()),
             None => (true, "never checked".to_owned(), Vec::new()),
         },
-        Phase::Brief if changed.is_empty() => (false, "scouts were skipped".to_owned(), Vec::new()),
-        Phase::Brief => (true, "scouts bring news".to_owned(), changed.to_vec()),
-        Phase::Interview if changed.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
-        Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(changed)), Vec::new()),
+        Phase::Brief if news.is_empty() => (false, "scouts were skipped".to_owned(), Vec::new()),
+        Phase::Brief => (true, "scouts bring news".to_owned(), news.to_vec()),
+        Phase::Interview if news.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
+        Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(news)), Vec::new()),
         Phase::Interview => (true, format!("not held today with {}", names(engaged)), engaged.to_vec()),
         Phase::Draft | Phase::Dispatch => (true, "always: the queue drains".to_owned(), Vec::new()),
         Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "distilled today".to_owned(), Vec::new()),
@@ -117,7 +134,9 @@ mod tests {
     fn a_second_session_skips_what_is_fresh_and_drains_the_queue() {
         let present = present();
         let seen = Seen {
+            number: 1,
             scouted: present.repos.iter().map(|(repo, (_, head))| (repo.clone(), head.clone())).collect(),
+            news: std::collections::BTreeSet::new(),
             interviewed: present.repos.values().map(|(brand, _)| (brand.clone(), present.date.clone())).collect(),
             distilled: Some(present.date.clone()),
             doctor: Some((Grade::A, "h1".to_owned())),
@@ -140,5 +159,16 @@ mod tests {
         );
         let moved = Present { date: "2026-05-08".to_owned(), ..present };
         assert!(decide(&seen, &moved)[Phase::Close.number()].runs);
+    }
+
+    #[test]
+    fn news_of_an_interrupted_session_are_still_talked_about() {
+        let present = present();
+        let news = present.repos.values().map(|(brand, _)| brand.clone()).take(1).collect();
+        let scouted = present.repos.iter().map(|(repo, (_, head))| (repo.clone(), head.clone())).collect();
+        let decisions = decide(&Seen { scouted, news, ..Seen::default() }, &present);
+        assert!(!decisions[Phase::Scout.number()].runs);
+        assert_eq!(decisions[Phase::Brief.number()].brands.len(), 1);
+        assert_eq!(decisions[Phase::Interview.number()].brands.len(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! A session: its phases, and what it remembers for the next one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,14 @@ impl Phase {
 /// What sessions remember: `seen.json` in the tree of a session's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
+    /// How many sessions came before: which of two of the same second is the later one.
+    #[serde(default)]
+    pub(crate) number: u64,
     /// The commit of each repository's trunk that scouts last read.
     pub(crate) scouted: BTreeMap<RepoName, String>,
+    /// The brands of which scouts brought news in a session that is not closed yet.
+    #[serde(default)]
+    pub(crate) news: BTreeSet<Brand>,
     /// The day on which each brand was last interviewed.
     pub(crate) interviewed: BTreeMap<Brand, String>,
     /// The day of the last distillation.

@@ -11,6 +11,7 @@ use crate::dispatch::record::RunRecord;
 use crate::env::Env;
 use crate::ledger::Ledger;
 use crate::ledger::workspace::Workspace;
+use crate::runner::process::is_interrupted;
 
 /// How one ticket ended in this session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,11 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
     loop {
         let task = match held.next() {
             _ if held.error.is_some() => return,
+            Ok(Some(_)) if is_interrupted() => {
+                held.error = Some(DispatchError::Interrupted);
+                freed.notify_all();
+                return;
+            }
             Ok(Some(task)) => task,
             Ok(None) if held.busy.is_empty() => {
                 freed.notify_all();

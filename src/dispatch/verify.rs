@@ -99,7 +99,10 @@ impl Place {
     fn add(site: &Site<'_>, entry: &Entry, head: ObjectId) -> Result<Self, DispatchError> {
         let path = super::worktrees(&site.repo).join(format!("{}.verify", entry.id));
         let place = Self { path };
-        place.remove(site)?;
+        if place.path.as_std_path().exists() {
+            process::sweep_place(&place.path);
+            place.remove(site)?;
+        }
         let git = site.repo.git().config("core.hooksPath=/dev/null");
         git.output(["worktree", "add", "--quiet", "--force", "--detach", place.path.as_str(), &head.to_string()])?;
         Ok(place)

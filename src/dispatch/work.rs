@@ -101,10 +101,11 @@ fn hand_in(
         .filter_map(|message| if let Message::Ask { text } = message { Some(text.as_str()) } else { None })
         .collect();
     let worktree = site.worktree(&entry.id);
-    let Some(git) = site.repo.pinned(&worktree) else {
+    let Some(git) = site.repo.pinned(&worktree).filter(|_| worktree.is_dir()) else {
+        site.repo.git().output(["worktree", "prune"])?;
         return give_back(site, ledger, entry, run, "the worktree is gone");
     };
-    let note = commit_rest(&git, &entry.id.to_string())?;
+    let note = commit_rest(&git, entry)?;
     if !questions.is_empty() {
         write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&questions.join("\n\n")))?;
         // With the answer a new session of the agent begins.
@@ -139,12 +140,12 @@ fn hand_in(
 }
 
 /// Commits what was left uncommitted, and says so.
-fn commit_rest(git: &Git, id: &str) -> Result<Option<String>, DispatchError> {
+fn commit_rest(git: &Git, entry: &Entry) -> Result<Option<String>, DispatchError> {
     if git.output(["status", "--porcelain", "--untracked-files=all"])?.trim().is_empty() {
         return Ok(None);
     }
     git.output(["add", "--all"])?;
-    let message = format!("Save what the run left uncommitted\n\nTicket: {id}");
+    let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}", entry.ticket.content.title, entry.id);
     git.output(["commit", "--quiet", "--no-verify", "--message", &message])?;
     Ok(Some("What was left uncommitted was committed in the run's name.".to_owned()))
 }

@@ -21,5 +21,6 @@ pub(crate) fn enter(words: &[String], parent: Option<i32>) -> std::io::Error {
         return std::io::Error::other("no program was named");
     };
     #[expect(clippy::disallowed_methods, reason = "this is the one place where a process becomes an agent")]
-    std::process::Command::new(program).args(args).exec()
+    let error = std::process::Command::new(program).args(args).exec();
+    std::io::Error::new(error.kind(), format!("cannot start `{program}`: {error}"))
 }

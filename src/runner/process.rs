@@ -1,6 +1,8 @@
 //! A process and all that it starts: run with a deadline, read while it runs, and ended as a whole.
 
 use std::process::Stdio;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use crate::core::id::RunId;
 use crate::core::text;
 
+/// The variable that says in which folder a process was started.
+const PLACE: &str = "GIT_OS_PLACE";
 /// How much of each stream is kept: the end of it.
 const KEPT: usize = 256 * 1024;
 /// How long a process may take to end by itself once it was told to.
@@ -102,11 +106,43 @@ impl Finished {
     }
 }
 
+/// Whether somebody interrupted; once it is so, nothing is started any more.
+static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on an interrupt is kept in mind, and not only while a process runs; a second one ends this process at once.
+#[expect(clippy::exit, reason = "whoever interrupts twice does not want to wait for anything")]
+pub(crate) fn heed_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // Without one an interrupt ends the process, as it does by default.
+        let Ok(runtime) = runtime else { return };
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                while tokio::signal::ctrl_c().await.is_ok() {
+                    if IS_INTERRUPTED.swap(true, Ordering::Relaxed) {
+                        std::process::exit(130);
+                    }
+                }
+            });
+        });
+    });
+}
+
+/// Whether somebody interrupted since.
+#[must_use]
+pub(crate) fn is_interrupted() -> bool {
+    IS_INTERRUPTED.load(Ordering::Relaxed)
+}
+
 /// Runs a process to its end, and with it all that it left behind.
 ///
 /// # Errors
 /// When it cannot be started.
 pub(crate) fn run(spec: &Spec) -> Result<Finished, ProcessError> {
+    if is_interrupted() {
+        return Ok(Finished { ended: Ended::Interrupted, stdout: Vec::new(), stderr: Vec::new(), took: Duration::ZERO });
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProcessError::Watch)?;
     let finished = runtime.block_on(supervise(spec));
     sweep(&spec.run);
@@ -192,6 +228,7 @@ fn environment(spec: &Spec) -> Vec<(String, String)> {
     if let (Some(dir), Some(path)) = (spec.program.parent(), all.iter_mut().find(|(key, _)| key == "PATH")) {
         path.1 = format!("{dir}:{}", path.1);
     }
+    all.push((PLACE.to_owned(), spec.dir.to_string()));
     all.push(("TERM".to_owned(), "dumb".to_owned()));
     all.push(("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()));
     all.extend(spec.variables.iter().cloned());
@@ -200,7 +237,15 @@ fn environment(spec: &Spec) -> Vec<(String, String)> {
 
 /// Ends every process that carries a run's mark, whatever session or parent it has by now.
 pub(crate) fn sweep(run: &RunId) {
-    let mark = format!("GIT_OS_RUN={run}");
+    sweep_marked(&format!("GIT_OS_RUN={run}"));
+}
+
+/// Ends every process that was started in a folder by an orchestrator that is gone; the run's name went with it.
+pub(crate) fn sweep_place(dir: &Utf8Path) {
+    sweep_marked(&format!("{PLACE}={dir}"));
+}
+
+fn sweep_marked(mark: &str) {
     for entry in Utf8Path::new("/proc").read_dir_utf8().into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().parse().ok().and_then(Pid::from_raw) else { continue };
         let Ok(variables) = crate::git::process::read_bytes(&entry.path().join("environ")) else { continue };

@@ -48,6 +48,7 @@ impl Session<'_> {
         if let Some((_, health)) = &mut self.seen.doctor {
             *health = super::present(self.workspace, &self.hub)?.health;
         }
+        self.seen.news.clear();
         self.log.close(&self.hub, "closed", &self.seen)?;
         self.summary.session.clone_from(&self.log.id);
         Ok(())

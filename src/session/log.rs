@@ -6,6 +6,7 @@ use crate::core::id::{ObjectId, SESSIONS, SessionId};
 use crate::core::secrets;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
+use crate::git::object::Commit;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
 use crate::ledger::{LedgerError, random_hex};
@@ -50,25 +51,33 @@ impl Log {
     /// # Errors
     /// When the hub cannot be read.
     pub(super) fn open(hub: &Repo) -> Result<Self, LedgerError> {
-        let mut latest: Option<(i64, SessionId, ObjectId)> = None;
+        let seen = |commit: &Commit| -> Result<Seen, LedgerError> {
+            let json = hub.find_file(commit.tree_id, SEEN, MAX_FILE)?;
+            Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
+        };
+        let mut latest: Option<(Commit, SessionId, ObjectId)> = None;
         for (name, tip) in hub.list_refs(SESSIONS)? {
             let Ok(id) = SessionId::parse(&name[SESSIONS.len()..]) else { continue };
             // What is no commit is no session.
             let Ok(commit) = hub.read_commit(tip) else { continue };
-            if latest.as_ref().is_none_or(|latest| (commit.time().0, tip) > (latest.0, latest.2)) {
-                latest = Some((commit.time().0, id, tip));
+            let is_later = match &latest {
+                None => true,
+                Some((other, _, other_tip)) if commit.time() == other.time() => {
+                    (seen(&commit)?.number, tip) > (seen(other)?.number, *other_tip)
+                }
+                Some((other, ..)) => commit.time().0 > other.time().0,
+            };
+            if is_later {
+                latest = Some((commit, id, tip));
             }
         }
-        let Some((_, id, tip)) = latest else {
+        let Some((commit, id, tip)) = latest else {
             return Ok(Self { id: None, tip: None, seen: Seen::default(), pending: Vec::new() });
         };
-        let commit = hub.read_commit(tip)?;
-        let seen = hub
-            .find_file(commit.tree_id, SEEN, MAX_FILE)?
-            .and_then(|json| serde_json::from_slice(&json).ok())
-            .unwrap_or_default();
+        let mut seen = seen(&commit)?;
         let pending = hub.find_file(commit.tree_id, PENDING, MAX_FILE)?.and_then(|json| serde_json::from_slice(&json).ok());
         let is_closed = String::from_utf8_lossy(&commit.message).lines().any(|line| line == "Os-Outcome: closed");
+        seen.number += u64::from(is_closed);
         let (id, tip) = if is_closed { (None, None) } else { (Some(id), Some(tip)) };
         Ok(Self { id, tip, seen, pending: pending.unwrap_or_default() })
     }

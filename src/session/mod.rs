@@ -14,7 +14,8 @@ mod outstanding;
 mod scout;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -32,6 +33,7 @@ use crate::git::process::write_file;
 use crate::git::{GitError, Repo};
 use crate::ledger::workspace::{Workspace, WorkspaceError};
 use crate::ledger::{Ledger, LedgerError};
+use crate::runner::process::{heed_interrupts, is_interrupted};
 use log::Log;
 
 /// What can stop a session.
@@ -161,11 +163,16 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize
         brief: String::new(),
     };
     let mut session = Session { workspace, env, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
+    heed_interrupts();
     for phase in Phase::ALL {
+        if is_interrupted() {
+            return Err(SessionError::Interrupted);
+        }
         let decision = session.decisions[phase.number()].clone();
         desk.phase(&decision);
         if decision.runs {
-            session.run_phase(*phase)?;
+            // A terminal interrupts what git is doing just now as well; that is not what went wrong.
+            session.run_phase(*phase).map_err(|error| if is_interrupted() { SessionError::Interrupted } else { error })?;
         }
         env.step(phase.as_str());
     }
@@ -206,7 +213,12 @@ impl<'a> Session<'a> {
     }
 }
 
+/// How long a session that was killed may take to let go of the lock: a process that it had just begun to start holds it
+/// until it has started.
+const LETTING_GO: Duration = Duration::from_millis(500);
+
 /// One session at a time; the system lets go of the lock when the process ends, however it ends.
+#[expect(clippy::disallowed_methods, reason = "a lock of another process can only be waited for")]
 fn lock(hub: &Repo) -> Result<File, SessionError> {
     let path = hub.os_dir().join("session.lock");
     if !path.as_std_path().exists() {
@@ -214,10 +226,14 @@ fn lock(hub: &Repo) -> Result<File, SessionError> {
     }
     let failed = |source| GitError::File { path: path.clone(), source };
     let file = File::options().write(true).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(SessionError::Busy),
-        Err(std::fs::TryLockError::Error(source)) => Err(failed(source).into()),
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if started.elapsed() < LETTING_GO => std::thread::sleep(LETTING_GO / 25),
+            Err(TryLockError::WouldBlock) => return Err(SessionError::Busy),
+            Err(TryLockError::Error(source)) => return Err(failed(source).into()),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ impl Session<'_> {
             let rows = ledger.rows()?.tickets;
             let ready = rows.iter().filter(|row| row.ticket.state == State::Ready).count();
             let why = match (&entry.agent, ledger.find_trunk_tip()?) {
+                // That no agent works in a silo is how it should be.
+                (None, _) if entry.silo => None,
                 (None, _) => Some("no agent in the registry"),
                 (Some(_), None) => Some("no commit on its protected branch yet"),
                 (Some(_), Some(_)) => None,

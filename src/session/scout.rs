@@ -16,6 +16,7 @@ use crate::git::object::{FILE, FOLDER};
 use crate::git::process::remove_all;
 use crate::ledger::workspace::{Workspace, plural};
 use crate::ledger::{Ledger, new_run};
+use crate::runner::process::sweep_place;
 
 /// How many TODO comments of one repository become drafts at a time.
 const MAX_TODOS: usize = 10;
@@ -69,6 +70,7 @@ impl Session<'_> {
                 self.seen.scouted.insert(name, report.head.clone());
             }
         }
+        self.seen.news.extend(brands);
         let count: usize = reports.iter().map(|report| report.signals.len()).sum();
         let section = |report: &Report| {
             format!(
@@ -131,7 +133,10 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
         }
         Ok(())
     };
-    clear()?;
+    if path.as_std_path().exists() {
+        sweep_place(&path);
+        clear()?;
+    }
     let git = site.repo.git().config("core.hooksPath=/dev/null");
     git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &head.to_string()])?;
     let mut failing = Vec::new();

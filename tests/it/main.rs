@@ -4,7 +4,15 @@
 
 mod sandbox;
 
+mod crew;
+
 mod hooks;
+
+mod race;
+
+mod crash;
+
+mod session;
 
 mod guide;
 

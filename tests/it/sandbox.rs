@@ -152,6 +152,11 @@ impl Sandbox {
         self.variables.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Takes a variable away from all commands that follow.
+    pub(crate) fn unset(&mut self, key: &str) {
+        self.variables.retain(|known| known.0 != key);
+    }
+
     /// A path in the sandbox.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root.path().canonicalize().expect("a path").join(path)

@@ -1,0 +1,213 @@
+//! Sessions of `git os start`: the demo from end to end, and what the next session still knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::crew::{Crew, REPOS};
+use crate::sandbox::Sandbox;
+
+/// Why each phase of a session ran or did not, as `--json` and `--plan --json` tell it.
+fn phases(json: &str) -> BTreeMap<String, (bool, String)> {
+    let json: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"));
+    let phases = json["phases"].as_array().expect("phases").iter();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    phases.map(|one| (text(&one["phase"]), (one["runs"].as_bool().expect("yes or no"), text(&one["why"])))).collect()
+}
+
+/// One ticket of the demo.
+struct Seen {
+    repo: String,
+    brand: String,
+    title: String,
+    state: String,
+    attempt: u32,
+    head: String,
+    base: String,
+}
+
+fn demo_tickets(sandbox: &Sandbox) -> Vec<Seen> {
+    let json: Value = serde_json::from_str(&sandbox.os("demo/sandbox", &["list", "--json"]).ok()).expect("JSON");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let tickets = json["tickets"].as_array().expect("tickets").iter();
+    let seen = |one: &Value| Seen {
+        repo: text(&one["repo"]),
+        brand: text(&one["brand"]),
+        title: text(&one["title"]),
+        state: text(&one["state"]),
+        attempt: u32::try_from(one["attempt"].as_u64().expect("a number")).expect("a small number"),
+        head: text(&one["head"]),
+        base: text(&one["base"]),
+    };
+    tickets.map(seen).collect()
+}
+
+#[test]
+fn the_demo_lands_work_over_all_brands_and_is_held_by_the_gate() {
+    let mut sandbox = Sandbox::new();
+    sandbox.unset("GIT_COMMITTER_DATE");
+    sandbox.unset("GIT_AUTHOR_DATE");
+    let started = std::time::Instant::now();
+    let said = sandbox.os(".", &["demo", "demo"]);
+    let wall = started.elapsed();
+    assert_eq!(said.code, Some(0), "{said}");
+    let said = said.says("refused, as it should be; main has not moved").says("stays where it is").said();
+
+    let tickets = demo_tickets(&sandbox);
+    let landed: Vec<_> = tickets.iter().filter(|one| one.state == "merged").collect();
+    assert!(landed.len() >= 8, "{said}");
+    assert!(landed.iter().map(|one| &one.brand).collect::<BTreeSet<_>>().len() >= 6, "{said}");
+    assert!(landed.iter().any(|one| one.attempt == 2), "one was refused by the judge and done again");
+    let blocked: Vec<_> = tickets.iter().filter(|one| one.state == "blocked").map(|one| one.repo.as_str()).collect();
+    assert_eq!(blocked, ["personal"], "{said}");
+    assert!(tickets.iter().all(|one| one.brand != "aiquantify"), "nothing happens in the silo");
+    assert!(!sandbox.path("demo/aiquantify/.claude").exists());
+
+    // The doors wait for the red check: what they were built on has its fix.
+    let find = |title: &str| landed.iter().find(|one| one.title == title).unwrap_or_else(|| panic!("{title}: {said}"));
+    let (first, second) = (find("Make the check `tests` pass in umano"), find("Print when the doors open for each event"));
+    sandbox.git("demo/umano", &["merge-base", "--is-ancestor", &first.head, &second.base]).ok();
+
+    for repo in tickets.iter().map(|one| &one.repo).collect::<BTreeSet<_>>() {
+        let dir = format!("demo/{repo}");
+        sandbox.os(&dir, &["fsck"]).ok();
+        sandbox.sh(&dir, "sh tests/run.sh && test -z \"$(git status --porcelain --untracked-files=no)\"").ok();
+    }
+
+    print_ratio(&sandbox, wall, &tickets);
+    nothing_is_left_to_do(&sandbox);
+}
+
+/// How long the session took against the slowest brand: its agents' thinking and its checks, one after the other.
+fn print_ratio(sandbox: &Sandbox, wall: std::time::Duration, tickets: &[Seen]) {
+    const THINKING: f64 = 0.5;
+    let mut brands: BTreeMap<&str, f64> = BTreeMap::new();
+    for ticket in tickets.iter().filter(|one| one.attempt > 0) {
+        *brands.entry(&ticket.brand).or_default() += THINKING * f64::from(ticket.attempt);
+        let notes = sandbox.git(&format!("demo/{}", ticket.repo), &["notes", "--ref=os/verdicts", "show", &ticket.head]).stdout;
+        for verdict in notes.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            let checks = verdict["checks"].as_array().into_iter().flatten();
+            let millis: f64 = checks.filter_map(|check| check["millis"].as_f64()).sum();
+            *brands.entry(&ticket.brand).or_default() += millis / 1000.0;
+        }
+    }
+    let (slowest, seconds) = brands.iter().max_by(|left, right| left.1.total_cmp(right.1)).expect("a brand");
+    let all: f64 = brands.values().sum();
+    let wall = wall.as_secs_f64();
+    println!("the session took {wall:.1} s; {slowest} alone thinks and checks {seconds:.1} s, all brands {all:.1} s");
+    println!("wall / slowest brand = {:.2}", wall / seconds);
+}
+
+/// The next session at once: nothing is new, and it says so.
+fn nothing_is_left_to_do(sandbox: &Sandbox) {
+    let again = sandbox.os("demo/umano", &["start", "--yes", "--json"]).ok();
+    let phases = phases(&again);
+    for (phase, why) in [
+        ("scout", "no brand has new commits"),
+        ("brief", "scouts were skipped"),
+        ("interview", "no brand has news"),
+        ("close", "distilled today"),
+    ] {
+        assert_eq!(phases[phase], (false, why.to_owned()), "{phase}: {again}");
+    }
+    for phase in ["initialise", "outstanding", "draft", "dispatch"] {
+        assert!(phases[phase].0, "{phase}: {again}");
+    }
+    let json: Value = serde_json::from_str(&again).expect("JSON");
+    assert_eq!(json["tickets"].as_array().map(Vec::len), Some(0), "the queue is drained: {again}");
+    assert_eq!(json["drafted"], 0, "{again}");
+    let plan = sandbox.os("demo/personal", &["start", "--plan"]).ok();
+    let lines: Vec<_> = plan.lines().map(|line| line.split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(lines.len(), 9, "{plan}");
+    assert_eq!(lines[1], "1 scout skip", "{plan}");
+    assert_eq!(lines[7], "7 dispatch run", "{plan}");
+}
+
+/// A commit of a person on the branch that is checked out.
+fn commit(crew: &Crew, repo: &str, file: &str, text: &str) {
+    crew.sandbox.write(&format!("{repo}/{file}"), text);
+    crew.sandbox.sh(repo, &format!("git add {file} && git commit -qm 'Change {file} to {text}'")).ok();
+}
+
+fn drafts(crew: &Crew) -> BTreeSet<String> {
+    crew.board().into_iter().filter(|ticket| ticket.1 == "draft").map(|ticket| ticket.0).collect()
+}
+
+#[test]
+fn a_commit_of_a_person_is_news_of_its_brand_alone() {
+    let crew = Crew::with(&REPOS, "agent = \"crew\"\n");
+    crew.start().says("new commits in alpha, beta, hub").ok();
+    let plan = |crew: &Crew| phases(&crew.os(&["start", "--plan", "--json"]).ok());
+    assert_eq!(plan(&crew)["scout"], (false, "no brand has new commits".to_owned()));
+    assert_eq!(plan(&crew)["housekeeping"], (false, "grade A held and nothing changed".to_owned()));
+    commit(&crew, "ws/alpha", "news.md", "News.\n");
+    assert_eq!(plan(&crew)["scout"], (true, "new commits in alpha".to_owned()));
+    let said = crew.start().says("new commits in alpha").says("alpha: 1 new commit, 0 signals").said();
+    assert!(!said.contains("beta: ") && !said.contains("hub: "), "{said}");
+    assert_eq!(plan(&crew)["scout"], (false, "no brand has new commits".to_owned()));
+    crew.all_is_well();
+}
+
+#[test]
+fn a_check_that_begins_to_fail_becomes_a_ticket() {
+    let settings = "agent = \"crew\"\nchecks = [{ name = \"even\", run = \"test ! -e odd\" }]\n";
+    let crew = Crew::with(&REPOS, settings);
+    crew.os(&["start"]).ok();
+    assert_eq!(drafts(&crew), BTreeSet::new());
+    commit(&crew, "ws/alpha", "odd", "1\n");
+    crew.os(&["start"]).ok();
+    let title = "Make the check `even` pass in alpha".to_owned();
+    assert_eq!(drafts(&crew), BTreeSet::from([title.clone()]));
+    // It is still open, so it is not opened again.
+    commit(&crew, "ws/alpha", "more.md", "More.\n");
+    crew.os(&["start"]).ok();
+    assert_eq!(drafts(&crew), BTreeSet::from([title.clone()]));
+    crew.agent("git rm -q odd; git commit -qm 'Be even'");
+    crew.start().ok();
+    assert_eq!(crew.board(), BTreeSet::from([(title, "merged".to_owned())]));
+    crew.all_is_well();
+}
+
+#[test]
+fn a_rejected_draft_is_not_proposed_again() {
+    let crew = Crew::with(&REPOS, "agent = \"crew\"\n");
+    commit(&crew, "ws/alpha", "list.sh", "# TODO: Sort the list\n# TODO: Print the list\n");
+    crew.os(&["start"]).ok();
+    let sort = "Resolve the TODO in list.sh: Sort the list".to_owned();
+    let print = "Resolve the TODO in list.sh: Print the list".to_owned();
+    assert_eq!(drafts(&crew), BTreeSet::from([sort.clone(), print.clone()]));
+    let tickets = crew.tickets();
+    let unwanted = tickets.iter().find(|ticket| ticket.1.0 == sort).expect("a ticket");
+    let id = unwanted.0.1.rsplit('/').next().expect("an id");
+    crew.os(&["reject", id, "--reason", "It is sorted by hand."]).ok();
+    for text in ["One.\n", "Two.\n", "Three.\n"] {
+        commit(&crew, "ws/alpha", "other.md", text);
+        crew.os(&["start"]).says("alpha: 1 new commit, 2 signals").ok();
+        assert_eq!(drafts(&crew), BTreeSet::from([print.clone()]));
+    }
+    crew.all_is_well();
+}
+
+#[test]
+fn a_silo_gets_no_worktree_no_agent_and_no_scout() {
+    let crew =
+        Crew::with(&["hub", "vault"], "agent = \"crew\"\nchecks = [{ name = \"seen\", run = \"touch ../../../../seen\" }]\n");
+    let registry = crew.sandbox.read("ws/hub/registry.toml");
+    let (rest, vault) = registry.split_once("name = \"vault\"").expect("the silo");
+    let vault =
+        vault.replacen("agent = \"crew\"\nchecks = [{ name = \"seen\", run = \"touch ../../../../seen\" }]", "silo = true", 1);
+    crew.sandbox.write("ws/hub/registry.toml", format!("{rest}name = \"vault\"{vault}"));
+    crew.os(&["init"]).ok();
+    commit(&crew, "ws/vault", "secret.sh", "# TODO: Tell nobody\n");
+    let id = crew.sandbox.ticket("ws/vault", "Look inside", "ready").id;
+    crew.agent("touch ../../../../worked; echo done >done");
+    let said = crew.start();
+    assert!(!said.said().contains("vault"), "{said}");
+    said.ok();
+    assert_eq!(crew.sandbox.state("ws/vault", &id), "ready");
+    assert_eq!(crew.board().len(), 1);
+    assert!(!crew.sandbox.path("ws/vault/.claude").exists());
+    assert!(!crew.sandbox.path("ws/worked").exists());
+    assert_eq!(crew.sandbox.git("ws/vault", &["worktree", "list"]).ok().lines().count(), 1);
+    crew.all_is_well();
+}
