@@ -14,6 +14,8 @@ mod crash;
 
 mod session;
 
+mod start_terminal;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
