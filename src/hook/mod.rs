@@ -44,7 +44,7 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
 pub(crate) fn read_line(line: &[u8]) -> Option<(String, String)> {
     let line = reference_transaction::parse_line(line);
     match line.new {
-        reference_transaction::New::Object(id) => Some((id.to_string(), line.name)),
+        reference_transaction::New::Object(id) if !line.name.is_empty() => Some((id.to_string(), line.name)),
         reference_transaction::New::Nothing | reference_transaction::New::Symbolic | reference_transaction::New::Strange => None,
     }
 }
