@@ -112,8 +112,8 @@ impl Place {
         if self.path.as_std_path().exists() {
             if site.repo.remove_worktree(&self.path).is_err() {
                 remove_all(&self.path)?;
+                site.repo.git().output(["worktree", "prune"])?;
             }
-            site.repo.git().output(["worktree", "prune"])?;
         }
         Ok(())
     }
