@@ -228,7 +228,7 @@ fn many(place: &Place, table: &mut Table) {
     let mut updates = String::new();
     let mut taken = std::collections::BTreeSet::new();
     for commit in marks.lines().filter_map(|line| line.split(' ').nth(1)) {
-        let digits = (4..).find(|digits| taken.insert(commit[..*digits].to_owned())).expect("a free id");
+        let digits = (4..=commit.len()).find(|digits| taken.insert(commit[..*digits].to_owned())).expect("a free id");
         writeln!(updates, "create {prefix}-{} {commit}", &commit[..digits]).expect("text");
     }
     std::fs::write(place.path("updates"), updates).expect("a file");
