@@ -49,7 +49,9 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
     if path.as_std_path().exists() {
         remove_all(&path)?;
     }
-    site.repo.git().output(["worktree", "prune"])?;
+    if known.iter().any(|worktree| here(&worktree)) {
+        site.repo.git().output(["worktree", "prune"])?;
+    }
     set_branch(site, &branch, start)?;
     site.repo.add_worktree(&path, &branch)?;
     Ok(())

@@ -1,9 +1,16 @@
 //! What a session does with the runs that a killed one left behind.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
 use super::record::{self, RunRecord};
 use super::{DispatchError, Site};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::TicketId;
+use crate::git::Repo;
+use crate::git::process::remove_file;
 use crate::ledger::{Answer, Draft};
 use crate::runner::process::sweep;
 
@@ -30,6 +37,35 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Vec<RunRecord>, DispatchError> 
         }
     }
     Ok(orphans)
+}
+
+/// How long a ref of ours may be locked by somebody who lives: a move takes milliseconds, and a hook's judgement not much more.
+const LOCKED: Duration = Duration::from_secs(1);
+
+/// Removes the locks on refs of ours that a killed process left. Answers which.
+///
+/// # Errors
+/// When one of them stays.
+#[expect(clippy::disallowed_methods, reason = "whether a lock is given up can only be seen by waiting")]
+pub(crate) fn unlock(repo: &Repo) -> Result<Vec<Utf8PathBuf>, DispatchError> {
+    let mut locks = Vec::new();
+    let mut folders = vec![repo.common_dir().join("refs/os"), repo.common_dir().join("refs/notes/os")];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
+            let path = entry.path().to_owned();
+            match entry.metadata() {
+                Ok(meta) if meta.is_dir() => folders.push(path),
+                Ok(meta) if path.extension() == Some("lock") => locks.push((path, meta.ino())),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    if !locks.is_empty() {
+        std::thread::sleep(LOCKED);
+    }
+    // Another lock of the same name was taken since.
+    locks.retain(|(path, inode)| path.metadata().is_ok_and(|meta| meta.ino() == *inode));
+    locks.into_iter().map(|(path, _)| Ok(remove_file(&path).map(|()| path)?)).collect()
 }
 
 /// Gives back what others held for too long. Answers which.

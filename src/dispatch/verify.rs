@@ -109,10 +109,8 @@ impl Place {
     }
 
     fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {
-        if self.path.as_std_path().exists() {
-            if site.repo.remove_worktree(&self.path).is_err() {
-                remove_all(&self.path)?;
-            }
+        if self.path.as_std_path().exists() && site.repo.remove_worktree(&self.path).is_err() {
+            remove_all(&self.path)?;
             site.repo.git().output(["worktree", "prune"])?;
         }
         Ok(())

@@ -42,10 +42,11 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
 /// The object and the ref of a line that moves a ref to an object; for fuzzers.
 #[cfg(fuzzing)]
 pub(crate) fn read_line(line: &[u8]) -> Option<(String, String)> {
+    use reference_transaction::New;
     let line = reference_transaction::parse_line(line);
     match line.new {
-        reference_transaction::New::Object(id) => Some((id.to_string(), line.name)),
-        reference_transaction::New::Nothing | reference_transaction::New::Symbolic | reference_transaction::New::Strange => None,
+        New::Object(id) => (!line.name.is_empty()).then(|| (id.to_string(), line.name)),
+        New::Nothing | New::Symbolic | New::Strange => None,
     }
 }
 

@@ -21,6 +21,9 @@ impl Session<'_> {
                     continue;
                 }
             };
+            for lock in recover::unlock(&repo)? {
+                lines.push(format!("{}: removed `{lock}`, which a killed process left", entry.name));
+            }
             let Ok(ledger) = Ledger::open(&repo) else {
                 lines.push(format!("{}: not under git-os; `git os init` puts it there", entry.name));
                 continue;

@@ -60,6 +60,7 @@ fn nothing_is_lost(crew: &Crew, before: &BTreeMap<(String, String), (String, Str
         let (_, _, now) = after.get(&(repo.clone(), name.clone())).unwrap_or_else(|| panic!("{repo}: {title} is gone"));
         crew.sandbox.git(repo, &["merge-base", "--is-ancestor", tip, now]).ok();
     }
+    crew.every_worktree_is_there();
 }
 
 fn killed_after(crew: &mut Crew, step: &str) {
@@ -116,6 +117,18 @@ fn random(seed: u64) -> impl FnMut(u64) -> u64 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     }
+}
+
+#[test]
+fn a_lock_that_a_killed_process_left_is_removed() {
+    let crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    for name in [format!("refs/os/tickets/{id}"), "refs/notes/os/verdicts".to_owned()] {
+        crew.sandbox.write(&format!("ws/hub/.git/{name}.lock"), "");
+    }
+    crew.start().says("which a killed process left").ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
 }
 
 #[test]

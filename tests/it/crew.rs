@@ -231,7 +231,6 @@ impl Crew {
             assert_eq!(find("ls .git/os/runs .git/os/outbox 2>/dev/null | grep -v : | grep . || true"), "", "{repo}: runs");
             let places = find("ls .claude/worktrees 2>/dev/null || true");
             assert!(!places.contains("scout-") && !places.contains(".verify"), "{repo}: {places}");
-            assert!(!find("git worktree list").contains("prunable"), "{repo}");
             assert_eq!(find("git log --format=%s main | sort | uniq -d"), "", "{repo}: landed twice");
             find("git fsck --strict --no-dangling");
             assert_eq!(find("git status --porcelain --untracked-files=no"), "", "{repo}: index and files follow");
@@ -242,6 +241,15 @@ impl Crew {
             assert_eq!(merges, usize::from(state == "merged"), "{repo}: {title}: {events}");
         }
         assert_eq!(self.processes(), Vec::<String>::new());
+    }
+
+    /// Git knows of no worktree that is not there.
+    #[track_caller]
+    pub(crate) fn every_worktree_is_there(&self) {
+        for repo in &self.repos {
+            let worktrees = self.sandbox.git(repo, &["worktree", "list"]).ok();
+            assert!(!worktrees.contains("prunable"), "{repo}: {worktrees}");
+        }
     }
 
     /// Copies the workspace aside, or takes the copy back.

@@ -14,6 +14,8 @@ mod crash;
 
 mod session;
 
+mod start_terminal;
+
 mod guide;
 
 mod tidy;
