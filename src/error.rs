@@ -77,6 +77,7 @@ impl From<LedgerError> for CliError {
         let cli = Self::new(Kind::Fatal, chain(&error));
         match error {
             LedgerError::NotInitialised => cli.hint("git os init"),
+            LedgerError::Illegal { .. } => Self { kind: Kind::No, ..cli },
             LedgerError::NotFound(_) => cli.hint("git os list --all"),
             LedgerError::Quarantined { .. } => cli.hint("git os fsck"),
             _ => cli,

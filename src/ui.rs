@@ -121,7 +121,9 @@ impl Ui {
         }
         if as_json {
             let object = serde_json::json!({ "version": 1, "error": { "code": error.kind as u8, "message": error.message, "hints": error.hints } });
-            self.say(object.to_string());
+            // JSON escapes what it must by itself.
+            drop(self.flush());
+            drop(io::stderr().lock().write_all(format!("{object}\n").as_bytes()));
             return;
         }
         self.say(format!("error: {}", error.message));

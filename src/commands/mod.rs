@@ -156,7 +156,13 @@ pub fn main(args: &[String]) -> ExitCode {
         drop(std::io::stderr().lock().write_all(format!("error: {}\n", runner::enter::enter(words, Some(*parent))).as_bytes()));
         return ExitCode::from(127);
     }
-    let Ok(mut env) = Env::read() else { return ExitCode::from(Kind::Fatal as u8) };
+    let mut env = match Env::read() {
+        Ok(env) => env,
+        Err(error) => {
+            drop(std::io::stderr().lock().write_all(format!("error: cannot tell where this is: {error}\n").as_bytes()));
+            return ExitCode::from(Kind::Fatal as u8);
+        }
+    };
     for dir in &cli.dirs {
         env.dir = env.dir.join(dir);
     }

@@ -88,7 +88,8 @@ fn print(ctx: &Context, ledger: &Ledger<'_>, view: &TicketView, entry: &Entry) -
         ctx.ui.line(format!("\n{text}"))?;
     }
     if let Some((what, words)) = words_of(ledger, entry)? {
-        ctx.ui.heading(&format!("\n{what}"))?;
+        ctx.ui.line("")?;
+        ctx.ui.heading(&what)?;
         ctx.ui.line(&words)?;
     }
     Ok(())

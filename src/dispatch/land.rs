@@ -1,6 +1,6 @@
 //! Verified → merged: the protected branch moves by fast-forward to the very commit that was judged.
 
-use super::{DispatchError, Site, work, write};
+use super::{DispatchError, Site, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::Push;
@@ -64,29 +64,26 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
 fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -> Result<Landing, DispatchError> {
     (site.tell)("the branch moved; rebasing");
     let branch = entry.id.branch();
-    let own = site.worktree(&entry.id);
-    let elsewhere = site.repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch) && one.path != own);
-    let path = elsewhere.map_or(own, |worktree| worktree.path);
-    if !path.as_std_path().exists() {
-        let head = entry.ticket.head.unwrap_or(tip);
-        super::prepare::ensure_worktree(site, ledger, entry, head)?;
-    }
-    let Some(git) = site.repo.pinned(&path) else { return Ok(Landing::Held("its worktree is gone".to_owned())) };
-    if !git.output(["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty() {
+    let head = entry.ticket.head.unwrap_or(tip);
+    let sitting = site.repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch));
+    let sitting = sitting.and_then(|worktree| Some((site.repo.pinned(&worktree.path)?, worktree.path)));
+    if let Some((git, path)) = &sitting
+        && !git.output(["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"])?.trim().is_empty()
+    {
         return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
     }
-    match work::rebased_head(&git, tip)? {
+    match take_in::onto(site, &entry.id, head, tip)? {
         Ok(head) => {
-            super::prepare::set_branch(site, &entry.id.branch(), head)?;
+            super::prepare::set_branch(site, &branch, head)?;
+            if let Some((git, _)) = &sitting {
+                take_in::sit_on(git, &branch)?;
+            }
             write(ledger, &entry.id, &Draft::new(Action::Stale { head, base: tip }, Role::Gate))?;
             site.env.step("restacked");
-            Ok(Landing::Stale)
         }
-        Err(why) => {
-            write(ledger, &entry.id, &Draft::new(Action::Block, Role::Gate).saying(&why))?;
-            Ok(Landing::Stale)
-        }
+        Err(why) => drop(write(ledger, &entry.id, &Draft::new(Action::Block, Role::Gate).saying(&why))?),
     }
+    Ok(Landing::Stale)
 }
 
 /// Moves a protected branch by fast-forward, together with index and files where it is checked out.
@@ -95,7 +92,7 @@ fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
     let output = if let Some(worktree) = checked_out {
         let git = crate::git::Git::at(&worktree.path);
-        git.run(["merge", "--quiet", "--ff-only", "--no-verify-signatures", &new.to_string()])?
+        git.run(["merge", "--quiet", "--ff-only", "--no-autostash", "--no-verify-signatures", &new.to_string()])?
     } else {
         let message = format!("git os: land {}", new.short(12));
         site.repo.git().run(["update-ref", "-m", &message, trunk, &new.to_string(), &old.to_string()])?

@@ -11,6 +11,7 @@ mod prepare;
 pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod schedule;
+mod take_in;
 pub(crate) mod verify;
 mod work;
 
@@ -43,6 +44,8 @@ pub(crate) enum DispatchError {
     Refused { id: TicketId, refusal: Refusal },
     #[error("interrupted")]
     Interrupted,
+    #[error("the worktree {0} vanished while it was used")]
+    Vanished(Utf8PathBuf),
     #[error(transparent)]
     Runner(#[from] RunnerError),
     #[error(transparent)]

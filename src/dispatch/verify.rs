@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{DispatchError, Site, brief, write};
 use crate::core::event::{Action, Role, State};
-use crate::core::id::{ObjectId, RunId, VERDICT_NOTES};
+use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
 use crate::core::secrets;
 use crate::core::text;
@@ -25,13 +25,14 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     let ticket = &entry.ticket;
     let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(()) };
     let run = new_run()?;
-    let place = Place::add(site, entry, head)?;
-    let (checks, mut reasons) = checks(site, ledger, &place.path, &run)?;
+    let place = Place::add(site, &entry.id, head)?;
+    let (checks, mut reasons) = checks(site, ledger, &place, head, &run)?;
     site.env.step("checked");
     let mut judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
     if reasons.is_empty()
         && let Some(name) = &site.entry.verifier
     {
+        place.restore(site, head)?;
         let (agent, judgement) = ask(site, ledger, entry, name, &run, &place.path, &checks)?;
         judge = Judge { agent, reasons: judgement.reasons.clone() };
         if judgement.verdict == Judgement::Fail {
@@ -91,13 +92,13 @@ fn record(
 }
 
 /// A clean worktree of one commit, for one verification.
-struct Place {
-    path: Utf8PathBuf,
+pub(super) struct Place {
+    pub(super) path: Utf8PathBuf,
 }
 
 impl Place {
-    fn add(site: &Site<'_>, entry: &Entry, head: ObjectId) -> Result<Self, DispatchError> {
-        let path = super::worktrees(&site.repo).join(format!("{}.verify", entry.id));
+    pub(super) fn add(site: &Site<'_>, id: &TicketId, head: ObjectId) -> Result<Self, DispatchError> {
+        let path = super::worktrees(&site.repo).join(format!("{id}.verify"));
         let place = Self { path };
         if place.path.as_std_path().exists() {
             process::sweep_place(&place.path);
@@ -108,7 +109,21 @@ impl Place {
         Ok(place)
     }
 
-    fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {
+    /// Puts the files back to what the commit has, whatever was run here before; what git ignores, as caches, may stay.
+    fn restore(&self, site: &Site<'_>, head: ObjectId) -> Result<(), DispatchError> {
+        let (Some(git), Some(git_dir)) = (site.repo.pinned(&self.path), site.repo.find_worktree_git_dir(&self.path)) else {
+            return Err(DispatchError::Vanished(self.path.clone()));
+        };
+        // An index that was tampered with would hide what changed.
+        remove_all(&git_dir.join("index"))?;
+        remove_all(&git_dir.join("index.lock"))?;
+        git.output(["update-ref", "--no-deref", "HEAD", &head.to_string()])?;
+        git.output(["reset", "--quiet", "--hard"])?;
+        git.output(["clean", "--quiet", "-d", "--force", "--force"])?;
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {
         if self.path.as_std_path().exists() && site.repo.remove_worktree(&self.path).is_err() {
             remove_all(&self.path)?;
             site.repo.git().output(["worktree", "prune"])?;
@@ -121,13 +136,17 @@ impl Place {
 fn checks(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
-    path: &Utf8Path,
+    place: &Place,
+    head: ObjectId,
     run: &RunId,
 ) -> Result<(Vec<CheckResult>, Vec<String>), DispatchError> {
     let (mut results, mut reasons) = (Vec::new(), Vec::new());
-    for check in &ledger.policy.checks {
+    for (number, check) in ledger.policy.checks.iter().enumerate() {
         (site.tell)(&format!("check {}", check.name));
-        let (result, finished) = run_check(site, ledger, check, path, run)?;
+        if number > 0 {
+            place.restore(site, head)?;
+        }
+        let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
         if result.exit != 0 {
             let said = finished.last_words();
             let from = said.len().saturating_sub(MAX_REASON);

@@ -1,10 +1,8 @@
 //! Running → verifying: the agent works, and what it left is handed in.
 
 use super::record::{RunRecord, Stage};
-use super::{DispatchError, Site, brief, give_back, learn, prepare, write};
+use super::{DispatchError, Site, brief, give_back, learn, prepare, take_in, write};
 use crate::core::event::{Action, Role};
-use crate::core::id::ObjectId;
-use crate::git::Git;
 use crate::git::process::{remove_all, remove_file};
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::runner::outbox::{self, Message};
@@ -105,7 +103,11 @@ fn hand_in(
         site.repo.git().output(["worktree", "prune"])?;
         return give_back(site, ledger, entry, run, "the worktree is gone");
     };
-    let note = commit_rest(&git, entry)?;
+    let taken = take_in::commit_all(site, entry, &worktree, &git)?;
+    if let Ok(taken) = &taken {
+        prepare::set_branch(site, &entry.id.branch(), taken.head)?;
+        take_in::sit_on(&git, &entry.id.branch())?;
+    }
     if !questions.is_empty() {
         write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&questions.join("\n\n")))?;
         // With the answer a new session of the agent begins.
@@ -118,7 +120,11 @@ fn hand_in(
     }
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let base = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
-    let head = match rebased_head(&git, base)? {
+    let taken = match taken {
+        Ok(taken) => taken,
+        Err(why) => return give_back(site, ledger, entry, run, &why),
+    };
+    let head = match take_in::onto(site, &entry.id, taken.head, base)? {
         Ok(head) => head,
         Err(why) => return give_back(site, ledger, entry, run, &why),
     };
@@ -128,8 +134,11 @@ fn hand_in(
     if !ledger.repo.is_ancestor(base, head)? {
         return give_back(site, ledger, entry, run, "the commits do not sit on the protected branch");
     }
-    prepare::set_branch(site, &entry.id.branch(), head)?;
-    let mut words = note.unwrap_or_default();
+    if head != taken.head {
+        prepare::set_branch(site, &entry.id.branch(), head)?;
+        take_in::sit_on(&git, &entry.id.branch())?;
+    }
+    let mut words = taken.note.unwrap_or_default();
     if !said.is_null() {
         words += &format!("\nRecord: {said}");
     }
@@ -137,37 +146,4 @@ fn hand_in(
     write(ledger, &entry.id, &draft)?;
     site.env.step("submitted");
     Ok(())
-}
-
-/// Commits what was left uncommitted, and says so.
-fn commit_rest(git: &Git, entry: &Entry) -> Result<Option<String>, DispatchError> {
-    if git.output(["status", "--porcelain", "--untracked-files=all"])?.trim().is_empty() {
-        return Ok(None);
-    }
-    git.output(["add", "--all"])?;
-    let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}", entry.ticket.content.title, entry.id);
-    git.output(["commit", "--quiet", "--no-verify", "--message", &message])?;
-    Ok(Some("What was left uncommitted was committed in the run's name.".to_owned()))
-}
-
-/// The worktree's head on top of the protected branch; the reason why it cannot be is inside.
-pub(super) fn rebased_head(git: &Git, base: ObjectId) -> Result<Result<ObjectId, String>, DispatchError> {
-    let head = || -> Result<Option<ObjectId>, DispatchError> {
-        Ok(git.line(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?.and_then(|text| ObjectId::parse(&text).ok()))
-    };
-    let Some(before) = head()? else { return Ok(Err("the worktree has no commit".to_owned())) };
-    let contains = git.run(["merge-base", "--is-ancestor", &base.to_string(), &before.to_string()])?;
-    if contains.code == 0 {
-        return Ok(Ok(before));
-    }
-    let rebase = git.run(["rebase", "--quiet", "--no-autostash", &base.to_string()])?;
-    if rebase.code != 0 {
-        let conflicts = git.output(["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
-        drop(git.run(["rebase", "--abort"])?);
-        let files = conflicts.split_whitespace().collect::<Vec<_>>().join(", ");
-        return Ok(Err(format!(
-            "the protected branch moved, and the work does not apply on top of it any more; conflicts in {files}"
-        )));
-    }
-    Ok(head()?.ok_or_else(|| "the worktree has no commit".to_owned()))
 }

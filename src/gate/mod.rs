@@ -15,7 +15,7 @@ use crate::core::id::{ObjectId, TICKETS, TicketId};
 use crate::core::meta::{Gate, Paths, Policy};
 use crate::core::verdict::{Judgement, Verdict};
 use crate::core::wire;
-use crate::git::Repo;
+use crate::git::{GitError, Repo};
 use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Entry, Ledger, LedgerError, archive};
 
@@ -43,6 +43,8 @@ pub(crate) enum Closed {
         ticket: TicketId,
         why: String,
     },
+    /// What it brings cannot be read as git objects have to be.
+    Unreadable(String),
     /// History is cut off, so nothing can be said.
     Shallow,
 }
@@ -68,16 +70,25 @@ impl fmt::Display for Closed {
                 )
             }
             Self::Verdict { ticket, why } => write!(out, "ticket {ticket}: {why}"),
+            Self::Unreadable(what) => write!(out, "what it brings cannot be judged: {what}"),
             Self::Shallow => write!(out, "the history here is shallow, so nothing can be judged"),
         }
     }
 }
 
-/// Judges a move of a protected branch.
+/// Judges a move of a protected branch; what is there and cannot be read is refused.
 ///
 /// # Errors
 /// When git cannot read what it takes.
 pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Option<Closed>, LedgerError> {
+    match judge_readable(ledger, old, new) {
+        Err(LedgerError::Git(error @ GitError::Malformed { .. })) => Ok(Some(Closed::Unreadable(error.to_string()))),
+        Err(error) if ledger.policy.gate == Gate::All => Ok(Some(Closed::Unreadable(error.to_string()))),
+        judged => judged,
+    }
+}
+
+fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Option<Closed>, LedgerError> {
     let Policy { gate, .. } = ledger.policy;
     if gate == Gate::Off || old == new {
         return Ok(None);
@@ -237,5 +248,6 @@ pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, L
 fn is_confined(ledger: &Ledger<'_>, paths: Option<&Paths>, commit_id: ObjectId) -> Result<bool, LedgerError> {
     let Some(paths) = paths.filter(|_| !ledger.policy.auto_commit.is_empty()) else { return Ok(false) };
     let is_merge = ledger.repo.read_commit(commit_id)?.parents.len() > 1;
-    Ok(!is_merge && ledger.repo.commit_paths(commit_id)?.iter().all(|path| paths.has(path)))
+    let changed = ledger.repo.commit_paths(commit_id)?;
+    Ok(!is_merge && changed.is_some_and(|changed| changed.iter().all(|path| paths.has(path))))
 }

@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
-use crate::core::event::State;
+use crate::core::event::{Action, State};
 use crate::core::id::{BRANCHES, ObjectId, TICKETS, TicketId};
 use crate::git::Repo;
 use crate::git::refs::LogLine;
+use crate::ledger::replay;
 use crate::ledger::{Entry, Ledger, LedgerError};
+
+/// The number of the earliest event that can hand something in.
+const FIRST_SUBMIT: u32 = 5;
 
 /// The first of these commits that is the work of a ticket that has not landed.
 ///
@@ -99,12 +103,27 @@ fn former_tips(ledger: &Ledger<'_>) -> HashSet<ObjectId> {
     logged.chain(ledger.policy.epoch.values().copied()).collect()
 }
 
+/// All that was ever handed in for a ticket: what was refused or given back is no freer to land than what is there now.
+fn handed_in(ledger: &Ledger<'_>, tip: ObjectId, events: u32) -> Result<Vec<(ObjectId, ObjectId)>, LedgerError> {
+    // create, approve, claim and start come before the first.
+    if events < FIRST_SUBMIT {
+        return Ok(Vec::new());
+    }
+    let Ok(links) = replay::links(ledger.repo, tip, None)? else { return Ok(Vec::new()) };
+    let handed_in = links.iter().filter_map(|link| match link.record.event.action {
+        Action::Submit { head, base } | Action::Stale { head, base } => Some((head, base)),
+        _ => None,
+    });
+    Ok(handed_in.collect())
+}
+
 /// All work that has not landed; where work did land is added to the former tips.
 pub(super) fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) -> Result<Vec<Work>, LedgerError> {
     let mut all: Vec<Work> = Vec::new();
     let branches = ledger.repo.list_refs(BRANCHES)?;
     for (name, tip) in ledger.repo.list_refs(TICKETS)? {
         let Ok(id) = TicketId::parse(&name[TICKETS.len()..]) else { continue };
+        let entry_tip = tip;
         let Ok(Entry { id, ticket, .. }) = ledger.read_entry(id, tip) else { continue };
         if ticket.state == State::Merged {
             was_tip.extend(ticket.head);
@@ -113,8 +132,8 @@ pub(super) fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) ->
         let branch = id.branch();
         let tip = branches.iter().find(|(name, tip)| *name == branch && Some(*tip) != ticket.head).map(|found| found.1);
         let state = ticket.state;
-        if let Some(head) = ticket.head {
-            all.push(Work { id: id.clone(), state, head, base: ticket.base, branch: None });
+        for (head, base) in handed_in(ledger, entry_tip, ticket.seq)? {
+            all.push(Work { id: id.clone(), state, head, base: Some(base), branch: None });
         }
         if let Some(head) = tip {
             let base =

@@ -4,20 +4,23 @@ use super::object::{Entry, FOLDER};
 use super::{GitError, Repo};
 use crate::core::id::ObjectId;
 
-/// How many differing paths are named; more than this is as good as everything.
+/// How many differing paths are named; more than this is an answer of its own.
 const MAX_PATHS: usize = 100_000;
 
 impl Repo {
-    /// The paths of files that were added, removed or changed.
+    /// The paths of files that were added, removed or changed; `None` when they are too many to name.
     ///
     /// # Errors
     /// When a tree cannot be read.
-    pub(crate) fn changed_paths(&self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Vec<String>, GitError> {
+    pub(crate) fn changed_paths(&self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Option<Vec<String>>, GitError> {
         let mut paths = Vec::new();
         let mut pairs = vec![(String::new(), old, new)];
         while let Some((prefix, old, new)) = pairs.pop() {
-            if old == new || paths.len() > MAX_PATHS {
+            if old == new {
                 continue;
+            }
+            if paths.len() > MAX_PATHS {
+                return Ok(None);
             }
             let read = |id: Option<ObjectId>| id.map_or_else(|| Ok(Vec::new()), |id| self.read_tree(id));
             let (old, new) = (read(old)?, read(new)?);
@@ -41,14 +44,14 @@ impl Repo {
             }
         }
         paths.sort();
-        Ok(paths)
+        Ok(Some(paths))
     }
 
-    /// The paths that a commit changes against its first parent.
+    /// The paths that a commit changes against its first parent; `None` when they are too many to name.
     ///
     /// # Errors
     /// When a commit or a tree cannot be read.
-    pub(crate) fn commit_paths(&self, commit_id: ObjectId) -> Result<Vec<String>, GitError> {
+    pub(crate) fn commit_paths(&self, commit_id: ObjectId) -> Result<Option<Vec<String>>, GitError> {
         let commit = self.read_commit(commit_id)?;
         let parent = commit.parents.first().map(|parent| self.read_commit(*parent)).transpose()?;
         self.changed_paths(parent.map(|parent| parent.tree_id), Some(commit.tree_id))

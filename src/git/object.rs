@@ -181,6 +181,9 @@ impl Repo {
         entries.sort_by_cached_key(key);
         let mut data = Vec::new();
         for entry in entries {
+            if entry.name.is_empty() || entry.name.contains(['\0', '/']) {
+                return Err(GitError::Malformed { id: entry.id, what: "has a name that cannot be written" });
+            }
             data.extend_from_slice(format!("{:o} {}\0", entry.mode, entry.name).as_bytes());
             data.extend_from_slice(entry.id.as_bytes());
         }
@@ -239,8 +242,10 @@ fn commit_bytes(tree_id: ObjectId, parents: &[ObjectId], who: &Identity, message
 /// Reads the bytes of a commit object.
 #[must_use]
 pub(crate) fn parse_commit(data: &[u8]) -> Option<Commit> {
-    let split = data.windows(2).position(|pair| pair == b"\n\n")?;
-    let (headers, message) = (String::from_utf8_lossy(&data[..split]), data[split + 2..].to_vec());
+    // As git reads it: without a blank line it is all headers.
+    let split = data.windows(2).position(|pair| pair == b"\n\n").unwrap_or(data.len());
+    let headers = String::from_utf8_lossy(&data[..split]);
+    let message = data.get(split + 2..).unwrap_or_default().to_vec();
     let mut lines = headers.split('\n').peekable();
     let tree_id = ObjectId::parse(lines.next()?.strip_prefix("tree ")?).ok()?;
     let mut parents = Vec::new();
@@ -253,6 +258,14 @@ pub(crate) fn parse_commit(data: &[u8]) -> Option<Commit> {
     Some(Commit { tree_id, parents, author, committer, message })
 }
 
+/// A name as text. One that is not UTF-8 is told apart from all that are by a NUL in front, and is never written again.
+fn name_of(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(name) => name.to_owned(),
+        Err(_) => std::iter::once('\0').chain(bytes.iter().map(|byte| char::from(*byte))).collect(),
+    }
+}
+
 /// Reads the bytes of a tree object.
 #[must_use]
 pub(crate) fn parse_tree(data: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
@@ -260,11 +273,12 @@ pub(crate) fn parse_tree(data: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
     let mut rest = data;
     while !rest.is_empty() {
         let zero = rest.iter().position(|byte| *byte == 0)?;
-        let (mode, name) = std::str::from_utf8(&rest[..zero]).ok()?.split_once(' ')?;
+        let space = rest[..zero].iter().position(|byte| *byte == b' ')?;
+        let mode = std::str::from_utf8(&rest[..space]).ok()?;
         let id = rest.get(zero + 1..zero + 1 + hash_len)?;
         entries.push(Entry {
             mode: u32::from_str_radix(mode, 8).ok()?,
-            name: name.to_owned(),
+            name: name_of(&rest[space + 1..zero]),
             id: ObjectId::from_bytes(id).ok()?,
         });
         if entries.len() > MAX_ENTRIES {

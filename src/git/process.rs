@@ -84,6 +84,7 @@ impl Git {
             .variable("GIT_WORK_TREE", work_tree.as_str())
             .config("core.hooksPath=/dev/null")
             .config("core.untrackedCache=false")
+            .config("commit.gpgSign=false")
     }
 
     /// With one more setting, `key=value`.

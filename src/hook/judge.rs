@@ -95,7 +95,9 @@ fn hint(closed: &gate::Closed) -> String {
         ),
         Closed::Drops { .. } => "`git os revert` takes landed work back with a new commit".to_owned(),
         Closed::NoTicket { .. } => "`git os new` opens a ticket for it".to_owned(),
-        Closed::Deleted | Closed::Shallow => "`git os show` and `git os list` tell what is where".to_owned(),
+        Closed::Deleted | Closed::Shallow | Closed::Unreadable(_) => {
+            "`git os show` and `git os list` tell what is where".to_owned()
+        }
     }
 }
 

@@ -60,11 +60,14 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
     if state != "prepared" && state != "committed" {
         return Answer::Go;
     }
-    let protected = match policy::read(&repo) {
+    let policy = policy::read(&repo);
+    let protected: Vec<String> = match &policy {
         Ok(Some((_, policy))) => policy.protected_refs().collect(),
         Ok(None) | Err(_) => Vec::new(),
     };
-    let is_watched = |name: &str| judge::is_ours(name) || protected.iter().any(|branch| branch == name);
+    // Without a policy that can be read nobody knows which branches it protects, and each is said to be unjudged.
+    let is_branch = |name: &str| policy.is_err() && name.starts_with("refs/heads/");
+    let is_watched = |name: &str| judge::is_ours(name) || is_branch(name) || protected.iter().any(|branch| branch == name);
     let watched: Vec<Line> = lines.filter(|line| is_watched(&line.name)).collect();
     if watched.is_empty() {
         return Answer::Go;

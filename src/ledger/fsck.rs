@@ -7,6 +7,7 @@ use super::{Ledger, LedgerError, archive};
 use crate::core::event::State;
 use crate::core::id::{ObjectId, RepoName, TICKETS, TicketId, VERDICT_NOTES};
 use crate::core::meta::Gate;
+use crate::git::GitError;
 
 /// One thing that is not by the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,8 +110,15 @@ impl Ledger<'_> {
             report.findings.push(self.finding(&ref_name, Some(tip), "it no longer descends from where it came under the gate"));
             return Ok(());
         }
-        for (commit_id, what) in (judges.smuggled)(epoch, tip)? {
-            report.findings.push(self.finding(&ref_name, Some(commit_id), &what));
+        match (judges.smuggled)(epoch, tip) {
+            Ok(found) => {
+                report.findings.extend(found.iter().map(|(commit_id, what)| self.finding(&ref_name, Some(*commit_id), what)));
+            }
+            // History that cannot be read is no excuse for it.
+            Err(LedgerError::Git(error @ GitError::Malformed { .. })) => {
+                report.findings.push(self.finding(&ref_name, Some(tip), &format!("it cannot be judged: {error}")));
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }

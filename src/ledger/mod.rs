@@ -44,6 +44,8 @@ pub(crate) enum LedgerError {
     Ambiguous { part: String, ids: Vec<String> },
     #[error("ticket {id} is quarantined: {illegal}")]
     Quarantined { id: TicketId, illegal: Illegal },
+    #[error("ticket {id} stays as it is: {reason}")]
+    Illegal { id: TicketId, reason: String },
     #[error("commit {commit_id} is not an event")]
     Event { commit_id: ObjectId, source: WireError },
     #[error("ticket {0} kept changing under the hand")]
@@ -217,6 +219,11 @@ impl<'a> Ledger<'a> {
             let who = self.repo.identity()?;
             let message = wire::encode(&Record { event, after: ticket.clone() });
             let tip = self.repo.write_commit(tree_id, &[entry.tip], &who, &message)?;
+            // What depends on content or on a clock is judged as every other door will judge it, before the ref moves.
+            let is_plain = draft.files.is_empty() && draft.verdict.is_none() && !matches!(draft.action, Action::Expire);
+            if !is_plain && let Err(illegal) = replay::replay(self, id, tip, Some(entry.tip), &landed)? {
+                return Err(LedgerError::Illegal { id: id.clone(), reason: illegal.reason });
+            }
             match self.repo.move_refs(&[RefEdit::advance(id.ref_name(), Some(entry.tip), tip)])? {
                 Moved::Done => {
                     return Ok(Answer::Yes(Box::new(Entry { id: id.clone(), tip, tree_id, updated: who.time, ticket })));

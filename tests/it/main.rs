@@ -14,6 +14,8 @@ mod crash;
 
 mod session;
 
+mod take_in;
+
 mod start_terminal;
 
 mod guide;

@@ -83,3 +83,21 @@ fn a_repository_without_a_commit_can_begin_under_git_os() {
         }
     }
 }
+
+#[test]
+fn where_all_is_gated_no_name_of_a_file_is_a_way_in() {
+    for git in gits() {
+        let sandbox = Sandbox::with_git(&git);
+        sandbox.workspace(&["r"], "gate = \"all\"\nauto_commit = [\"wiki/**\"]\n");
+        sandbox.sh("r", "mkdir wiki && echo a >wiki/a && git add wiki && git commit -q -m page").ok();
+        let odd = "name=$(printf '\\377'); echo x >\"$name\"; git add \"$name\"; git commit -q -m odd";
+        let _said = sandbox.sh("r", odd).fails("stays where it is");
+        sandbox
+            .sh(
+                "r",
+                "git reset -q --hard; mkdir -p wiki; echo b >\"wiki/$(printf '\\377')\"; git add wiki; git commit -q -m page",
+            )
+            .ok();
+        sandbox.os("r", &["fsck"]).ok();
+    }
+}

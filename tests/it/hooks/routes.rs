@@ -33,6 +33,13 @@ const BRANCH: &[Route] = &[
         "git update-ref refs/heads/main claude/$DRAFT",
         STAYS,
     ),
+    (
+        "update-ref to a commit that has no message on top of work",
+        "",
+        "git update-ref refs/heads/main $(printf 'tree %s\nparent %s\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n' \
+           $(git rev-parse $WORK^{tree}) $WORK | git hash-object -t commit -w --stdin --literally)",
+        STAYS,
+    ),
     ("branch -f", "git checkout -q --detach", "git branch -f main $WORK", STAYS),
     ("push . work:main", "git checkout -q --detach", "git push -q . $WORK:refs/heads/main", STAYS),
     ("push . --force", "git checkout -q --detach", "git push -q --force . $MAIN~1:refs/heads/main", STAYS),

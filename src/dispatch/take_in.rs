@@ -1,0 +1,123 @@
+//! What an agent left becomes a commit that git-os made or looked at; no ref is moved on the agent's word.
+//!
+//! A worktree's HEAD may by now stand for anything, so nothing is ever committed or rebased on it: what is uncommitted is
+//! written as a commit by hand, and work is put on top of a branch in a scratch worktree with a detached HEAD.
+
+use camino::Utf8Path;
+
+use super::verify::Place;
+use super::{DispatchError, Site};
+use crate::core::id::{ObjectId, TicketId};
+use crate::git::Git;
+use crate::git::process::remove_all;
+use crate::ledger::Entry;
+
+/// What a worktree is in the middle of, by the name of git's own file.
+const UNFINISHED: [(&str, &str); 6] = [
+    ("rebase-merge", "a rebase"),
+    ("rebase-apply", "a rebase"),
+    ("MERGE_HEAD", "a merge"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+    ("BISECT_LOG", "a bisect"),
+];
+
+/// Work that was taken in.
+pub(super) struct Taken {
+    pub(super) head: ObjectId,
+    /// What is to be said of it.
+    pub(super) note: Option<String>,
+}
+
+/// Makes a commit of all that is in an agent's worktree; the reason why there is none is inside.
+pub(super) fn commit_all(
+    site: &Site<'_>,
+    entry: &Entry,
+    worktree: &Utf8Path,
+    git: &Git,
+) -> Result<Result<Taken, String>, DispatchError> {
+    let Some(git_dir) = site.repo.find_worktree_git_dir(worktree) else { return Ok(Err("the worktree is gone".to_owned())) };
+    if let Some((_, what)) = UNFINISHED.iter().find(|(name, _)| git_dir.join(name).as_std_path().exists()) {
+        if let Some(beyond) = site.repo.find_ref(&entry.id.branch())? {
+            super::collect::rescue(&site.repo, &entry.id, worktree, beyond)?;
+        }
+        for (name, _) in UNFINISHED {
+            remove_all(&git_dir.join(name))?;
+        }
+        return Ok(Err(format!("the work was left in the middle of {what}")));
+    }
+    let Some(head) = commit_of(git, "HEAD")? else { return Ok(Err("the worktree has no commit".to_owned())) };
+    let repositories = embedded(git)?;
+    let status = git.output(["status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all"])?;
+    if status.trim().is_empty() {
+        return Ok(Ok(Taken { head, note: None }));
+    }
+    let mut add: Vec<String> = ["add", "--all", "--", "."].map(str::to_owned).to_vec();
+    // Git would start filters of an embedded repository that the agent has set up; what is in there is not this repository's.
+    add.extend(repositories.iter().map(|path| format!(":(exclude,literal){path}")));
+    git.output(&add)?;
+    let tree = git.output(["write-tree"])?;
+    let tree_id = ObjectId::parse(tree.trim()).map_err(crate::ledger::LedgerError::from)?;
+    if tree_id == site.repo.read_commit(head)?.tree_id {
+        return Ok(Ok(Taken { head, note: None }));
+    }
+    let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}\n", entry.ticket.content.title, entry.id);
+    let head = site.repo.write_commit(tree_id, &[head], &site.repo.identity()?, &message)?;
+    Ok(Ok(Taken { head, note: Some("What was left uncommitted was committed in the run's name.".to_owned()) }))
+}
+
+/// The commit that a name stands for in a worktree.
+fn commit_of(git: &Git, name: &str) -> Result<Option<ObjectId>, DispatchError> {
+    let line = git.line(["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;
+    Ok(line.and_then(|text| ObjectId::parse(&text).ok()))
+}
+
+/// The paths of other repositories inside of a worktree that its index knows.
+fn embedded(git: &Git) -> Result<Vec<String>, DispatchError> {
+    let staged = git.output(["ls-files", "--stage", "-z"])?;
+    let paths = staged
+        .split('\0')
+        .filter(|line| line.starts_with("160000 "))
+        .filter_map(|line| Some(line.split_once('\t')?.1.to_owned()));
+    Ok(paths.collect())
+}
+
+/// A commit's work on top of another commit; the reason why it cannot be is inside.
+pub(super) fn onto(
+    site: &Site<'_>,
+    id: &TicketId,
+    head: ObjectId,
+    base: ObjectId,
+) -> Result<Result<ObjectId, String>, DispatchError> {
+    if site.repo.is_ancestor(base, head)? {
+        return Ok(Ok(head));
+    }
+    let common = site.repo.git().run(["merge-base", &base.to_string(), &head.to_string()])?;
+    if common.code != 0 {
+        return Ok(Err("the work has no history in common with the protected branch".to_owned()));
+    }
+    let place = Place::add(site, id, head)?;
+    let rebased = rebase(site, &place.path, base);
+    place.remove(site)?;
+    rebased
+}
+
+fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Result<ObjectId, String>, DispatchError> {
+    let Some(git) = site.repo.pinned(path) else { return Ok(Err("the scratch worktree is gone".to_owned())) };
+    let rebase = git.run(["rebase", "--quiet", "--no-autostash", "--no-update-refs", &base.to_string()])?;
+    if rebase.code != 0 {
+        let conflicts = git.output(["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
+        let files = conflicts.split_whitespace().collect::<Vec<_>>().join(", ");
+        return Ok(Err(format!(
+            "the protected branch moved, and the work does not apply on top of it any more; conflicts in {files}"
+        )));
+    }
+    Ok(commit_of(&git, "HEAD")?.ok_or_else(|| "the worktree has no commit".to_owned()))
+}
+
+/// Puts a worktree on a branch, with the files as they are there; what it held was taken in before.
+pub(super) fn sit_on(git: &Git, branch: &str) -> Result<(), DispatchError> {
+    git.output(["symbolic-ref", "HEAD", branch])?;
+    git.output(["reset", "--quiet", "--hard"])?;
+    Ok(())
+}
