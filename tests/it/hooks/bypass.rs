@@ -96,7 +96,8 @@ fn what_goes_around_the_hooks_is_found() {
         sandbox.os("r", &["fsck"]).ok();
         for (name, script, said) in BYPASSES {
             let refs = stage.refs();
-            sandbox.sh("r", script).ok();
+            // Later gits take folders away that became empty.
+            sandbox.sh("r", &format!("mkdir -p .git/refs/os/tickets; {script}")).ok();
             let said = sandbox.sh("r", &format!("printf %s \"{said}\"")).stdout;
             let fsck = sandbox.os("r", &["fsck"]);
             println!("git {} | {name} | {}", git.version, if fsck.code == Some(1) { "found" } else { "MISSED" });
