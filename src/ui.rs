@@ -1,6 +1,5 @@
 //! The only file that prints: results on stdout, talk on stderr, tables, colours, progress, JSON.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::core::event::State;
-use crate::core::text::{escape, escape_lines};
+use crate::core::text::{escape, escape_lines, shown};
 use crate::env::Env;
 use crate::error::CliError;
 
@@ -86,12 +85,11 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn finish(&self) -> Result<(), CliError> {
+        let Some(pager) = self.pager.as_ref().filter(|pager| *pager != "cat") else { return self.flush() };
         let rows = dialoguer::console::Term::stdout().size().0;
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lines = out.split(|byte| *byte == b'\n').count();
-        if let Some(pager) = self.pager.as_ref().filter(|pager| lines > usize::from(rows) && *pager != "cat")
-            && crate::git::process::page(pager, &out)
-        {
+        if lines > usize::from(rows) && crate::git::process::page(pager, &out) {
             out.clear();
             return Ok(());
         }
@@ -153,22 +151,30 @@ impl Ui {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub(crate) fn table(&self, rows: &[Vec<(Tone, String)>]) -> Result<(), CliError> {
-        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width =
-            |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| escape(&cell.1).chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+    pub(crate) fn table<T: AsRef<str>>(&self, rows: &[Vec<(Tone, T)>]) -> Result<(), CliError> {
+        let mut widths: Vec<usize> = Vec::new();
         for row in rows {
-            let mut line = String::new();
-            for (at, (tone, text)) in row.iter().enumerate() {
-                let shown = escape(text);
-                let pad = if at + 1 == row.len() { 0 } else { widths[at] - shown.chars().count() + 2 };
-                let cell = if *tone == Tone::Quiet && !self.has_colour { shown } else { self.paint(*tone, text) };
-                write!(line, "{cell}{:pad$}", "").expect("a string takes all text");
+            widths.resize(widths.len().max(row.len()), 0);
+            for (width, (_, text)) in widths.iter_mut().zip(row) {
+                *width = (*width).max(shown(text.as_ref()).chars().count());
             }
-            self.raw(line.trim_end())?;
         }
-        Ok(())
+        let mut out = String::new();
+        for row in rows {
+            for (at, (tone, text)) in row.iter().enumerate() {
+                let cell = shown(text.as_ref());
+                let pad = if at + 1 == row.len() { 0 } else { widths[at] - cell.chars().count() + 2 };
+                if self.has_colour {
+                    out.push_str(&self.paint(*tone, &cell));
+                } else {
+                    out.push_str(&cell);
+                }
+                out.extend(std::iter::repeat_n(' ', pad));
+            }
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
+        }
+        self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).write_all(out.as_bytes()).map_err(CliError::from)
     }
 
     /// A heading over what follows.

@@ -85,7 +85,7 @@ impl Context {
             notice_landing(&place, &id)?;
             return Ok((place, id));
         };
-        let found = workspace.resolve(part, place.name.as_ref())?;
+        let found = workspace.resolve(part, place.name.as_ref().map(|name| (name, &place.repo)))?;
         let place = if Some(&found.repo) == place.name.as_ref() {
             place
         } else {
@@ -162,7 +162,13 @@ pub(crate) fn workspace_of(repo: &Repo) -> Result<Option<Workspace>, CliError> {
 /// The name under which the registry has a repository.
 #[must_use]
 pub(crate) fn name_in(workspace: &Workspace, repo: &Repo) -> Option<RepoName> {
-    let is_it = |path: Utf8PathBuf| Repo::open(&path).is_ok_and(|other| other.common_dir() == repo.common_dir());
+    let is_it = |path: Utf8PathBuf| {
+        // Where the git directory is at its usual place its path tells; opening a repository costs a millisecond.
+        match path.join(".git").canonicalize_utf8() {
+            Ok(git_dir) if git_dir.is_dir() => git_dir == repo.common_dir(),
+            _ => Repo::open(&path).is_ok_and(|other| other.common_dir() == repo.common_dir()),
+        }
+    };
     workspace.registry.repos.iter().find(|entry| is_it(workspace.path_of(entry))).map(|entry| entry.name.clone())
 }
 

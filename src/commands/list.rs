@@ -1,5 +1,6 @@
 //! `git os list` and `git os ready`
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use clap::Args as ClapArgs;
@@ -189,11 +190,23 @@ fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange:
 
 /// Open ones first, then by urgency, then by age.
 fn sorted(mut found: Vec<Found>) -> Vec<Found> {
-    found.sort_by_cached_key(|found| {
-        let ticket = &found.row.ticket;
-        (ticket.state.is_terminal(), ticket.content.priority, found.row.id.as_str().to_owned())
+    found.sort_by(|left, right| {
+        let key = |found: &Found| (found.row.ticket.state.is_terminal(), found.row.ticket.content.priority);
+        key(left).cmp(&key(right)).then_with(|| left.row.id.cmp(&right.row.id))
     });
     found
+}
+
+/// A row of the table.
+fn cells(found: &Found) -> Vec<(Tone, Cow<'_, str>)> {
+    let ticket = &found.row.ticket;
+    vec![
+        (Tone::Strong, Cow::Borrowed(found.row.id.as_str())),
+        (tone_of(ticket.state), ticket.state.to_string().into()),
+        (Tone::Quiet, format!("P{}", ticket.content.priority).into()),
+        (Tone::Quiet, ticket.content.kind.as_str().into()),
+        (Tone::Strong, ticket.content.title.as_str().into()),
+    ]
 }
 
 fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool) -> Result<(), CliError> {
@@ -201,17 +214,7 @@ fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool) -
         let view = |found: &Found| TicketView::new(&found.row.id, &found.repo, &found.row.ticket, found.row.updated, None);
         return ctx.ui.json(&Tickets { version: VERSION, tickets: found.iter().map(view).collect(), quarantined: strange });
     }
-    let row = |found: &Found| {
-        let ticket = &found.row.ticket;
-        vec![
-            (Tone::Strong, found.row.id.to_string()),
-            (tone_of(ticket.state), ticket.state.to_string()),
-            (Tone::Quiet, format!("P{}", ticket.content.priority)),
-            (Tone::Quiet, ticket.content.kind.to_string()),
-            (Tone::Strong, ticket.content.title.clone()),
-        ]
-    };
-    ctx.ui.table(&found.iter().map(row).collect::<Vec<_>>())?;
+    ctx.ui.table(&found.iter().map(cells).collect::<Vec<_>>())?;
     for one in &strange {
         ctx.ui.say(format!("warning: {}: `{}` is quarantined: {}", one.repo, one.ref_name, one.reason));
     }

@@ -176,7 +176,7 @@ pub(crate) fn is_ref_component(text: &str) -> bool {
         && !matches!(bytes[0], b'.' | b'-')
         && bytes[bytes.len() - 1] != b'.'
         && !text.contains("..")
-        && !text.to_ascii_lowercase().ends_with(".lock")
+        && !bytes.ends_with(b".lock")
 }
 
 fn is_word(text: &str) -> bool {

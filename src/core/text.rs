@@ -1,5 +1,7 @@
 //! Text from anywhere: what may be stored, and how it is shown.
 
+use std::borrow::Cow;
+
 /// The longest title, in bytes.
 pub(crate) const MAX_TITLE: usize = 200;
 /// The longest body of an event, in bytes.
@@ -16,18 +18,24 @@ fn is_unsafe(character: char) -> bool {
 /// Shows text safely on a terminal: control, bidirectional and invisible characters are written as escapes.
 #[must_use]
 pub(crate) fn escape(text: &str) -> String {
+    shown(text).into_owned()
+}
+
+/// As [`escape`], without a copy of what is safe already.
+#[must_use]
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     escape_with(text, |_| false)
 }
 
 /// As [`escape`], but line breaks and tabs stay.
 #[must_use]
 pub(crate) fn escape_lines(text: &str) -> String {
-    escape_with(text, |character| matches!(character, '\n' | '\t'))
+    escape_with(text, |character| matches!(character, '\n' | '\t')).into_owned()
 }
 
-fn escape_with(text: &str, keep: fn(char) -> bool) -> String {
-    if !text.chars().any(|character| is_unsafe(character) && !keep(character)) {
-        return text.to_owned();
+fn escape_with(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
+    if is_plain(text) || !text.chars().any(|character| is_unsafe(character) && !keep(character)) {
+        return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
@@ -37,7 +45,12 @@ fn escape_with(text: &str, keep: fn(char) -> bool) -> String {
             shown.push(character);
         }
     }
-    shown
+    Cow::Owned(shown)
+}
+
+/// Whether a text is printable ASCII alone, as most are; long lists look here first.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Makes one line of storable text: white space is folded, what is unsafe is escaped, what is too long is cut.
@@ -65,7 +78,8 @@ pub(crate) fn is_body(text: &str) -> bool {
 /// Whether `line` would leave this text as it is.
 #[must_use]
 pub(crate) fn is_line(text: &str, max_bytes: usize) -> bool {
-    line(text, max_bytes) == text
+    let is_folded = || text.trim_ascii().len() == text.len() && !text.contains("  ");
+    (text.len() <= max_bytes && is_plain(text) && is_folded()) || line(text, max_bytes) == text
 }
 
 fn cut(text: &str, max_bytes: usize) -> &str {
@@ -116,6 +130,8 @@ mod tests {
         fn cleaning_is_idempotent_and_safe(text in any::<String>()) {
             let one = line(&text, MAX_TITLE);
             prop_assert_eq!(line(&one, MAX_TITLE), one.clone());
+            prop_assert!(is_line(&one, MAX_TITLE));
+            prop_assert_eq!(is_line(&text, MAX_TITLE), one == text);
             prop_assert!(one.len() <= MAX_TITLE && !one.chars().any(char::is_control));
             let many = body(&text);
             prop_assert_eq!(body(&many), many);

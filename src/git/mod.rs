@@ -10,6 +10,7 @@ pub(crate) mod object;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod worktree;
+mod zone;
 
 use std::path::Path;
 
@@ -207,22 +208,36 @@ impl Repo {
     /// # Errors
     /// When name or mail address are not configured.
     pub(crate) fn identity(&self) -> Result<Identity, GitError> {
-        let signature = self.inner.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
-        let mut time = signature.time().map_err(|_| GitError::NoIdentity)?;
-        if self.inner.config_snapshot().string("gitoxide.commit.committerDate").is_none() {
-            // gix reads the clock once for each open repository, and ours stay open while agents work.
-            time.seconds = now();
-        }
         let clean = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
             text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
         };
-        let (sign, minutes) = (if time.offset < 0 { '-' } else { '+' }, time.offset.unsigned_abs() / 60);
+        let config = self.inner.config_snapshot();
+        let now = now();
+        if let (None, Some(minutes)) = (config.string("gitoxide.commit.committerDate"), zone::minutes_east(now)) {
+            // As gix has it, but for the time: gix reads all of the machine's zones to find the name of the one in force,
+            // and the clock once for each open repository, and ours stay open while agents work.
+            let first = |keys: &[&str]| keys.iter().find_map(|key| config.string(*key)).ok_or(GitError::NoIdentity);
+            let name = first(&["committer.name", "user.name", "gitoxide.committer.nameFallback"])?;
+            let email =
+                first(&["committer.email", "user.email", "gitoxide.user.emailFallback", "gitoxide.committer.emailFallback"])?;
+            return Ok(Identity {
+                name: clean(&name).trim().to_owned(),
+                email: clean(&email).trim().to_owned(),
+                time: Timestamp(now),
+                zone: zone_text(minutes),
+            });
+        }
+        let signature = self.inner.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
+        let mut time = signature.time().map_err(|_| GitError::NoIdentity)?;
+        if config.string("gitoxide.commit.committerDate").is_none() {
+            time.seconds = now;
+        }
         Ok(Identity {
             name: clean(signature.name).trim().to_owned(),
             email: clean(signature.email).trim().to_owned(),
             time: Timestamp(time.seconds),
-            zone: format!("{sign}{:02}{:02}", minutes / 60, minutes % 60),
+            zone: zone_text(time.offset / 60),
         })
     }
 
@@ -243,6 +258,12 @@ impl Repo {
 fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A zone as git writes it.
+fn zone_text(minutes: i32) -> String {
+    let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
+    format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
 }
 
 fn options() -> gix::open::Options {

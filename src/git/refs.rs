@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use gix::actor::SignatureRef;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
 use gix::refs::{FullName, Target};
 
@@ -205,7 +206,15 @@ impl Repo {
             let full = FullName::try_from(edit.name.as_str()).map_err(|error| fail(Box::new(error)))?;
             native_edits.push(NativeEdit { change, name: full, deref: false });
         }
-        self.inner.edit_references(native_edits).map(drop).map_err(|error| fail(Box::new(error)))
+        // Without an identity only a move that has to be logged fails.
+        let who = self.identity().ok();
+        let time = who.as_ref().map(|who| format!("{} {}", who.time.0, who.zone)).unwrap_or_default();
+        let who = who.as_ref().map(|who| SignatureRef {
+            name: who.name.as_str().into(),
+            email: who.email.as_str().into(),
+            time: &time,
+        });
+        self.inner.edit_references_as(native_edits, who).map(drop).map_err(|error| fail(Box::new(error)))
     }
 
     /// By git itself, with hooks off: the caller has judged the move already.

@@ -2,8 +2,6 @@
 //!
 //! A line is trusted only for the very tip it names; a tip that is not in the file is replayed from its root.
 
-use std::collections::HashMap;
-
 use super::replay::{self, Landed};
 use super::{Ledger, LedgerError};
 use crate::core::event::{Role, State};
@@ -48,18 +46,19 @@ impl Ledger<'_> {
     pub(crate) fn rows(&self) -> Result<Rows, LedgerError> {
         let path = self.repo.os_dir().join("board");
         let known = read_file(&path).unwrap_or_default();
-        let known: HashMap<&str, &str> = known
-            .strip_prefix(HEADER)
-            .map(|rest| rest.lines().filter_map(|line| line.split_once('\t')).collect())
-            .unwrap_or_default();
+        // The lines stand in the order of their ids, as the refs do: one pass over both finds them.
+        let mut lines = known.strip_prefix(HEADER).unwrap_or_default().lines().filter_map(Line::split).peekable();
+        let mut unused = 0;
         let landed = Landed::new(self.repo, &self.policy);
         let mut rows = Rows::default();
         let mut is_stale = false;
         for (ref_name, tip) in self.repo.list_refs(TICKETS)? {
-            let hex = tip.to_string();
-            if let Some(row) = known.get(hex.as_str()).and_then(|line| read_line(line, tip))
-                && row.id.ref_name() == ref_name
-            {
+            let name = &ref_name[TICKETS.len()..];
+            while lines.next_if(|line| line.id < name).is_some() {
+                unused += 1;
+            }
+            let line = lines.next_if(|line| line.id == name);
+            if let Some(row) = line.filter(|line| ObjectId::parse(line.tip) == Ok(tip)).and_then(|line| line.read(tip)) {
                 rows.tickets.push(row);
                 continue;
             }
@@ -71,7 +70,7 @@ impl Ledger<'_> {
                 Err(reason) => rows.quarantined.push(Quarantined { ref_name, tip, reason }),
             }
         }
-        if is_stale || known.len() > rows.tickets.len() + 64 {
+        if is_stale || unused + lines.count() > 64 {
             let text: String = rows.tickets.iter().fold(format!("{HEADER}\n"), |all, row| all + &write_line(row));
             // A read-only repository is still listed, only not faster the next time.
             drop(write_file(&path, text.as_bytes(), 0o644));
@@ -133,37 +132,52 @@ fn maybe<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, 
 /// The line is not one of ours.
 struct Unreadable;
 
-/// Reads what stands after the tip. The steps and what is not known are left to the chain.
-fn read_line(line: &str, tip: ObjectId) -> Option<Row> {
-    let mut fields = line.split('\t');
-    let mut next = || fields.next();
-    let id = TicketId::parse(next()?).ok()?;
-    let updated = Timestamp(next()?.parse().ok()?);
-    let schema = next()?.parse().ok()?;
-    let state = State::parse(next()?)?;
-    let content = Content {
-        brand: Brand::parse(next()?).ok()?,
-        kind: Kind::parse(next()?).ok()?,
-        priority: next()?.parse().ok()?,
-        labels: list(next()?, |text| Label::parse(text).ok())?,
-        depends: list(next()?, |text| TicketId::parse(text).ok())?,
-        title: String::new(),
-    };
-    let mut ticket = Ticket {
-        schema,
-        state,
-        content,
-        author: Role::parse(next()?)?,
-        run: maybe(next()?, |text| RunId::parse(text).ok()).ok()?,
-        lease: maybe(next()?, |text| text.parse().ok().map(Timestamp)).ok()?,
-        attempt: next()?.parse().ok()?,
-        head: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
-        base: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
-        steps: Vec::new(),
-        seq: next()?.parse().ok()?,
-        unknown: Vec::new(),
-    };
-    let title = next()?;
-    ticket.content.title = text::is_line(title, text::MAX_TITLE).then(|| title.to_owned())?;
-    Some(Row { id, tip, updated, ticket })
+/// A line of the board, not read any further than to know which ticket it is about.
+struct Line<'a> {
+    tip: &'a str,
+    id: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn split(line: &'a str) -> Option<Self> {
+        let (tip, rest) = line.split_once('\t')?;
+        let (id, rest) = rest.split_once('\t')?;
+        Some(Self { tip, id, rest })
+    }
+
+    /// Reads what stands after the id. The steps and what is not known are left to the chain.
+    fn read(&self, tip: ObjectId) -> Option<Row> {
+        let mut fields = self.rest.split('\t');
+        let mut next = || fields.next();
+        let id = TicketId::parse(self.id).ok()?;
+        let updated = Timestamp(next()?.parse().ok()?);
+        let schema = next()?.parse().ok()?;
+        let state = State::parse(next()?)?;
+        let content = Content {
+            brand: Brand::parse(next()?).ok()?,
+            kind: Kind::parse(next()?).ok()?,
+            priority: next()?.parse().ok()?,
+            labels: list(next()?, |text| Label::parse(text).ok())?,
+            depends: list(next()?, |text| TicketId::parse(text).ok())?,
+            title: String::new(),
+        };
+        let mut ticket = Ticket {
+            schema,
+            state,
+            content,
+            author: Role::parse(next()?)?,
+            run: maybe(next()?, |text| RunId::parse(text).ok()).ok()?,
+            lease: maybe(next()?, |text| text.parse().ok().map(Timestamp)).ok()?,
+            attempt: next()?.parse().ok()?,
+            head: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
+            base: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
+            steps: Vec::new(),
+            seq: next()?.parse().ok()?,
+            unknown: Vec::new(),
+        };
+        let title = next()?;
+        ticket.content.title = text::is_line(title, text::MAX_TITLE).then(|| title.to_owned())?;
+        Some(Row { id, tip, updated, ticket })
+    }
 }

@@ -128,22 +128,24 @@ impl Workspace {
         Ok(None)
     }
 
-    /// The ticket that a person means, looked for in `first` and then everywhere.
+    /// The ticket that a person means, looked for in `first`, which is open already, and then everywhere.
     ///
     /// # Errors
     /// When none or several fit.
-    pub(crate) fn resolve(&self, part: &str, first: Option<&RepoName>) -> Result<Found, WorkspaceError> {
+    pub(crate) fn resolve(&self, part: &str, first: Option<(&RepoName, &Repo)>) -> Result<Found, WorkspaceError> {
+        let found = |repo: &RepoName, id| Found { repo: repo.clone(), id };
+        if let Some((name, repo)) = first
+            && let Some(id) = resolve_in(repo, part)?
+        {
+            return Ok(found(name, id));
+        }
         let mut fitting = Vec::new();
-        let own = self.registry.repos.iter().filter(|entry| Some(&entry.name) == first);
-        let others = self.registry.repos.iter().filter(|entry| Some(&entry.name) != first);
-        for entry in own.chain(others) {
+        for entry in self.registry.repos.iter().filter(|entry| first.is_none_or(|(name, _)| *name != entry.name)) {
             let Ok(repo) = self.open(entry) else { continue };
-            let Ok(ledger) = Ledger::open(&repo) else { continue };
-            match ledger.resolve(part) {
-                Ok(id) if Some(&entry.name) == first || id.as_str() == part => return Ok(Found { repo: entry.name.clone(), id }),
-                Ok(id) => fitting.push(Found { repo: entry.name.clone(), id }),
-                Err(LedgerError::NotFound(_)) => {}
-                Err(error) => return Err(error.into()),
+            match resolve_in(&repo, part)? {
+                Some(id) if id.as_str() == part => return Ok(found(&entry.name, id)),
+                Some(id) => fitting.push(found(&entry.name, id)),
+                None => {}
             }
         }
         match fitting.as_slice() {
@@ -154,5 +156,15 @@ impl Workspace {
                 Err(LedgerError::Ambiguous { part: crate::core::text::escape(part), ids }.into())
             }
         }
+    }
+}
+
+/// The ticket that a person means in one repository; none in one that is not under git-os.
+fn resolve_in(repo: &Repo, part: &str) -> Result<Option<TicketId>, LedgerError> {
+    let Ok(ledger) = Ledger::open(repo) else { return Ok(None) };
+    match ledger.resolve(part) {
+        Ok(id) => Ok(Some(id)),
+        Err(LedgerError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -1,0 +1,57 @@
+//! The time zone of this machine, found by what `TZ` or `/etc/localtime` names and without a search for its name.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Where zones are files, unless `TZDIR` says otherwise.
+const ZONES: &str = "/usr/share/zoneinfo";
+/// The largest file that is taken for a zone, in bytes.
+const MAX_ZONE: u64 = 1024 * 1024;
+
+/// Minutes east of UTC at a time in seconds; none where the zone cannot be told.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "git takes its zone from the same variables")]
+pub(super) fn minutes_east(seconds: i64) -> Option<i32> {
+    let named = std::env::var("TZ").ok();
+    let zones = std::env::var_os("TZDIR").map_or_else(|| PathBuf::from(ZONES), PathBuf::from);
+    minutes_in(named.as_deref(), &zones, seconds)
+}
+
+fn minutes_in(named: Option<&str>, zones: &Path, seconds: i64) -> Option<i32> {
+    let zone = match named.map(|name| name.strip_prefix(':').unwrap_or(name)) {
+        None => read(Path::new("/etc/localtime"))?,
+        Some("" | "UTC" | "UTC0") => return Some(0),
+        // An absolute path stands for itself.
+        Some(name) => match read(&zones.join(name)) {
+            Some(zone) => zone,
+            None => TimeZone::posix(name).ok()?,
+        },
+    };
+    Some(zone.to_offset(Timestamp::from_second(seconds).ok()?).seconds() / 60)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the zones of this machine are files")]
+fn read(path: &Path) -> Option<TimeZone> {
+    let is_zone = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_ZONE);
+    is_zone.then(|| TimeZone::tzif("", &std::fs::read(path).ok()?).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_found_by_name_rule_or_not_at_all() {
+        let at = |named| minutes_in(Some(named), Path::new("/nonexistent"), 1_782_000_000);
+        assert_eq!(at("UTC"), Some(0));
+        assert_eq!(at(""), Some(0));
+        assert_eq!(at("CET-1CEST,M3.5.0,M10.5.0/3"), Some(120), "in summer");
+        assert_eq!(at("<-0330>3:30"), Some(-210));
+        assert_eq!(at("No/Where"), None);
+        if Path::new(ZONES).join("Asia/Kolkata").exists() {
+            assert_eq!(minutes_in(Some(":Asia/Kolkata"), Path::new(ZONES), 0), Some(330));
+        }
+    }
+}
