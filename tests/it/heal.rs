@@ -1,0 +1,71 @@
+//! What agents, checks, people and crashes leave behind stops no session.
+
+use crate::crew::Crew;
+
+#[test]
+fn an_index_lock_that_an_agent_left_is_cleared() {
+    let crew = Crew::alone("echo done >done; touch \"$(git rev-parse --git-dir)/index.lock\"", "");
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_blank_question_a_pipe_and_a_link_in_the_outbox_are_passed_over() {
+    let agent = "echo done >done; box=$GIT_OS_OUTBOX; test -d \"$box\"
+echo '{\"kind\":\"ask\",\"text\":\"  \"}' >\"$box/1.json\"
+mkfifo \"$box/2.json\"
+echo '{\"kind\":\"learn\",\"text\":\"A leak.\"}' >../../../../secret; ln -s ../../../../secret \"$box/3.json\"";
+    let crew = Crew::alone(agent, "");
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    let notes =
+        crew.sandbox.sh("ws/hub", "git grep -c 'A leak' $(git for-each-ref --format='%(objectname)' refs/os refs/notes) || true");
+    assert_eq!(notes.stdout.trim(), "");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_worktree_folder_that_somebody_removed_is_forgotten() {
+    let crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.sandbox.sh("ws/hub", "rm -rf .claude/worktrees/*").ok();
+    crew.start().says("removed its worktree").ok();
+    crew.every_worktree_is_there();
+    crew.all_is_well();
+}
+
+#[test]
+fn a_folder_that_git_does_not_know_is_moved_aside() {
+    let crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    crew.sandbox.write(&format!("ws/hub/.claude/worktrees/{id}/precious"), "precious");
+    crew.start().says(&format!("{id}.lost-1")).ok();
+    assert_eq!(crew.state(&id), "merged");
+    assert_eq!(crew.sandbox.read(&format!("ws/hub/.claude/worktrees/{id}.lost-1/precious")), "precious");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_folder_of_worktrees_may_be_reached_by_a_link() {
+    let crew = Crew::alone("echo done >done", "");
+    crew.sandbox.sh("ws/hub", "mkdir ../elsewhere; rm -rf .claude; ln -s ../elsewhere .claude").ok();
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_read_only_folder_that_a_check_left_is_removed() {
+    let check = "checks = [{ name = \"cache\", run = \"mkdir -p cache/x && touch cache/x/y && chmod -R a-w cache\" }]\n";
+    let crew = Crew::alone("echo done >done", check);
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
