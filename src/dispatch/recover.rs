@@ -24,7 +24,8 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Vec<RunRecord>, DispatchError> 
     for path in record::list(&site.repo) {
         let Some(record) = RunRecord::take_over(&path)? else { continue };
         sweep(record.run());
-        let entry = ledger.find(record.ticket())?;
+        // A ticket that cannot be read keeps its record until it can.
+        let Ok(entry) = ledger.find(record.ticket()) else { continue };
         // A merged one is held too, as long as what follows a landing may not be done.
         let holds = entry.is_some_and(|entry| {
             let is_open = entry.ticket.state.is_held() || entry.ticket.state == State::Merged;

@@ -69,3 +69,58 @@ fn a_read_only_folder_that_a_check_left_is_removed() {
     assert_eq!(crew.state(&id), "merged");
     crew.all_is_well();
 }
+
+#[test]
+fn one_bad_ticket_ref_stops_nothing_else() {
+    let crew = Crew::alone("echo done >done", "");
+    let (bad, good) = (crew.ready("Spoil"), crew.ready("Work"));
+    let script = format!("git -c core.hooksPath=/dev/null update-ref refs/os/tickets/{bad} main");
+    crew.sandbox.sh("ws/hub", &script).ok();
+    for _ in 0..2 {
+        crew.start().ok();
+    }
+    assert_eq!(crew.state(&good), "merged");
+}
+
+#[test]
+fn a_ticket_that_fails_leaves_the_others() {
+    // Nothing can be written where its worktree belongs.
+    let crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
+    crew.agent("echo done >done");
+    let good = crew.ready("Work");
+    let bad = crew.sandbox.ticket("ws/alpha", "Spoil", "ready").id;
+    crew.sandbox.sh("ws/alpha", "rm -rf .claude; touch .claude").ok();
+    crew.start().says("1 failed").ok();
+    assert_eq!(crew.state(&good), "merged");
+    crew.sandbox.sh("ws/alpha", "rm .claude").ok();
+    crew.start().ok();
+    assert_eq!(crew.sandbox.state("ws/alpha", &bad), "merged");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_repository_that_is_gone_keeps_what_is_pending_for_it() {
+    let crew = Crew::new();
+    crew.sandbox.sh("ws", "mv beta away").ok();
+    crew.start_with_answers().says("so this stays pending: Meet a moving branch").ok();
+    crew.sandbox.sh("ws", "mv away beta").ok();
+    crew.start_with_answers().ok();
+    assert_eq!(crew.board(), crate::crew::BOARD.map(|(title, state)| (title.to_owned(), state.to_owned())).into());
+}
+
+#[test]
+fn a_run_whose_repository_has_no_agent_any_more_waits() {
+    let crew = Crew::alone("touch ../../../../started; sleep 73", "");
+    let id = crew.ready("Work");
+    let mut session = crew.spawn(&["start", "--yes"]);
+    crew.wait_for("ws/started");
+    session.kill().expect("a signal");
+    session.wait().expect("an end");
+    crew.registry(&["hub"], "");
+    crew.start().says("has no agent in the registry").ok();
+    crew.registry(&["hub"], "agent = \"crew\"\n");
+    crew.agent("echo done >done");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
