@@ -79,7 +79,8 @@ fn one_bad_ticket_ref_stops_nothing_else() {
     for _ in 0..2 {
         crew.start().ok();
     }
-    assert_eq!(crew.state(&good), "merged");
+    // It was worked on; whether it lands is up to the grade that the policy asks for.
+    assert!(crew.log(&good).contains("the doctor's grade is"), "{}", crew.log(&good));
 }
 
 #[test]
@@ -100,12 +101,52 @@ fn a_ticket_that_fails_leaves_the_others() {
 
 #[test]
 fn a_repository_that_is_gone_keeps_what_is_pending_for_it() {
-    let crew = Crew::new();
+    let crew = Crew::with(&["hub", "alpha", "beta"], "agent = \"crew\"\n");
+    crew.agent("echo done >done");
+    let wish = "matters = \"\"\nnext = [{ title = \"Work\", repo = \"beta\" }]\navoid = \"\"\nwaiting = \"\"\nlearned = \"\"\n";
+    crew.sandbox.write("ws/answers.toml", format!("[brand.alpha]\n{wish}"));
     crew.sandbox.sh("ws", "mv beta away").ok();
-    crew.start_with_answers().says("so this stays pending: Meet a moving branch").ok();
+    crew.start_with_answers().says("so this stays pending: Work").ok();
     crew.sandbox.sh("ws", "mv away beta").ok();
     crew.start_with_answers().ok();
-    assert_eq!(crew.board(), crate::crew::BOARD.map(|(title, state)| (title.to_owned(), state.to_owned())).into());
+    assert!(crew.board().contains(&("Work".to_owned(), "merged".to_owned())));
+}
+
+#[test]
+fn a_truncated_record_does_not_hold_its_ticket_for_ever() {
+    let mut crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    crew.sandbox.set("GIT_OS_KILL_AFTER", "started");
+    assert_eq!(crew.start().code, None);
+    crew.sandbox.unset("GIT_OS_KILL_AFTER");
+    crew.sandbox.sh("ws/hub", "for run in .git/os/runs/*; do case $run in *.lock) ;; *) echo '{' >$run;; esac; done").ok();
+    crew.start().ok();
+    crew.sandbox.sh("ws/hub", "test -z \"$(ls .git/os/runs)\"").ok();
+    crew.sandbox.sh("ws/hub", "test -z \"$(ls .git/os/outbox 2>/dev/null)\"").ok();
+    assert_eq!(crew.state(&id), "running");
+}
+
+#[test]
+fn uninstalling_leaves_nothing_of_the_machine() {
+    let crew = Crew::alone("echo done >done", "");
+    crew.ready("Work");
+    crew.start().ok();
+    crew.os(&["uninstall"]).ok();
+    assert!(!crew.sandbox.path("ws/hub/.git/os").exists());
+}
+
+#[test]
+fn a_repository_that_is_moved_keeps_the_hooks_path_of_before() {
+    let crew = Crew::alone("echo done >done", "");
+    crew.os(&["uninstall"]).ok();
+    crew.sandbox.git("ws/hub", &["config", "core.hooksPath", ".husky"]).ok();
+    crew.os(&["init"]).ok();
+    crew.sandbox.sh(".", "mv ws moved").ok();
+    crew.sandbox.os("moved/hub", &["init"]).ok();
+    let former = crew.sandbox.git("moved/hub", &["config", "git-os.formerHooksPath"]).ok();
+    assert_eq!(former.trim(), ".husky");
+    crew.sandbox.os("moved/hub", &["uninstall"]).ok();
+    assert_eq!(crew.sandbox.git("moved/hub", &["config", "core.hooksPath"]).ok().trim(), ".husky");
 }
 
 #[test]
