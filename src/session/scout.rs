@@ -9,7 +9,7 @@ use crate::core::meta::Paths;
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
-use crate::dispatch::{Site, verify, worktrees};
+use crate::dispatch::{DispatchError, Site, verify, worktrees};
 use crate::env::Env;
 use crate::git::Repo;
 use crate::git::object::{FILE, FOLDER};
@@ -53,7 +53,17 @@ impl Session<'_> {
             }
         });
         let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut reports = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut reports = Vec::new();
+        for report in found {
+            match report {
+                Ok(report) => reports.push(report),
+                Err(error @ (SessionError::Interrupted | SessionError::Dispatch(DispatchError::Interrupted))) => {
+                    return Err(error);
+                }
+                // What is wrong with one repository is no reason to leave the others.
+                Err(error) => self.desk.say(&text::chain(&error)),
+            }
+        }
         reports.sort_by(|left, right| left.repo.cmp(&right.repo));
         let mut lines = Vec::new();
         for report in &reports {
