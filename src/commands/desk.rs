@@ -81,13 +81,18 @@ impl Watch for Terminal<'_> {
         }
     }
 
+    fn remark(&self, line: &str) {
+        self.ui.say(format!("   {line}"));
+    }
+
     fn ended(&self, ending: &Ending) {
         let fate = match &ending.fate {
             Fate::Landed => "landed".to_owned(),
             Fate::Blocked(reason) => format!("blocked: {}", crate::core::text::first_line(reason)),
             Fate::Waiting(question) => format!("waits for an answer: {}", crate::core::text::first_line(question)),
             Fate::Gone => "went to somebody else".to_owned(),
-            Fate::Held(reason) => format!("is verified and cannot land yet: {reason}"),
+            Fate::Held(reason) => format!("cannot go on or land yet: {reason}"),
+            Fate::Failed(reason) => format!("failed: {reason}"),
         };
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&ending.brand);
         self.ui.say(format!("   {}: {} {fate} ({})", ending.brand, ending.id, ending.title));

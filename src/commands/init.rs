@@ -154,11 +154,19 @@ fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
     }
     drop(git.run(["config", "--local", "--remove-section", "git-os"])?);
     // Derived, and of this machine alone.
-    for file in ["board", "doctor", "held", "runs"] {
-        crate::git::process::remove_all(&repo.os_dir().join(file))?;
+    if is_in_session(repo) {
+        for file in ["board", "doctor", "held"] {
+            crate::git::process::remove_all(&repo.os_dir().join(file))?;
+        }
+        return Ok(());
     }
-    rustix::fs::rmdir(repo.os_dir().as_std_path()).unwrap_or_default();
-    Ok(())
+    Ok(crate::git::process::remove_all(&repo.os_dir())?)
+}
+
+/// Whether a session that lives holds the lock of this hub.
+fn is_in_session(repo: &Repo) -> bool {
+    let file = std::fs::File::open(repo.os_dir().join("session.lock"));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// Whether a file was written by git-os.

@@ -103,7 +103,7 @@ pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     let row = |end: &session::TicketEnd| {
         let tone = match end.fate {
             "landed" => Tone::Good,
-            "blocked" => Tone::Bad,
+            "blocked" | "failed" => Tone::Bad,
             _ => Tone::Busy,
         };
         vec![
@@ -118,7 +118,8 @@ pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     let brands: std::collections::BTreeSet<_> =
         summary.tickets.iter().filter(|end| end.fate == "landed").map(|end| &end.brand).collect();
     let mut words = vec![format!("{} landed over {}", plural(count("landed"), "ticket"), plural(brands.len(), "brand"))];
-    for (fate, word) in [("blocked", "blocked"), ("waiting", "waiting for an answer"), ("held", "verified and not landed")] {
+    for (fate, word) in [("blocked", "blocked"), ("waiting", "waiting for an answer"), ("held", "held up"), ("failed", "failed")]
+    {
         if count(fate) > 0 {
             words.push(format!("{} {word}", count(fate)));
         }

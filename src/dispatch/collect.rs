@@ -5,9 +5,13 @@ use camino::Utf8Path;
 use super::{DispatchError, Site, is_inside, worktrees};
 use crate::core::event::State;
 use crate::core::id::{BRANCHES, ObjectId, RESCUE, TicketId};
+use crate::core::text;
+use crate::core::time::Timestamp;
 use crate::git::Repo;
+use crate::git::process::{modified, remove_file};
 use crate::git::refs::{Moved, RefEdit};
-use crate::ledger::archive;
+use crate::git::worktree::Worktree;
+use crate::ledger::{Ledger, archive};
 
 /// How long a worktree stays after its ticket ended, in seconds: merged, blocked, orphan.
 const AFTER_MERGED: i64 = 24 * 3600;
@@ -20,6 +24,7 @@ const ORPHAN: i64 = 24 * 3600;
 /// When git cannot write.
 pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: ObjectId) -> Result<Option<String>, DispatchError> {
     let Some(git) = repo.pinned(path) else { return Ok(None) };
+    clear_locks(repo, id, path)?;
     let head = git.line(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?.and_then(|text| ObjectId::parse(&text).ok());
     let is_dirty = !git.output(["status", "--porcelain", "--untracked-files=all"])?.trim().is_empty();
     let is_ahead = match head {
@@ -39,6 +44,11 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
             repo.write_commit(tree_id, &parents, &repo.identity()?, &format!("Save what the worktree of {id} held\n"))?
         }
     };
+    keep(repo, id, saved)
+}
+
+/// Puts a ref on a commit that nothing else may lead to. Answers its name.
+fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option<String>, DispatchError> {
     let time = repo.identity()?.time.to_string().to_lowercase().replace(':', "");
     for number in 0..100 {
         let suffix = if number == 0 { String::new() } else { format!("-{number}") };
@@ -56,10 +66,22 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
     Ok(None)
 }
 
-/// Removes the worktrees whose time is over. Answers what was done, a line each.
+/// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more.
 ///
 /// # Errors
-/// When git cannot list or remove them.
+/// When one of them stays.
+pub(super) fn clear_locks(repo: &Repo, id: &TicketId, path: &Utf8Path) -> Result<(), DispatchError> {
+    if let Some(git_dir) = repo.find_worktree_git_dir(path) {
+        remove_file(&git_dir.join("index.lock"))?;
+        remove_file(&git_dir.join("HEAD.lock"))?;
+    }
+    Ok(remove_file(&repo.common_dir().join(format!("{}.lock", id.branch())))?)
+}
+
+/// Removes the worktrees whose time is over. Answers what was done, and what could not be, a line each.
+///
+/// # Errors
+/// When git cannot list them.
 pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     let ledger = site.ledger()?;
     let folder = worktrees(&site.repo);
@@ -68,34 +90,61 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     for worktree in site.repo.list_worktrees()? {
         let Some(name) = worktree.path.file_name().filter(|_| is_inside(&worktree.path, &folder)) else { continue };
         let Ok(id) = TicketId::parse(name.trim_end_matches(".verify")) else { continue };
-        let entry = match ledger.find(&id)? {
-            Some(entry) => Some(entry),
-            None => archive::find(&site.repo, &id)?.map(|tip| ledger.read_entry(id.clone(), tip)).transpose()?,
-        };
-        let age = entry.as_ref().map_or(i64::MAX, |entry| now.0 - entry.updated.0);
-        let limit = match entry.as_ref().map(|entry| entry.ticket.state) {
-            Some(State::Merged | State::Rejected | State::Canceled) => AFTER_MERGED,
-            Some(State::Blocked) => AFTER_BLOCKED,
-            Some(State::Draft | State::Ready) | None => ORPHAN,
-            Some(State::Claimed | State::Running | State::AwaitingInput | State::Verifying | State::Verified) => continue,
-        };
-        if age < limit {
-            continue;
+        if let Err(error) = collect(site, &ledger, &id, &worktree, now, &mut done) {
+            done.push(format!("{id}: its worktree stays: {}", text::chain(&error)));
         }
-        let beyond = entry.as_ref().and_then(|entry| entry.ticket.head).or(ledger.find_trunk_tip()?);
-        if let Some(beyond) = beyond
-            && let Some(saved) = rescue(&site.repo, &id, &worktree.path, beyond)?
-        {
-            done.push(format!("{id}: saved what its worktree held to {saved}"));
-        }
-        site.repo.remove_worktree(&worktree.path)?;
-        let branch = format!("{BRANCHES}{id}");
-        if let (Some(tip), Some(State::Merged)) = (site.repo.find_ref(&branch)?, entry.as_ref().map(|entry| entry.ticket.state))
-            && ledger.find_trunk_tip()?.is_some_and(|trunk| site.repo.is_ancestor(tip, trunk).unwrap_or(false))
-        {
-            site.repo.git().output(["update-ref", "-d", &branch, &tip.to_string()])?;
-        }
-        done.push(format!("{id}: removed its worktree"));
     }
     Ok(done)
+}
+
+/// Removes one worktree if its time is over.
+fn collect(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    worktree: &Worktree,
+    now: Timestamp,
+    done: &mut Vec<String>,
+) -> Result<(), DispatchError> {
+    let entry = match ledger.find(id)? {
+        Some(entry) => Some(entry),
+        None => archive::find(&site.repo, id)?.map(|tip| ledger.read_entry(id.clone(), tip)).transpose()?,
+    };
+    let limit = match entry.as_ref().map(|entry| entry.ticket.state) {
+        Some(State::Merged | State::Rejected | State::Canceled) => AFTER_MERGED,
+        Some(State::Blocked) => AFTER_BLOCKED,
+        Some(State::Draft | State::Ready) | None => ORPHAN,
+        Some(State::Claimed | State::Running | State::AwaitingInput | State::Verifying | State::Verified) => return Ok(()),
+    };
+    let is_there = worktree.path.as_std_path().exists();
+    let since = match (&entry, site.repo.find_worktree_git_dir(&worktree.path)) {
+        (Some(entry), _) => entry.updated,
+        (None, Some(git_dir)) => modified(&git_dir)?,
+        (None, None) => now,
+    };
+    // Somebody removed the folder: there is nothing to wait for.
+    if is_there && now.0 - since.0 < limit {
+        return Ok(());
+    }
+    let beyond = entry.as_ref().and_then(|entry| entry.ticket.head).or(ledger.find_trunk_tip()?);
+    let saved = match (beyond, worktree.head) {
+        (Some(beyond), _) if is_there => rescue(&site.repo, id, &worktree.path, beyond)?,
+        // A branch stays; commits that were on none would be lost with the worktree.
+        (Some(beyond), Some(head)) if worktree.branch.is_none() && !site.repo.is_ancestor(head, beyond)? => {
+            keep(&site.repo, id, head)?
+        }
+        _ => None,
+    };
+    if let Some(saved) = saved {
+        done.push(format!("{id}: saved what its worktree held to {saved}"));
+    }
+    site.repo.clear_worktree(&worktree.path)?;
+    let branch = format!("{BRANCHES}{id}");
+    if let (Some(tip), Some(State::Merged)) = (site.repo.find_ref(&branch)?, entry.as_ref().map(|entry| entry.ticket.state))
+        && ledger.find_trunk_tip()?.is_some_and(|trunk| site.repo.is_ancestor(tip, trunk).unwrap_or(false))
+    {
+        site.repo.git().output(["update-ref", "-d", &branch, &tip.to_string()])?;
+    }
+    done.push(format!("{id}: removed its worktree"));
+    Ok(())
 }

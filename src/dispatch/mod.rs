@@ -69,8 +69,10 @@ pub(crate) enum Fate {
     Waiting(String),
     /// Somebody else has it, or it was closed meanwhile.
     Gone,
-    /// It is verified, and cannot land as things are.
+    /// It cannot go on, or land, as things are.
     Held(String),
+    /// The orchestrator could not work on it; the ticket stays as it is, for the next session.
+    Failed(String),
 }
 
 /// Where work is done: one repository of the workspace, and who watches.

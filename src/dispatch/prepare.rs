@@ -1,11 +1,13 @@
 //! Claimed → running: branch and worktree.
 
+use camino::Utf8PathBuf;
+
 use super::record::{RunRecord, Stage};
 use super::{DispatchError, Site, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
-use crate::git::process::remove_all;
-use crate::git::worktree::Worktree;
+use crate::git::process::{remove_all, rename_file};
+use crate::git::worktree::is_same_place;
 use crate::ledger::{Draft, Entry, Ledger};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
@@ -33,24 +35,25 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
     let path = site.worktree(&entry.id);
     let branch = entry.id.branch();
     let known = ledger.repo.list_worktrees()?;
-    let here =
-        |worktree: &&Worktree| worktree.path == path || worktree.path.canonicalize_utf8().ok() == path.canonicalize_utf8().ok();
-    let is_known = known.iter().any(|worktree| here(&worktree)) && path.as_std_path().exists();
-    if is_known && ledger.repo.pinned(&path).is_some() {
+    let is_known = known.iter().any(|worktree| is_same_place(&worktree.path, &path)) && path.as_std_path().exists();
+    if is_known && let Some(git) = ledger.repo.pinned(&path) {
         super::collect::rescue(&site.repo, &entry.id, &path, start)?;
         set_branch(site, &branch, start)?;
-        let git = ledger.repo.pinned(&path).ok_or_else(|| DispatchError::NoAgent(path.to_string()))?;
         git.output(["symbolic-ref", "HEAD", &branch])?;
         git.output(["reset", "--quiet", "--hard"])?;
         git.output(["clean", "--quiet", "-d", "--force"])?;
         return Ok(());
     }
-    // Something is there that git does not know as a worktree: an interrupted removal.
-    if path.as_std_path().exists() {
-        remove_all(&path)?;
+    // Something is there that git does not know as a worktree: nobody can say what of it matters.
+    if path.is_symlink() || path.as_std_path().exists() {
+        let lost = (1..).map(|number| Utf8PathBuf::from(format!("{path}.lost-{number}")));
+        if let Some(lost) = lost.into_iter().find(|lost| !lost.is_symlink() && !lost.as_std_path().exists()) {
+            rename_file(&path, &lost)?;
+            (site.tell)(&format!("git did not know its worktree any more; what was there is in {lost}"));
+        }
     }
-    if known.iter().any(|worktree| here(&worktree)) {
-        site.repo.git().output(["worktree", "prune"])?;
+    if let Some(git_dir) = ledger.repo.find_worktree_git_dir(&path) {
+        remove_all(&git_dir)?;
     }
     set_branch(site, &branch, start)?;
     site.repo.add_worktree(&path, &branch)?;

@@ -1,4 +1,4 @@
-//! What this machine knows of its own runs: a file each, locked as long as the orchestrator lives.
+//! What this machine knows of its own runs: a file each, and beside it one that is locked as long as the orchestrator lives.
 
 use std::fs::{File, TryLockError};
 
@@ -36,7 +36,7 @@ pub(crate) struct RunRecord {
     body: Body,
     path: Utf8PathBuf,
     /// Held open and locked; the system lets go of it when the process ends, however it ends.
-    lock_file: File,
+    _lock_file: File,
 }
 
 /// Where the records are.
@@ -53,19 +53,27 @@ impl RunRecord {
     pub(crate) fn create(repo: &Repo, ticket: &TicketId, run: &RunId) -> Result<Self, DispatchError> {
         let path = folder(repo).join(run.as_str());
         let body = Body { run: run.clone(), ticket: ticket.clone(), stage: Stage::Claimed };
+        // The lock comes first: a record that nobody holds would be taken for that of a killed process.
+        let lock_path = lock_path(&path);
+        write_file(&lock_path, b"", 0o600)?;
+        let lock = lock(&lock_path)?.ok_or_else(|| file_error(&lock_path, std::io::Error::other("it is locked")))?;
         write_file(&path, &json(&body), 0o600)?;
-        let lock = lock(&path)?.ok_or_else(|| file_error(&path, std::io::Error::other("it is locked")))?;
-        Ok(Self { body, path, lock_file: lock })
+        Ok(Self { body, path, _lock_file: lock })
     }
 
-    /// Takes over a run whose process is gone. `None` when it lives, or the file is no record.
+    /// Takes over a run whose process is gone. `None` when it lives; a file that is no record is removed.
     ///
     /// # Errors
     /// When the file cannot be accessed.
     pub(crate) fn take_over(path: &Utf8Path) -> Result<Option<Self>, DispatchError> {
-        let Some(lock) = lock(path)? else { return Ok(None) };
-        let Some(body) = read_file(path).ok().and_then(|text| serde_json::from_str(&text).ok()) else { return Ok(None) };
-        Ok(Some(Self { body, path: path.to_owned(), lock_file: lock }))
+        let lock_path = lock_path(path);
+        let Some(lock) = lock(&lock_path)? else { return Ok(None) };
+        let Some(body) = read(path) else {
+            remove_file(path)?;
+            remove_file(&lock_path)?;
+            return Ok(None);
+        };
+        Ok(Some(Self { body, path: path.to_owned(), _lock_file: lock }))
     }
 
     /// The run.
@@ -88,15 +96,8 @@ impl RunRecord {
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn advance(&mut self, stage: Stage) -> Result<(), DispatchError> {
-        use std::io::{Seek as _, Write as _};
         self.body.stage = stage;
-        // The locked file itself is written, since a new one in its place would not be locked.
-        let mut write = || {
-            self.lock_file.set_len(0)?;
-            self.lock_file.rewind()?;
-            self.lock_file.write_all(&json(&self.body))
-        };
-        write().map_err(|source| file_error(&self.path, source))
+        Ok(write_file(&self.path, &json(&self.body), 0o600)?)
     }
 
     /// Forgets the run, and the messages it left.
@@ -105,7 +106,8 @@ impl RunRecord {
     /// When a file stays.
     pub(crate) fn remove(self) -> Result<(), DispatchError> {
         remove_all(&self.outbox())?;
-        Ok(remove_file(&self.path)?)
+        remove_file(&self.path)?;
+        Ok(remove_file(&lock_path(&self.path))?)
     }
 
     /// Where the run leaves messages for its orchestrator.
@@ -113,6 +115,21 @@ impl RunRecord {
         let os_dir = self.path.parent().and_then(Utf8Path::parent).unwrap_or(&self.path);
         os_dir.join("outbox").join(self.body.run.as_str())
     }
+}
+
+/// The file that is locked as long as the run's orchestrator lives.
+fn lock_path(path: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{path}.lock"))
+}
+
+fn read(path: &Utf8Path) -> Option<Body> {
+    serde_json::from_str(&read_file(path).ok()?).ok()
+}
+
+/// Whether this machine has a record of a run that can be read.
+#[must_use]
+pub(crate) fn has(repo: &Repo, run: &RunId) -> bool {
+    read(&folder(repo).join(run.as_str())).is_some()
 }
 
 fn json(body: &Body) -> Vec<u8> {
@@ -125,7 +142,7 @@ fn file_error(path: &Utf8Path, source: std::io::Error) -> DispatchError {
 
 /// Locks a file, unless somebody else has.
 fn lock(path: &Utf8Path) -> Result<Option<File>, DispatchError> {
-    let file = File::options().read(true).write(true).open(path).map_err(|source| file_error(path, source))?;
+    let file = File::options().write(true).create(true).truncate(false).open(path).map_err(|source| file_error(path, source))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -24,7 +24,8 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Vec<RunRecord>, DispatchError> 
     for path in record::list(&site.repo) {
         let Some(record) = RunRecord::take_over(&path)? else { continue };
         sweep(record.run());
-        let entry = ledger.find(record.ticket())?;
+        // A ticket that cannot be read keeps its record until it can.
+        let Ok(entry) = ledger.find(record.ticket()) else { continue };
         // A merged one is held too, as long as what follows a landing may not be done.
         let holds = entry.is_some_and(|entry| {
             let is_open = entry.ticket.state.is_held() || entry.ticket.state == State::Merged;
@@ -78,8 +79,7 @@ pub(crate) fn expire(site: &Site<'_>) -> Result<Vec<TicketId>, DispatchError> {
     let mut expired = Vec::new();
     for row in ledger.rows()?.tickets {
         let is_over = row.ticket.lease.is_some_and(|lease| now >= lease.plus(crate::core::fsm::LEASE_GRACE_SECONDS));
-        let has_record =
-            row.ticket.run.as_ref().is_some_and(|run| record::folder(&site.repo).join(run.as_str()).as_std_path().exists());
+        let has_record = row.ticket.run.as_ref().is_some_and(|run| record::has(&site.repo, run));
         if is_over && !has_record && row.ticket.state.is_held() && row.ticket.state != State::Verified {
             let draft = Draft::new(Action::Expire, Role::Operator).saying("the lease was over");
             if let Answer::Yes(_) = ledger.submit(&row.id, &draft)? {

@@ -7,6 +7,7 @@ use super::{DispatchError, Fate, Site, carry, claim, recover};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::registry::RepoEntry;
+use crate::core::text;
 use crate::dispatch::record::RunRecord;
 use crate::env::Env;
 use crate::ledger::Ledger;
@@ -27,6 +28,8 @@ pub(crate) struct Ending {
 pub(crate) trait Watch: Sync {
     /// Something goes on with a ticket of a brand.
     fn tell(&self, brand: &Brand, id: &TicketId, what: &str);
+    /// Something is to be known that belongs to no ticket.
+    fn remark(&self, line: &str);
     /// A ticket came as far as it gets.
     fn ended(&self, result: &Ending);
 }
@@ -52,14 +55,17 @@ enum Task<'a> {
 /// Drains the queue of the workspace.
 ///
 /// # Errors
-/// The first failure of the orchestrator itself; lanes that work end their ticket first.
+/// When somebody interrupts; lanes that work end their ticket first.
 pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Watch) -> Result<Vec<Ending>, DispatchError> {
     let mut orphans = Vec::new();
     for entry in &workspace.registry.repos {
-        let Ok(repo) = workspace.open(entry) else { continue };
-        let site = Site { workspace, entry, repo, env, tell: &|_| {} };
-        if Ledger::open(&site.repo).is_ok() {
-            orphans.extend(recover::orphans(&site)?.into_iter().map(|record| (entry, record)));
+        let found = Site::open(workspace, entry, env, &|_| {}).and_then(|site| match Ledger::open(&site.repo) {
+            Ok(_) => recover::orphans(&site),
+            Err(_) => Ok(Vec::new()),
+        });
+        match found {
+            Ok(found) => orphans.extend(found.into_iter().map(|record| (entry, record))),
+            Err(error) => watch.remark(&format!("{}: {}", entry.name, text::chain(&error))),
         }
     }
     let board = Board { workspace, busy: BTreeSet::new(), orphans, tried: BTreeSet::new(), results: Vec::new(), error: None };
@@ -82,51 +88,57 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
     loop {
         let task = match held.next() {
             _ if held.error.is_some() => return,
-            Ok(Some(_)) if is_interrupted() => {
+            Some(_) if is_interrupted() => {
                 held.error = Some(DispatchError::Interrupted);
                 freed.notify_all();
                 return;
             }
-            Ok(Some(task)) => task,
-            Ok(None) if held.busy.is_empty() => {
+            Some(task) => task,
+            None if held.busy.is_empty() => {
                 freed.notify_all();
                 return;
             }
-            Ok(None) => {
+            None => {
                 held = freed.wait(held).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            Err(error) => {
-                held.error = Some(error);
-                freed.notify_all();
-                return;
-            }
         };
-        let (Task::Continue(entry, _) | Task::Begin(entry, _)) = &task;
+        let (entry, id) = match &task {
+            Task::Continue(entry, record) => (*entry, record.ticket().clone()),
+            Task::Begin(entry, id) => (*entry, id.clone()),
+        };
         let brand = entry.brand.clone();
         held.busy.insert(brand.clone());
         drop(held);
         let result = work(workspace, env, watch, task);
         held = board.lock().unwrap_or_else(PoisonError::into_inner);
         held.busy.remove(&brand);
-        match result {
-            Ok(result) => {
-                watch.ended(&result);
-                held.results.push(result);
+        let fate = match result {
+            Err(error @ DispatchError::Interrupted) => {
+                held.error = held.error.take().or(Some(error));
+                freed.notify_all();
+                continue;
             }
-            Err(error) => held.error = held.error.take().or(Some(error)),
-        }
+            Err(error @ DispatchError::NoAgent(_)) => Fate::Held(text::chain(&error)),
+            // What is wrong with one ticket is no reason to leave the others.
+            Err(error) => Fate::Failed(text::chain(&error)),
+            Ok(fate) => fate,
+        };
+        let title = title(workspace, entry, &id).unwrap_or_default();
+        let ending = Ending { repo: entry.name.clone(), brand, id, title, fate };
+        watch.ended(&ending);
+        held.results.push(ending);
         freed.notify_all();
     }
 }
 
 impl<'a> Board<'a> {
     /// The next ticket of a brand that is free: what was begun first, then the most urgent.
-    fn next(&mut self) -> Result<Option<Task<'a>>, DispatchError> {
+    fn next(&mut self) -> Option<Task<'a>> {
         if let Some(at) = self.orphans.iter().position(|(entry, _)| !self.busy.contains(&entry.brand)) {
             let (entry, record) = self.orphans.swap_remove(at);
             self.tried.insert(record.ticket().clone());
-            return Ok(Some(Task::Continue(entry, record)));
+            return Some(Task::Continue(entry, record));
         }
         let mut best: Option<(u8, TicketId, &RepoEntry)> = None;
         for entry in self.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
@@ -135,39 +147,39 @@ impl<'a> Board<'a> {
             }
             let Ok(repo) = self.workspace.open(entry) else { continue };
             let Ok(ledger) = Ledger::open(&repo) else { continue };
-            for row in ledger.rows()?.tickets {
+            let Ok(rows) = ledger.rows() else { continue };
+            for row in rows.tickets {
                 let key = (row.ticket.content.priority, &row.id);
                 let is_better = best.as_ref().is_none_or(|best| key < (best.0, &best.1));
                 if row.ticket.state == State::Ready
                     && is_better
                     && !self.tried.contains(&row.id)
-                    && self.workspace.open_dependency(&row.ticket.content.depends)?.is_none()
+                    && self.workspace.open_dependency(&row.ticket.content.depends).is_ok_and(|open| open.is_none())
                 {
                     best = Some((row.ticket.content.priority, row.id.clone(), entry));
                 }
             }
         }
-        Ok(best.map(|(_, id, entry)| {
-            self.tried.insert(id.clone());
-            Task::Begin(entry, id)
-        }))
+        let (_, id, entry) = best?;
+        self.tried.insert(id.clone());
+        Some(Task::Begin(entry, id))
     }
 }
 
 /// Takes one ticket as far as it gets, attempt after attempt.
-fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> Result<Ending, DispatchError> {
+fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> Result<Fate, DispatchError> {
     let (entry, id, mut record) = match task {
         Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(record)),
         Task::Begin(entry, id) => (entry, id, None),
     };
     let tell = |what: &str| watch.tell(&entry.brand, &id, what);
     let site = Site::open(workspace, entry, env, &tell)?;
-    let fate = loop {
+    loop {
         let mut own = match record.take() {
             Some(record) => record,
             None => match claim(&site, &id)? {
                 Some(record) => record,
-                None => break Fate::Gone,
+                None => return Ok(Fate::Gone),
             },
         };
         let fate = carry(&site, &id, &mut own)?;
@@ -177,9 +189,14 @@ fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> 
         // An attempt that came to nothing put the ticket back into the queue.
         let is_back = site.ledger()?.find(&id)?.is_some_and(|entry| entry.ticket.state == State::Ready);
         if fate != Fate::Gone || !is_back {
-            break fate;
+            return Ok(fate);
         }
-    };
-    let title = site.ledger()?.find(&id)?.map(|entry| entry.ticket.content.title).unwrap_or_default();
-    Ok(Ending { repo: entry.name.clone(), brand: entry.brand.clone(), id, title, fate })
+    }
+}
+
+/// The title of a ticket, as far as it can be read.
+fn title(workspace: &Workspace, entry: &RepoEntry, id: &TicketId) -> Option<String> {
+    let repo = workspace.open(entry).ok()?;
+    let found = Ledger::open(&repo).ok()?.find(id).ok()??;
+    Some(found.ticket.content.title)
 }

@@ -40,7 +40,9 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         }
         site.env.step("judged");
     }
-    place.remove(site)?;
+    if let Err(error) = place.remove(site) {
+        (site.tell)(&text::chain(&error));
+    }
     let grade = doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program).grade;
     if reasons.is_empty() && grade > ledger.policy.grade {
         reasons.push(format!(
@@ -102,6 +104,9 @@ impl Place {
         let place = Self { path };
         if place.path.as_std_path().exists() {
             process::sweep_place(&place.path);
+        }
+        // Its folder, or what git knows of it, may be left of another time.
+        if place.path.as_std_path().exists() || site.repo.find_worktree_git_dir(&place.path).is_some() {
             place.remove(site)?;
         }
         let git = site.repo.git().config("core.hooksPath=/dev/null");
@@ -124,11 +129,7 @@ impl Place {
     }
 
     pub(super) fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {
-        if self.path.as_std_path().exists() && site.repo.remove_worktree(&self.path).is_err() {
-            remove_all(&self.path)?;
-            site.repo.git().output(["worktree", "prune"])?;
-        }
-        Ok(())
+        Ok(site.repo.clear_worktree(&self.path)?)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::record::{RunRecord, Stage};
 use super::{DispatchError, Site, brief, give_back, learn, prepare, take_in, write};
 use crate::core::event::{Action, Role};
-use crate::git::process::{remove_all, remove_file};
+use crate::git::process::remove_all;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::runner::outbox::{self, Message};
 use crate::runner::process::{Ended, sweep};
@@ -13,6 +13,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
         Stage::Worked { attempt: done, agent, record: said, failure } if done == attempt => {
+            clear_locks(site, entry)?;
             hand_in(site, ledger, entry, record, &agent, &said, failure)
         }
         Stage::Working { attempt: begun, from } if begun == attempt => {
@@ -67,17 +68,14 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     let said = outcome.record.clone();
     record.advance(Stage::Worked { attempt, agent: outcome.agent.clone(), record: said.clone(), failure: failure.clone() })?;
     site.env.step("worked");
+    sweep(record.run());
+    clear_locks(site, entry)?;
     hand_in(site, ledger, entry, record, &outcome.agent, &said, failure)
 }
 
 /// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more.
 fn clear_locks(site: &Site<'_>, entry: &Entry) -> Result<(), DispatchError> {
-    if let Some(git_dir) = site.repo.find_worktree_git_dir(&site.worktree(&entry.id)) {
-        remove_file(&git_dir.join("index.lock"))?;
-        remove_file(&git_dir.join("HEAD.lock"))?;
-    }
-    remove_file(&site.repo.common_dir().join(format!("{}.lock", entry.id.branch())))?;
-    Ok(())
+    super::collect::clear_locks(&site.repo, &entry.id, &site.worktree(&entry.id))
 }
 
 /// Takes in what the agent left: messages, commits, uncommitted work.

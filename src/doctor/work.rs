@@ -21,7 +21,7 @@ use crate::ledger::workspace::plural;
 const SETTLED: i64 = 60;
 const DAY: u64 = 86400;
 
-/// The record of a run on this machine; an orchestrator that lives keeps it locked.
+/// The record of a run on this machine; an orchestrator that lives keeps a file beside it locked.
 struct Record {
     run: RunId,
     path: Utf8PathBuf,
@@ -30,14 +30,25 @@ struct Record {
 /// The records of runs of this machine.
 fn records(repo: &Repo) -> Vec<Record> {
     let entries = repo.os_dir().join("runs").read_dir_utf8().into_iter().flatten().flatten();
-    let record = |path: Utf8PathBuf| Some(Record { run: RunId::parse(path.file_stem()?).ok()?, path });
+    let record = |path: Utf8PathBuf| Some(Record { run: RunId::parse(path.file_name()?).ok()?, path });
     let mut records: Vec<_> = entries.filter_map(|entry| record(entry.into_path())).collect();
     records.sort_by(|left, right| left.path.cmp(&right.path));
     records
 }
 
+/// The file that a live orchestrator keeps locked.
+fn lock_path(path: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{path}.lock"))
+}
+
 /// Takes the lock that a live orchestrator would hold; `None` when it does, or the record is gone.
 fn take(path: &Utf8Path) -> std::io::Result<Option<File>> {
+    let lock_path = lock_path(path);
+    // A crash may have left the record alone, and then nobody holds it.
+    take_file(if lock_path.as_std_path().exists() { &lock_path } else { path })
+}
+
+fn take_file(path: &Utf8Path) -> std::io::Result<Option<File>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -71,6 +82,7 @@ pub(super) fn remove_leftovers(subject: &Subject<'_>) -> Result<Vec<Utf8PathBuf>
     for path in leftovers(subject)? {
         if let Some(lock) = take(&path)? {
             remove_file(&path)?;
+            remove_file(&lock_path(&path))?;
             drop(lock);
             removed.push(path);
         }

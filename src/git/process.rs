@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
 use super::{GitError, Repo};
 use crate::core::time::Timestamp;
@@ -128,7 +128,12 @@ impl Git {
     }
 
     fn finish(mut command: Command, input: Option<&[u8]>) -> Result<Output, GitError> {
-        let fail = |source| GitError::Start { program: "git".to_owned(), source };
+        let dir = command.get_current_dir().and_then(|dir| Utf8PathBuf::from_path_buf(dir.to_owned()).ok());
+        let fail = |source| match &dir {
+            // The system says the same of a program and of a folder that are not there.
+            Some(dir) if !dir.as_std_path().exists() => GitError::File { path: dir.clone(), source },
+            _ => GitError::Start { program: "git".to_owned(), source },
+        };
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(fail)?;
         let writer = child.stdin.take();
@@ -285,7 +290,26 @@ pub(crate) fn run_hook(path: &Utf8Path, args: &[&str], input: &[u8]) -> Result<b
 /// When it is there and stays.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn remove_all(path: &Utf8Path) -> Result<(), GitError> {
-    if path.as_std_path().is_dir() { std::fs::remove_dir_all(path).map_err(GitError::file(path)) } else { remove_file(path) }
+    if path.is_symlink() || !path.as_std_path().is_dir() {
+        return remove_file(path);
+    }
+    if std::fs::remove_dir_all(path).is_ok() {
+        return Ok(());
+    }
+    // A folder that may not be written keeps what is in it.
+    open_folders(path);
+    std::fs::remove_dir_all(path).map_err(GitError::file(path))
+}
+
+/// Lets the owner into a folder and all folders below; one that is not ours stays as it is, and is found when it is removed.
+fn open_folders(path: &Utf8Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap_or_default();
+        let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
+        folders.extend(entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(Utf8DirEntry::into_path));
+    }
 }
 
 /// Shows text through a pager, as git does. Answers whether it could be started.

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::process::remove_all;
 use super::{Git, GitError, Repo};
 use crate::core::id::ObjectId;
 
@@ -50,16 +51,29 @@ impl Repo {
         self.git().output(["worktree", "remove", "--force", "--force", path.as_str()]).map(drop)
     }
 
+    /// Removes a worktree also where git alone cannot: folders that may not be written, and a folder that is gone already.
+    ///
+    /// # Errors
+    /// When something of it stays.
+    pub(crate) fn clear_worktree(&self, path: &Utf8Path) -> Result<(), GitError> {
+        if self.remove_worktree(path).is_err() {
+            remove_all(path)?;
+        }
+        match self.find_worktree_git_dir(path) {
+            Some(git_dir) => remove_all(&git_dir),
+            None => Ok(()),
+        }
+    }
+
     /// The git directory that belongs to a worktree, found from this side and not from what stands in the worktree.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
     pub(crate) fn find_worktree_git_dir(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
-        let dot_git = path.join(".git");
         let folders = self.common_dir().join("worktrees").read_dir_utf8().ok()?;
         for folder in folders.flatten() {
             let git_dir = folder.path().to_owned();
             let points_to = std::fs::read_to_string(git_dir.join("gitdir")).unwrap_or_default();
-            if Utf8Path::new(points_to.trim()) == dot_git {
+            if Utf8Path::new(points_to.trim()).parent().is_some_and(|known| is_same_place(known, path)) {
                 return Some(git_dir);
             }
         }
@@ -72,4 +86,13 @@ impl Repo {
         let git_dir = self.find_worktree_git_dir(path)?;
         Some(Git::pinned(path, &git_dir, self.common_dir()))
     }
+}
+
+/// Whether two paths mean one folder, however links lead to it and whether or not it is there.
+#[must_use]
+pub(crate) fn is_same_place(left: &Utf8Path, right: &Utf8Path) -> bool {
+    let real = |path: &Utf8Path| {
+        path.canonicalize_utf8().ok().or_else(|| Some(path.parent()?.canonicalize_utf8().ok()?.join(path.file_name()?)))
+    };
+    left == right || left.file_name() == right.file_name() && real(left).is_some_and(|left| real(right) == Some(left))
 }

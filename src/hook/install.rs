@@ -75,11 +75,20 @@ pub(crate) fn place(repo: &Repo) -> Place {
     match repo.config("core.hooksPath") {
         None => Place { dir: default, former: None, is_in_force: true },
         Some(path) if path == own.as_str() => Place { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: true },
+        // The repository was moved: what stood there before ours is still known.
+        Some(path) if is_moved(repo, &path) => {
+            Place { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: false }
+        }
         Some(_) => {
             let expanded = repo.git().line(["config", "--type=path", "--get", "core.hooksPath"]).ok().flatten();
             Place { dir: own, former: expanded.map(Into::into), is_in_force: false }
         }
     }
+}
+
+/// Whether this value of `core.hooksPath` is ours from where the repository was before.
+fn is_moved(repo: &Repo, path: &str) -> bool {
+    Utf8Path::new(path).file_name() == Some(FOLDER) && repo.config(FORMER).is_some()
 }
 
 /// One file to install.
@@ -162,7 +171,7 @@ pub(crate) fn faults(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Result
     if !place.is_in_force {
         faults.push(format!(
             "`core.hooksPath` is `{}`, so the hooks of git-os do not run",
-            place.former.clone().unwrap_or_default()
+            repo.config("core.hooksPath").unwrap_or_default()
         ));
     }
     for wanted in wanted(repo, &place, policy, program)? {
@@ -201,8 +210,10 @@ pub(crate) fn install(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Resul
     if let Some(former) = place.former.as_ref().filter(|_| !place.is_in_force) {
         let git = repo.git();
         let is_local = git.line(["config", "--local", "--get", "core.hooksPath"])?;
-        git.output(["config", "--local", FORMER, former.as_str()])?;
-        git.output(["config", "--local", FORMER_IS_LOCAL, if is_local.is_some() { "true" } else { "false" }])?;
+        if !is_local.as_ref().is_some_and(|path| is_moved(repo, path)) {
+            git.output(["config", "--local", FORMER, former.as_str()])?;
+            git.output(["config", "--local", FORMER_IS_LOCAL, if is_local.is_some() { "true" } else { "false" }])?;
+        }
         git.output(["config", "--local", "core.hooksPath", place.dir.as_str()])?;
     }
     Ok(true)
@@ -232,7 +243,7 @@ fn is_ours(contents: &[u8]) -> bool {
 pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
     let git = repo.git();
     let own = repo.common_dir().join(FOLDER);
-    if repo.config("core.hooksPath").as_deref() == Some(own.as_str()) {
+    if repo.config("core.hooksPath").is_some_and(|path| path == own.as_str() || is_moved(repo, &path)) {
         match repo.config(FORMER).filter(|_| repo.config(FORMER_IS_LOCAL).as_deref() == Some("true")) {
             Some(former) => drop(git.output(["config", "--local", "core.hooksPath", &former])?),
             None => drop(git.output(["config", "--local", "--unset", "core.hooksPath"])?),
@@ -282,6 +293,9 @@ pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8])
 const MARK_BEGIN: &str = "# git-os begin";
 const MARK_END: &str = "# git-os end";
 
+/// What may stand between them.
+const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
+
 /// Keeps the worktrees of tickets, and of agents, out of `git status`.
 ///
 /// # Errors
@@ -306,15 +320,25 @@ pub(crate) fn exclude(repo: &Repo, patterns: &[&str]) -> Result<bool, GitError> 
 fn without_marked(text: &str) -> String {
     let mut kept = String::new();
     let mut is_marked = false;
-    for line in text.split_inclusive('\n') {
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    for (at, line) in lines.iter().enumerate() {
         match line.trim_end() {
             MARK_BEGIN => is_marked = true,
             MARK_END if is_marked => is_marked = false,
-            _ if !is_marked => kept += line,
-            _ => {}
+            // Without a mark at the end only what is surely ours goes.
+            known if is_marked && (EXCLUDED.contains(&known) || is_closed(&lines[at..])) => {}
+            _ => {
+                is_marked &= is_closed(&lines[at..]);
+                kept += line;
+            }
         }
     }
     kept
+}
+
+/// Whether the end mark comes before another begin.
+fn is_closed(lines: &[&str]) -> bool {
+    lines.iter().map(|line| line.trim_end()).find(|line| [MARK_BEGIN, MARK_END].contains(line)) == Some(MARK_END)
 }
 
 #[cfg(test)]
@@ -326,5 +350,6 @@ mod tests {
         let text = "a\n# git-os begin\nb\n# git-os end\nc";
         assert_eq!(without_marked(text), "a\nc");
         assert_eq!(without_marked("# git-os end\n"), "# git-os end\n");
+        assert_eq!(without_marked("a\n# git-os begin\n/.claude/worktrees/\nmine\n"), "a\nmine\n");
     }
 }

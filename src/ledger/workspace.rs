@@ -117,7 +117,8 @@ impl Workspace {
                     None => super::archive::find(&repo, id)?,
                 };
                 if let Some(tip) = tip {
-                    is_merged = ledger.read_entry(id.clone(), tip)?.ticket.state == State::Merged;
+                    // What cannot be read is not known to be merged.
+                    is_merged = ledger.read_entry(id.clone(), tip).is_ok_and(|entry| entry.ticket.state == State::Merged);
                     break;
                 }
             }

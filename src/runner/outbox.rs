@@ -31,13 +31,29 @@ pub(crate) fn leave(outbox: &Utf8Path, message: &Message, order: u128) -> Result
     write_file(&outbox.join(format!("{order:039}.json")), json.as_bytes(), 0o644)
 }
 
-/// Takes what was left, in order; what is no message is passed over.
+impl Message {
+    fn text(&self) -> &str {
+        match self {
+            Self::Learn { text } | Self::Ask { text } | Self::Log { text } => text,
+        }
+    }
+}
+
+/// Whether a file may be read: a plain one, not a link to somewhere nor a pipe that never ends.
+fn is_readable(path: &Utf8Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= text::MAX_BODY as u64)
+}
+
+/// Takes what was left, in order; what is no message, or says nothing, is passed over.
 pub(crate) fn read(outbox: &Utf8Path) -> Vec<Message> {
+    if outbox.is_symlink() {
+        return Vec::new();
+    }
     let entries = outbox.read_dir_utf8().into_iter().flatten().flatten();
     let mut files: Vec<_> =
         entries.map(|entry| entry.path().to_owned()).filter(|path| path.extension() == Some("json")).collect();
     files.sort();
-    let texts =
-        files.iter().take(MAX_MESSAGES).filter_map(|path| read_file(path).ok().filter(|text| text.len() <= text::MAX_BODY));
-    texts.filter_map(|text| serde_json::from_str(&text).ok()).collect()
+    let texts = files.iter().filter(|path| is_readable(path)).take(MAX_MESSAGES).filter_map(|path| read_file(path).ok());
+    let messages = texts.filter_map(|text| serde_json::from_str::<Message>(&text).ok());
+    messages.filter(|message| !text::body(message.text()).trim().is_empty()).collect()
 }

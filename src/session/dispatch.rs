@@ -20,7 +20,7 @@ impl Session<'_> {
             let Some(tip) = ledger.find_trunk_tip()? else { continue };
             let mut is_ours = false;
             for ending in endings.iter().filter(|ending| ending.repo == entry.name && ending.fate == Fate::Landed) {
-                is_ours |= ledger.find(&ending.id)?.is_some_and(|found| found.ticket.head == Some(tip));
+                is_ours |= ledger.find(&ending.id).ok().flatten().is_some_and(|found| found.ticket.head == Some(tip));
             }
             if is_ours {
                 self.seen.scouted.insert(entry.name.clone(), tip.to_string());

@@ -58,6 +58,14 @@ impl Session<'_> {
         // What others wait for comes first, so that its id is known.
         let (first, second): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.after.is_none());
         for one in first.into_iter().chain(second) {
+            let is_here = |entry| self.workspace.open(entry).is_ok_and(|repo| Ledger::open(&repo).is_ok());
+            if let Ok(entry) = self.workspace.entry(&one.repo)
+                && !is_here(entry)
+            {
+                self.desk.say(&format!("{}: not here or not under git-os, so this stays pending: {}", entry.name, one.title));
+                self.log.pending.push(one);
+                continue;
+            }
             let Some((id, is_new)) = self.open_ticket(&one, &by_title)? else { continue };
             by_title.insert(one.title.clone(), id.clone());
             self.seen.drafted.insert(one.key, id.to_string());

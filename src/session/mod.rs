@@ -281,6 +281,7 @@ impl TicketEnd {
             Fate::Waiting(question) => ("waiting", question.clone()),
             Fate::Gone => ("gone", String::new()),
             Fate::Held(reason) => ("held", reason.clone()),
+            Fate::Failed(reason) => ("failed", reason.clone()),
         };
         Self {
             id: ending.id.to_string(),

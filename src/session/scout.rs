@@ -13,7 +13,6 @@ use crate::dispatch::{DispatchError, Site, verify, worktrees};
 use crate::env::Env;
 use crate::git::Repo;
 use crate::git::object::{FILE, FOLDER};
-use crate::git::process::remove_all;
 use crate::ledger::workspace::{Workspace, plural};
 use crate::ledger::{Ledger, new_run};
 use crate::runner::process::sweep_place;
@@ -54,7 +53,17 @@ impl Session<'_> {
             }
         });
         let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut reports = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut reports = Vec::new();
+        for report in found {
+            match report {
+                Ok(report) => reports.push(report),
+                Err(error @ (SessionError::Interrupted | SessionError::Dispatch(DispatchError::Interrupted))) => {
+                    return Err(error);
+                }
+                // What is wrong with one repository is no reason to leave the others.
+                Err(error) => self.desk.say(&text::chain(&error)),
+            }
+        }
         reports.sort_by(|left, right| left.repo.cmp(&right.repo));
         let mut lines = Vec::new();
         for report in &reports {
@@ -124,18 +133,11 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
         return Ok(Vec::new());
     }
     let path = worktrees(&site.repo).join(format!("scout-{}", site.entry.name));
-    let clear = || -> Result<(), DispatchError> {
-        if path.as_std_path().exists() {
-            if site.repo.remove_worktree(&path).is_err() {
-                remove_all(&path)?;
-            }
-            site.repo.git().output(["worktree", "prune"])?;
-        }
-        Ok(())
-    };
     if path.as_std_path().exists() {
         sweep_place(&path);
-        clear()?;
+    }
+    if path.as_std_path().exists() || site.repo.find_worktree_git_dir(&path).is_some() {
+        site.repo.clear_worktree(&path)?;
     }
     let git = site.repo.git().config("core.hooksPath=/dev/null");
     git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &head.to_string()])?;
@@ -163,7 +165,8 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
             });
         }
     }
-    clear()?;
+    // What stays is in the way of the next scout, which says so.
+    drop(site.repo.clear_worktree(&path));
     Ok(failing)
 }
 

@@ -12,6 +12,8 @@ mod race;
 
 mod crash;
 
+mod heal;
+
 mod session;
 
 mod take_in;

@@ -1,0 +1,167 @@
+//! What agents, checks, people and crashes leave behind stops no session.
+
+use crate::crew::Crew;
+
+#[test]
+fn an_index_lock_that_an_agent_left_is_cleared() {
+    let crew = Crew::alone("echo done >done; touch \"$(git rev-parse --git-dir)/index.lock\"", "");
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_blank_question_a_pipe_and_a_link_in_the_outbox_are_passed_over() {
+    let agent = "echo done >done; box=$GIT_OS_OUTBOX; test -d \"$box\"
+echo '{\"kind\":\"ask\",\"text\":\"  \"}' >\"$box/1.json\"
+mkfifo \"$box/2.json\"
+echo '{\"kind\":\"learn\",\"text\":\"A leak.\"}' >../../../../secret; ln -s ../../../../secret \"$box/3.json\"";
+    let crew = Crew::alone(agent, "");
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    let notes =
+        crew.sandbox.sh("ws/hub", "git grep -c 'A leak' $(git for-each-ref --format='%(objectname)' refs/os refs/notes) || true");
+    assert_eq!(notes.stdout.trim(), "");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_worktree_folder_that_somebody_removed_is_forgotten() {
+    let crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.sandbox.sh("ws/hub", "rm -rf .claude/worktrees/*").ok();
+    crew.start().says("removed its worktree").ok();
+    crew.every_worktree_is_there();
+    crew.all_is_well();
+}
+
+#[test]
+fn a_folder_that_git_does_not_know_is_moved_aside() {
+    let crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    crew.sandbox.write(&format!("ws/hub/.claude/worktrees/{id}/precious"), "precious");
+    crew.start().says(&format!("{id}.lost-1")).ok();
+    assert_eq!(crew.state(&id), "merged");
+    assert_eq!(crew.sandbox.read(&format!("ws/hub/.claude/worktrees/{id}.lost-1/precious")), "precious");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_folder_of_worktrees_may_be_reached_by_a_link() {
+    let crew = Crew::alone("echo done >done", "");
+    crew.sandbox.sh("ws/hub", "mkdir ../elsewhere; rm -rf .claude; ln -s ../elsewhere .claude").ok();
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_read_only_folder_that_a_check_left_is_removed() {
+    let check = "checks = [{ name = \"cache\", run = \"mkdir -p cache/x && touch cache/x/y && chmod -R a-w cache\" }]\n";
+    let crew = Crew::alone("echo done >done", check);
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
+
+#[test]
+fn one_bad_ticket_ref_stops_nothing_else() {
+    let crew = Crew::alone("echo done >done", "");
+    let (bad, good) = (crew.ready("Spoil"), crew.ready("Work"));
+    let script = format!("git -c core.hooksPath=/dev/null update-ref refs/os/tickets/{bad} main");
+    crew.sandbox.sh("ws/hub", &script).ok();
+    for _ in 0..2 {
+        crew.start().ok();
+    }
+    // It was worked on; whether it lands is up to the grade that the policy asks for.
+    assert!(crew.log(&good).contains("the doctor's grade is"), "{}", crew.log(&good));
+}
+
+#[test]
+fn a_ticket_that_fails_leaves_the_others() {
+    // Nothing can be written where its worktree belongs.
+    let crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
+    crew.agent("echo done >done");
+    let good = crew.ready("Work");
+    let bad = crew.sandbox.ticket("ws/alpha", "Spoil", "ready").id;
+    crew.sandbox.sh("ws/alpha", "rm -rf .claude; touch .claude").ok();
+    crew.start().says("1 failed").ok();
+    assert_eq!(crew.state(&good), "merged");
+    crew.sandbox.sh("ws/alpha", "rm .claude").ok();
+    crew.start().ok();
+    assert_eq!(crew.sandbox.state("ws/alpha", &bad), "merged");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_repository_that_is_gone_keeps_what_is_pending_for_it() {
+    let crew = Crew::with(&["hub", "alpha", "beta"], "agent = \"crew\"\n");
+    crew.agent("echo done >done");
+    let wish = "matters = \"\"\nnext = [{ title = \"Work\", repo = \"beta\" }]\navoid = \"\"\nwaiting = \"\"\nlearned = \"\"\n";
+    crew.sandbox.write("ws/answers.toml", format!("[brand.alpha]\n{wish}"));
+    crew.sandbox.sh("ws", "mv beta away").ok();
+    crew.start_with_answers().says("so this stays pending: Work").ok();
+    crew.sandbox.sh("ws", "mv away beta").ok();
+    crew.start_with_answers().ok();
+    assert!(crew.board().contains(&("Work".to_owned(), "merged".to_owned())));
+}
+
+#[test]
+fn a_truncated_record_does_not_hold_its_ticket_for_ever() {
+    let mut crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    crew.sandbox.set("GIT_OS_KILL_AFTER", "started");
+    assert_eq!(crew.start().code, None);
+    crew.sandbox.unset("GIT_OS_KILL_AFTER");
+    crew.sandbox.sh("ws/hub", "for run in .git/os/runs/*; do case $run in *.lock) ;; *) echo '{' >$run;; esac; done").ok();
+    crew.start().ok();
+    crew.sandbox.sh("ws/hub", "test -z \"$(ls .git/os/runs)\"").ok();
+    crew.sandbox.sh("ws/hub", "test -z \"$(ls .git/os/outbox 2>/dev/null)\"").ok();
+    assert_eq!(crew.state(&id), "running");
+}
+
+#[test]
+fn uninstalling_leaves_nothing_of_the_machine() {
+    let crew = Crew::alone("echo done >done", "");
+    crew.ready("Work");
+    crew.start().ok();
+    crew.os(&["uninstall"]).ok();
+    assert!(!crew.sandbox.path("ws/hub/.git/os").exists());
+}
+
+#[test]
+fn a_repository_that_is_moved_keeps_the_hooks_path_of_before() {
+    let crew = Crew::alone("echo done >done", "");
+    crew.os(&["uninstall"]).ok();
+    crew.sandbox.git("ws/hub", &["config", "core.hooksPath", ".husky"]).ok();
+    crew.os(&["init"]).ok();
+    crew.sandbox.sh(".", "mv ws moved").ok();
+    crew.sandbox.os("moved/hub", &["init"]).ok();
+    let former = crew.sandbox.git("moved/hub", &["config", "git-os.formerHooksPath"]).ok();
+    assert_eq!(former.trim(), ".husky");
+    crew.sandbox.os("moved/hub", &["uninstall"]).ok();
+    assert_eq!(crew.sandbox.git("moved/hub", &["config", "core.hooksPath"]).ok().trim(), ".husky");
+}
+
+#[test]
+fn a_run_whose_repository_has_no_agent_any_more_waits() {
+    let crew = Crew::alone("touch ../../../../started; sleep 73", "");
+    let id = crew.ready("Work");
+    let mut session = crew.spawn(&["start", "--yes"]);
+    crew.wait_for("ws/started");
+    session.kill().expect("a signal");
+    session.wait().expect("an end");
+    crew.registry(&["hub"], "");
+    crew.start().says("has no agent in the registry").ok();
+    crew.registry(&["hub"], "agent = \"crew\"\n");
+    crew.agent("echo done >done");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    crew.all_is_well();
+}
