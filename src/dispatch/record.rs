@@ -1,5 +1,6 @@
 //! What this machine knows of its own runs: a file each, and beside it one that is locked as long as the orchestrator lives.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -150,9 +151,12 @@ fn lock(path: &Utf8Path) -> Result<Option<File>, DispatchError> {
     }
 }
 
-/// All records of a repository, in no order.
+/// All records of a repository, in the order of their runs; a lock alone counts, as what is left of one.
 #[must_use]
 pub(crate) fn list(repo: &Repo) -> Vec<Utf8PathBuf> {
-    let entries = folder(repo).read_dir_utf8().into_iter().flatten().flatten();
-    entries.filter(|entry| RunId::parse(entry.file_name()).is_ok()).map(|entry| entry.path().to_owned()).collect()
+    let folder = folder(repo);
+    let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().trim_end_matches(".lock").to_owned());
+    let names: BTreeSet<_> = names.filter(|name| RunId::parse(name).is_ok()).collect();
+    names.iter().map(|name| folder.join(name)).collect()
 }
