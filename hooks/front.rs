@@ -375,7 +375,6 @@ fn write(fd: usize, bytes: &[u8]) -> usize {
     usize::try_from(unsafe { syscall(WRITE, fd, bytes.as_ptr() as usize, bytes.len()) }).unwrap_or(0)
 }
 
-/// Negative when there is none. Kernels before 6.3 do not know the second flag, and later ones may be told to insist on it.
 /// The common directory of the repository, found from where the hook stands.
 struct Common<'n> {
     /// The folder of the hook with its slash, as git calls it; it stands in the common directory.
@@ -432,6 +431,7 @@ fn close(file: usize) {
     unsafe { syscall(CLOSE, file, 0, 0) };
 }
 
+/// Negative when there is none. Kernels before 6.3 do not know the second flag, and later ones may be told to insist on it.
 fn memory_file() -> isize {
     const CLOEXEC: usize = 1;
     const NOEXEC_SEAL: usize = 8;
