@@ -11,7 +11,7 @@ use crate::core::text;
 use crate::dispatch::record::RunRecord;
 use crate::env::Env;
 use crate::ledger::Ledger;
-use crate::ledger::workspace::Workspace;
+use crate::ledger::workspace::{Workspace, plural};
 use crate::runner::process::is_interrupted;
 
 /// How one ticket ended in this session.
@@ -59,9 +59,12 @@ enum Task<'a> {
 pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Watch) -> Result<Vec<Ending>, DispatchError> {
     let mut orphans = Vec::new();
     for entry in &workspace.registry.repos {
-        let found = Site::open(workspace, entry, env, &|_| {}).and_then(|site| match Ledger::open(&site.repo) {
-            Ok(_) => recover::orphans(&site),
-            Err(_) => Ok(Vec::new()),
+        let found = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
+            let Ok(ledger) = site.ledger() else { return Ok(Vec::new()) };
+            if let Some(why) = idle(entry, &ledger)? {
+                watch.remark(&format!("{}: {why}", entry.name));
+            }
+            recover::orphans(&site)
         });
         match found {
             Ok(found) => orphans.extend(found.into_iter().map(|record| (entry, record))),
@@ -80,6 +83,19 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
         Some(error) => Err(error),
         None => Ok(board.results),
     }
+}
+
+/// Why nobody takes the ready tickets of a repository, if there are any and nobody does.
+fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<String>, DispatchError> {
+    let why = match &entry.agent {
+        // That no agent works in a silo is how it should be.
+        None if entry.silo => return Ok(None),
+        None => "no agent in the registry",
+        Some(_) if ledger.find_trunk_tip()?.is_none() => "no commit on its protected branch yet",
+        Some(_) => return Ok(None),
+    };
+    let ready = ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count();
+    Ok((ready > 0).then(|| format!("{} cannot be worked on: there is {why}", plural(ready, "ready ticket"))))
 }
 
 /// One lane: takes the next ticket of a brand that is free, until there is none and nobody works who could free one.

@@ -47,7 +47,9 @@ impl Session<'_> {
         if lines.is_empty() {
             return Ok(());
         }
-        self.record(Phase::Draft, &format!("{} approved", plural(self.summary.approved, "draft")), &lines.join("\n"), &[])
+        let what = format!("{} approved", plural(self.summary.approved, "draft"));
+        self.desk.say(&what);
+        self.record(Phase::Draft, &what, &lines.join("\n"), &[])
     }
 
     /// Opens a ticket for all that is pending; one that is open already is not opened twice.

@@ -6,7 +6,6 @@ use super::{Session, SessionError};
 use crate::core::event::State;
 use crate::core::session::Phase;
 use crate::ledger::Ledger;
-use crate::ledger::workspace::plural;
 
 impl Session<'_> {
     pub(super) fn outstanding(&mut self) -> Result<(), SessionError> {
@@ -15,17 +14,6 @@ impl Session<'_> {
         for (entry, repo) in self.places() {
             let ledger = Ledger::open(&repo)?;
             let rows = ledger.rows()?.tickets;
-            let ready = rows.iter().filter(|row| row.ticket.state == State::Ready).count();
-            let why = match (&entry.agent, ledger.find_trunk_tip()?) {
-                // That no agent works in a silo is how it should be.
-                (None, _) if entry.silo => None,
-                (None, _) => Some("no agent in the registry"),
-                (Some(_), None) => Some("no commit on its protected branch yet"),
-                (Some(_), Some(_)) => None,
-            };
-            if let (Some(why), 1..) = (why, ready) {
-                lines.push(format!("{}: {} cannot be worked on: there is {why}", entry.name, plural(ready, "ready ticket")));
-            }
             for row in rows.iter().filter(|row| !row.ticket.state.is_terminal()) {
                 *counts.entry(row.ticket.state).or_default() += 1;
                 if matches!(row.ticket.state, State::Blocked | State::AwaitingInput) {

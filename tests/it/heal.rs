@@ -165,3 +165,14 @@ fn a_run_whose_repository_has_no_agent_any_more_waits() {
     assert_eq!(crew.state(&id), "merged");
     crew.all_is_well();
 }
+
+#[test]
+fn a_session_that_can_work_on_nothing_says_why() {
+    let crew = Crew::alone("echo done >done", "");
+    crew.registry(&["hub"], "");
+    let id = crew.os(&["new", "Work"]).ok().split_whitespace().next().expect("an id").to_owned();
+    // The draft becomes ready in this very session.
+    crew.start().says("1 draft approved").says("hub: 1 ready ticket cannot be worked on: there is no agent in the registry").ok();
+    crew.os(&["dispatch"]).says("1 ready ticket cannot be worked on").ok();
+    assert_eq!(crew.state(&id), "ready");
+}
