@@ -88,8 +88,8 @@ impl Watch for Terminal<'_> {
     fn ended(&self, ending: &Ending) {
         let fate = match &ending.fate {
             Fate::Landed => "landed".to_owned(),
-            Fate::Blocked(reason) => format!("blocked: {}", crate::core::text::first_line(reason)),
-            Fate::Waiting(question) => format!("waits for an answer: {}", crate::core::text::first_line(question)),
+            Fate::Blocked(reason) => format!("blocked: {}", crate::core::text::headline(reason)),
+            Fate::Waiting(question) => format!("waits for an answer: {}", crate::core::text::headline(question)),
             Fate::Gone => "went to somebody else".to_owned(),
             Fate::Held(reason) => format!("cannot go on or land yet: {reason}"),
             Fate::Failed(reason) => format!("failed: {reason}"),

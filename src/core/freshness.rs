@@ -79,10 +79,10 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>)
         Phase::Brief => (true, "scouts bring news".to_owned(), news.to_vec()),
         Phase::Interview if news.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
         Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(news)), Vec::new()),
-        Phase::Interview => (true, format!("not held today with {}", names(engaged)), engaged.to_vec()),
+        Phase::Interview => (true, format!("not yet held today with {}", names(engaged)), engaged.to_vec()),
         Phase::Draft | Phase::Dispatch => (true, "always: the queue drains".to_owned(), Vec::new()),
         Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "distilled today".to_owned(), Vec::new()),
-        Phase::Close => (true, "not distilled today".to_owned(), Vec::new()),
+        Phase::Close => (true, "not yet distilled today".to_owned(), Vec::new()),
     };
     Decision { phase, runs, why, brands }
 }
@@ -121,10 +121,10 @@ mod tests {
 2 housekeeping run  never checked
 3 outstanding  run  always
 4 brief        run  scouts bring news
-5 interview    run  not held today with personal, umano
+5 interview    run  not yet held today with personal, umano
 6 draft        run  always: the queue drains
 7 dispatch     run  always: the queue drains
-8 close        run  not distilled today
+8 close        run  not yet distilled today
 
 "#]]
         );

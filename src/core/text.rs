@@ -96,6 +96,12 @@ pub(crate) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
+/// What a text says in one line: its first, without the colon that leads to the others.
+#[must_use]
+pub(crate) fn headline(text: &str) -> &str {
+    first_line(text).trim_end_matches([':', ' '])
+}
+
 /// The message of an error and those of its causes, one a line; a cause that only repeats is left out.
 #[must_use]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

@@ -269,7 +269,7 @@ fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result
 /// Records that an attempt came to nothing: back into the queue, or aside when the attempts are used up.
 fn give_back(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, run: &RunId, why: &str) -> Result<(), DispatchError> {
     let action = if entry.ticket.attempt >= ledger.policy.max_attempts { Action::Block } else { Action::Release };
-    (site.tell)(&format!("attempt {} failed: {}", entry.ticket.attempt, crate::core::text::first_line(why)));
+    (site.tell)(&format!("attempt {} failed: {}", entry.ticket.attempt, crate::core::text::headline(why)));
     write(ledger, &entry.id, &Draft::new(action, Role::Executor).by(run).saying(why)).map(drop)
 }
 

@@ -82,7 +82,7 @@ fn record(
     };
     (site.tell)(&match verdict.verdict {
         Judgement::Pass => "verified".to_owned(),
-        Judgement::Fail => format!("not verified: {}", text::first_line(&words)),
+        Judgement::Fail => format!("not verified: {}", text::headline(&words)),
     });
     let mut draft = Draft::new(action, Role::Verifier).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
     draft.verdict = Some(verdict.clone());
