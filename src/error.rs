@@ -78,6 +78,9 @@ impl From<LedgerError> for CliError {
         match error {
             LedgerError::NotInitialised => cli.hint("git os init"),
             LedgerError::Illegal { .. } => Self { kind: Kind::No, ..cli },
+            LedgerError::Unreachable { .. } | LedgerError::RefusedThere { .. } => {
+                Self { kind: Kind::No, ..cli }.hint("git os sync")
+            }
             LedgerError::NotFound(_) => cli.hint("git os list --all"),
             LedgerError::Quarantined { .. } => cli.hint("git os fsck"),
             _ => cli,

@@ -7,6 +7,7 @@ use crate::core::event::{Action, Role, State};
 use crate::core::id::{RunId, TicketId};
 use crate::error::CliError;
 use crate::git::process::write_file;
+use crate::ledger::sync::submit_shared;
 use crate::ledger::{Answer, Draft, Entry, new_run};
 
 /// Take a ready ticket, exclusively
@@ -66,7 +67,7 @@ fn claim(place: &Place, id: &TicketId, run: &RunId, lease: u64) -> Result<Result
     }
     let lease = place.repo.identity()?.time.plus(lease);
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(run);
-    Ok(match ledger.submit(id, &draft)? {
+    Ok(match submit_shared(&ledger, id, &draft)? {
         Answer::Yes(entry) => Ok(*entry),
         Answer::No(refusal) => Err(refused(&ledger, id, &refusal)),
     })

@@ -6,12 +6,14 @@ use crate::core::event::{Role, State};
 use crate::core::fsm::Refusal;
 use crate::core::id::{RepoName, RunId, TicketId};
 use crate::core::json::TicketView;
+use crate::core::text;
 use crate::env::Env;
 use crate::error::CliError;
 use crate::gate;
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
-use crate::ledger::workspace::{CONFIG_KEY, Workspace};
+use crate::ledger::sync::{self, submit_shared};
+use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError};
 use crate::ui::Ui;
 
@@ -56,6 +58,7 @@ impl Context {
             let workspace = workspace.ok_or_else(|| CliError::no("`--repo` needs a registry").hint("git os init"))?;
             let entry = workspace.entry(name)?;
             let repo = workspace.open(entry)?;
+            self.fold(&repo)?;
             return Ok(Place { repo, name: Some(entry.name.clone()), workspace: Some(workspace) });
         }
         let repo = match (around, &workspace) {
@@ -64,7 +67,29 @@ impl Context {
             (Err(error), _) => return Err(error.into()),
         };
         let name = workspace.as_ref().and_then(|workspace| name_in(workspace, &repo));
+        self.fold(&repo)?;
         Ok(Place { repo, workspace, name })
+    }
+
+    /// Folds in what was fetched into a repository since the last command, and says what is to be known of it.
+    ///
+    /// # Errors
+    /// When git or the ledger fails.
+    pub(crate) fn fold(&self, repo: &Repo) -> Result<(), CliError> {
+        let folded = sync::fold_fetched(repo)?;
+        for (old, new) in &folded.renamed {
+            self.ui.say(format!("note: another ticket has the name {old}; the one of this clone is {new} now"));
+        }
+        if folded.conflicts > 0 {
+            let events = plural(folded.conflicts, "event");
+            self.ui.say(format!(
+                "warning: {events} could not be replayed on what others wrote; `git os log` shows them as conflicts"
+            ));
+        }
+        for (name, why) in &folded.refused {
+            self.ui.say(format!("warning: `{}` was fetched and stays outside: {}", text::escape(name), text::escape(why)));
+        }
+        Ok(())
     }
 
     /// The workspace whose registry stands here or above, for commands outside of any repository.
@@ -124,7 +149,7 @@ fn notice_landing(place: &Place, id: &TicketId) -> Result<(), CliError> {
 /// # Errors
 /// When the rules refuse it or the ledger cannot be written.
 pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Entry, CliError> {
-    match ledger.submit(id, draft)? {
+    match submit_shared(ledger, id, draft)? {
         Answer::Yes(entry) => Ok(*entry),
         Answer::No(refusal) => Err(refused(ledger, id, &refusal)),
     }

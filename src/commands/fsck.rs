@@ -8,9 +8,8 @@ use crate::core::text::chain;
 use crate::error::CliError;
 use crate::gate;
 use crate::git::Repo;
-use crate::hook::judge;
 use crate::ledger::Ledger;
-use crate::ledger::fsck::{Finding, Judges, Report};
+use crate::ledger::fsck::{Finding, Report};
 use crate::ledger::workspace::plural;
 
 /// Replay everything and show what is not by the rules
@@ -36,12 +35,7 @@ struct All {
 /// Judges one repository.
 pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
     let ledger = Ledger::open(repo)?;
-    let judges = Judges {
-        kind_of: &judge::judge_name,
-        is_in_chain: &|about, line| judge::is_in_chain(&ledger, about, line),
-        smuggled: &|epoch, tip| gate::smuggled(&ledger, epoch, tip),
-    };
-    Ok(ledger.fsck(&judges)?)
+    Ok(ledger.fsck(&|epoch, tip| gate::smuggled(&ledger, epoch, tip))?)
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {

@@ -61,10 +61,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             }
             What::Install => {
                 let policy = Ledger::open(&repo)?.policy;
-                if install::install(&repo, &policy, &ctx.env.program)? { "installed" } else { "in place" }.to_owned()
+                if install::install(&repo, install::Side::Clone(&policy), &ctx.env.program)? { "installed" } else { "in place" }
+                    .to_owned()
             }
             What::Status => {
-                let found = install::faults(&repo, &Ledger::open(&repo)?.policy, &ctx.env.program)?;
+                let found = install::faults(&repo, install::Side::Clone(&Ledger::open(&repo)?.policy), &ctx.env.program)?;
                 faults += found.len();
                 if found.is_empty() { "in place".to_owned() } else { found.join("; ") }
             }

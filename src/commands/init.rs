@@ -5,9 +5,10 @@ use clap::Args as ClapArgs;
 
 use super::context::Context;
 use super::manual;
+use crate::core::refs::refspecs;
 use crate::core::registry::FILE;
 use crate::core::text::chain;
-use crate::doctor::setup::{refspecs, set_up};
+use crate::doctor::setup::set_up;
 use crate::error::{CliError, Kind};
 use crate::git::process::{git_version, read_file, write_file};
 use crate::git::{OLDEST_GIT, Repo};
@@ -98,6 +99,11 @@ fn starter(top: &Utf8Path, repo: &Repo) -> String {
         .collect();
     let name = name.trim_matches('-').to_owned();
     let name = if name.is_empty() { "repo".to_owned() } else { name };
+    let remote = if repo.config("remote.origin.url").is_some() {
+        "remote = \"origin\"\n"
+    } else {
+        "# remote = \"origin\"   # the shared remote, which orders events of all machines\n"
+    };
     let branch = repo.head_branch().unwrap_or_default();
     let branch = branch.strip_prefix("refs/heads/").unwrap_or("main").to_owned();
     let suggested = [
@@ -115,7 +121,7 @@ fn starter(top: &Utf8Path, repo: &Repo) -> String {
     );
     format!(
         "version = 1\n\n[os]\nhub = \"{name}\"\njobs = 4\n\n[[repo]]\nname = \"{name}\"\npath = \".\"\nbrand = \"{name}\"\n\
-         protected = [\"{branch}\"]\n{checks}# agent = \"claude\"   # who works on tickets here; see [agents] below\n\n\
+         protected = [\"{branch}\"]\n{remote}{checks}# agent = \"claude\"   # who works on tickets here; see [agents] below\n\n\
          # [agents.claude]\n# kind = \"claude\"\n"
     )
 }

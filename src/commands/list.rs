@@ -153,7 +153,7 @@ fn gather(ctx: &Context, with_archived: bool) -> Result<(Vec<Found>, Vec<Strange
     };
     for entry in &workspace.registry.repos {
         match workspace.open(entry) {
-            Ok(repo) => match gather_one(&repo, with_archived, &mut found, &mut strange) {
+            Ok(repo) => match ctx.fold(&repo).and_then(|()| gather_one(&repo, with_archived, &mut found, &mut strange)) {
                 Ok(()) => {}
                 Err(error) => ctx.ui.say(format!("warning: {}: {}", entry.name, error.message)),
             },

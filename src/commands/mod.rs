@@ -1,5 +1,6 @@
 //! The command line: one file a command, `Args` (its doc comment is the help) and `run`.
 
+mod archive;
 mod claim;
 mod context;
 mod demo;
@@ -16,10 +17,13 @@ mod learn;
 mod list;
 mod manual;
 mod new;
+mod server;
 mod session;
 mod show;
 mod start;
+mod sync;
 mod transition;
+mod worker;
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
@@ -63,6 +67,7 @@ enum Command {
     Start(start::Args),
     Session(session::Args),
     Dispatch(dispatch::Args),
+    Worker(worker::Args),
     Context(dispatch::ContextArgs),
     New(new::Args),
     List(list::Args),
@@ -93,6 +98,9 @@ enum Command {
     Merge(land::MergeArgs),
     Revert(land::RevertArgs),
     Learn(learn::Args),
+    Sync(sync::Args),
+    Archive(archive::Args),
+    Server(server::Args),
     Demo(demo::Args),
     /// Hand in verified work anew, since the protected branch moved
     Stale(Submitted),
@@ -138,7 +146,7 @@ pub fn main(args: &[String]) -> ExitCode {
     if name == "git-os-hook" {
         return answer(args.get(1).map(String::as_str).unwrap_or_default(), args.get(2..).unwrap_or_default());
     }
-    if hook::install::OURS.contains(&name) {
+    if hook::install::ALL.contains(&name) {
         return answer(name, args.get(1..).unwrap_or_default());
     }
     let cli = match Cli::try_parse_from(args) {
@@ -218,11 +226,15 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Start(args) => start::run(ctx, args),
         Command::Session(args) => session::run(ctx, args),
         Command::Dispatch(args) => dispatch::run(ctx, args),
+        Command::Worker(args) => worker::run(ctx, args),
         Command::Context(args) => dispatch::run_context(ctx, args),
         Command::Verify(args) => land::run_verify(ctx, args),
         Command::Merge(args) => land::run_merge(ctx, args),
         Command::Revert(args) => land::run_revert(ctx, args),
         Command::Learn(args) => learn::run(ctx, args),
+        Command::Sync(args) => sync::run(ctx, args),
+        Command::Server(args) => server::run(ctx, args),
+        Command::Archive(args) => archive::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),

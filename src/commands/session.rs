@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 use super::context::{Context, workspace};
 use crate::core::id::{SESSIONS, SessionId};
 use crate::error::CliError;
+use crate::ledger::archive;
 use crate::ui::Tone;
 
 /// Show the log of a session; without an id, list the sessions
@@ -30,8 +31,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
     let workspace = workspace(&place)?;
     let hub = workspace.open(workspace.hub()?)?;
-    let mut sessions: Vec<_> =
-        hub.list_refs(SESSIONS)?.into_iter().map(|(name, tip)| (name[SESSIONS.len()..].to_owned(), tip)).collect();
+    ctx.fold(&hub)?;
+    let live = hub.list_refs(SESSIONS)?.into_iter().map(|(name, tip)| (name[SESSIONS.len()..].to_owned(), tip));
+    let archived = archive::list_sessions(&hub)?.into_iter().map(|(id, tip)| (id.to_string(), tip));
+    let mut sessions: Vec<_> = archived.chain(live).collect();
+    sessions.sort();
     sessions.retain(|(id, _)| SessionId::parse(id).is_ok() && args.id.as_ref().is_none_or(|part| id.contains(part.as_str())));
     let Some(part) = &args.id else {
         if args.json {
@@ -46,8 +50,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return Err(CliError::no(format!("{} sessions fit `{shown}`", sessions.len())).hint("git os session"));
     };
     let mut entries = Vec::new();
-    let mut next = Some(*tip);
-    while let Some(commit_id) = next {
+    for commit_id in hub.difference(None, *tip)?.added {
         let commit = hub.read_commit(commit_id)?;
         let message = String::from_utf8_lossy(&commit.message).into_owned();
         let (subject, rest) = message.split_once("\n\n").unwrap_or((message.as_str(), ""));
@@ -58,7 +61,6 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             subject: subject.to_owned(),
             body: body.to_owned(),
         });
-        next = commit.parents.first().copied();
     }
     entries.reverse();
     if args.json {

@@ -297,6 +297,12 @@ pub(crate) const SESSIONS: &str = "refs/os/sessions/";
 pub(crate) const WIKI: &str = "refs/os/wiki";
 /// Uncommitted work saved before a worktree is removed.
 pub(crate) const RESCUE: &str = "refs/os/rescue/";
+/// Wiki proposals and their state.
+pub(crate) const PROPOSALS: &str = "refs/os/proposals/";
+/// What was said in a run, redacted.
+pub(crate) const TRANSCRIPTS: &str = "refs/os/transcripts/";
+/// Local events that lost and could not be replayed.
+pub(crate) const REJECTED: &str = "refs/os/rejected/";
 /// Verdicts as notes on code commits.
 pub(crate) const VERDICT_NOTES: &str = "refs/notes/os/verdicts";
 /// Provenance as notes on code commits.

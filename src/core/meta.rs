@@ -32,6 +32,11 @@ named! {
     Push, "push policy", { Auto = "auto", Manual = "manual", Never = "never" }
 }
 
+named! {
+    /// What a claim does when the shared remote cannot be reached.
+    OfflineClaims, "offline claim policy", { Refuse = "refuse", Allow = "allow" }
+}
+
 /// A command that must exit with 0 before work lands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Check {
@@ -59,8 +64,16 @@ pub(crate) struct Policy {
     pub(crate) judged: bool,
     pub(crate) max_attempts: u32,
     pub(crate) silo: bool,
+    /// Whether a ticket may be claimed while the shared remote, which picks the winner, is away.
+    #[serde(default = "refused")]
+    pub(crate) offline_claims: OfflineClaims,
     /// Where each protected branch was when it came under the gate; fsck looks at what came after.
     pub(crate) epoch: BTreeMap<String, ObjectId>,
+}
+
+/// What a policy means that says nothing of claims while the remote is away.
+fn refused() -> OfflineClaims {
+    OfflineClaims::Refuse
 }
 
 impl Policy {

@@ -9,7 +9,7 @@ use toml_edit::Document;
 
 use super::event::named;
 use super::id::{Brand, RepoName};
-use super::meta::{Check, Gate, Push};
+use super::meta::{Check, Gate, OfflineClaims, Push};
 use super::verdict::Grade;
 
 /// The file's name.
@@ -52,6 +52,8 @@ pub(crate) struct RepoEntry {
     /// How long one run of an agent, or one check, may take; in seconds.
     pub(crate) timeout: u64,
     pub(crate) grade: Grade,
+    /// Whether tickets may be claimed while the remote is away.
+    pub(crate) offline_claims: OfflineClaims,
 }
 
 /// One agent.
@@ -149,7 +151,7 @@ kind = "claude"
 line 2: `version` is not 1, the only one known here
 line 5: `jobs` is not a number from 1 to 256
 line 6: [[repo]] has no `path`
-line 8: `pth` is not a key of `[[repo]]`; one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, checks, max_attempts, timeout, grade
+line 8: `pth` is not a key of `[[repo]]`; one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, checks, max_attempts, timeout, grade, offline_claims
 line 10: there is no `[agents.clod]`
 line 12: `timeout`: `soon` is not a time such as 30m
 "#]]

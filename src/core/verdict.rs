@@ -61,6 +61,12 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// Whether it is on this ticket: by its id, or by the shorter one it had before another ticket was found to have it too.
+    #[must_use]
+    pub(crate) fn is_on(&self, id: &TicketId) -> bool {
+        id.as_str().starts_with(self.ticket.as_str())
+    }
+
     /// One line of JSON.
     ///
     /// # Panics

@@ -3,9 +3,11 @@
 use super::{DispatchError, Site, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
-use crate::core::meta::Push;
+use crate::core::meta::{OfflineClaims, Push};
+use crate::core::text;
 use crate::gate;
-use crate::ledger::{Draft, Entry, Ledger};
+use crate::git::remote::Fetched;
+use crate::ledger::{Draft, Entry, Ledger, shared_remote, sync};
 
 /// What became of an attempt to land.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,23 @@ pub(crate) enum Landing {
 pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Landing, DispatchError> {
     let Some(head) = entry.ticket.head else { return Ok(Landing::Held("it has no head".to_owned())) };
     let trunk = ledger.policy.trunk().unwrap_or_default();
+    let remote = remote_of(site);
+    let mut is_away = false;
+    if let Some(remote) = &remote {
+        match follow(site, ledger, remote, &trunk)? {
+            Followed::Done => {}
+            Followed::Away(why) if ledger.policy.offline_claims == OfflineClaims::Allow => {
+                (site.tell)(&format!("landing here alone, since {remote} cannot be reached: {why}"));
+                is_away = true;
+            }
+            Followed::Away(why) => return Ok(Landing::Held(format!("{remote} cannot be reached: {why}"))),
+            Followed::Apart(why) => return Ok(Landing::Held(why)),
+        }
+        if ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
+            // Somebody wrote on the ticket meanwhile: what it is now decides what comes next.
+            return Ok(Landing::Stale);
+        }
+    }
     let tip = ledger.find_trunk_tip()?.ok_or_else(|| DispatchError::Unborn(trunk.clone()))?;
     if !ledger.repo.is_ancestor(head, tip)? {
         if !ledger.repo.is_ancestor(tip, head)? {
@@ -33,8 +52,19 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
             return Ok(Landing::Held(closed.to_string()));
         }
         site.env.step("landing");
-        if let Err(why) = advance(site, &trunk, tip, head)? {
-            return Ok(Landing::Held(why));
+        if let Some(remote) = remote.as_ref().filter(|_| !is_away) {
+            // There first: of two machines that land at once the remote takes one, and the other has moved nothing yet.
+            match land_there(site, ledger, entry, remote, &trunk, head)? {
+                There::Landed => {}
+                There::Moved => return Ok(Landing::Stale),
+                There::Refused(why) => return Ok(Landing::Held(why)),
+            }
+            site.env.step("pushed");
+        }
+        match advance(site, &trunk, tip, head)? {
+            Ok(()) => {}
+            Err(why) if remote.is_some() && !is_away => (site.tell)(&format!("it has landed, but not here yet: {why}")),
+            Err(why) => return Ok(Landing::Held(why)),
         }
         site.env.step("moved");
     }
@@ -51,11 +81,12 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
 /// # Errors
 /// When git or the ledger fails.
 pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<(), DispatchError> {
-    let trunk = ledger.policy.trunk().unwrap_or_default();
     if let Some(head) = entry.ticket.head {
         provenance(ledger, entry, head)?;
     }
-    push(site, &trunk)?;
+    if let Some(remote) = remote_of(site) {
+        share(site, ledger, &remote)?;
+    }
     site.env.step("finished");
     super::learn::after_landing(site, ledger, entry)
 }
@@ -118,12 +149,96 @@ fn provenance(ledger: &Ledger<'_>, entry: &Entry, head: ObjectId) -> Result<(), 
     Ok(ledger.repo.add_note_line(PROVENANCE_NOTES, head, &note.to_string(), &ledger.repo.identity()?)?)
 }
 
-/// Does about the shared remote what the registry says.
-fn push(site: &Site<'_>, trunk: &str) -> Result<(), DispatchError> {
-    let Some(remote) = site.entry.remote.as_ref().filter(|_| site.entry.push == Push::Auto) else { return Ok(()) };
-    let output = site.repo.git().run(["push", "--quiet", remote, &format!("{trunk}:{trunk}")])?;
-    if output.code != 0 {
-        (site.tell)(&format!("landed here, but not pushed to {remote}: {}", crate::core::text::first_line(&output.stderr)));
+/// The remote that a landing goes to, where the registry says that it does.
+#[must_use]
+pub(crate) fn remote_of(site: &Site<'_>) -> Option<String> {
+    shared_remote(&site.repo).filter(|_| site.entry.push == Push::Auto)
+}
+
+/// Pushes what is new here of what is shared; that the remote is away is told, and made up for by the next one.
+///
+/// # Errors
+/// When git or the ledger fails.
+pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Result<(), DispatchError> {
+    let synced = sync::push(ledger, remote, None)?;
+    if let Some(why) = synced.offline {
+        (site.tell)(&format!("not pushed to {remote} yet: {}", text::headline(&why)));
+    }
+    for (name, why) in synced.refused {
+        (site.tell)(&format!("{remote} does not take `{name}`: {}", text::headline(&why)));
     }
     Ok(())
+}
+
+/// How it went to come to where the shared remote is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Followed {
+    Done,
+    /// It cannot be reached, and why.
+    Away(String),
+    /// The branch here cannot be brought to where it is there, and why.
+    Apart(String),
+}
+
+/// Brings here what the shared remote has, and the protected branch to where it is there.
+///
+/// # Errors
+/// When git or the ledger fails.
+pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: &str) -> Result<Followed, DispatchError> {
+    let repo = &site.repo;
+    if let Fetched::Failed(why) = sync::fetch(repo, remote)? {
+        return Ok(Followed::Away(why));
+    }
+    sync::fold(repo, remote)?;
+    let short = trunk.trim_start_matches("refs/heads/");
+    let there = repo.find_ref(&format!("refs/remotes/{remote}/{short}"))?;
+    let (Some(there), Some(here)) = (there, ledger.find_trunk_tip()?) else { return Ok(Followed::Done) };
+    if repo.is_ancestor(there, here)? {
+        return Ok(Followed::Done);
+    }
+    if !repo.is_ancestor(here, there)? {
+        return Ok(Followed::Apart(format!("`{short}` here and at {remote} have gone apart; `git pull` puts them together")));
+    }
+    Ok(match advance(site, trunk, here, there)? {
+        Ok(()) => Followed::Done,
+        Err(why) => Followed::Apart(why),
+    })
+}
+
+/// How a landing at the remote went.
+enum There {
+    Landed,
+    /// The branch or the ticket is not what it was.
+    Moved,
+    Refused(String),
+}
+
+fn land_there(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    remote: &str,
+    trunk: &str,
+    head: ObjectId,
+) -> Result<There, DispatchError> {
+    let short = trunk.trim_start_matches("refs/heads/");
+    let tracked = format!("refs/remotes/{remote}/{short}");
+    let old = site.repo.find_ref(&tracked)?;
+    let landing = sync::Landing { ticket: entry.id.clone(), branch: trunk.to_owned(), old, new: head };
+    let synced = sync::push(ledger, remote, Some(&landing))?;
+    if synced.refused.is_empty() && synced.offline.is_none() {
+        return Ok(There::Landed);
+    }
+    // An answer that was lost, or a race: what the remote has by now tells.
+    if let Some(there) = site.repo.find_ref(&tracked)? {
+        if site.repo.is_ancestor(head, there)? {
+            return Ok(There::Landed);
+        }
+        if Some(there) != old || ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
+            return Ok(There::Moved);
+        }
+    }
+    let why = synced.offline.map(|why| format!("cannot be reached: {why}"));
+    let why = why.or_else(|| synced.refused.into_iter().next().map(|(_, why)| format!("does not take it: {why}")));
+    Ok(There::Refused(format!("{remote} {}", why.unwrap_or_default())))
 }

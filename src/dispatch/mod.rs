@@ -14,6 +14,7 @@ pub(crate) mod schedule;
 mod take_in;
 pub(crate) mod verify;
 mod work;
+pub(crate) mod worker;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -24,6 +25,7 @@ use crate::core::registry::RepoEntry;
 use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay;
+use crate::ledger::sync::submit_shared;
 use crate::ledger::workspace::{Workspace, WorkspaceError};
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
 use crate::runner::RunnerError;
@@ -151,7 +153,7 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     let record = RunRecord::create(&site.repo, id, &run)?;
     let lease = site.repo.identity()?.time.plus(lease_seconds(site.entry));
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
-    match ledger.submit(id, &draft)? {
+    match submit_shared(&ledger, id, &draft)? {
         Answer::Yes(_) => {
             site.env.step("claimed");
             Ok(Some(record))

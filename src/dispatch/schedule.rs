@@ -12,7 +12,7 @@ use crate::dispatch::record::RunRecord;
 use crate::env::Env;
 use crate::ledger::Ledger;
 use crate::ledger::workspace::{Workspace, plural};
-use crate::runner::process::is_interrupted;
+use crate::runner::process::{is_draining, is_interrupted};
 
 /// How one ticket ended in this session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +106,11 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
             _ if held.error.is_some() => return,
             Some(_) if is_interrupted() => {
                 held.error = Some(DispatchError::Interrupted);
+                freed.notify_all();
+                return;
+            }
+            // Whatever is left is for others, or for the next time.
+            Some(_) if is_draining() => {
                 freed.notify_all();
                 return;
             }

@@ -5,11 +5,11 @@ use camino::Utf8Path;
 use super::subject::Subject;
 use super::{Finding, Trouble};
 use crate::git::process::read_file;
-use crate::hook::install::{self, OURS};
+use crate::hook::install::{self, OURS, Side};
 use crate::ledger::workspace::plural;
 
 pub(super) fn present(subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    let faults = install::faults(subject.repo, &subject.ledger()?.policy, subject.program)?;
+    let faults = install::faults(subject.repo, Side::Clone(&subject.ledger()?.policy), subject.program)?;
     Ok(Finding::of(&faults, format!("`{}` stand where git looks for them", OURS.join("` and `")), "git os init"))
 }
 

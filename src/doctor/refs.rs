@@ -9,12 +9,12 @@ use super::{Finding, Trouble};
 use crate::core::event::State;
 use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
 use crate::core::meta::Gate;
+use crate::core::refs::RefKind;
 use crate::core::text::{MAX_FILE, escape};
 use crate::core::verdict::Verdict;
 use crate::gate;
 use crate::git::process::modified;
 use crate::git::{GitError, RefBackend, Repo};
-use crate::hook::judge;
 use crate::ledger::Ledger;
 use crate::ledger::replay::{Landed, system_clock};
 use crate::ledger::workspace::plural;
@@ -37,7 +37,7 @@ pub(super) fn chains(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 
 pub(super) fn foreign(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let refs = subject.refs()?;
-    let strange = refs.iter().filter(|(name, _)| judge::judge_name(name).is_none());
+    let strange = refs.iter().filter(|(name, _)| RefKind::of(name).is_none());
     let mut faults: Vec<_> = strange.map(|(name, _)| format!("git-os has no ref called `{}`", escape(name))).collect();
     if !faults.is_empty() {
         return Ok(Finding::of(&faults, "", "git os fsck"));
@@ -172,7 +172,7 @@ pub(super) fn notes(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     for (about, note_blob_id) in now.iter().filter(|note| !before.contains(note)) {
         let text = repo.read_blob(*note_blob_id, MAX_FILE)?;
         for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.trim().is_empty()) {
-            if !judge::is_in_chain(ledger, *about, line)? {
+            if !ledger.is_in_chain(*about, line)? {
                 faults.push(format!("no ticket has the verdict noted on commit {}", about.short(12)));
             } else if !has_judged_tree(repo, *about, line)? {
                 faults.push(format!("the verdict noted on commit {} is about another tree", about.short(12)));

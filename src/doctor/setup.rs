@@ -2,14 +2,14 @@
 
 use camino::Utf8PathBuf;
 
+use crate::core::meta::Push;
+use crate::core::refs::refspecs;
 use crate::core::registry::RepoEntry;
+use crate::git::remote::Fetched;
 use crate::git::{GitError, Repo};
-use crate::hook::install::{self, InstallError};
-use crate::ledger::workspace::{CONFIG_KEY, Workspace};
-use crate::ledger::{LedgerError, policy};
-
-/// What is kept out of `git status`: the worktrees of tickets.
-const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
+use crate::hook::install::{self, InstallError, Side};
+use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
+use crate::ledger::{LedgerError, REMOTE_KEY, policy, sync};
 
 /// Why a repository could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -33,15 +33,18 @@ pub(crate) fn set_up(
     program: &camino::Utf8Path,
 ) -> Result<Vec<String>, SetupError> {
     let mut done = Vec::new();
+    if let Some(remote) = &entry.remote {
+        join(repo, remote, entry.push, &mut done)?;
+    }
     let known = policy::read(repo)?.map(|known| known.1);
     let wanted = policy::of_registry(workspace, entry, repo, known.as_ref())?;
     if policy::publish(repo, &wanted)? {
         done.push(if known.is_none() { "policy published" } else { "policy updated" }.to_owned());
     }
-    if install::install(repo, &wanted, program)? {
+    if install::install(repo, Side::Clone(&wanted), program)? {
         done.push("hooks installed".to_owned());
     }
-    if repo.work_dir().is_some() && install::exclude(repo, &EXCLUDED)? {
+    if repo.work_dir().is_some() && install::exclude(repo, &install::EXCLUDED)? {
         done.push("worktrees excluded from status".to_owned());
     }
     let git = repo.git();
@@ -50,16 +53,42 @@ pub(crate) fn set_up(
         git.output(["config", "--local", CONFIG_KEY, file.as_str()])?;
         done.push("registry noted".to_owned());
     }
-    if let Some(remote) = &entry.remote {
-        let missing = missing_refspecs(repo, remote)?;
-        for spec in &missing {
-            git.output(["config", "--local", "--add", &format!("remote.{remote}.fetch"), spec])?;
-        }
-        if !missing.is_empty() {
-            done.push(format!("refspecs of `{remote}` set"));
-        }
-    }
     Ok(done)
+}
+
+/// Ties a repository to its shared remote, and brings what others put there before anything is published here.
+fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result<(), SetupError> {
+    let git = repo.git();
+    if repo.config(&format!("remote.{remote}.url")).is_none() {
+        done.push(format!("`{remote}` is not a remote here yet"));
+        return Ok(());
+    }
+    let missing = missing_refspecs(repo, remote)?;
+    for spec in &missing {
+        git.output(["config", "--local", "--add", &format!("remote.{remote}.fetch"), spec])?;
+    }
+    // Where nothing may be pushed no claim can be, and the remote orders nothing.
+    if push == Push::Never {
+        drop(git.run(["config", "--local", "--unset", REMOTE_KEY])?);
+    } else if repo.config(REMOTE_KEY).as_deref() != Some(remote) {
+        git.output(["config", "--local", REMOTE_KEY, remote])?;
+    }
+    if !missing.is_empty() {
+        done.push(format!("refspecs of `{remote}` set"));
+    }
+    // Settings are read when a repository is opened.
+    let repo = Repo::open(repo.home())?;
+    match sync::fetch(&repo, remote)? {
+        Fetched::Done => {
+            let folded = sync::fold(&repo, remote)?;
+            if folded.moved > 0 {
+                done.push(format!("{} brought from `{remote}`", plural(folded.moved, "ref")));
+            }
+            done.extend(folded.refused.iter().map(|(name, why)| format!("`{name}` of `{remote}` stays outside: {why}")));
+        }
+        Fetched::Failed(why) => done.push(format!("`{remote}` could not be asked: {why}")),
+    }
+    Ok(())
 }
 
 /// The registry's file as a repository's configuration names it.
@@ -68,13 +97,7 @@ pub(crate) fn registry_file(workspace: &Workspace) -> Utf8PathBuf {
     workspace.file.canonicalize_utf8().unwrap_or_else(|_| workspace.file.clone())
 }
 
-/// What a fetch brings along, into a namespace of its own.
-#[must_use]
-pub(crate) fn refspecs(remote: &str) -> [String; 2] {
-    [format!("+refs/os/*:refs/os-remote/{remote}/*"), format!("+refs/notes/os/*:refs/os-remote/{remote}/notes/*")]
-}
-
-/// Which of those a repository's configuration lacks.
+/// Which of the refspecs a repository's configuration lacks.
 ///
 /// # Errors
 /// When git cannot be started.

@@ -30,24 +30,12 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
     Ok(closed)
 }
 
-/// What of a protected branch is there without having passed the gate, of what came after its epoch.
+/// The commits that landed, or may, by the verdict of a ticket.
 ///
 /// # Errors
 /// When git cannot read what it takes.
-pub(crate) fn smuggled(
-    ledger: &Ledger<'_>,
-    epoch: Option<ObjectId>,
-    tip: ObjectId,
-) -> Result<Vec<(ObjectId, String)>, LedgerError> {
-    let mut rest = ledger.repo.difference(epoch, tip)?.added;
+pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerError> {
     let mut passed: HashSet<ObjectId> = HashSet::new();
-    for other in ledger.policy.epoch.values().filter(|other| Some(**other) != epoch) {
-        // What another branch had when it came under the gate.
-        if let Ok(since) = ledger.repo.difference(Some(*other), tip) {
-            let since: HashSet<_> = since.added.into_iter().collect();
-            rest.retain(|commit_id| since.contains(commit_id));
-        }
-    }
     let live = ledger.repo.list_refs(TICKETS)?;
     let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
     for (id, tip) in live.chain(archive::list(ledger.repo)?) {
@@ -61,6 +49,27 @@ pub(crate) fn smuggled(
             passed.extend(work.added);
         }
     }
+    Ok(passed)
+}
+
+/// What of a protected branch is there without having passed the gate, of what came after its epoch.
+///
+/// # Errors
+/// When git cannot read what it takes.
+pub(crate) fn smuggled(
+    ledger: &Ledger<'_>,
+    epoch: Option<ObjectId>,
+    tip: ObjectId,
+) -> Result<Vec<(ObjectId, String)>, LedgerError> {
+    let mut rest = ledger.repo.difference(epoch, tip)?.added;
+    for other in ledger.policy.epoch.values().filter(|other| Some(**other) != epoch) {
+        // What another branch had when it came under the gate.
+        if let Ok(since) = ledger.repo.difference(Some(*other), tip) {
+            let since: HashSet<_> = since.added.into_iter().collect();
+            rest.retain(|commit_id| since.contains(commit_id));
+        }
+    }
+    let passed = carried(ledger)?;
     rest.retain(|commit_id| !passed.contains(commit_id));
     let mut found = Vec::new();
     let mut trees = None;

@@ -124,7 +124,8 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
         return Ok(None);
     }
     let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
-    for commit_id in added {
+    let carried = aftermath::carried(ledger)?;
+    for commit_id in added.into_iter().filter(|commit_id| !carried.contains(commit_id)) {
         if !is_confined(ledger, paths.as_ref(), commit_id)? {
             return Ok(Some(Closed::NoTicket { commit_id }));
         }
@@ -157,7 +158,8 @@ fn added(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId, added: Vec<O
     let mut added = added;
     let mut known: Vec<ObjectId> = Vec::new();
     for branch in ledger.policy.protected_refs() {
-        known.extend(ledger.repo.find_ref(&branch)?);
+        // As it is: what comes with the same push excuses nothing.
+        known.extend(ledger.repo.find_present_ref(&branch)?);
     }
     // A branch that is not there began where it came under the gate.
     known.extend(ledger.policy.epoch.values().filter(|_| old.is_none()));

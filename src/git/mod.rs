@@ -9,9 +9,11 @@ pub(crate) mod notes;
 pub(crate) mod object;
 pub(crate) mod process;
 pub(crate) mod refs;
+pub(crate) mod remote;
 pub(crate) mod worktree;
 mod zone;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -88,6 +90,10 @@ pub(crate) struct Repo {
     common_dir: Utf8PathBuf,
     work_dir: Option<Utf8PathBuf>,
     backend: RefBackend,
+    /// What refs would be, for whoever judges that; `None` is a deletion.
+    supposed: BTreeMap<String, Option<ObjectId>>,
+    /// Where the objects of a push are while it is judged.
+    quarantine: Option<gix::odb::Handle>,
 }
 
 impl Repo {
@@ -152,7 +158,28 @@ impl Repo {
         let work_dir = inner.workdir().map(absolute).transpose()?;
         let storage = inner.config_snapshot().string("extensions.refStorage").map(|value| value.to_string());
         let backend = if storage.is_none_or(|storage| storage == "files") { RefBackend::Files } else { RefBackend::Cli };
-        Ok(Self { inner, git_dir, common_dir, work_dir, backend })
+        Ok(Self { inner, git_dir, common_dir, work_dir, backend, supposed: BTreeMap::new(), quarantine: None })
+    }
+
+    /// With the objects of a push that is being judged, which git keeps aside until then.
+    ///
+    /// # Errors
+    /// When the folder that git names cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "git tells `pre-receive` by this variable where the pushed objects are")]
+    pub(crate) fn with_quarantine(mut self) -> Result<Self, GitError> {
+        if let Some(folder) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|folder| !folder.is_empty()) {
+            let folder = absolute(Path::new(&folder))?;
+            let objects = gix::odb::at(folder.as_std_path(), self.inner.object_hash());
+            self.quarantine = Some(objects.map_err(GitError::file(&folder))?);
+        }
+        Ok(self)
+    }
+
+    /// As it would be if refs had these values; `None` is a deletion. Nothing is written.
+    #[must_use]
+    pub(crate) fn supposing(mut self, refs: BTreeMap<String, Option<ObjectId>>) -> Self {
+        self.supposed = refs;
+        self
     }
 
     /// The git directory of this worktree.

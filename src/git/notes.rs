@@ -49,6 +49,17 @@ impl Repo {
         }
     }
 
+    /// The tree of notes with one of them set.
+    ///
+    /// # Errors
+    /// When a tree cannot be read or written.
+    pub(crate) fn set_note(&self, tree_id: Option<ObjectId>, about: ObjectId, blob: ObjectId) -> Result<ObjectId, GitError> {
+        let hex = about.to_string();
+        let found = tree_id.map(|tree_id| self.find_note_path(tree_id, about)).transpose()?.flatten();
+        let path = found.unwrap_or_else(|| format!("{}/{}", &hex[..2], &hex[2..]));
+        self.edit_tree(tree_id, &path, Some(blob))
+    }
+
     /// Adds a line to a note, unless it is there already.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Objects in and out: commits, trees and blobs as bytes, read without trust.
 
-use gix::objs::Write as _;
+use gix::objs::{Exists as _, Find as _, FindHeader as _, Write as _};
 
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
@@ -63,7 +63,8 @@ impl Repo {
     /// Whether the object is here.
     #[must_use]
     pub(crate) fn has_object(&self, id: ObjectId) -> bool {
-        native(id).is_some_and(|id| self.inner.has_object(id))
+        native(id)
+            .is_some_and(|id| self.inner.has_object(id) || self.quarantine.as_ref().is_some_and(|pushed| pushed.exists(&id)))
     }
 
     /// Kind and size in bytes, without reading the contents.
@@ -72,14 +73,28 @@ impl Repo {
     /// When the object is not here or cannot be read.
     pub(crate) fn read_header(&self, id: ObjectId) -> Result<(Kind, u64), GitError> {
         let native = native(id).ok_or(GitError::Malformed { id, what: "has an id of the wrong length" })?;
+        let pushed = self.quarantine.as_ref().and_then(|pushed| pushed.try_header(&native).ok().flatten());
+        if let Some(header) = pushed {
+            return Ok((kind(header.kind), header.size));
+        }
         let header = self.inner.find_header(native).map_err(|error| GitError::Read { id, source: Box::new(error) })?;
         Ok((kind(header.kind()), header.size()))
     }
 
     fn read_object(&self, id: ObjectId, wanted: Kind) -> Result<Vec<u8>, GitError> {
         let native = native(id).ok_or(GitError::Malformed { id, what: "has an id of the wrong length" })?;
-        let object = self.inner.find_object(native).map_err(|error| GitError::Read { id, source: Box::new(error) })?;
-        if kind(object.kind) != wanted {
+        let mut pushed = Vec::new();
+        let found = self.quarantine.as_ref().and_then(|objects| {
+            let found = objects.try_find(&native, &mut pushed).ok().flatten()?;
+            Some(kind(found.kind))
+        });
+        let (found, data) = if let Some(found) = found {
+            (found, pushed)
+        } else {
+            let object = self.inner.find_object(native).map_err(|error| GitError::Read { id, source: Box::new(error) })?;
+            (kind(object.kind), object.detach().data)
+        };
+        if found != wanted {
             let what = match wanted {
                 Kind::Commit => "is not a commit",
                 Kind::Tree => "is not a tree",
@@ -88,7 +103,7 @@ impl Repo {
             };
             return Err(GitError::Malformed { id, what });
         }
-        Ok(object.detach().data)
+        Ok(data)
     }
 
     /// Reads a commit.
@@ -97,6 +112,14 @@ impl Repo {
     /// When it is not here, is no commit or has not the shape of one.
     pub(crate) fn read_commit(&self, id: ObjectId) -> Result<Commit, GitError> {
         parse_commit(&self.read_object(id, Kind::Commit)?).ok_or(GitError::Malformed { id, what: "is a malformed commit" })
+    }
+
+    /// The bytes of a commit as it is stored, signature and all.
+    ///
+    /// # Errors
+    /// When it is not here or is no commit.
+    pub(crate) fn read_commit_bytes(&self, id: ObjectId) -> Result<Vec<u8>, GitError> {
+        self.read_object(id, Kind::Commit)
     }
 
     /// Reads a tree, its entries in git's order.
@@ -227,13 +250,30 @@ impl Repo {
     ) -> Result<ObjectId, GitError> {
         self.write_object(gix::objs::Kind::Commit, &commit_bytes(tree_id, parents, who, message))
     }
+
+    /// Writes a commit in the name of those who wrote another: author, committer and times as they stand there.
+    ///
+    /// # Errors
+    /// When the object store cannot be written.
+    pub(crate) fn rewrite_commit(
+        &self,
+        like: &Commit,
+        tree_id: ObjectId,
+        parents: &[ObjectId],
+        message: &str,
+    ) -> Result<ObjectId, GitError> {
+        let mut data = headers(tree_id, parents);
+        data += &format!("author {}\ncommitter {}\n\n{message}", like.author, like.committer);
+        self.write_object(gix::objs::Kind::Commit, data.as_bytes())
+    }
+}
+
+fn headers(tree_id: ObjectId, parents: &[ObjectId]) -> String {
+    parents.iter().fold(format!("tree {tree_id}\n"), |all, parent| all + &format!("parent {parent}\n"))
 }
 
 fn commit_bytes(tree_id: ObjectId, parents: &[ObjectId], who: &Identity, message: &str) -> Vec<u8> {
-    let mut data = format!("tree {tree_id}\n");
-    for parent in parents {
-        data += &format!("parent {parent}\n");
-    }
+    let mut data = headers(tree_id, parents);
     let who = format!("{} <{}> {} {}", who.name, who.email, who.time.0, who.zone);
     data += &format!("author {who}\ncommitter {who}\n\n{message}");
     data.into_bytes()

@@ -31,6 +31,12 @@ pub(crate) struct RefEdit {
 }
 
 impl RefEdit {
+    /// A ref that goes.
+    #[must_use]
+    pub(crate) fn delete(name: impl Into<String>, old: ObjectId) -> Self {
+        Self { name: name.into(), expected: Expected::At(old), new: None }
+    }
+
     /// A new ref.
     #[must_use]
     pub(crate) fn create(name: impl Into<String>, new: ObjectId) -> Self {
@@ -99,6 +105,17 @@ impl Repo {
     /// # Errors
     /// When the refs cannot be read.
     pub(crate) fn find_ref(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        if let Some(supposed) = self.supposed.get(name) {
+            return Ok(*supposed);
+        }
+        self.find_present_ref(name)
+    }
+
+    /// As [`Repo::find_ref`], as it is now, whatever it is supposed to become.
+    ///
+    /// # Errors
+    /// When the refs cannot be read.
+    pub(crate) fn find_present_ref(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         if self.backend == RefBackend::Cli {
             return Ok(self.list_refs_by_git(name)?.into_iter().find(|found| found.0 == name).map(|found| found.1));
         }
@@ -123,6 +140,17 @@ impl Repo {
     /// # Errors
     /// When the refs cannot be read.
     pub(crate) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
+        let mut all = self.list_present_refs(prefix)?;
+        if !self.supposed.is_empty() {
+            all.retain(|(name, _)| !self.supposed.contains_key(name));
+            let supposed = self.supposed.iter().filter(|(name, _)| name.starts_with(prefix));
+            all.extend(supposed.filter_map(|(name, id)| id.map(|id| (name.clone(), id))));
+            all.sort();
+        }
+        Ok(all)
+    }
+
+    fn list_present_refs(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
         if self.backend == RefBackend::Cli {
             return self.list_refs_by_git(prefix);
         }
@@ -178,7 +206,7 @@ impl Repo {
             if !text.contains("lock") || started.elapsed() > PATIENCE {
                 return Err(error);
             }
-            pause();
+            pause(0);
         }
     }
 
@@ -242,10 +270,11 @@ fn clock() -> Instant {
     Instant::now()
 }
 
+/// Waits some milliseconds, more the more often it was tried before, and not the same as others do.
 #[expect(clippy::disallowed_methods, reason = "a lock of another process can only be waited for")]
-fn pause() {
+pub(crate) fn pause(tries: u32) {
     let mut random = [0; 1];
     // Without random numbers the pause is merely a fixed one.
     getrandom::fill(&mut random).unwrap_or_default();
-    std::thread::sleep(Duration::from_millis(2 + u64::from(random[0] % 16)));
+    std::thread::sleep(Duration::from_millis(2 + u64::from(random[0] % 16) * u64::from(1 + tries.min(20))));
 }

@@ -8,8 +8,21 @@ use crate::core::meta::{Gate, Policy};
 use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write_file};
 use crate::git::{GitError, Repo};
 
-/// The hooks that are ours.
+/// The hooks that are ours where people and agents work.
 pub(crate) const OURS: [&str; 2] = ["reference-transaction", "pre-merge-commit"];
+/// The hook that is ours where pushes arrive.
+pub(crate) const SERVER: &str = "pre-receive";
+/// All of them.
+pub(crate) const ALL: [&str; 3] = [OURS[0], OURS[1], SERVER];
+
+/// Which hooks a repository needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Side<'a> {
+    /// One that is worked in, under this policy.
+    Clone(&'a Policy),
+    /// One that is pushed to. Its policy comes with the first push.
+    Server,
+}
 /// What a hook of somebody else is called while ours stands in its place.
 const ASIDE: &str = ".git-os-previous";
 /// What the hook of before is called when the one in the place of ours was not ours any more.
@@ -99,7 +112,31 @@ struct Wanted {
 }
 
 /// What has to stand in the folder.
-fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
+fn wanted(repo: &Repo, place: &Place, side: Side<'_>, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
+    let mut all = match side {
+        Side::Clone(policy) => wanted_in_clone(repo, place, policy, program)?,
+        Side::Server => {
+            let script = include_str!("../../hooks/pre-receive").replace("@PROGRAM@", &quote(program.as_str()));
+            vec![Wanted { name: SERVER.to_owned(), contents: script.into_bytes() }]
+        }
+    };
+    if let Some(former) = &place.former {
+        let there = repo.home().join(former);
+        let found = there.read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.file_name().to_owned());
+        let is_hook = |name: &String| !name.contains('.') && name.contains('-');
+        let mut names: Vec<String> = USUAL.iter().map(|name| (*name).to_owned()).chain(found.filter(is_hook)).collect();
+        names.sort();
+        names.dedup();
+        names.retain(|name| !all.iter().any(|wanted| wanted.name == *name));
+        for name in names {
+            let script = include_str!("../../hooks/hand-on").replace("@PREVIOUS@", &quote(former.join(&name).as_str()));
+            all.push(Wanted { name, contents: script.into_bytes() });
+        }
+    }
+    Ok(all)
+}
+
+fn wanted_in_clone(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
     let mut all = Vec::new();
     let previous = |hook: &str| match &place.former {
         Some(former) => Some(former.join(hook)),
@@ -122,18 +159,6 @@ fn wanted(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Re
         .replace("@PROGRAM@", &quote(program.as_str()))
         .replace("@PREVIOUS@", &previous_merge);
     all.push(Wanted { name: OURS[1].to_owned(), contents: script.into_bytes() });
-    if let Some(former) = &place.former {
-        let there = repo.home().join(former);
-        let found = there.read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.file_name().to_owned());
-        let is_hook = |name: &String| !name.contains('.') && name.contains('-') && !OURS.contains(&name.as_str());
-        let mut names: Vec<String> = USUAL.iter().map(|name| (*name).to_owned()).chain(found.filter(is_hook)).collect();
-        names.sort();
-        names.dedup();
-        for name in names {
-            let script = include_str!("../../hooks/hand-on").replace("@PREVIOUS@", &quote(former.join(&name).as_str()));
-            all.push(Wanted { name, contents: script.into_bytes() });
-        }
-    }
     Ok(all)
 }
 
@@ -165,7 +190,7 @@ fn watched(policy: &Policy) -> Vec<Watch> {
 ///
 /// # Errors
 /// When the hook program cannot be built.
-pub(crate) fn faults(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Result<Vec<String>, InstallError> {
+pub(crate) fn faults(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<Vec<String>, InstallError> {
     let place = place(repo);
     let mut faults = Vec::new();
     if !place.is_in_force {
@@ -174,7 +199,7 @@ pub(crate) fn faults(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Result
             repo.config("core.hooksPath").unwrap_or_default()
         ));
     }
-    for wanted in wanted(repo, &place, policy, program)? {
+    for wanted in wanted(repo, &place, side, program)? {
         let path = place.dir.join(&wanted.name);
         match read_bytes(&path) {
             Err(_) => faults.push(format!("hook `{}` is missing", wanted.name)),
@@ -194,17 +219,21 @@ fn is_executable(path: &Utf8Path) -> bool {
 ///
 /// # Errors
 /// When a file or git's configuration cannot be written.
-pub(crate) fn install(repo: &Repo, policy: &Policy, program: &Utf8Path) -> Result<bool, InstallError> {
-    if faults(repo, policy, program)?.is_empty() {
+pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<bool, InstallError> {
+    if faults(repo, side, program)?.is_empty() {
         return Ok(false);
     }
     let place = place(repo);
     if place.former.is_none() {
-        for hook in OURS {
+        let hooks = match side {
+            Side::Clone(_) => &OURS[..],
+            Side::Server => &ALL[2..],
+        };
+        for hook in hooks {
             set_aside(&place.dir.join(hook))?;
         }
     }
-    for wanted in wanted(repo, &place, policy, program)? {
+    for wanted in wanted(repo, &place, side, program)? {
         write_file(&place.dir.join(&wanted.name), &wanted.contents, 0o755)?;
     }
     if let Some(former) = place.former.as_ref().filter(|_| !place.is_in_force) {
@@ -254,7 +283,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
     }
     // Only an empty folder goes, so nothing of others can.
     rustix::fs::rmdir(own.as_std_path()).unwrap_or_default();
-    for hook in OURS {
+    for hook in ALL {
         let path = repo.common_dir().join("hooks").join(hook);
         let aside = Utf8PathBuf::from(format!("{path}{ASIDE}"));
         if read_bytes(&path).is_ok_and(|found| is_ours(&found)) {
@@ -293,8 +322,8 @@ pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8])
 const MARK_BEGIN: &str = "# git-os begin";
 const MARK_END: &str = "# git-os end";
 
-/// What may stand between them.
-const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
+/// What is kept out of `git status`: the worktrees of tickets.
+pub(crate) const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
 
 /// Keeps the worktrees of tickets, and of agents, out of `git status`.
 ///

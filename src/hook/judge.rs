@@ -1,18 +1,13 @@
 //! Which moves of which refs are by the rules: the one function behind the hook, the server and fsck.
 
-use crate::core::id::{
-    ARCHIVE, LEARNINGS, META, ObjectId, PROVENANCE_NOTES, RESCUE, SESSIONS, SessionId, TICKETS, TicketId, VERDICT_NOTES, WIKI,
-    is_ref_component,
-};
-use crate::core::verdict::Verdict;
+use crate::core::id::{ObjectId, TicketId};
+use crate::core::refs::{RefKind, is_ours};
 use crate::gate;
 use crate::git::Repo;
 use crate::git::object::Kind;
 use crate::ledger::replay::{self, Landed};
+use crate::ledger::sync::keeps;
 use crate::ledger::{Ledger, LedgerError, archive, policy};
-
-/// How many events of a quarantined chain are looked at for where its lawful part ends.
-const MAX_REPAIR: usize = 1000;
 
 /// A refusal, and what its reader can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,64 +21,49 @@ fn no(why: impl Into<String>) -> Option<Judged> {
     Some(Judged { why: why.into(), hint: None })
 }
 
-/// Whether a ref belongs to git-os.
-#[must_use]
-pub(crate) fn is_ours(name: &str) -> bool {
-    let is = |root: &str| name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    is("refs/os") || is("refs/notes/os")
-}
-
-/// Judges a move of a ref of ours or of a protected branch; `None` means it may happen.
+/// Judges a move of a ref of ours or of a protected branch; `None` means it may happen. Without a ledger the repository
+/// is not under git-os.
 ///
 /// # Errors
 /// When git cannot read what it takes.
 pub(crate) fn judge(
     repo: &Repo,
+    ledger: Option<&Ledger<'_>>,
     name: &str,
     old: Option<ObjectId>,
     new: Option<ObjectId>,
 ) -> Result<Option<Judged>, LedgerError> {
-    if name == META {
+    let kind = RefKind::of(name);
+    if kind == Some(RefKind::Policy) {
         return match new {
             Some(new) => Ok(policy::judge(repo, old, new)?.and_then(no)),
             None => Ok(no("the policy is not deleted")),
         };
     }
-    let ledger = match Ledger::open(repo) {
-        Ok(ledger) => ledger,
-        Err(LedgerError::NotInitialised) if is_ours(name) => return Ok(no("this repository has no policy in `refs/os/meta`")),
-        Err(LedgerError::NotInitialised) => return Ok(None),
-        Err(error) => return Err(error),
+    let Some(ledger) = ledger else {
+        return Ok(if is_ours(name) { no("this repository has no policy in `refs/os/meta`") } else { None });
     };
     if !is_ours(name) {
-        return Ok(gate::judge(&ledger, old, new)?.map(|closed| Judged { why: closed.to_string(), hint: Some(hint(&closed)) }));
+        return Ok(gate::judge(ledger, old, new)?.map(|closed| Judged { why: closed.to_string(), hint: Some(hint(&closed)) }));
     }
-    let Some(new) = new else {
-        return deletion(&ledger, name, old);
+    let (kind, new) = match (kind, new) {
+        (Some(kind), Some(new)) => (kind, new),
+        (None, Some(_)) => return Ok(no("git-os has no such ref")),
+        // Something that is no ref of ours at all may always be swept out.
+        (None, None) if name.starts_with("refs/os/") => return Ok(None),
+        (kind, None) => return deletion(ledger, kind.as_ref(), name, old),
     };
-    if let Some(rest) = name.strip_prefix(TICKETS) {
-        return match TicketId::parse(rest) {
-            Ok(id) => ticket(&ledger, &id, old, new),
-            Err(_) => Ok(no("the name is not a ticket id")),
-        };
+    match kind {
+        RefKind::Ticket(id) => ticket(ledger, &id, old, new),
+        RefKind::Archive => Ok(archive::judge(ledger, old, new, &Landed::new(repo, &ledger.policy))?.and_then(no)),
+        RefKind::Verdicts => verdict_notes(ledger, old, new),
+        RefKind::Provenance | RefKind::Wiki | RefKind::Learnings | RefKind::Session | RefKind::Proposal | RefKind::Transcript => {
+            grows(repo, old, new)
+        }
+        RefKind::Rescue | RefKind::Rejected if old.is_some() => Ok(no("it is written once")),
+        // A policy was judged before all else.
+        RefKind::Policy | RefKind::Rescue | RefKind::Rejected => Ok(None),
     }
-    match name {
-        VERDICT_NOTES => return verdict_notes(&ledger, old, new),
-        PROVENANCE_NOTES | WIKI | ARCHIVE => return grows(repo, old, new),
-        _ => {}
-    }
-    if name.strip_prefix(LEARNINGS).is_some_and(is_ref_component)
-        || name.strip_prefix(SESSIONS).is_some_and(|rest| SessionId::parse(rest).is_ok())
-        || name.strip_prefix("refs/os/proposals/").is_some_and(is_ref_component)
-        || name.strip_prefix("refs/os/transcripts/").is_some_and(is_ref_component)
-    {
-        return grows(repo, old, new);
-    }
-    let once = |rest: &str| rest.split_once('/').is_some_and(|(id, time)| TicketId::parse(id).is_ok() && is_ref_component(time));
-    if name.strip_prefix(RESCUE).is_some_and(once) || name.strip_prefix("refs/os/rejected/").is_some_and(is_ref_component) {
-        return Ok(if old.is_some() { no("it is written once") } else { None });
-    }
-    Ok(no("git-os has no such ref"))
 }
 
 fn hint(closed: &gate::Closed) -> String {
@@ -102,31 +82,45 @@ fn hint(closed: &gate::Closed) -> String {
 }
 
 fn ticket(ledger: &Ledger<'_>, id: &TicketId, old: Option<ObjectId>, new: ObjectId) -> Result<Option<Judged>, LedgerError> {
-    if old.is_none() && archive::find(ledger.repo, id)?.is_some_and(|tip| tip != new) {
-        return Ok(no("the ticket is archived with another history"));
-    }
-    let landed = Landed::new(ledger.repo, &ledger.policy);
-    match replay::replay(ledger, id, new, old, &landed)? {
-        Ok(ticket) if old.is_none() && !ledger.policy.brands.contains(&ticket.content.brand) => {
+    let repo = ledger.repo;
+    let landed = Landed::new(repo, &ledger.policy);
+    // An archived ticket goes on from where it was archived.
+    let known = match old {
+        Some(old) => Some(old),
+        None => archive::find(repo, id)?,
+    };
+    match replay::admit(ledger, id, new, known, &landed)? {
+        Ok(ticket) if known.is_none() && !ledger.policy.brands.contains(&ticket.content.brand) => {
             Ok(no(format!("brand `{}` does not belong to this repository", ticket.content.brand)))
         }
         Ok(_) => Ok(None),
-        Err(_) if is_repair(ledger, id, old, new, &landed)? => Ok(None),
-        Err(illegal) => Ok(no(illegal.to_string())),
+        Err(_) if old.is_none() && known == Some(new) => Ok(None),
+        Err(illegal) => match known {
+            Some(known) if is_rewrite(ledger, id, known, new, &landed)? || is_repair(ledger, id, known, new, &landed)? => {
+                Ok(None)
+            }
+            Some(_) if old.is_none() => Ok(no(format!("the ticket is archived with another history: {illegal}"))),
+            _ => Ok(no(illegal.to_string())),
+        },
     }
 }
 
-/// Whether a chain that is quarantined gives way to one that is by the rules and keeps all of it that was.
-fn is_repair(
+/// Whether a legal chain says all that the one in its place says, on top of what others wrote meanwhile.
+fn is_rewrite(
     ledger: &Ledger<'_>,
     id: &TicketId,
-    old: Option<ObjectId>,
+    old: ObjectId,
     new: ObjectId,
     landed: &Landed<'_>,
 ) -> Result<bool, LedgerError> {
-    let Some(old) = old else { return Ok(false) };
-    let kept = legal_part(ledger, id, old, landed)?;
-    if kept == Some(old) || replay::replay(ledger, id, new, None, landed)?.is_err() {
+    let is_commit = ledger.repo.read_header(new).is_ok_and(|header| header.0 == Kind::Commit);
+    Ok(is_commit && keeps(ledger.repo, old, new)? && replay::admit(ledger, id, new, None, landed)?.is_ok())
+}
+
+/// Whether a chain that is quarantined gives way to one that is by the rules and keeps all of it that was.
+fn is_repair(ledger: &Ledger<'_>, id: &TicketId, old: ObjectId, new: ObjectId, landed: &Landed<'_>) -> Result<bool, LedgerError> {
+    let kept = replay::legal_part(ledger, id, old, landed)?;
+    if kept == Some(old) || replay::admit(ledger, id, new, None, landed)?.is_err() {
         return Ok(false);
     }
     Ok(match kept {
@@ -135,62 +129,29 @@ fn is_repair(
     })
 }
 
-/// The last event of a chain up to which all is by the rules.
-fn legal_part(ledger: &Ledger<'_>, id: &TicketId, tip: ObjectId, landed: &Landed<'_>) -> Result<Option<ObjectId>, LedgerError> {
-    let mut next = Some(tip);
-    for _ in 0..MAX_REPAIR {
-        let Some(commit_id) = next else { return Ok(None) };
-        if replay::replay(ledger, id, commit_id, None, landed)?.is_ok() {
-            return Ok(Some(commit_id));
-        }
-        next = ledger.repo.read_commit(commit_id).ok().and_then(|commit| commit.parents.first().copied());
-    }
-    // Too much to tell: then nothing is given up.
-    Ok(Some(tip))
-}
-
-fn deletion(ledger: &Ledger<'_>, name: &str, old: Option<ObjectId>) -> Result<Option<Judged>, LedgerError> {
-    let landed = Landed::new(ledger.repo, &ledger.policy);
-    let is_squatter = match (name.strip_prefix(TICKETS).map(TicketId::parse), old) {
-        (Some(Ok(id)), Some(old)) => legal_part(ledger, &id, old, &landed)?.is_none(),
-        _ => false,
-    };
-    let archived = match name.strip_prefix(TICKETS).map(TicketId::parse) {
-        Some(Ok(id)) => archive::find(ledger.repo, &id)?,
+fn deletion(
+    ledger: &Ledger<'_>,
+    kind: Option<&RefKind>,
+    name: &str,
+    old: Option<ObjectId>,
+) -> Result<Option<Judged>, LedgerError> {
+    let repo = ledger.repo;
+    let archived = match kind {
+        Some(RefKind::Ticket(id)) => archive::find(repo, id)?,
+        Some(RefKind::Session) => archive::find_session(repo, name)?,
         _ => None,
     };
-    // Something that is no ticket at all may always be swept out.
-    let is_foreign = name.starts_with("refs/os/") && judge_name(name).is_none();
-    Ok(if is_foreign || is_squatter || (archived.is_some() && archived == old) {
-        None
-    } else {
-        no("it is not deleted before it is archived")
-    })
-}
-
-/// A prefix, what stands below it, and which names may.
-type Named = (&'static str, &'static str, fn(&str) -> bool);
-
-/// What kind of ref of ours a name stands for, if any.
-#[must_use]
-pub(crate) fn judge_name(name: &str) -> Option<&'static str> {
-    let pair = |rest: &str| rest.split_once('/').is_some_and(|(id, time)| TicketId::parse(id).is_ok() && is_ref_component(time));
-    let kinds: [Named; 6] = [
-        (TICKETS, "ticket", |rest| TicketId::parse(rest).is_ok()),
-        (SESSIONS, "session", |rest| SessionId::parse(rest).is_ok()),
-        (LEARNINGS, "learnings", is_ref_component),
-        ("refs/os/proposals/", "proposal", is_ref_component),
-        ("refs/os/transcripts/", "transcript", is_ref_component),
-        ("refs/os/rejected/", "rejected", is_ref_component),
-    ];
-    match name {
-        META => Some("policy"),
-        ARCHIVE => Some("archive"),
-        WIKI => Some("wiki"),
-        VERDICT_NOTES | PROVENANCE_NOTES => Some("notes"),
-        _ if name.strip_prefix(RESCUE).is_some_and(pair) => Some("rescue"),
-        _ => kinds.iter().find(|(prefix, _, fits)| name.strip_prefix(prefix).is_some_and(fits)).map(|(_, kind, _)| *kind),
-    }
+    let is_kept = match (archived, old) {
+        (Some(archived), Some(old)) => repo.is_ancestor(old, archived)?,
+        _ => false,
+    };
+    let is_squatter = match (kind, old) {
+        (Some(RefKind::Ticket(id)), Some(old)) if !is_kept => {
+            replay::legal_part(ledger, id, old, &Landed::new(repo, &ledger.policy))?.is_none()
+        }
+        _ => false,
+    };
+    Ok(if is_kept || is_squatter { None } else { no("it is not deleted before it is archived") })
 }
 
 /// What only ever grows: the new tip is a commit that descends from the old one.
@@ -206,52 +167,11 @@ fn grows(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Option<Jud
 
 /// Verdict notes only repeat what the chains say.
 fn verdict_notes(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId) -> Result<Option<Judged>, LedgerError> {
-    let repo = ledger.repo;
-    if let Some(refused) = grows(repo, old, new)? {
+    if let Some(refused) = grows(ledger.repo, old, new)? {
         return Ok(Some(refused));
     }
-    let before = old.map(|old| repo.list_notes(old)).transpose()?.unwrap_or_default();
-    let after = repo.list_notes(new)?;
-    if let Some(lost) = before.iter().find(|note| !after.iter().any(|other| other.0 == note.0)) {
-        return Ok(no(format!("the verdicts on {} would be gone", lost.0.short(12))));
+    if let Some((about, line)) = ledger.find_lost_verdict(old, new)? {
+        return Ok(no(format!("a verdict on {} would be gone: {line:.60}", about.short(12))));
     }
-    for (about, note_blob_id) in after.iter().filter(|note| !before.contains(note)) {
-        let text = |id| repo.read_blob(id, crate::core::text::MAX_FILE).map(|text| String::from_utf8_lossy(&text).into_owned());
-        let known = match before.iter().find(|note| note.0 == *about) {
-            Some((_, note_blob_id)) => text(*note_blob_id)?,
-            None => String::new(),
-        };
-        let now = text(*note_blob_id)?;
-        if let Some(lost) = known.lines().find(|line| !now.lines().any(|other| other == *line)) {
-            return Ok(no(format!("a verdict would be gone: {lost:.60}")));
-        }
-        for line in now.lines().filter(|line| !known.lines().any(|other| other == *line)) {
-            if !is_in_chain(ledger, *about, line)? {
-                return Ok(no(format!("no ticket has this verdict on {}", about.short(12))));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a line of a verdict note repeats a verdict in its ticket's chain.
-///
-/// # Errors
-/// When git cannot read the chain.
-pub(crate) fn is_in_chain(ledger: &Ledger<'_>, about: ObjectId, line: &str) -> Result<bool, LedgerError> {
-    let Ok(verdict) = Verdict::from_json(line) else { return Ok(false) };
-    let repo = ledger.repo;
-    let tip = match repo.find_ref(&verdict.ticket.ref_name())? {
-        Some(tip) => Some(tip),
-        None => archive::find(repo, &verdict.ticket)?,
-    };
-    let Some(tip) = tip.filter(|_| verdict.commit == about) else { return Ok(false) };
-    let folder = repo.find_entry(repo.read_commit(tip)?.tree_id, "verdicts")?;
-    for entry in folder.map(|folder| repo.read_tree(folder.id)).transpose()?.unwrap_or_default() {
-        let text = repo.read_blob(entry.id, crate::core::text::MAX_FILE)?;
-        if Verdict::from_json(&String::from_utf8_lossy(&text)).is_ok_and(|known| known == verdict) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(ledger.find_made_up(old, new)?.and_then(|(about, _)| no(format!("no ticket has this verdict on {}", about.short(12)))))
 }

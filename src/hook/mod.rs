@@ -6,6 +6,7 @@ pub(crate) mod front;
 pub(crate) mod install;
 pub(crate) mod judge;
 mod pre_merge_commit;
+pub(crate) mod pre_receive;
 mod reference_transaction;
 
 use std::io::{Read as _, Write as _};
@@ -35,6 +36,14 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
             reference_transaction::run(state, &lines)
         }
         "pre-merge-commit" => pre_merge_commit::run(),
+        install::SERVER => {
+            let mut lines = Vec::new();
+            // What cannot be read cannot be judged, and here nobody works who would be kept from it.
+            if std::io::stdin().lock().read_to_end(&mut lines).is_err() {
+                return Answer::Stop;
+            }
+            pre_receive::run(&lines)
+        }
         _ => Answer::Go,
     }
 }

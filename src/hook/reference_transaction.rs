@@ -3,11 +3,11 @@
 use super::install;
 use super::judge::{self, Judged};
 use super::{Answer, here, say};
-use crate::core::id::ObjectId;
+use crate::core::id::{META, ObjectId};
+use crate::core::refs::is_ours;
 use crate::core::text::escape;
 use crate::git::{RefBackend, Repo};
-use crate::ledger::Ledger;
-use crate::ledger::policy;
+use crate::ledger::{Ledger, LedgerError, sync};
 
 /// One line of a transaction: what a ref shall become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
     let repo = match here() {
         Ok(repo) => repo,
         Err(error) if state == "prepared" => {
-            let ours = lines.filter(|line| judge::is_ours(&line.name));
+            let ours = lines.filter(|line| is_ours(&line.name));
             return ours.fold(Answer::Go, |_, line| refuse(&line.name, &unjudged(&error)));
         }
         Err(_) => return Answer::Go,
@@ -60,21 +60,19 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
     if state != "prepared" && state != "committed" {
         return Answer::Go;
     }
-    let policy = policy::read(&repo);
-    let protected: Vec<String> = match &policy {
-        Ok(Some((_, policy))) => policy.protected_refs().collect(),
-        Ok(None) | Err(_) => Vec::new(),
-    };
+    let ledger = Ledger::open(&repo);
+    let protected: Vec<String> = ledger.iter().flat_map(|ledger| ledger.policy.protected_refs()).collect();
     // Without a policy that can be read nobody knows which branches it protects, and each is said to be unjudged.
-    let is_branch = |name: &str| policy.is_err() && name.starts_with("refs/heads/");
-    let is_watched = |name: &str| judge::is_ours(name) || is_branch(name) || protected.iter().any(|branch| branch == name);
+    let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
+    let is_branch = |name: &str| is_unknown && name.starts_with("refs/heads/");
+    let is_watched = |name: &str| is_ours(name) || is_branch(name) || protected.iter().any(|branch| branch == name);
     let watched: Vec<Line> = lines.filter(|line| is_watched(&line.name)).collect();
     if watched.is_empty() {
         return Answer::Go;
     }
     match state {
-        "prepared" => prepared(&repo, &watched),
-        _ => committed(&repo, &watched, &protected),
+        "prepared" => prepared(&repo, &ledger, &watched),
+        _ => committed(&ledger, &watched, &protected),
     }
 }
 
@@ -90,14 +88,17 @@ fn refuse(name: &str, judged: &Judged) -> Answer {
     Answer::Stop
 }
 
-fn prepared(repo: &Repo, lines: &[Line]) -> Answer {
+/// What opening the ledger came to.
+type Opened<'a> = Result<Ledger<'a>, LedgerError>;
+
+fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Answer {
     let mut answer = Answer::Go;
     for line in lines {
-        match decide(repo, line) {
+        match decide(repo, ledger, line) {
             Ok(None) => {}
             Ok(Some(refused)) => answer = refuse(&line.name, &refused),
             // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
-            Err(error) if !judge::is_ours(&line.name) => {
+            Err(error) if !is_ours(&line.name) => {
                 say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
             }
             Err(error) => answer = refuse(&line.name, &unjudged(&error)),
@@ -106,7 +107,7 @@ fn prepared(repo: &Repo, lines: &[Line]) -> Answer {
     answer
 }
 
-fn decide(repo: &Repo, line: &Line) -> Result<Option<Judged>, crate::ledger::LedgerError> {
+fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Option<Judged>, LedgerError> {
     let old = repo.find_ref(&line.name)?;
     let new = match line.new {
         New::Symbolic => return Ok(Some(Judged { why: "it may not become a symbolic ref".to_owned(), hint: None })),
@@ -119,7 +120,28 @@ fn decide(repo: &Repo, line: &Line) -> Result<Option<Judged>, crate::ledger::Led
         // `reset --hard`, `merge --abort` and others write what is there; they are the way back.
         return Ok(None);
     }
-    judge::judge(repo, &line.name, old, new)
+    let ledger = match ledger {
+        Ok(ledger) => Some(ledger),
+        Err(LedgerError::NotInitialised) => None,
+        // A new policy mends one that cannot be read.
+        Err(_) if line.name == META => None,
+        Err(error) if is_ours(&line.name) => return Ok(Some(unjudged(error))),
+        // A branch is ordinary work, which our troubles must not stop.
+        Err(error) => {
+            say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
+            return Ok(None);
+        }
+    };
+    let judged = judge::judge(repo, ledger, &line.name, old, new)?;
+    if let (Some(_), Some(ledger), false) = (&judged, ledger, is_ours(&line.name)) {
+        // What a pull merges is often what landed elsewhere, by tickets that the same pull has fetched.
+        let fetched = sync::fetched(ledger)?;
+        if !fetched.is_empty() {
+            let repo = here()?.supposing(fetched);
+            return judge::judge(&repo, Some(&Ledger::open(&repo)?), &line.name, old, new);
+        }
+    }
+    Ok(judged)
 }
 
 /// A line with a new value of zero is also what `pack-refs` says when it prunes and what `verify` says; on the files
@@ -129,11 +151,11 @@ fn is_deletion(repo: &Repo) -> bool {
 }
 
 /// Notices what landed by hand. Whatever fails here is made up for by the next command.
-fn committed(repo: &Repo, lines: &[Line], protected: &[String]) -> Answer {
+fn committed(ledger: &Opened<'_>, lines: &[Line], protected: &[String]) -> Answer {
     if lines.iter().any(|line| protected.contains(&line.name))
-        && let Ok(ledger) = Ledger::open(repo)
+        && let Ok(ledger) = ledger
     {
-        drop(crate::gate::reconcile(&ledger));
+        drop(crate::gate::reconcile(ledger));
     }
     Answer::Go
 }

@@ -7,6 +7,7 @@ use super::{Ledger, LedgerError, archive};
 use crate::core::event::State;
 use crate::core::id::{ObjectId, RepoName, TICKETS, TicketId, VERDICT_NOTES};
 use crate::core::meta::Gate;
+use crate::core::refs::RefKind;
 use crate::git::GitError;
 
 /// One thing that is not by the rules.
@@ -30,25 +31,16 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// From a commit, or from the first, to a tip: the commits that are there without right, and why.
+/// From a commit, or from the first, to a tip: the commits that are there without right, and why. It is asked of the gate,
+/// and handed in since that stands above the ledger.
 pub(crate) type Smuggled<'a> = dyn Fn(Option<ObjectId>, ObjectId) -> Result<Vec<(ObjectId, String)>, LedgerError> + 'a;
-
-/// Who is asked about refs that are not tickets: the hook's judgement, handed in since it stands above the ledger.
-pub(crate) struct Judges<'a> {
-    /// The kind of ref of ours that a name stands for.
-    pub(crate) kind_of: &'a dyn Fn(&str) -> Option<&'static str>,
-    /// Whether a line of a verdict note repeats a chain.
-    pub(crate) is_in_chain: &'a dyn Fn(ObjectId, &str) -> Result<bool, LedgerError>,
-    /// What of a protected branch since its epoch no ticket carries.
-    pub(crate) smuggled: &'a Smuggled<'a>,
-}
 
 impl Ledger<'_> {
     /// Replays every chain and every protected branch since its epoch.
     ///
     /// # Errors
     /// When git cannot be read; what is illegal is a finding.
-    pub(crate) fn fsck(&self, judges: &Judges<'_>) -> Result<Report, LedgerError> {
+    pub(crate) fn fsck(&self, smuggled: &Smuggled<'_>) -> Result<Report, LedgerError> {
         let mut report = Report::default();
         let landed = Landed::new(self.repo, &self.policy);
         for prefix in ["refs/os/", "refs/notes/os/"] {
@@ -56,7 +48,7 @@ impl Ledger<'_> {
             report.findings.extend(odd.iter().map(|(name, what)| self.finding(name, None, what)));
             for (name, tip) in self.repo.list_refs(prefix)? {
                 report.refs += 1;
-                if (judges.kind_of)(&name).is_none() {
+                if RefKind::of(&name).is_none() {
                     report.findings.push(self.finding(&name, Some(tip), "git-os has no such ref"));
                 } else if let Some(rest) = name.strip_prefix(TICKETS)
                     && let Ok(id) = TicketId::parse(rest)
@@ -69,9 +61,9 @@ impl Ledger<'_> {
             report.archived += 1;
             self.fsck_ticket(&mut report, crate::core::id::ARCHIVE, &id, tip, &landed)?;
         }
-        self.fsck_notes(&mut report, judges)?;
+        self.fsck_notes(&mut report)?;
         for branch in &self.policy.protected {
-            self.fsck_branch(&mut report, branch, judges)?;
+            self.fsck_branch(&mut report, branch, smuggled)?;
         }
         Ok(report)
     }
@@ -80,7 +72,7 @@ impl Ledger<'_> {
         Finding { repo: self.policy.repo.clone(), ref_name: ref_name.to_owned(), commit, what: what.to_owned() }
     }
 
-    fn fsck_branch(&self, report: &mut Report, branch: &str, judges: &Judges<'_>) -> Result<(), LedgerError> {
+    fn fsck_branch(&self, report: &mut Report, branch: &str, smuggled: &Smuggled<'_>) -> Result<(), LedgerError> {
         let ref_name = format!("refs/heads/{branch}");
         let mut epoch = self.policy.epoch.get(branch).copied();
         if self.policy.gate == Gate::Off {
@@ -110,7 +102,7 @@ impl Ledger<'_> {
             report.findings.push(self.finding(&ref_name, Some(tip), "it no longer descends from where it came under the gate"));
             return Ok(());
         }
-        match (judges.smuggled)(epoch, tip) {
+        match smuggled(epoch, tip) {
             Ok(found) => {
                 report.findings.extend(found.iter().map(|(commit_id, what)| self.finding(&ref_name, Some(*commit_id), what)));
             }
@@ -146,14 +138,11 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    fn fsck_notes(&self, report: &mut Report, judges: &Judges<'_>) -> Result<(), LedgerError> {
+    fn fsck_notes(&self, report: &mut Report) -> Result<(), LedgerError> {
         let Some(tip) = self.repo.find_ref(VERDICT_NOTES)? else { return Ok(()) };
-        for (about, note_blob_id) in self.repo.list_notes(tip)? {
-            let text = self.repo.read_blob(note_blob_id, crate::core::text::MAX_FILE)?;
-            for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.trim().is_empty()) {
-                if !(judges.is_in_chain)(about, line)? {
-                    report.findings.push(self.finding(VERDICT_NOTES, Some(about), "a verdict note that no ticket has"));
-                }
+        for (about, line) in self.added_lines(None, tip)? {
+            if !self.is_in_chain(about, &line)? {
+                report.findings.push(self.finding(VERDICT_NOTES, Some(about), "a verdict note that no ticket has"));
             }
         }
         Ok(())

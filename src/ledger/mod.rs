@@ -5,17 +5,19 @@
 
 pub(crate) mod archive;
 pub(crate) mod cache;
+mod facts;
 pub(crate) mod fsck;
 pub(crate) mod policy;
 pub(crate) mod replay;
+pub(crate) mod sync;
+mod tree;
+mod verdicts;
 pub(crate) mod workspace;
 
-use std::collections::HashMap;
-
 use crate::core::event::{Action, Event, Role};
-use crate::core::fsm::{self, Dependency, Facts, Refusal};
+use crate::core::fsm::{self, Refusal};
 use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
-use crate::core::meta::{Gate, Policy};
+use crate::core::meta::Policy;
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::ticket::{Content, Ticket};
@@ -24,6 +26,7 @@ use crate::core::verdict::Verdict;
 use crate::core::wire::{self, Record, WireError};
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
+pub(crate) use facts::FactsHere;
 use replay::{Illegal, Landed};
 
 /// The file in a ticket's tree that says what is to be done.
@@ -48,6 +51,12 @@ pub(crate) enum LedgerError {
     Illegal { id: TicketId, reason: String },
     #[error("commit {commit_id} is not an event")]
     Event { commit_id: ObjectId, source: WireError },
+    #[error("commit {commit_id} cannot be put on another chain: {reason}")]
+    Unchained { commit_id: ObjectId, reason: String },
+    #[error("the remote `{remote}` cannot be reached: {why}")]
+    Unreachable { remote: String, why: String },
+    #[error("the remote `{remote}` refuses it: {why}")]
+    RefusedThere { remote: String, why: String },
     #[error("ticket {0} kept changing under the hand")]
     Busy(TicketId),
     #[error("brand `{brand}` does not belong to this repository; {allowed}")]
@@ -189,49 +198,62 @@ impl<'a> Ledger<'a> {
     /// When the ticket is not there or is quarantined, or git cannot write.
     pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
         let landed = Landed::new(self.repo, &self.policy);
-        let mut action = draft.action.clone();
-        if let Action::Edit { content } = &mut action {
-            content.title = text::line(&secrets::redact(&content.title), text::MAX_TITLE);
-        }
         for _ in 0..TRIES {
-            let entry = self.read_trusted(id, &landed)?;
-            let event = Event {
-                action: action.clone(),
-                actor: draft.actor,
-                agent: draft.agent.clone(),
-                by: draft.by.clone(),
-                nonce: nonce()?,
-                text: draft.text.clone(),
-            };
-            let facts = self.facts(&landed, draft.verdict.as_ref());
-            let ticket = match fsm::apply(Some(&entry.ticket), &event, &facts.borrow()) {
-                Ok(ticket) => ticket,
+            let (live, entry) = match self.prepare(id, draft, &landed)? {
+                Ok(prepared) => prepared,
                 Err(refusal) => return Ok(Answer::No(refusal)),
             };
-            let mut tree_id = entry.tree_id;
-            for (path, contents) in &draft.files {
-                tree_id = self.repo.edit_tree(Some(tree_id), path, Some(self.repo.write_blob(contents)?))?;
-            }
-            if let Some(verdict) = &draft.verdict {
-                let file = self.repo.write_blob((verdict.to_json() + "\n").as_bytes())?;
-                tree_id = self.repo.edit_tree(Some(tree_id), &replay::verdict_path(ticket.seq), Some(file))?;
-            }
-            let who = self.repo.identity()?;
-            let message = wire::encode(&Record { event, after: ticket.clone() });
-            let tip = self.repo.write_commit(tree_id, &[entry.tip], &who, &message)?;
-            // What depends on content or on a clock is judged as every other door will judge it, before the ref moves.
-            let is_plain = draft.files.is_empty() && draft.verdict.is_none() && !matches!(draft.action, Action::Expire);
-            if !is_plain && let Err(illegal) = replay::replay(self, id, tip, Some(entry.tip), &landed)? {
-                return Err(LedgerError::Illegal { id: id.clone(), reason: illegal.reason });
-            }
-            match self.repo.move_refs(&[RefEdit::advance(id.ref_name(), Some(entry.tip), tip)])? {
-                Moved::Done => {
-                    return Ok(Answer::Yes(Box::new(Entry { id: id.clone(), tip, tree_id, updated: who.time, ticket })));
-                }
+            match self.repo.move_refs(&[RefEdit::advance(id.ref_name(), live, entry.tip)])? {
+                Moved::Done => return Ok(Answer::Yes(Box::new(entry))),
                 Moved::Lost => {}
             }
         }
         Err(LedgerError::Busy(id.clone()))
+    }
+
+    /// Writes the commit of an event and moves no ref to it. Answers what the ref has to be for that, and the ticket as it
+    /// would be; or the refusal of the rules. An archived ticket has no ref, and gets one again.
+    fn prepare(
+        &self,
+        id: &TicketId,
+        draft: &Draft,
+        landed: &Landed<'_>,
+    ) -> Result<Result<(Option<ObjectId>, Entry), Refusal>, LedgerError> {
+        let (live, entry) = self.read_judged(id, landed)?;
+        let mut action = draft.action.clone();
+        if let Action::Edit { content } = &mut action {
+            content.title = text::line(&secrets::redact(&content.title), text::MAX_TITLE);
+        }
+        let event = Event {
+            action,
+            actor: draft.actor,
+            agent: draft.agent.clone(),
+            by: draft.by.clone(),
+            nonce: nonce()?,
+            text: draft.text.clone(),
+        };
+        let facts = self.facts(landed, draft.verdict.as_ref());
+        let ticket = match fsm::apply(Some(&entry.ticket), &event, &facts.borrow()) {
+            Ok(ticket) => ticket,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut tree_id = entry.tree_id;
+        for (path, contents) in &draft.files {
+            tree_id = self.repo.edit_tree(Some(tree_id), path, Some(self.repo.write_blob(contents)?))?;
+        }
+        if let Some(verdict) = &draft.verdict {
+            let file = self.repo.write_blob((verdict.to_json() + "\n").as_bytes())?;
+            tree_id = self.repo.edit_tree(Some(tree_id), &replay::verdict_path(ticket.seq), Some(file))?;
+        }
+        let who = self.repo.identity()?;
+        let message = wire::encode(&Record { event, after: ticket.clone() });
+        let tip = self.repo.write_commit(tree_id, &[entry.tip], &who, &message)?;
+        // What depends on content or on a clock is judged as every other door will judge it, before the ref moves.
+        let is_plain = draft.files.is_empty() && draft.verdict.is_none() && !matches!(draft.action, Action::Expire);
+        if !is_plain && let Err(illegal) = replay::admit(self, id, tip, Some(entry.tip), landed)? {
+            return Err(LedgerError::Illegal { id: id.clone(), reason: illegal.reason });
+        }
+        Ok(Ok((live, Entry { id: id.clone(), tip, tree_id, updated: who.time, ticket })))
     }
 
     /// A live ticket, as its tip says, or `None`.
@@ -252,16 +274,22 @@ impl<'a> Ledger<'a> {
         Ok(Entry { id, tip, tree_id: commit.tree_id, updated: commit.time(), ticket: record.after })
     }
 
-    /// A live ticket whose whole chain came about by the rules; what did not is shown and not acted on.
+    /// A ticket whose whole chain came about by the rules, and its ref's value unless it is archived; what did not come
+    /// about so is shown and not acted on.
     ///
     /// # Errors
     /// [`LedgerError::Quarantined`] with the commit and the rule.
-    pub(crate) fn read_trusted(&self, id: &TicketId, landed: &Landed<'_>) -> Result<Entry, LedgerError> {
-        let tip = self.repo.find_ref(&id.ref_name())?.ok_or_else(|| LedgerError::NotFound(id.to_string()))?;
+    fn read_judged(&self, id: &TicketId, landed: &Landed<'_>) -> Result<(Option<ObjectId>, Entry), LedgerError> {
+        let live = self.repo.find_ref(&id.ref_name())?;
+        let tip = match live {
+            Some(live) => Some(live),
+            None => archive::find(self.repo, id)?,
+        };
+        let tip = tip.ok_or_else(|| LedgerError::NotFound(id.to_string()))?;
         match replay::replay(self, id, tip, None, landed)? {
             Ok(ticket) => {
                 let commit = self.repo.read_commit(tip)?;
-                Ok(Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket })
+                Ok((live, Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket }))
             }
             Err(illegal) => Err(LedgerError::Quarantined { id: id.clone(), illegal }),
         }
@@ -300,45 +328,6 @@ impl<'a> Ledger<'a> {
             _ => Err(LedgerError::Ambiguous { part: shown, ids: fitting.iter().take(5).map(ToString::to_string).collect() }),
         }
     }
-
-    /// What the rules need to know, as of now.
-    pub(crate) fn facts<'f>(&'f self, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>) -> FactsHere<'f> {
-        let now = self.repo.identity().map_or_else(|_| replay::system_clock(), |who| who.time);
-        FactsHere::new(self, landed, verdict, now)
-    }
-
-    /// How a dependency stands in this repository.
-    fn dependency(&self, id: &TicketId) -> Dependency {
-        let tip = self.repo.find_ref(&id.ref_name()).ok().flatten().or_else(|| archive::find(self.repo, id).ok().flatten());
-        let Some(tip) = tip else { return Dependency::Elsewhere };
-        match self.read_entry(id.clone(), tip) {
-            Ok(entry) if entry.ticket.state == crate::core::event::State::Merged => Dependency::Merged,
-            _ => Dependency::Open,
-        }
-    }
-}
-
-/// [`Facts`] with what they borrow.
-pub(crate) struct FactsHere<'f> {
-    now: Timestamp,
-    dependency: Box<dyn Fn(&TicketId) -> Dependency + 'f>,
-    is_landed: Box<dyn Fn(ObjectId) -> bool + 'f>,
-    verdict: Option<&'f Verdict>,
-}
-
-impl<'f> FactsHere<'f> {
-    pub(crate) fn new(ledger: &'f Ledger<'_>, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>, now: Timestamp) -> Self {
-        let known = std::cell::RefCell::new(HashMap::new());
-        let dependency = move |id: &TicketId| *known.borrow_mut().entry(id.clone()).or_insert_with(|| ledger.dependency(id));
-        // Where nothing is gated, a branch may drop what has landed; that takes nothing back from the ticket.
-        let is_free = ledger.policy.gate == Gate::Off;
-        let is_landed = move |head| landed.has(head) || (is_free && ledger.repo.has_object(head));
-        Self { now, dependency: Box::new(dependency), is_landed: Box::new(is_landed), verdict }
-    }
-
-    pub(crate) fn borrow(&self) -> Facts<'_> {
-        Facts { now: self.now, dependency: &*self.dependency, is_landed: &*self.is_landed, verdict: self.verdict }
-    }
 }
 
 fn description_bytes(description: &str) -> Vec<u8> {
@@ -350,6 +339,15 @@ fn description_bytes(description: &str) -> Vec<u8> {
 #[must_use]
 pub(crate) fn description_file(description: &str) -> (String, Vec<u8>) {
     (DESCRIPTION.to_owned(), description_bytes(description))
+}
+
+/// Where a repository's own configuration names the remote that orders events for all machines.
+pub(crate) const REMOTE_KEY: &str = "git-os.remote";
+
+/// The remote that orders events for all machines, if this repository has one.
+#[must_use]
+pub(crate) fn shared_remote(repo: &Repo) -> Option<String> {
+    repo.config(REMOTE_KEY).filter(|name| !name.is_empty())
 }
 
 /// 128 random bits as hexadecimal digits.

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BinaryHeap, HashSet};
 use std::fmt;
 
-use super::{FactsHere, Ledger, LedgerError};
-use crate::core::event::{Action, EventKind};
+use super::{FactsHere, Ledger, LedgerError, tree};
+use crate::core::event::{Action, State};
 use crate::core::fsm::{self, Refusal};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::meta::Policy;
@@ -14,15 +14,15 @@ use crate::core::ticket::Ticket;
 use crate::core::time::Timestamp;
 use crate::core::verdict::Verdict;
 use crate::core::wire::{self, Record};
-use crate::git::object::{Commit, FILE, FOLDER, Kind};
+use crate::git::object::{Commit, Kind};
 use crate::git::{GitError, Repo};
 
 /// The longest chain that is read.
 const MAX_CHAIN: usize = 100_000;
 /// The largest commit object of a chain, in bytes.
 const MAX_COMMIT: u64 = 192 * 1024;
-/// How many entries a folder of a ticket's tree may have.
-const MAX_ENTRIES: usize = 1000;
+/// How many events of a quarantined chain are looked at for where its lawful part ends.
+const MAX_REPAIR: usize = 1000;
 
 /// What is wrong with a chain, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,21 @@ pub(crate) fn system_clock() -> Timestamp {
     Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// Where the conflict that stands for a lost event keeps it, but for the end of the name.
+#[must_use]
+pub(crate) fn conflict_prefix(seq: u32) -> String {
+    format!("conflicts/{seq}.")
+}
+
+/// By whose clock it is judged whether a lease is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// By that of whoever lets the event in.
+    Checkers,
+    /// By the event's own, where that is later: whoever let it in has asked a clock, and clocks differ.
+    Events,
+}
+
 /// What is in the protected branches, found out as far as it is asked for.
 pub(crate) struct Landed<'a> {
     repo: &'a Repo,
@@ -70,16 +85,26 @@ pub(crate) struct Landed<'a> {
 }
 
 impl<'a> Landed<'a> {
-    /// About the branches that a policy protects.
+    /// About the branches that a policy protects, here and as the shared remote was last seen to have them.
     #[must_use]
     pub(crate) fn new(repo: &'a Repo, policy: &Policy) -> Self {
+        let remotes = super::shared_remote(repo).into_iter();
+        let there =
+            remotes.flat_map(|remote| policy.protected.iter().map(move |branch| format!("refs/remotes/{remote}/{branch}")));
         Self {
             repo,
             seen: RefCell::default(),
             queue: RefCell::default(),
-            tips: policy.protected_refs().collect(),
+            tips: policy.protected_refs().chain(there).collect(),
             is_cut: Cell::new(false),
         }
+    }
+
+    /// And as one more remote has them.
+    #[must_use]
+    pub(crate) fn and_of(mut self, policy: &Policy, remote: &str) -> Self {
+        self.tips.extend(policy.protected.iter().map(|branch| format!("refs/remotes/{remote}/{branch}")));
+        self
     }
 
     /// Whether a commit is in one of them; what cannot be read is not, but for what a shallow history leaves open.
@@ -144,7 +169,7 @@ pub(crate) fn links(repo: &Repo, tip: ObjectId, until: Option<ObjectId>) -> Resu
     Ok(Ok(all))
 }
 
-/// Judges what a move of a ticket's ref brings: all of the chain, or what comes after `from`.
+/// Judges a chain as it is there: all of it, or what comes after `from`.
 ///
 /// # Errors
 /// [`Illegal`] inside with the first commit that breaks a rule; outside when git fails.
@@ -154,6 +179,37 @@ pub(crate) fn replay(
     tip: ObjectId,
     from: Option<ObjectId>,
     landed: &Landed<'_>,
+) -> Result<Result<Ticket, Illegal>, LedgerError> {
+    replay_by(ledger, id, tip, from, landed, Clock::Events)
+}
+
+/// Judges what a move of a ticket's ref would let in: as [`replay`], but a lease has to be over by this machine's clock,
+/// and the work that was passed has to be here.
+///
+/// # Errors
+/// As for [`replay`].
+pub(crate) fn admit(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    tip: ObjectId,
+    from: Option<ObjectId>,
+    landed: &Landed<'_>,
+) -> Result<Result<Ticket, Illegal>, LedgerError> {
+    Ok(match replay_by(ledger, id, tip, from, landed, Clock::Checkers)? {
+        Ok(ticket) if ticket.state == State::Verified && !ticket.head.is_some_and(|head| ledger.repo.has_object(head)) => {
+            Err(Illegal { commit_id: tip, reason: "the commit that was judged is not here".to_owned() })
+        }
+        judged => judged,
+    })
+}
+
+fn replay_by(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    tip: ObjectId,
+    from: Option<ObjectId>,
+    landed: &Landed<'_>,
+    clock: Clock,
 ) -> Result<Result<Ticket, Illegal>, LedgerError> {
     let links = match links(ledger.repo, tip, from)? {
         Ok(links) => links,
@@ -168,12 +224,34 @@ pub(crate) fn replay(
         None => None,
     };
     for link in links.iter().rev() {
-        match judge(ledger, id, before.as_ref(), link, landed)? {
+        match judge(ledger, id, before.as_ref(), link, landed, clock)? {
             Ok(after) => before = Some((after, link.commit.tree_id)),
             Err(reason) => return Ok(Err(Illegal { commit_id: link.commit_id, reason })),
         }
     }
     Ok(before.map(|before| before.0).ok_or(Illegal { commit_id: tip, reason: "the chain is empty".to_owned() }))
+}
+
+/// The last event of a chain up to which all is by the rules.
+///
+/// # Errors
+/// When git fails.
+pub(crate) fn legal_part(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    tip: ObjectId,
+    landed: &Landed<'_>,
+) -> Result<Option<ObjectId>, LedgerError> {
+    let mut next = Some(tip);
+    for _ in 0..MAX_REPAIR {
+        let Some(commit_id) = next else { return Ok(None) };
+        if replay(ledger, id, commit_id, None, landed)?.is_ok() {
+            return Ok(Some(commit_id));
+        }
+        next = ledger.repo.read_commit(commit_id).ok().and_then(|commit| commit.parents.first().copied());
+    }
+    // Too much to tell: then nothing is given up.
+    Ok(Some(tip))
 }
 
 /// Judges one link; the reason is inside.
@@ -183,6 +261,7 @@ fn judge(
     before: Option<&(Ticket, ObjectId)>,
     link: &Link,
     landed: &Landed<'_>,
+    clock: Clock,
 ) -> Result<Result<Ticket, String>, LedgerError> {
     let Record { event, after } = &link.record;
     if wire::encode(&link.record).as_bytes() != link.commit.message {
@@ -196,22 +275,27 @@ fn judge(
             return Ok(Err(format!("the chain is not the one that `{id}` names")));
         }
     }
-    if let Err(reason) = tree(ledger.repo, event.action.kind(), before.map(|before| before.1), link) {
+    if let Err(reason) = tree::judge(ledger.repo, event.action.kind(), before.map(|before| before.1), link) {
         return Ok(Err(reason));
     }
     let verdict = match event.action {
         Action::Pass => match read_verdict(ledger.repo, link.commit.tree_id, after.seq)? {
-            Ok(verdict) if verdict.ticket != *id => return Ok(Err("the verdict is on another ticket".to_owned())),
+            Ok(verdict) if !verdict.is_on(id) => return Ok(Err("the verdict is on another ticket".to_owned())),
             Ok(verdict) => match ledger.repo.read_commit(verdict.commit) {
                 Ok(judged) if judged.tree_id == verdict.tree => Some(verdict),
                 Ok(_) => return Ok(Err("the verdict names a tree that its commit has not".to_owned())),
-                Err(_) => return Ok(Err("the commit that was judged is not here".to_owned())),
+                // Work that was done anew since is kept by nobody; what is to land has to be here, which the gate sees to.
+                Err(_) => Some(verdict),
             },
             Err(reason) => return Ok(Err(reason)),
         },
         _ => None,
     };
-    let facts = FactsHere::new(ledger, landed, verdict.as_ref(), system_clock());
+    let now = match clock {
+        Clock::Checkers => system_clock(),
+        Clock::Events => system_clock().max(link.commit.time()),
+    };
+    let facts = FactsHere::new(ledger, landed, verdict.as_ref(), now);
     let computed = fsm::apply(before.map(|before| &before.0), event, &facts.borrow());
     Ok(match computed {
         Ok(mut computed) => {
@@ -256,72 +340,4 @@ pub(crate) fn read_verdict(repo: &Repo, tree_id: ObjectId, seq: u32) -> Result<R
     };
     let text = String::from_utf8_lossy(&text);
     Ok(Verdict::from_json(&text).map_err(|error| format!("`{path}` is not a verdict: {error}")))
-}
-
-/// Whether an event may have this tree: most keep the one before, and none holds anything but plain files.
-fn tree(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<(), String> {
-    let tree_id = link.commit.tree_id;
-    if before == Some(tree_id) {
-        return Ok(());
-    }
-    let may: fn(&str) -> bool = match event {
-        EventKind::Create | EventKind::Edit => {
-            |path| path == super::DESCRIPTION || path == "plan.json" || path.starts_with("spec/")
-        }
-        EventKind::Pass | EventKind::Fail => |path| path.starts_with("verdicts/"),
-        _ => return Err(format!("`{event}` changes no content, but the tree is another")),
-    };
-    let old = match before {
-        Some(before) => flatten(repo, before).unwrap_or_default(),
-        None => Vec::new(),
-    };
-    let new = flatten(repo, tree_id)?;
-    let own = verdict_path(link.record.after.seq);
-    for (path, id) in &new {
-        let known = old.iter().find(|entry| entry.0 == *path);
-        if known.is_some_and(|known| known.1 == *id) {
-            continue;
-        }
-        let is_verdict = path.starts_with("verdicts/");
-        if !may(path) || (is_verdict && (*path != own || known.is_some())) {
-            return Err(format!("`{event}` may not write `{}`", crate::core::text::escape(path)));
-        }
-        match repo.read_header(*id) {
-            Ok((Kind::Blob, size)) if size <= MAX_FILE as u64 => {}
-            Ok(_) => return Err(format!("`{}` is too large or no file", crate::core::text::escape(path))),
-            Err(_) => return Err(format!("`{}` is missing", crate::core::text::escape(path))),
-        }
-    }
-    let gone =
-        old.iter().find(|entry| !new.iter().any(|other| other.0 == entry.0) && (event != EventKind::Edit || !may(&entry.0)));
-    match gone {
-        Some(gone) => Err(format!("`{event}` may not remove `{}`", crate::core::text::escape(&gone.0))),
-        None => Ok(()),
-    }
-}
-
-type Files = Vec<(String, ObjectId)>;
-
-/// The files of a ticket's tree: plain files, two levels deep.
-fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Files, String> {
-    let mut files = Vec::new();
-    let mut folders = vec![(String::new(), tree_id)];
-    while let Some((prefix, id)) = folders.pop() {
-        let entries = match repo.read_tree(id) {
-            Ok(entries) if entries.len() <= MAX_ENTRIES => entries,
-            Ok(_) => return Err("a folder of the ticket has too many entries".to_owned()),
-            Err(error) => return Err(error.to_string()),
-        };
-        for entry in entries {
-            let path = format!("{prefix}{}", entry.name);
-            let is_name = !matches!(entry.name.as_str(), "" | "." | ".." | ".git");
-            let is_clean = is_name && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-            match entry.mode {
-                FILE if is_clean => files.push((path, entry.id)),
-                FOLDER if is_clean && prefix.is_empty() => folders.push((path + "/", entry.id)),
-                _ => return Err(format!("`{}` is not a plain file", crate::core::text::escape(&path))),
-            }
-        }
-    }
-    Ok(files)
 }

@@ -143,6 +143,8 @@ impl Workspace {
         let mut fitting = Vec::new();
         for entry in self.registry.repos.iter().filter(|entry| first.is_none_or(|(name, _)| *name != entry.name)) {
             let Ok(repo) = self.open(entry) else { continue };
+            // What it cannot fold in is for a command about that repository to say.
+            drop(super::sync::fold_fetched(&repo));
             match resolve_in(&repo, part)? {
                 Some(id) if id.as_str() == part => return Ok(found(&entry.name, id)),
                 Some(id) => fitting.push(found(&entry.name, id)),

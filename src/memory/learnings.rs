@@ -105,9 +105,13 @@ fn with_rest(subject: &str, rest: &str) -> String {
 
 fn read_stream(repo: &Repo, name: &str) -> Result<Vec<Lesson>, LedgerError> {
     let mut lessons = Vec::new();
-    let mut next = repo.find_ref(name)?;
-    while let Some(id) = next.filter(|_| lessons.len() < MAX_READ) {
+    let Some(tip) = repo.find_ref(name)? else { return Ok(lessons) };
+    // A stream of a clone that was copied may have grown on both sides.
+    for id in repo.difference(None, tip)?.added.into_iter().take(MAX_READ) {
         let commit = repo.read_commit(id)?;
+        if commit.parents.len() > 1 {
+            continue;
+        }
         let message = String::from_utf8_lossy(&commit.message).into_owned();
         let (words, trailers) = message.trim_end().rsplit_once("\n\n").unwrap_or((message.as_str(), ""));
         let find = |key: &str| trailers.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
@@ -118,7 +122,6 @@ fn read_stream(repo: &Repo, name: &str) -> Result<Vec<Lesson>, LedgerError> {
             confidence: find("Os-Confidence").and_then(Confidence::parse),
             time: commit.time(),
         });
-        next = commit.parents.first().copied();
     }
     Ok(lessons)
 }

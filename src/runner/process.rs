@@ -129,6 +129,32 @@ pub(crate) fn heed_interrupts() {
     });
 }
 
+/// Whether whoever runs this has asked it to come to an end; what is under way is ended first.
+static IS_DRAINING: AtomicBool = AtomicBool::new(false);
+
+/// From now on SIGTERM is a wish to end, and not the end.
+pub(crate) fn heed_termination() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                let Ok(mut wish) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+                while wish.recv().await.is_some() {
+                    IS_DRAINING.store(true, Ordering::Relaxed);
+                }
+            });
+        });
+    });
+}
+
+/// Whether nothing new shall be begun.
+#[must_use]
+pub(crate) fn is_draining() -> bool {
+    IS_DRAINING.load(Ordering::Relaxed)
+}
+
 /// Whether somebody interrupted since.
 #[must_use]
 pub(crate) fn is_interrupted() -> bool {

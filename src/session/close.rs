@@ -3,6 +3,7 @@
 use super::{Session, SessionError};
 use crate::core::event::State;
 use crate::core::session::Phase;
+use crate::dispatch::{Site, land};
 use crate::ledger::Ledger;
 use crate::ledger::workspace::plural;
 use crate::memory::{learnings, ledger_page};
@@ -42,6 +43,19 @@ impl Session<'_> {
         self.record(Phase::Close, &what, &lines.join("\n"), &[])
     }
 
+    /// Pushes what came about in the session, the log included.
+    fn share(&self) -> Result<(), SessionError> {
+        for entry in &self.workspace.registry.repos {
+            let tell = |line: &str| self.desk.say(&format!("{}: {line}", entry.name));
+            // A repository that is not here was named at the beginning.
+            let Ok(site) = Site::open(self.workspace, entry, self.env, &tell) else { continue };
+            if let (Some(remote), Ok(ledger)) = (land::remote_of(&site), site.ledger()) {
+                land::share(&site, &ledger, &remote)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends the log.
     pub(super) fn close(&mut self) -> Result<(), SessionError> {
         // What the session itself changed is nothing new to the doctor, if all was well before it.
@@ -51,6 +65,6 @@ impl Session<'_> {
         self.seen.news.clear();
         self.log.close(&self.hub, "closed", &self.seen)?;
         self.summary.session.clone_from(&self.log.id);
-        Ok(())
+        self.share()
     }
 }

@@ -6,11 +6,13 @@ use crate::core::id::VERDICT_NOTES;
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
 use crate::core::text;
+use crate::dispatch::land::{self, Followed};
 use crate::dispatch::{Site, collect, recover};
 use crate::gate;
+use crate::git::remote::Fetched;
 use crate::hook::install;
-use crate::ledger::Ledger;
 use crate::ledger::workspace::plural;
+use crate::ledger::{Ledger, archive, shared_remote, sync};
 
 impl Session<'_> {
     pub(super) fn initialise(&mut self) -> Result<(), SessionError> {
@@ -36,11 +38,14 @@ impl Session<'_> {
             lines.push(format!("{}: not under git-os; `git os init` puts it there", entry.name));
             return Ok(());
         };
-        match install::install(&repo, &ledger.policy, &self.env.program) {
+        match install::install(&repo, install::Side::Clone(&ledger.policy), &self.env.program) {
             Ok(true) => lines.push(format!("{}: hooks put back", entry.name)),
             Ok(false) => {}
             Err(error) => lines.push(format!("{}: hooks are not in place: {error}", entry.name)),
         }
+        let tell = |_: &str| {};
+        let site = Site::open(self.workspace, entry, self.env, &tell)?;
+        join(&site, &ledger, lines)?;
         for closed in gate::reconcile(&ledger)? {
             lines.push(format!("{}: {} had landed and is merged", entry.name, closed.id));
         }
@@ -49,16 +54,44 @@ impl Session<'_> {
             lines.push(format!("{}: `{}` is quarantined: {}", entry.name, strange.ref_name, strange.reason));
         }
         project_verdicts(&ledger)?;
-        let tell = |_: &str| {};
-        let site = Site::open(self.workspace, entry, self.env, &tell)?;
         for id in recover::expire(&site)? {
             lines.push(format!("{}: the lease of {id} was over; it is ready again", entry.name));
+        }
+        let due = archive::due(&ledger, repo.identity()?.time, archive::AFTER_CLOSED)?;
+        if due.len() >= archive::DUE {
+            lines.push(format!("{}: {} folded into the archive", entry.name, archive::write(&ledger, &due)?));
         }
         for line in collect::run(&site)? {
             lines.push(format!("{}: {line}", entry.name));
         }
         Ok(())
     }
+}
+
+/// Comes to where the shared remote is, if there is one; without it the session goes on alone.
+fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result<(), SessionError> {
+    let name = &site.entry.name;
+    let came = match (shared_remote(&site.repo), land::remote_of(site)) {
+        (_, Some(remote)) => land::follow(site, ledger, &remote, &ledger.policy.trunk().unwrap_or_default())?,
+        (Some(remote), None) => match sync::fetch(&site.repo, &remote)? {
+            Fetched::Done => Followed::Done,
+            Fetched::Failed(why) => Followed::Away(why),
+        },
+        (None, None) => Followed::Done,
+    };
+    match came {
+        Followed::Done => {}
+        Followed::Away(why) => lines.push(format!("{name}: the remote cannot be reached: {why}")),
+        Followed::Apart(why) => lines.push(format!("{name}: {why}")),
+    }
+    let folded = sync::fold_fetched(&site.repo)?;
+    if !folded.is_nothing() {
+        lines.push(format!("{name}: {} folded in", plural(folded.moved, "ref")));
+    }
+    lines.extend(
+        folded.refused.iter().map(|(ref_name, why)| format!("{name}: `{ref_name}` was fetched and stays outside: {why}")),
+    );
+    Ok(())
 }
 
 /// Writes the verdict notes that a killed session did not get to.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::crew::{BOARD, Crew};
 
 /// Every step after which a session can be killed, but for the phases.
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 18] = [
     "briefed",
     "checked",
     "claimed",
@@ -19,6 +19,7 @@ const STEPS: [&str; 17] = [
     "moved",
     "noted",
     "prepared",
+    "pushed",
     "restacked",
     "started",
     "submitted",

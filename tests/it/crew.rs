@@ -81,6 +81,16 @@ impl Crew {
     /// The usual workspace, with the agents above.
     pub(crate) fn new() -> Self {
         let crew = Self::with(&REPOS, SETTINGS);
+        for name in REPOS {
+            let script =
+                format!("git init -q --bare ../{name}.git; git remote add origin ../{name}.git; git push -q origin main");
+            crew.sandbox.sh(&format!("ws/{name}"), &script).ok();
+        }
+        crew.registry(&REPOS, &format!("{SETTINGS}remote = \"origin\"\npush = \"auto\"\n"));
+        crew.os(&["init"]).ok();
+        for name in REPOS {
+            crew.os(&["server", "install", &format!("../{name}.git")]).ok();
+        }
         crew.sandbox.write("ws/answers.toml", ANSWERS);
         crew.agent(AGENT);
         crew.judge(JUDGE);
@@ -234,6 +244,15 @@ impl Crew {
             assert_eq!(find("git log --format=%s main | sort | uniq -d"), "", "{repo}: landed twice");
             find("git fsck --strict --no-dangling");
             assert_eq!(find("git status --porcelain --untracked-files=no"), "", "{repo}: index and files follow");
+            let shared = format!("{repo}.git");
+            if self.sandbox.path(&shared).exists() {
+                let landed = |dir: &str| self.sandbox.id(dir, "main");
+                assert_eq!(landed(&shared), landed(repo), "{repo}: landed there as here");
+                let tickets = |dir: &str| self.sandbox.refs(dir, &["refs/os", "refs/notes/os"]);
+                let own =
+                    |refs: String| refs.lines().filter(|line| !line.contains("/rescue/")).map(str::to_owned).collect::<Vec<_>>();
+                assert_eq!(own(tickets(&shared)), own(tickets(repo)), "{repo}: in step");
+            }
         }
         for ((repo, name), (title, state, _)) in self.tickets() {
             let events = self.sandbox.git(&repo, &["log", "--format=%(trailers:key=Os-Event,valueonly,separator=)", &name]).ok();

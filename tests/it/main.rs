@@ -10,6 +10,8 @@ mod hooks;
 
 mod race;
 
+mod sync;
+
 mod crash;
 
 mod heal;

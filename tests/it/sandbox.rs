@@ -61,6 +61,18 @@ pub(crate) struct Out {
 }
 
 impl Out {
+    /// Runs a command to its end.
+    pub(crate) fn of(program: &str, args: &[&str], command: &mut Command) -> Self {
+        let output = command.output().expect("a program that starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            what: format!("{program} {}", args.join(" ")),
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
     /// It exited with 0; answers standard output without the last line break.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
@@ -190,14 +202,7 @@ impl Sandbox {
     }
 
     fn run(&self, dir: &str, program: &str, args: &[&str]) -> Out {
-        let output = self.command(dir, program).args(args).output().expect("a program that starts");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Out {
-            what: format!("{program} {}", args.join(" ")),
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        Out::of(program, args, self.command(dir, program).args(args))
     }
 
     /// Runs git.

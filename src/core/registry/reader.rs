@@ -6,7 +6,7 @@ use toml_edit::{Item, TableLike};
 
 use super::{AgentEntry, AgentKind, Fault, Registry, RepoEntry};
 use crate::core::id::{Brand, RepoName};
-use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, Paths, Push};
+use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, OfflineClaims, Paths, Push};
 use crate::core::time::parse_span;
 use crate::core::verdict::Grade;
 
@@ -152,6 +152,7 @@ impl Reader<'_> {
             "max_attempts",
             "timeout",
             "grade",
+            "offline_claims",
         ];
         let span = table.span();
         self.known_keys(table, "`[[repo]]`", KEYS);
@@ -176,6 +177,7 @@ impl Reader<'_> {
         }
         let (auto_commit, skip) = (self.patterns(table, "auto_commit"), self.patterns(table, "skip"));
         let (agent, verifier) = (self.agent(table, "agent", agents), self.agent(table, "verifier", agents));
+        let offline_claims = self.maybe(table, "offline_claims", str::parse::<OfflineClaims>).unwrap_or(OfflineClaims::Refuse);
         let silo = self.silo(table);
         let max_attempts = self.max_attempts(table);
         let span = |text: &str| {
@@ -200,6 +202,7 @@ impl Reader<'_> {
             max_attempts,
             timeout,
             grade,
+            offline_claims,
         })
     }
 

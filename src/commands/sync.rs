@@ -1,0 +1,221 @@
+//! `git os sync`
+
+use std::sync::Mutex;
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::context::{Context, Place};
+use crate::core::meta::Push;
+use crate::core::registry::RepoEntry;
+use crate::core::text::{chain, escape, first_line};
+use crate::error::{CliError, Kind};
+use crate::git::Repo;
+use crate::ledger::shared_remote;
+use crate::ledger::sync::{self, Synced};
+use crate::ledger::workspace::{Workspace, plural};
+
+/// How many repositories talk to their remotes at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Bring what others did, and push what was done here
+///
+/// Fetches from the shared remote, puts what is new here on top of what is new there, and pushes both. A plain `git fetch`
+/// brings the same; the next git-os command folds it in. Branches that work lands on are not pushed: landings do that.
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// The remote; by default the shared one that the registry names
+    remote: Option<String>,
+
+    /// All repositories of the registry, side by side
+    #[arg(long, conflicts_with = "remote")]
+    all: bool,
+
+    /// Print what moved as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    version: u32,
+    repos: Vec<Line>,
+}
+
+/// What became of one repository.
+#[derive(Serialize)]
+struct Line {
+    repo: String,
+    remote: Option<String>,
+    /// Refs that moved here.
+    fetched: usize,
+    /// Refs that the remote took.
+    pushed: usize,
+    /// Tickets with events on both sides.
+    merged: usize,
+    conflicts: usize,
+    renamed: Vec<[String; 2]>,
+    /// Refs that stayed where they were, and why.
+    refused: Vec<[String; 2]>,
+    /// Why the remote could not be reached.
+    offline: Option<String>,
+    error: Option<String>,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let place = ctx.place()?;
+    let lines = match place.workspace.as_ref().filter(|_| args.all) {
+        Some(workspace) => all(ctx, workspace, args.json)?,
+        None => vec![here(ctx, &place, args)?],
+    };
+    let bad = lines.iter().filter(|line| line.is_bad()).count();
+    let total = lines.len();
+    if args.json {
+        ctx.ui.json(&Summary { version: crate::core::json::VERSION, repos: lines })?;
+    }
+    match bad {
+        0 => Ok(()),
+        _ if total == 1 => Err(CliError::no("not everything is in step with the remote")),
+        _ => Err(CliError::no(format!(
+            "{bad} of {} not in step",
+            plural(total, "repository").replace("repositorys", "repositories")
+        ))),
+    }
+}
+
+/// The repository the command is about.
+fn here(ctx: &Context, place: &Place, args: &Args) -> Result<Line, CliError> {
+    let named = place
+        .workspace
+        .as_ref()
+        .zip(place.name.as_ref())
+        .and_then(|(all, name)| all.registry.find_repo(name.as_str())?.remote.clone());
+    let remote = args.remote.clone().or_else(|| shared_remote(&place.repo)).or(named).ok_or_else(|| {
+        CliError::no("this repository has no shared remote")
+            .hint("git os sync REMOTE, or `remote = \"origin\"` in the registry and `git os init`")
+    })?;
+    if place.repo.config(&format!("remote.{remote}.url")).is_none() {
+        return Err(CliError::new(Kind::No, format!("there is no remote `{}`", escape(&remote))).hint("git remote -v"));
+    }
+    let name = place.name.as_ref().map_or_else(|| "this repository".to_owned(), ToString::to_string);
+    let entry = place.workspace.as_ref().zip(place.name.as_ref()).and_then(|(all, name)| all.registry.find_repo(name.as_str()));
+    let is_pushed = entry.is_none_or(|entry| entry.push != Push::Never);
+    let synced = if is_pushed { sync::sync(&place.repo, &remote) } else { sync::pull(&place.repo, &remote) };
+    let line = Line::of(&name, Some(&remote), synced.map_err(|error| chain(&error)));
+    if !args.json {
+        line.print(ctx)?;
+    }
+    Ok(line)
+}
+
+/// All repositories of the registry; each says how it went as soon as it is known.
+fn all(ctx: &Context, workspace: &Workspace, is_quiet: bool) -> Result<Vec<Line>, CliError> {
+    let entries: Vec<&RepoEntry> = workspace.registry.repos.iter().collect();
+    let next = Mutex::new(entries.iter().enumerate());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let progress = ctx.ui.lane("sync");
+    let mut lines = std::thread::scope(|scope| -> Result<Vec<(usize, Line)>, CliError> {
+        for _ in 0..SIDE_BY_SIDE.min(entries.len()) {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let taken = next.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                    let Some((at, entry)) = taken else { return };
+                    // Nobody to tell means that the command is over.
+                    if sender.send((at, one(workspace, entry))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut lines = Vec::new();
+        progress.now(&format!("0 of {}", entries.len()));
+        for (at, line) in receiver {
+            if !is_quiet {
+                line.print(ctx)?;
+            }
+            lines.push((at, line));
+            progress.now(&format!("{} of {}", lines.len(), entries.len()));
+        }
+        Ok(lines)
+    })?;
+    drop(progress);
+    lines.sort_by_key(|(at, _)| *at);
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
+}
+
+fn one(workspace: &Workspace, entry: &RepoEntry) -> Line {
+    let name = entry.name.as_str();
+    let Some(remote) = entry.remote.as_deref() else { return Line::of(name, None, Ok(Synced::default())) };
+    let synced = workspace.open(entry).map_err(|error| chain(&error)).and_then(|repo: Repo| {
+        if repo.config(&format!("remote.{remote}.url")).is_none() {
+            return Err(format!("there is no remote `{}`", escape(remote)));
+        }
+        let synced = if entry.push == Push::Never { sync::pull(&repo, remote) } else { sync::sync(&repo, remote) };
+        synced.map_err(|error| chain(&error))
+    });
+    Line::of(name, Some(remote), synced)
+}
+
+impl Line {
+    fn of(repo: &str, remote: Option<&str>, synced: Result<Synced, String>) -> Self {
+        let (synced, error) = match synced {
+            Ok(synced) => (synced, None),
+            Err(error) => (Synced::default(), Some(error)),
+        };
+        let folded = synced.folded;
+        let refused = synced.refused.into_iter().chain(folded.refused);
+        Self {
+            repo: repo.to_owned(),
+            remote: remote.map(str::to_owned),
+            fetched: folded.moved,
+            pushed: synced.pushed,
+            merged: folded.merged,
+            conflicts: folded.conflicts,
+            renamed: folded.renamed.iter().map(|(old, new)| [old.to_string(), new.to_string()]).collect(),
+            refused: refused.map(|(name, why)| [name, why]).collect(),
+            offline: synced.offline,
+            error,
+        }
+    }
+
+    fn is_bad(&self) -> bool {
+        self.offline.is_some() || self.error.is_some() || !self.refused.is_empty()
+    }
+
+    fn print(&self, ctx: &Context) -> Result<(), CliError> {
+        let remote = self.remote.clone().unwrap_or_default();
+        let what = match (&self.remote, &self.offline, &self.error) {
+            (_, _, Some(error)) => escape(first_line(error)),
+            (None, ..) => "has no remote".to_owned(),
+            (_, Some(why), _) => format!("`{remote}` cannot be reached: {}", escape(why)),
+            _ => self.moves(&remote),
+        };
+        ctx.ui.line(format!("{}: {what}", self.repo))?;
+        for [old, new] in &self.renamed {
+            ctx.ui.say(format!("note: another ticket has the name {old}; the one of this clone is {new} now"));
+        }
+        for [name, why] in &self.refused {
+            ctx.ui.say(format!("warning: {}: `{}` stays as it is: {}", self.repo, escape(name), escape(why)));
+        }
+        Ok(())
+    }
+
+    fn moves(&self, remote: &str) -> String {
+        let mut words = Vec::new();
+        if self.fetched > 0 {
+            words.push(format!("{} from `{remote}`", plural(self.fetched, "ref")));
+        }
+        if self.merged > 0 {
+            words.push(format!("{} merged", plural(self.merged, "history").replace("historys", "histories")));
+        }
+        if self.conflicts > 0 {
+            words.push(plural(self.conflicts, "conflict"));
+        }
+        if self.pushed > 0 {
+            words.push(format!("{} pushed", plural(self.pushed, "ref")));
+        }
+        if words.is_empty() { format!("in step with `{remote}`") } else { words.join(", ") }
+    }
+}

@@ -1,0 +1,168 @@
+//! The pull loop of one more machine: bring what others did, take what is ready, push what was done, and again.
+//!
+//! All that keeps workers apart is the remote, which lets one claim through: there is nobody who gives work out.
+
+use std::time::Duration;
+
+use super::land::{self, Followed};
+use super::schedule::{self, Watch};
+use super::{DispatchError, Fate, Site, recover};
+use crate::core::event::{Action, Role, State};
+use crate::core::registry::RepoEntry;
+use crate::core::text;
+use crate::env::Env;
+use crate::ledger::sync::{self, submit_shared};
+use crate::ledger::workspace::Workspace;
+use crate::ledger::{Draft, shared_remote};
+use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted};
+
+/// The longest time between two tries to reach a remote.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The remote that has to be the shared one of a repository for it to be worked in; any, if there is none.
+    pub(crate) remote: Option<String>,
+    /// How many brands are worked on side by side.
+    pub(crate) jobs: usize,
+    /// How long to wait when nothing is ready.
+    pub(crate) poll: Duration,
+    /// What to do when nothing is ready.
+    pub(crate) when_empty: WhenEmpty,
+}
+
+/// What a worker does when nothing is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenEmpty {
+    Wait,
+    End,
+}
+
+/// Works until it is told to end. Answers how many tickets it landed.
+///
+/// # Errors
+/// When somebody interrupts, after giving back what was held; otherwise never for what goes wrong with one repository.
+pub(crate) fn run(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> Result<usize, DispatchError> {
+    heed_interrupts();
+    heed_termination();
+    let mut landed = 0;
+    let mut failures = 0_u32;
+    loop {
+        let reached = bring(workspace, env, plan, watch);
+        if !is_over() {
+            let endings = match schedule::run(workspace, env, plan.jobs, watch) {
+                Ok(endings) => endings,
+                Err(error) => {
+                    give_back(workspace, env, plan, watch);
+                    return Err(error);
+                }
+            };
+            let done = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
+            landed += done;
+            let is_moving = endings.iter().any(|ending| matches!(ending.fate, Fate::Landed | Fate::Blocked(_)));
+            failures = if reached { 0 } else { failures.saturating_add(1) };
+            if is_moving && !is_over() {
+                continue;
+            }
+        }
+        if is_over() || (plan.when_empty == WhenEmpty::End && reached) {
+            give_back(workspace, env, plan, watch);
+            return Ok(landed);
+        }
+        wait(if reached { plan.poll } else { backoff(plan.poll, failures) });
+    }
+}
+
+fn is_over() -> bool {
+    is_draining() || is_interrupted()
+}
+
+/// Twice as long each time, up to a limit.
+fn backoff(poll: Duration, failures: u32) -> Duration {
+    poll.saturating_mul(2_u32.saturating_pow(failures.min(10))).min(MAX_PAUSE.max(poll))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a worker that has nothing to do waits")]
+fn wait(time: Duration) {
+    const STEP: Duration = Duration::from_millis(100);
+    let mut left = time;
+    while !left.is_zero() && !is_over() {
+        std::thread::sleep(left.min(STEP));
+        left = left.saturating_sub(STEP);
+    }
+}
+
+/// The repositories that this worker works in.
+fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &'a RepoEntry> {
+    let is_meant = |entry: &&RepoEntry| match (&plan.remote, &entry.remote) {
+        (Some(wanted), Some(remote)) => wanted == remote,
+        (None, _) => true,
+        (Some(_), None) => false,
+    };
+    workspace.registry.repos.iter().filter(move |entry| is_meant(entry))
+}
+
+/// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
+/// whether all remotes could be reached.
+fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bool {
+    let mut reached = true;
+    for entry in repos(workspace, plan) {
+        let came = Site::open(workspace, entry, env, &|line| watch.remark(&format!("{}: {line}", entry.name))).and_then(|site| {
+            for lock in recover::unlock(&site.repo)? {
+                watch.remark(&format!("{}: removed `{lock}`, which a killed process left", entry.name));
+            }
+            let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
+            let ledger = site.ledger()?;
+            let trunk = ledger.policy.trunk().unwrap_or_default();
+            let came = land::follow(&site, &ledger, &remote, &trunk)?;
+            if came == Followed::Done {
+                crate::gate::reconcile(&ledger)?;
+                recover::expire(&site)?;
+                land::share(&site, &ledger, &remote)?;
+            }
+            Ok(came)
+        });
+        match came {
+            Ok(Followed::Done) => {}
+            Ok(Followed::Away(why)) => {
+                reached = false;
+                watch.remark(&format!("{}: the remote cannot be reached: {why}", entry.name));
+            }
+            Ok(Followed::Apart(why)) => watch.remark(&format!("{}: {why}", entry.name)),
+            Err(error) => watch.remark(&format!("{}: {}", entry.name, text::chain(&error))),
+        }
+    }
+    reached
+}
+
+/// Gives back the tickets that this machine holds and nobody here works on any more, so that others need not wait.
+fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
+    for entry in repos(workspace, plan) {
+        let given = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
+            let ledger = site.ledger()?;
+            for record in recover::orphans(&site)? {
+                let Some(found) = ledger.find(record.ticket())? else { continue };
+                // Work that was verified, or asks something, is not done again.
+                if !matches!(found.ticket.state, State::Claimed | State::Running) {
+                    continue;
+                }
+                let draft = Draft::new(Action::Release, Role::Executor).by(record.run()).saying("the worker ended");
+                if let crate::ledger::Answer::Yes(_) = submit_shared(&ledger, record.ticket(), &draft)? {
+                    watch.remark(&format!("{}: {} given back", entry.name, record.ticket()));
+                    record.remove()?;
+                }
+            }
+            if let Some(remote) = shared_remote(&site.repo)
+                && let crate::git::remote::Fetched::Done = sync::fetch(&site.repo, &remote)?
+            {
+                sync::fold(&site.repo, &remote)?;
+                land::share(&site, &ledger, &remote)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = given {
+            watch.remark(&format!("{}: {}", entry.name, text::chain(&error)));
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Closed tickets and old sessions, folded into one ref, so that the live refs are what is open, however old a project is.
+//!
+//! The tree names each one's last commit (`tickets/<yyyy-mm>/<id>`, `sessions/<yyyy-mm>/<id>`); the commits keep them: a
+//! bundle has up to [`FAN_IN`] of them as its parents, and a commit of the archive has the one before it and its bundles.
+
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use self::judge::judge;
+
+use super::replay::Landed;
+use super::sync::{Order, Outcome, Sides, chain};
+use super::{Ledger, LedgerError};
+use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TICKETS, TicketId};
+use crate::core::refs::RefKind;
+use crate::core::time::Timestamp;
+use crate::git::Repo;
+use crate::git::object::{COMMIT, Entry, FOLDER};
+use crate::git::refs::{Moved, RefEdit};
+
+/// How many folded tips one commit has as its parents.
+const FAN_IN: usize = 256;
+/// How long a ticket stays live after it was closed, in seconds, unless something else is asked for.
+pub(crate) const AFTER_CLOSED: u64 = 7 * 24 * 3600;
+/// How many sessions stay live, the newest.
+const LIVE_SESSIONS: usize = 20;
+/// From how many closed tickets on a session folds them by itself.
+pub(crate) const DUE: usize = 200;
+/// How often a lost race is tried again.
+const TRIES: usize = 50;
+
+/// What is folded: the path in the archive's tree, and the tip.
+pub(crate) type Folds = BTreeMap<String, ObjectId>;
+
+fn ticket_path(id: &TicketId) -> String {
+    format!("tickets/{}/{id}", &id.date()[..7])
+}
+
+fn session_path(id: &SessionId) -> String {
+    format!("sessions/{}/{id}", &id.as_str()[..7])
+}
+
+fn find_path(repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
+    let Some(tip) = repo.find_ref(ARCHIVE)? else { return Ok(None) };
+    let entry = repo.find_entry(repo.read_commit(tip)?.tree_id, path)?;
+    Ok(entry.filter(|entry| entry.mode == COMMIT).map(|entry| entry.id))
+}
+
+/// The tip of an archived ticket.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(crate) fn find(repo: &Repo, id: &TicketId) -> Result<Option<ObjectId>, LedgerError> {
+    find_path(repo, &ticket_path(id))
+}
+
+/// The tip of an archived session, by the name its ref had.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(crate) fn find_session(repo: &Repo, ref_name: &str) -> Result<Option<ObjectId>, LedgerError> {
+    match ref_name.strip_prefix(SESSIONS).and_then(|rest| SessionId::parse(rest).ok()) {
+        Some(id) => find_path(repo, &session_path(&id)),
+        None => Ok(None),
+    }
+}
+
+/// All that an archive's tree names, by path.
+fn entries(repo: &Repo, tree_id: ObjectId) -> Result<Folds, LedgerError> {
+    let mut all = Folds::new();
+    for top in repo.read_tree(tree_id)? {
+        for month in if top.mode == FOLDER { repo.read_tree(top.id)? } else { Vec::new() } {
+            for entry in if month.mode == FOLDER { repo.read_tree(month.id)? } else { Vec::new() } {
+                if entry.mode == COMMIT {
+                    all.insert(format!("{}/{}/{}", top.name, month.name, entry.name), entry.id);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn present(repo: &Repo) -> Result<Folds, LedgerError> {
+    match repo.find_ref(ARCHIVE)? {
+        Some(tip) => entries(repo, repo.read_commit(tip)?.tree_id),
+        None => Ok(Folds::new()),
+    }
+}
+
+/// All archived tickets with their tips.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(crate) fn list(repo: &Repo) -> Result<Vec<(TicketId, ObjectId)>, LedgerError> {
+    let id = |path: &str| TicketId::parse(path.strip_prefix("tickets/")?.split_once('/')?.1).ok();
+    Ok(present(repo)?.into_iter().filter_map(|(path, tip)| Some((id(&path)?, tip))).collect())
+}
+
+/// All archived sessions with their tips.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(crate) fn list_sessions(repo: &Repo) -> Result<Vec<(SessionId, ObjectId)>, LedgerError> {
+    let id = |path: &str| SessionId::parse(path.strip_prefix("sessions/")?.split_once('/')?.1).ok();
+    Ok(present(repo)?.into_iter().filter_map(|(path, tip)| Some((id(&path)?, tip))).collect())
+}
+
+/// What can be folded now: tickets that were closed `after` seconds ago or earlier, and all sessions but the newest.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn due(ledger: &Ledger<'_>, now: Timestamp, after: u64) -> Result<Folds, LedgerError> {
+    let rows = ledger.rows()?.tickets.into_iter();
+    let closed = rows.filter(|row| row.ticket.state.is_terminal() && row.updated.plus(after) <= now);
+    let mut due: Folds = closed.map(|row| (ticket_path(&row.id), row.tip)).collect();
+    let mut sessions = Vec::new();
+    for (name, tip) in ledger.repo.list_refs(SESSIONS)? {
+        if let (Ok(id), Ok(commit)) = (SessionId::parse(&name[SESSIONS.len()..]), ledger.repo.read_commit(tip)) {
+            sessions.push((commit.time(), id, tip));
+        }
+    }
+    sessions.sort_by(|left, right| right.cmp(left));
+    due.extend(sessions.into_iter().skip(LIVE_SESSIONS).map(|(_, id, tip)| (session_path(&id), tip)));
+    Ok(due)
+}
+
+/// Folds tips into the archive, then lets their live refs go. Whoever is killed between the two leaves both, and the next
+/// one lets the refs go. Answers how many were folded.
+///
+/// # Errors
+/// When git cannot write.
+pub(crate) fn write(ledger: &Ledger<'_>, folds: &Folds) -> Result<usize, LedgerError> {
+    let repo = ledger.repo;
+    for _ in 0..TRIES {
+        let old = repo.find_ref(ARCHIVE)?;
+        let known = present(repo)?;
+        let new: Folds =
+            folds.iter().filter(|(path, tip)| known.get(*path) != Some(*tip)).map(|(path, tip)| (path.clone(), *tip)).collect();
+        if new.is_empty() {
+            break;
+        }
+        let who = repo.identity()?;
+        let empty = repo.write_tree(&mut [])?;
+        let mut parents: Vec<ObjectId> = old.into_iter().collect();
+        let tips: Vec<ObjectId> = new.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        for tips in tips.chunks(FAN_IN) {
+            parents.push(repo.write_commit(empty, tips, &who, &format!("[bundle] {}\n\nOs-Schema: 1\n", tips.len()))?);
+        }
+        let mut all = known;
+        let count = new.len();
+        all.extend(new);
+        let tree_id = write_entries(repo, &all)?;
+        let tip = repo.write_commit(tree_id, &parents, &who, &format!("[archive] Fold {count} in\n\nOs-Schema: 1\n"))?;
+        if repo.move_refs(&[RefEdit::advance(ARCHIVE, old, tip)])? == Moved::Done {
+            settle(ledger, Order::Theirs)?;
+            return Ok(count);
+        }
+    }
+    settle(ledger, Order::Theirs)?;
+    Ok(0)
+}
+
+/// The tree that names these.
+fn write_entries(repo: &Repo, all: &Folds) -> Result<ObjectId, LedgerError> {
+    let mut tops: BTreeMap<&str, BTreeMap<&str, Vec<Entry>>> = BTreeMap::new();
+    for (path, id) in all {
+        let Some((top, rest)) = path.split_once('/') else { continue };
+        let Some((month, name)) = rest.split_once('/') else { continue };
+        let months = tops.entry(top).or_default();
+        months.entry(month).or_default().push(Entry { mode: COMMIT, name: name.to_owned(), id: *id });
+    }
+    let mut top_entries = Vec::new();
+    for (top, months) in tops {
+        let mut month_entries = Vec::new();
+        for (month, mut entries) in months {
+            month_entries.push(Entry { mode: FOLDER, name: month.to_owned(), id: repo.write_tree(&mut entries)? });
+        }
+        top_entries.push(Entry { mode: FOLDER, name: top.to_owned(), id: repo.write_tree(&mut month_entries)? });
+    }
+    Ok(repo.write_tree(&mut top_entries)?)
+}
+
+/// Lets go of the live refs of what the archive has, as it has it or further. A live ticket that went on from before it was
+/// archived elsewhere goes on from there.
+///
+/// # Errors
+/// When git cannot write.
+pub(crate) fn settle(ledger: &Ledger<'_>, order: Order) -> Result<(), LedgerError> {
+    let repo = ledger.repo;
+    if repo.find_ref(ARCHIVE)?.is_none() {
+        return Ok(());
+    }
+    let archived = present(repo)?;
+    let mut edits = Vec::new();
+    for (name, tip) in repo.list_refs(TICKETS)?.into_iter().chain(repo.list_refs(SESSIONS)?) {
+        let kind = RefKind::of(&name);
+        let path = match &kind {
+            Some(RefKind::Ticket(id)) => Some(ticket_path(id)),
+            _ => name.strip_prefix(SESSIONS).and_then(|rest| SessionId::parse(rest).ok()).map(|id| session_path(&id)),
+        };
+        let Some(kept) = path.and_then(|path| archived.get(&path).copied()) else { continue };
+        if kept == tip || repo.is_ancestor(tip, kept)? {
+            edits.push(RefEdit::delete(name, tip));
+        } else if let Some(RefKind::Ticket(id)) = &kind
+            && !repo.is_ancestor(kept, tip)?
+        {
+            rejoin(ledger, id, kept, order)?;
+        }
+    }
+    for edits in edits.chunks(1000) {
+        if repo.move_refs(edits)? == Moved::Lost {
+            // Somebody wrote on one of them: one by one, and that one stays.
+            for edit in edits {
+                if repo.move_refs(std::slice::from_ref(edit))? == Moved::Lost {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Folds in a remote's archive.
+///
+/// # Errors
+/// When git fails; what is not by the rules is an answer.
+pub(super) fn fold(ledger: &Ledger<'_>, theirs: ObjectId, order: Order) -> Result<Outcome, LedgerError> {
+    let repo = ledger.repo;
+    for _ in 0..TRIES {
+        let ours = repo.find_ref(ARCHIVE)?;
+        if let Some(ours) = ours
+            && (ours == theirs || repo.is_ancestor(theirs, ours)?)
+        {
+            return Ok(Outcome::Same);
+        }
+        let landed = Landed::new(repo, &ledger.policy);
+        let mut disputed = Folds::new();
+        let common = match ours {
+            Some(ours) if !repo.is_ancestor(ours, theirs)? => None,
+            ours => ours,
+        };
+        if let Some(why) = judge(ledger, common, theirs, &landed)? {
+            return Ok(Outcome::Refused(why));
+        }
+        let (tip, outcome) = match ours {
+            Some(ours) if common.is_none() => {
+                let joined = join(repo, ours, theirs, order)?;
+                disputed = joined.1;
+                (joined.0, Outcome::Merged { conflicts: 0 })
+            }
+            _ => (theirs, Outcome::Brought),
+        };
+        if repo.move_refs(&[RefEdit::advance(ARCHIVE, ours, tip)])? == Moved::Done {
+            for (path, tip) in disputed {
+                if let Ok(id) = TicketId::parse(path.rsplit('/').next().unwrap_or_default()) {
+                    rejoin(ledger, &id, tip, Order::Ours)?;
+                }
+            }
+            return Ok(outcome);
+        }
+    }
+    Err(crate::git::GitError::Move { name: ARCHIVE.to_owned(), source: "it kept moving".into() }.into())
+}
+
+/// Two archives as one: each ticket as the one that knows more of it has it. Where both know something of their own the
+/// first keeps its place, and what the second has is answered as well.
+fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<(ObjectId, Folds), LedgerError> {
+    let sides = Sides::of(repo, ours, theirs, order)?;
+    let mut all = entries(repo, sides.first.1.tree_id)?;
+    let mut disputed = Folds::new();
+    for (path, tip) in entries(repo, sides.second.1.tree_id)? {
+        match all.get(&path) {
+            Some(known) if *known == tip || repo.is_ancestor(tip, *known)? => {}
+            Some(known) if !repo.is_ancestor(*known, tip)? => drop(disputed.insert(path, tip)),
+            _ => drop(all.insert(path, tip)),
+        }
+    }
+    let tree_id = write_entries(repo, &all)?;
+    Ok((sides.join(repo, tree_id, "[archive] Put two archives together\n\nOs-Schema: 1\n")?, disputed))
+}
+
+/// Puts another history of an archived ticket together with the one here; it is live again then, and is archived anew.
+fn rejoin(ledger: &Ledger<'_>, id: &TicketId, tip: ObjectId, order: Order) -> Result<(), LedgerError> {
+    let landed = Landed::new(ledger.repo, &ledger.policy);
+    // What cannot be put together stays where it is: in the history of the archive, or live.
+    match chain::fold(ledger, id, tip, order, &landed)? {
+        Outcome::Same | Outcome::Brought | Outcome::Merged { .. } | Outcome::Renamed(_) | Outcome::Refused(_) => Ok(()),
+    }
+}

@@ -1,0 +1,53 @@
+//! What the rules need to know of the world, as this repository tells it.
+
+use std::collections::HashMap;
+
+use super::replay::{self, Landed};
+use super::{Ledger, archive};
+use crate::core::event::State;
+use crate::core::fsm::{Dependency, Facts};
+use crate::core::id::{ObjectId, TicketId};
+use crate::core::meta::Gate;
+use crate::core::time::Timestamp;
+use crate::core::verdict::Verdict;
+
+/// [`Facts`] with what they borrow.
+pub(crate) struct FactsHere<'f> {
+    now: Timestamp,
+    dependency: Box<dyn Fn(&TicketId) -> Dependency + 'f>,
+    is_landed: Box<dyn Fn(ObjectId) -> bool + 'f>,
+    verdict: Option<&'f Verdict>,
+}
+
+impl<'f> FactsHere<'f> {
+    pub(crate) fn new(ledger: &'f Ledger<'_>, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>, now: Timestamp) -> Self {
+        let known = std::cell::RefCell::new(HashMap::new());
+        let dependency = move |id: &TicketId| *known.borrow_mut().entry(id.clone()).or_insert_with(|| ledger.dependency(id));
+        // Where nothing is gated, a branch may drop what has landed; that takes nothing back from the ticket.
+        let is_free = ledger.policy.gate == Gate::Off;
+        let is_landed = move |head| landed.has(head) || (is_free && ledger.repo.has_object(head));
+        Self { now, dependency: Box::new(dependency), is_landed: Box::new(is_landed), verdict }
+    }
+
+    pub(crate) fn borrow(&self) -> Facts<'_> {
+        Facts { now: self.now, dependency: &*self.dependency, is_landed: &*self.is_landed, verdict: self.verdict }
+    }
+}
+
+impl Ledger<'_> {
+    /// What the rules need to know, as of now.
+    pub(crate) fn facts<'f>(&'f self, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>) -> FactsHere<'f> {
+        let now = self.repo.identity().map_or_else(|_| replay::system_clock(), |who| who.time);
+        FactsHere::new(self, landed, verdict, now)
+    }
+
+    /// How a dependency stands in this repository.
+    fn dependency(&self, id: &TicketId) -> Dependency {
+        let tip = self.repo.find_ref(&id.ref_name()).ok().flatten().or_else(|| archive::find(self.repo, id).ok().flatten());
+        let Some(tip) = tip else { return Dependency::Elsewhere };
+        match self.read_entry(id.clone(), tip) {
+            Ok(entry) if entry.ticket.state == State::Merged => Dependency::Merged,
+            _ => Dependency::Open,
+        }
+    }
+}

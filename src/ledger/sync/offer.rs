@@ -1,0 +1,225 @@
+//! What this clone has that a remote has not: put together, and pushed until the remote has it or says why not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Synced, fetch_anew, fold};
+use crate::core::event::State;
+use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, TicketId, VERDICT_NOTES};
+use crate::core::refs::{RefKind, mirrored, tracking_prefix};
+use crate::core::ticket::Ticket;
+use crate::core::wire;
+use crate::git::Repo;
+use crate::git::refs::pause;
+use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
+use crate::ledger::replay;
+use crate::ledger::{Ledger, LedgerError, archive};
+
+/// How often a push is tried again after a lost race.
+const TRIES: u32 = 60;
+
+/// A protected branch, and the ticket that goes with it and lets it land.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Landing {
+    pub(crate) ticket: TicketId,
+    /// The full name of the branch.
+    pub(crate) branch: String,
+    pub(crate) old: Option<ObjectId>,
+    pub(crate) new: ObjectId,
+}
+
+/// Pushes all that is shared and new, and folds in what others pushed meanwhile.
+///
+/// # Errors
+/// When git or the ledger fails; what the remote says is an answer.
+pub(crate) fn push(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Result<Synced, LedgerError> {
+    let mut synced = Synced::default();
+    let mut refused: BTreeMap<String, String> = BTreeMap::new();
+    let mut tries = 0;
+    'again: loop {
+        let mut offers = offers(ledger, remote, landing)?;
+        offers.retain(|offer| !refused.contains_key(&offer.name));
+        if let Some(landing) = landing {
+            let ticket = landing.ticket.ref_name();
+            offers.retain(|offer| offer.name == landing.branch || offer.name == ticket);
+        }
+        let hooks = if landing.is_some() { PrePush::Runs } else { PrePush::Skipped };
+        for batch in Repo::batches(&offers) {
+            match ledger.repo.push(remote, &batch, hooks)? {
+                Pushed::Done => synced.pushed += batch.len(),
+                Pushed::Refused(words) => {
+                    let named = named(&words, &batch);
+                    if named.is_empty() || landing.is_some() {
+                        refused.insert(remote.to_owned(), words);
+                        break 'again;
+                    }
+                    refused.extend(named);
+                    continue 'again;
+                }
+                lost @ (Pushed::Lost | Pushed::Unclear(_)) => {
+                    tries += 1;
+                    if let Fetched::Failed(why) = fetch_anew(ledger.repo, remote)? {
+                        synced.offline = Some(why);
+                        break 'again;
+                    }
+                    match lost {
+                        _ if landing.is_some() => {
+                            fold(ledger.repo, remote)?;
+                            refused.insert(remote.to_owned(), "it moved meanwhile".to_owned());
+                            break 'again;
+                        }
+                        Pushed::Unclear(why) if tries > 3 => {
+                            synced.offline = Some(why);
+                            break 'again;
+                        }
+                        _ if tries > TRIES => {
+                            refused.insert(remote.to_owned(), "it kept moving".to_owned());
+                            break 'again;
+                        }
+                        _ => {}
+                    }
+                    let folded = fold(ledger.repo, remote)?;
+                    synced.folded.add(folded);
+                    pause(tries);
+                    continue 'again;
+                }
+            }
+        }
+        break;
+    }
+    synced.refused = refused.into_iter().collect();
+    Ok(synced)
+}
+
+/// The offers that a refusal names, with its words about each.
+fn named(words: &str, batch: &[Offer]) -> Vec<(String, String)> {
+    let about = |name: &str| {
+        let line = words.lines().find(|line| line.contains(&format!("`{name}`")))?;
+        Some(line.trim_start_matches("error: ").to_owned())
+    };
+    batch.iter().filter_map(|offer| Some((offer.name.clone(), about(&offer.name)?))).collect()
+}
+
+/// What is to be pushed, in the order in which a remote that judges needs it.
+fn offers(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Result<Vec<Offer>, LedgerError> {
+    let repo = ledger.repo;
+    let prefix = tracking_prefix(remote);
+    let theirs: BTreeMap<String, ObjectId> =
+        repo.list_refs(&prefix)?.into_iter().map(|(name, tip)| (mirrored(&name[prefix.len()..]), tip)).collect();
+    let quarantined: BTreeSet<String> = ledger.rows()?.quarantined.into_iter().map(|strange| strange.ref_name).collect();
+    let mut ours = repo.list_refs("refs/os/")?;
+    ours.extend(repo.list_refs("refs/notes/os/")?);
+    let there = There::new(repo, ledger, remote, landing)?;
+    let mut offers = Vec::new();
+    let mut here = BTreeSet::new();
+    for (name, tip) in ours {
+        let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
+        here.insert(name.clone());
+        let expected = theirs.get(&name).copied();
+        if quarantined.contains(&name) || expected == Some(tip) {
+            continue;
+        }
+        let mut new = Some(tip);
+        if let RefKind::Ticket(id) = &kind {
+            new = there.part_to_share(ledger, tip)?;
+            if let Some(new) = new {
+                offers.extend(there.head_offer(ledger, remote, id, new)?);
+            }
+        }
+        // What the remote has and was not folded in, since it is not by the rules, is not written over.
+        let descends = match (expected, new) {
+            (Some(expected), Some(new)) => expected != new && repo.is_ancestor(expected, new).unwrap_or(false),
+            (None, new) => new.is_some(),
+            (_, None) => false,
+        };
+        if descends {
+            offers.push(Offer { name, expected, new });
+        }
+    }
+    for (name, tip) in theirs.iter().filter(|(name, _)| !here.contains(*name)) {
+        let archived = match RefKind::of(name) {
+            Some(RefKind::Ticket(id)) => archive::find(repo, &id)?,
+            Some(RefKind::Session) => archive::find_session(repo, name)?,
+            _ => None,
+        };
+        if let Some(archived) = archived
+            && repo.is_ancestor(*tip, archived)?
+        {
+            offers.push(Offer { name: name.clone(), expected: Some(*tip), new: None });
+        }
+    }
+    if let Some(landing) = landing {
+        offers.push(Offer { name: landing.branch.clone(), expected: landing.old, new: Some(landing.new) });
+    }
+    // A policy before what it judges, an archive before what it takes the place of, chains before the notes that repeat them.
+    let rank = |offer: &Offer| match offer.name.as_str() {
+        META => 0,
+        ARCHIVE => 1,
+        name if name.starts_with(BRANCHES) => 2,
+        name if name.starts_with(TICKETS) && offer.new.is_some() => 3,
+        VERDICT_NOTES => 5,
+        _ if offer.new.is_none() => 6,
+        _ => 4,
+    };
+    offers.sort_by_key(rank);
+    Ok(offers)
+}
+
+/// What the remote's branches have.
+struct There {
+    tips: Vec<ObjectId>,
+}
+
+impl There {
+    fn new(repo: &Repo, ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Result<Self, LedgerError> {
+        let mut tips = Vec::new();
+        for branch in &ledger.policy.protected {
+            tips.extend(repo.find_ref(&format!("refs/remotes/{remote}/{branch}"))?);
+        }
+        tips.extend(landing.map(|landing| landing.new));
+        Ok(Self { tips })
+    }
+
+    fn has(&self, repo: &Repo, head: ObjectId) -> bool {
+        self.tips.iter().any(|tip| repo.is_ancestor(head, *tip).unwrap_or(false))
+    }
+
+    /// How much of a chain can go: that work is merged is not said where it has not arrived, nor that it is verified where
+    /// what it sits on has not.
+    fn part_to_share(&self, ledger: &Ledger<'_>, tip: ObjectId) -> Result<Option<ObjectId>, LedgerError> {
+        let repo = ledger.repo;
+        let can_go = |ticket: &Ticket| match ticket.state {
+            State::Merged => ticket.head.is_some_and(|head| self.has(repo, head)),
+            State::Verified => ticket.base.is_some_and(|base| self.has(repo, base)),
+            _ => true,
+        };
+        let commit = repo.read_commit(tip)?;
+        if wire::decode(&commit.message).is_ok_and(|record| can_go(&record.after)) {
+            return Ok(Some(tip));
+        }
+        let Ok(links) = replay::links(repo, tip, None)? else { return Ok(None) };
+        Ok(links.iter().find(|link| can_go(&link.record.after)).map(|link| link.commit_id))
+    }
+
+    /// The work that was handed in goes with the ticket, on its branch: whoever judges it needs it.
+    fn head_offer(&self, ledger: &Ledger<'_>, remote: &str, id: &TicketId, tip: ObjectId) -> Result<Option<Offer>, LedgerError> {
+        let repo = ledger.repo;
+        let entry = ledger.read_entry(id.clone(), tip)?;
+        let name = id.branch();
+        let expected = repo.find_ref(&format!("refs/remotes/{remote}/{}", name.trim_start_matches("refs/heads/")))?;
+        Ok(match (entry.ticket.state, entry.ticket.head) {
+            (State::Verifying | State::Verified, Some(head))
+                if expected != Some(head)
+                    && repo.has_object(head)
+                    && !self.has(repo, head)
+                    && entry.ticket.base.is_some_and(|base| self.has(repo, base)) =>
+            {
+                Some(Offer { name, expected, new: Some(head) })
+            }
+            // It is in the branch it was meant for.
+            (State::Merged, Some(head)) if expected.is_some_and(|there| there == head) => {
+                Some(Offer { name, expected, new: None })
+            }
+            _ => None,
+        })
+    }
+}

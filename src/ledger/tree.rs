@@ -1,0 +1,86 @@
+//! What the tree of an event may hold: plain files, and of them only what the event is there to write.
+
+use super::replay::{Link, conflict_prefix, verdict_path};
+use crate::core::event::EventKind;
+use crate::core::id::ObjectId;
+use crate::core::text::MAX_FILE;
+use crate::git::Repo;
+use crate::git::object::{FILE, FOLDER, Kind};
+
+/// How many entries a folder of a ticket's tree may have.
+const MAX_ENTRIES: usize = 1000;
+
+/// Whether an event may have this tree: most keep the one before, and none holds anything but plain files.
+pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<(), String> {
+    let tree_id = link.commit.tree_id;
+    if before == Some(tree_id) {
+        return Ok(());
+    }
+    let may: fn(&str) -> bool = match event {
+        EventKind::Create | EventKind::Edit => {
+            |path| path == super::DESCRIPTION || path == "plan.json" || path.starts_with("spec/")
+        }
+        EventKind::Pass | EventKind::Fail => |path| path.starts_with("verdicts/"),
+        EventKind::Conflict => |path| path.starts_with("conflicts/"),
+        _ => return Err(format!("`{event}` changes no content, but the tree is another")),
+    };
+    let old = match before {
+        Some(before) => flatten(repo, before).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let new = flatten(repo, tree_id)?;
+    let own = verdict_path(link.record.after.seq);
+    let own_conflict = conflict_prefix(link.record.after.seq);
+    for (path, id) in &new {
+        let known = old.iter().find(|entry| entry.0 == *path);
+        if known.is_some_and(|known| known.1 == *id) {
+            continue;
+        }
+        let is_verdict = path.starts_with("verdicts/");
+        let is_of_another = match event {
+            EventKind::Conflict => !path.starts_with(&own_conflict) || known.is_some(),
+            _ => is_verdict && (*path != own || known.is_some()),
+        };
+        if !may(path) || is_of_another {
+            return Err(format!("`{event}` may not write `{}`", crate::core::text::escape(path)));
+        }
+        match repo.read_header(*id) {
+            Ok((Kind::Blob, size)) if size <= MAX_FILE as u64 => {}
+            Ok(_) => return Err(format!("`{}` is too large or no file", crate::core::text::escape(path))),
+            Err(_) => return Err(format!("`{}` is missing", crate::core::text::escape(path))),
+        }
+    }
+    let gone =
+        old.iter().find(|entry| !new.iter().any(|other| other.0 == entry.0) && (event != EventKind::Edit || !may(&entry.0)));
+    match gone {
+        Some(gone) => Err(format!("`{event}` may not remove `{}`", crate::core::text::escape(&gone.0))),
+        None => Ok(()),
+    }
+}
+
+/// The files of a tree, by their paths.
+pub(crate) type Files = Vec<(String, ObjectId)>;
+
+/// The files of a ticket's tree: plain files, two levels deep.
+pub(crate) fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Files, String> {
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), tree_id)];
+    while let Some((prefix, id)) = folders.pop() {
+        let entries = match repo.read_tree(id) {
+            Ok(entries) if entries.len() <= MAX_ENTRIES => entries,
+            Ok(_) => return Err("a folder of the ticket has too many entries".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        };
+        for entry in entries {
+            let path = format!("{prefix}{}", entry.name);
+            let is_name = !matches!(entry.name.as_str(), "" | "." | ".." | ".git");
+            let is_clean = is_name && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+            match entry.mode {
+                FILE if is_clean => files.push((path, entry.id)),
+                FOLDER if is_clean && prefix.is_empty() => folders.push((path + "/", entry.id)),
+                _ => return Err(format!("`{}` is not a plain file", crate::core::text::escape(&path))),
+            }
+        }
+    }
+    Ok(files)
+}

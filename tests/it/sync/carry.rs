@@ -1,0 +1,93 @@
+//! Plain git carries the state: fetch, pull, clone and init.
+
+use super::fleet::{BARE, Fleet, Plan};
+
+#[test]
+fn a_plain_fetch_brings_all_and_the_next_command_shows_it() {
+    for init_args in ["", "--object-format=sha256", "--ref-format=reftable"] {
+        if init_args.contains("reftable") && !crate::sandbox::gits()[0].is_since(2, 45) {
+            continue;
+        }
+        let fleet = Fleet::new(2, Plan { init_args, is_judged: true, ..Plan::default() });
+        let id = fleet.ready("m0", "From the first");
+        fleet.os("m0", &["learn", "Exports are sorted by date, not by name"]).ok();
+        fleet.os("m0", &["sync"]).ok();
+        fleet.git("m1", &["fetch", "-q"]).ok();
+        fleet.os("m1", &["list"]).says(&id).says("From the first").ok();
+        fleet.os("m1", &["comment", &id, "seen"]).ok();
+        fleet.os("m1", &["sync"]).ok();
+        fleet.git("m0", &["pull", "-q"]).ok();
+        fleet.os("m0", &["log", &id]).says("seen").ok();
+        fleet.settle();
+        fleet.all_agree();
+    }
+}
+
+#[test]
+fn a_clone_and_init_have_all_there_is() {
+    let mut fleet = Fleet::new(1, Plan { is_judged: true, ..Plan::default() });
+    let id = fleet.ready("m0", "Old news");
+    fleet.os("m0", &["sync"]).ok();
+    fleet.join("later", BARE);
+    fleet.os("later", &["show", &id]).says("Old news").ok();
+    fleet.all_agree();
+}
+
+#[test]
+fn a_remote_that_is_away_is_named_and_holds_up_nobody() {
+    let fleet = Fleet::new(1, Plan::default());
+    let id = fleet.ready("m0", "Alone");
+    fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
+    fleet.os("m0", &["sync"]).fails("cannot be reached");
+    fleet.os("m0", &["claim", &id]).fails("cannot be reached");
+    assert_eq!(fleet.sandbox.state("m0", &id), "ready");
+    fleet.os("m0", &["comment", &id, "meanwhile"]).ok();
+    fleet.sandbox.sh(".", &format!("mv away {BARE}")).ok();
+    fleet.os("m0", &["claim", &id]).ok();
+    fleet.settle();
+    fleet.all_agree();
+}
+
+#[test]
+fn a_policy_may_allow_claims_while_the_remote_is_away() {
+    let fleet = Fleet::new(2, Plan { settings: "offline_claims = \"allow\"\n", ..Plan::default() });
+    let id = fleet.ready("m0", "On the train");
+    fleet.settle();
+    fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
+    fleet.os("m0", &["claim", &id]).ok();
+    fleet.os("m1", &["claim", &id]).ok();
+    fleet.sandbox.sh(".", &format!("mv away {BARE}")).ok();
+    fleet.settle();
+    fleet.all_agree();
+    // Both were there; one of them came first, and the other is not forgotten.
+    let events = fleet.events("m0", &id);
+    assert_eq!(events, ["create", "approve", "claim", "conflict"]);
+}
+
+#[test]
+fn a_pull_of_what_landed_elsewhere_passes_the_gate() {
+    for settings in ["", "gate = \"all\"\n"] {
+        let fleet = Fleet::new(2, Plan { is_judged: true, settings, ..Plan::default() });
+        for _ in 0..2 {
+            let id = fleet.ready("m0", "Work");
+            fleet.os("m0", &["claim", &id]).ok();
+            fleet.os("m0", &["start", &id]).ok();
+            let head = fleet.sandbox.work("m0", &id);
+            fleet.os("m0", &["submit", &id]).ok();
+            // The second machine knows the ticket as it is handed in.
+            fleet.os("m0", &["sync"]).ok();
+            fleet.os("m1", &["sync"]).ok();
+            fleet.os("m0", &["verify", &id]).ok();
+            fleet.os("m0", &["merge", &id]).ok();
+            fleet.git("m0", &["push", "-q", "origin", "main"]).fails("belongs to");
+            fleet.os("m0", &["sync"]).ok();
+            fleet.git("m0", &["push", "-q", "origin", "main"]).ok();
+            fleet.os("m0", &["sync"]).ok();
+            fleet.git("m1", &["pull", "-q", "--ff-only"]).ok();
+            assert_eq!(fleet.sandbox.id("m1", "main"), head);
+            fleet.os("m1", &["list"]).says("merged").ok();
+        }
+        fleet.settle();
+        fleet.all_agree();
+    }
+}
