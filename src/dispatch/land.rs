@@ -7,7 +7,8 @@ use crate::core::meta::{OfflineClaims, Push};
 use crate::core::text;
 use crate::gate;
 use crate::git::remote::Fetched;
-use crate::ledger::{Draft, Entry, Ledger, shared_remote, sync};
+use crate::ledger::sync::{self, Arrival};
+use crate::ledger::{Draft, Entry, Ledger, shared_remote};
 
 /// What became of an attempt to land.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +55,11 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         site.env.step("landing");
         if let Some(remote) = remote.as_ref().filter(|_| !is_away) {
             // There first: of two machines that land at once the remote takes one, and the other has moved nothing yet.
-            match land_there(site, ledger, entry, remote, &trunk, head)? {
-                There::Landed => {}
-                There::Moved => return Ok(Landing::Stale),
-                There::Refused(why) => return Ok(Landing::Held(why)),
+            match sync::land(ledger, remote, &sync::Landing { ticket: &entry.id, branch: &trunk, head })? {
+                Arrival::Done => {}
+                Arrival::Moved => return Ok(Landing::Stale),
+                Arrival::Refused(why) => return Ok(Landing::Held(format!("{remote} does not take it: {why}"))),
+                Arrival::Away(why) => return Ok(Landing::Held(format!("{remote} cannot be reached: {why}"))),
             }
             site.env.step("pushed");
         }
@@ -160,7 +162,7 @@ pub(crate) fn remote_of(site: &Site<'_>) -> Option<String> {
 /// # Errors
 /// When git or the ledger fails.
 pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Result<(), DispatchError> {
-    let synced = sync::push(ledger, remote, None)?;
+    let synced = sync::push(ledger, remote)?;
     if let Some(why) = synced.offline {
         (site.tell)(&format!("not pushed to {remote} yet: {}", text::headline(&why)));
     }
@@ -203,42 +205,4 @@ pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: 
         Ok(()) => Followed::Done,
         Err(why) => Followed::Apart(why),
     })
-}
-
-/// How a landing at the remote went.
-enum There {
-    Landed,
-    /// The branch or the ticket is not what it was.
-    Moved,
-    Refused(String),
-}
-
-fn land_there(
-    site: &Site<'_>,
-    ledger: &Ledger<'_>,
-    entry: &Entry,
-    remote: &str,
-    trunk: &str,
-    head: ObjectId,
-) -> Result<There, DispatchError> {
-    let short = trunk.trim_start_matches("refs/heads/");
-    let tracked = format!("refs/remotes/{remote}/{short}");
-    let old = site.repo.find_ref(&tracked)?;
-    let landing = sync::Landing { ticket: entry.id.clone(), branch: trunk.to_owned(), old, new: head };
-    let synced = sync::push(ledger, remote, Some(&landing))?;
-    if synced.refused.is_empty() && synced.offline.is_none() {
-        return Ok(There::Landed);
-    }
-    // An answer that was lost, or a race: what the remote has by now tells.
-    if let Some(there) = site.repo.find_ref(&tracked)? {
-        if site.repo.is_ancestor(head, there)? {
-            return Ok(There::Landed);
-        }
-        if Some(there) != old || ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
-            return Ok(There::Moved);
-        }
-    }
-    let why = synced.offline.map(|why| format!("cannot be reached: {why}"));
-    let why = why.or_else(|| synced.refused.into_iter().next().map(|(_, why)| format!("does not take it: {why}")));
-    Ok(There::Refused(format!("{remote} {}", why.unwrap_or_default())))
 }

@@ -5,35 +5,48 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::record::{self, RunRecord};
+use super::record::{self, RunRecord, Stage};
 use super::{DispatchError, Site};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::TicketId;
 use crate::git::Repo;
 use crate::git::process::remove_file;
 use crate::ledger::sync::submit_shared;
-use crate::ledger::{Answer, Draft};
+use crate::ledger::{Answer, Draft, shared_remote};
 use crate::runner::process::sweep;
 
-/// The runs of this repository whose orchestrator is gone and whose ticket they still hold; what is left of others is cleared.
+/// The runs of this repository whose orchestrator is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    /// Those that still hold their ticket.
+    pub(crate) holding: Vec<RunRecord>,
+    /// Those that were about to claim one at the shared remote: their push may arrive yet.
+    pub(crate) in_doubt: Vec<RunRecord>,
+}
+
+/// The runs of this repository whose orchestrator is gone and that matter; what is left of others is cleared.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn orphans(site: &Site<'_>) -> Result<Vec<RunRecord>, DispatchError> {
+pub(crate) fn orphans(site: &Site<'_>) -> Result<Orphans, DispatchError> {
     let ledger = site.ledger()?;
-    let mut orphans = Vec::new();
+    let has_remote = shared_remote(&site.repo).is_some();
+    let mut orphans = Orphans::default();
     for path in record::list(&site.repo) {
         let Some(record) = RunRecord::take_over(&path)? else { continue };
         sweep(record.run());
         // A ticket that cannot be read keeps its record until it can.
         let Ok(entry) = ledger.find(record.ticket()) else { continue };
         // A merged one is held too, as long as what follows a landing may not be done.
+        let is_ready = entry.as_ref().is_some_and(|entry| entry.ticket.state == State::Ready);
         let holds = entry.is_some_and(|entry| {
             let is_open = entry.ticket.state.is_held() || entry.ticket.state == State::Merged;
             is_open && entry.ticket.run.as_ref() == Some(record.run())
         });
         if holds {
-            orphans.push(record);
+            orphans.holding.push(record);
+        } else if is_ready && has_remote && *record.stage() == Stage::Claimed {
+            orphans.in_doubt.push(record);
         } else {
             record.remove()?;
         }

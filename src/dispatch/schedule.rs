@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::{DispatchError, Fate, Site, carry, claim, recover};
+use super::recover::{self, Orphans};
+use super::{DispatchError, Fate, Site, carry, claim};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::registry::RepoEntry;
@@ -40,6 +41,8 @@ struct Board<'a> {
     busy: BTreeSet<Brand>,
     /// Runs of a killed session, to be continued first.
     orphans: Vec<(&'a RepoEntry, RunRecord)>,
+    /// Runs of a killed session whose claim may arrive at the remote yet.
+    in_doubt: Vec<RunRecord>,
     /// What was tried and is not to be tried again in this session.
     tried: BTreeSet<TicketId>,
     results: Vec<Ending>,
@@ -57,21 +60,25 @@ enum Task<'a> {
 /// # Errors
 /// When somebody interrupts; lanes that work end their ticket first.
 pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Watch) -> Result<Vec<Ending>, DispatchError> {
-    let mut orphans = Vec::new();
+    let (mut orphans, mut in_doubt) = (Vec::new(), Vec::new());
     for entry in &workspace.registry.repos {
         let found = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
-            let Ok(ledger) = site.ledger() else { return Ok(Vec::new()) };
+            let Ok(ledger) = site.ledger() else { return Ok(Orphans::default()) };
             if let Some(why) = idle(entry, &ledger)? {
                 watch.remark(&format!("{}: {why}", entry.name));
             }
             recover::orphans(&site)
         });
         match found {
-            Ok(found) => orphans.extend(found.into_iter().map(|record| (entry, record))),
+            Ok(found) => {
+                orphans.extend(found.holding.into_iter().map(|record| (entry, record)));
+                in_doubt.extend(found.in_doubt);
+            }
             Err(error) => watch.remark(&format!("{}: {}", entry.name, text::chain(&error))),
         }
     }
-    let board = Board { workspace, busy: BTreeSet::new(), orphans, tried: BTreeSet::new(), results: Vec::new(), error: None };
+    let board =
+        Board { workspace, busy: BTreeSet::new(), orphans, in_doubt, tried: BTreeSet::new(), results: Vec::new(), error: None };
     let (board, freed) = (Mutex::new(board), Condvar::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -79,6 +86,10 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
         }
     });
     let board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // A push that was under way when its session was killed has come to its end by now.
+    for record in board.in_doubt {
+        record.remove()?;
+    }
     match board.error {
         Some(error) => Err(error),
         None => Ok(board.results),
@@ -143,6 +154,10 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
             Err(error @ DispatchError::NoAgent(_)) => Fate::Held(text::chain(&error)),
             // What is wrong with one ticket is no reason to leave the others.
             Err(error) => Fate::Failed(text::chain(&error)),
+            Ok(Fate::Gone) if held.reclaim(workspace, entry, &id) => {
+                freed.notify_all();
+                continue;
+            }
             Ok(fate) => fate,
         };
         let title = title(workspace, entry, &id).unwrap_or_default();
@@ -154,6 +169,19 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
 }
 
 impl<'a> Board<'a> {
+    /// Whether a ticket that somebody else seems to have is held by a run that was killed here; it is gone on with then.
+    fn reclaim(&mut self, workspace: &Workspace, entry: &'a RepoEntry, id: &TicketId) -> bool {
+        let holder = || {
+            let repo = workspace.open(entry).ok()?;
+            Ledger::open(&repo).ok()?.find(id).ok()??.ticket.run
+        };
+        let Some(holder) = holder() else { return false };
+        let Some(at) = self.in_doubt.iter().position(|record| *record.run() == holder) else { return false };
+        let record = self.in_doubt.swap_remove(at);
+        self.orphans.push((entry, record));
+        true
+    }
+
     /// The next ticket of a brand that is free: what was begun first, then the most urgent.
     fn next(&mut self) -> Option<Task<'a>> {
         if let Some(at) = self.orphans.iter().position(|(entry, _)| !self.busy.contains(&entry.brand)) {

@@ -13,7 +13,7 @@ use crate::core::text;
 use crate::env::Env;
 use crate::ledger::sync::{self, submit_shared};
 use crate::ledger::workspace::Workspace;
-use crate::ledger::{Draft, shared_remote};
+use crate::ledger::{Draft, archive, shared_remote};
 use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted};
 
 /// The longest time between two tries to reach a remote.
@@ -119,6 +119,7 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
             if came == Followed::Done {
                 crate::gate::reconcile(&ledger)?;
                 recover::expire(&site)?;
+                archive::write_due(&ledger)?;
                 land::share(&site, &ledger, &remote)?;
             }
             Ok(came)
@@ -141,7 +142,7 @@ fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
     for entry in repos(workspace, plan) {
         let given = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
             let ledger = site.ledger()?;
-            for record in recover::orphans(&site)? {
+            for record in recover::orphans(&site)?.holding {
                 let Some(found) = ledger.find(record.ticket())? else { continue };
                 // Work that was verified, or asks something, is not done again.
                 if !matches!(found.ticket.state, State::Claimed | State::Running) {

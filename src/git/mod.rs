@@ -5,6 +5,7 @@
 
 pub(crate) mod ancestry;
 pub(crate) mod diff;
+mod locks;
 pub(crate) mod notes;
 pub(crate) mod object;
 pub(crate) mod process;

@@ -12,6 +12,8 @@ pub(crate) const FILE: u32 = 0o100_644;
 pub(crate) const FOLDER: u32 = 0o040_000;
 /// The mode of a commit in a tree.
 pub(crate) const COMMIT: u32 = 0o160_000;
+/// How often something is tried again that a `git gc` was in the way of.
+const TRIES: u32 = 3;
 /// How many entries of a tree are read.
 const MAX_ENTRIES: usize = 200_000;
 
@@ -88,12 +90,7 @@ impl Repo {
             let found = objects.try_find(&native, &mut pushed).ok().flatten()?;
             Some(kind(found.kind))
         });
-        let (found, data) = if let Some(found) = found {
-            (found, pushed)
-        } else {
-            let object = self.inner.find_object(native).map_err(|error| GitError::Read { id, source: Box::new(error) })?;
-            (kind(object.kind), object.detach().data)
-        };
+        let (found, data) = if let Some(found) = found { (found, pushed) } else { self.find_patiently(id, native)? };
         if found != wanted {
             let what = match wanted {
                 Kind::Commit => "is not a commit",
@@ -104,6 +101,21 @@ impl Repo {
             return Err(GitError::Malformed { id, what });
         }
         Ok(data)
+    }
+
+    /// Looks again where an object is not found: a `git gc` may be moving it from one pack to another.
+    fn find_patiently(&self, id: ObjectId, native: gix::ObjectId) -> Result<(Kind, Vec<u8>), GitError> {
+        let mut tries = 0;
+        loop {
+            match self.inner.find_object(native) {
+                Ok(object) => return Ok((kind(object.kind), object.detach().data)),
+                Err(error) if tries >= TRIES => return Err(GitError::Read { id, source: Box::new(error) }),
+                Err(_) => {
+                    tries += 1;
+                    super::refs::pause(tries);
+                }
+            }
+        }
     }
 
     /// Reads a commit.
@@ -151,10 +163,23 @@ impl Repo {
         let mut tree_id = tree_id;
         let mut parts = path.split('/').peekable();
         while let Some(part) = parts.next() {
-            match self.read_tree(tree_id)?.into_iter().find(|entry| entry.name == part) {
+            match self.find_in_tree(tree_id, part)? {
                 Some(entry) if parts.peek().is_none() => return Ok(Some(entry)),
                 Some(entry) if entry.mode == FOLDER => tree_id = entry.id,
                 _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The entry of a tree with this name; the others are not read any further than to see where they end.
+    fn find_in_tree(&self, tree_id: ObjectId, name: &str) -> Result<Option<Entry>, GitError> {
+        let malformed = || GitError::Malformed { id: tree_id, what: "is a malformed tree" };
+        let data = self.read_object(tree_id, Kind::Tree)?;
+        for entry in (RawEntries { rest: &data, hash_len: self.hash_len() }) {
+            let (mode, found, id) = entry.ok_or_else(malformed)?;
+            if found == name.as_bytes() {
+                return Ok(Some(Entry { mode, name: name.to_owned(), id }));
             }
         }
         Ok(None)
@@ -169,8 +194,18 @@ impl Repo {
     }
 
     fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
-        let id = self.inner.objects.write_buf(kind, data).map_err(|error| GitError::Write { source: error.into() })?;
-        Ok(foreign(&id))
+        let mut tries = 0;
+        loop {
+            match self.inner.objects.write_buf(kind, data) {
+                Ok(id) => return Ok(foreign(&id)),
+                // A `git gc` takes away folders of loose objects that are empty, also while something is put into one.
+                Err(error) if tries < TRIES && format!("{error:?}").contains("NotFound") => {
+                    tries += 1;
+                    super::refs::pause(tries);
+                }
+                Err(error) => return Err(GitError::Write { source: error.into() }),
+            }
+        }
     }
 
     /// Writes a blob.
@@ -306,25 +341,42 @@ fn name_of(bytes: &[u8]) -> String {
     }
 }
 
+/// The entries of a tree as they stand in its bytes: mode, name and id.
+struct RawEntries<'a> {
+    rest: &'a [u8],
+    hash_len: usize,
+}
+
+impl<'a> Iterator for RawEntries<'a> {
+    type Item = Option<(u32, &'a [u8], ObjectId)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let read = || {
+            let zero = self.rest.iter().position(|byte| *byte == 0)?;
+            let space = self.rest[..zero].iter().position(|byte| *byte == b' ')?;
+            let mode = u32::from_str_radix(std::str::from_utf8(&self.rest[..space]).ok()?, 8).ok()?;
+            let id = ObjectId::from_bytes(self.rest.get(zero + 1..zero + 1 + self.hash_len)?).ok()?;
+            Some(((mode, &self.rest[space + 1..zero], id), &self.rest[zero + 1 + self.hash_len..]))
+        };
+        let read = read();
+        self.rest = read.as_ref().map_or(&[], |read| read.1);
+        Some(read.map(|read| read.0))
+    }
+}
+
 /// Reads the bytes of a tree object.
 #[must_use]
 pub(crate) fn parse_tree(data: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
-    let mut rest = data;
-    while !rest.is_empty() {
-        let zero = rest.iter().position(|byte| *byte == 0)?;
-        let space = rest[..zero].iter().position(|byte| *byte == b' ')?;
-        let mode = std::str::from_utf8(&rest[..space]).ok()?;
-        let id = rest.get(zero + 1..zero + 1 + hash_len)?;
-        entries.push(Entry {
-            mode: u32::from_str_radix(mode, 8).ok()?,
-            name: name_of(&rest[space + 1..zero]),
-            id: ObjectId::from_bytes(id).ok()?,
-        });
+    for entry in (RawEntries { rest: data, hash_len }) {
+        let (mode, name, id) = entry?;
+        entries.push(Entry { mode, name: name_of(name), id });
         if entries.len() > MAX_ENTRIES {
             return None;
         }
-        rest = &rest[zero + 1 + hash_len..];
     }
     Some(entries)
 }

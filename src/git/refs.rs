@@ -206,6 +206,8 @@ impl Repo {
             if !text.contains("lock") || started.elapsed() > PATIENCE {
                 return Err(error);
             }
+            let names: Vec<&str> = edits.iter().map(|edit| edit.name.as_str()).collect();
+            self.clear_left_lock_of(&names)?;
             pause(0);
         }
     }

@@ -142,7 +142,7 @@ fn deletion(
         _ => None,
     };
     let is_kept = match (archived, old) {
-        (Some(archived), Some(old)) => repo.is_ancestor(old, archived)?,
+        (Some(archived), Some(old)) => archive::has_all(repo, old, archived, matches!(kind, Some(RefKind::Ticket(_))))?,
         _ => false,
     };
     let is_squatter = match (kind, old) {

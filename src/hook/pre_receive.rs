@@ -59,6 +59,10 @@ pub(super) fn run(input: &[u8]) -> Answer {
     if install::run_previous(&before, install::SERVER, &[], input) == Answer::Stop {
         return Answer::Stop;
     }
+    if let Err(error) = before.clear_left_locks(&["refs/os", "refs/notes/os", "refs/heads"]) {
+        // git itself will say that a ref is locked.
+        say(&format!("warning: a lock that a killed process left stays: {error}"));
+    }
     let refused = judge_push(repo, &before, &moves);
     for (name, judged) in &refused {
         say(&format!("error: `{}` stays where it is: {}", escape(name), escape(&judged.why)));

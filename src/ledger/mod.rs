@@ -213,7 +213,7 @@ impl<'a> Ledger<'a> {
 
     /// Writes the commit of an event and moves no ref to it. Answers what the ref has to be for that, and the ticket as it
     /// would be; or the refusal of the rules. An archived ticket has no ref, and gets one again.
-    fn prepare(
+    pub(crate) fn prepare(
         &self,
         id: &TicketId,
         draft: &Draft,

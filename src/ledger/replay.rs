@@ -80,6 +80,7 @@ pub(crate) struct Landed<'a> {
     seen: RefCell<HashSet<ObjectId>>,
     queue: RefCell<Option<BinaryHeap<(i64, ObjectId)>>>,
     tips: Vec<String>,
+    supposed: Option<ObjectId>,
     /// Whether the walk came to where a shallow history is cut off.
     is_cut: Cell<bool>,
 }
@@ -96,8 +97,16 @@ impl<'a> Landed<'a> {
             seen: RefCell::default(),
             queue: RefCell::default(),
             tips: policy.protected_refs().chain(there).collect(),
+            supposed: None,
             is_cut: Cell::new(false),
         }
+    }
+
+    /// And as if a commit were the tip of one more of them.
+    #[must_use]
+    pub(crate) fn and_commit(mut self, commit_id: ObjectId) -> Self {
+        self.supposed = Some(commit_id);
+        self
     }
 
     /// And as one more remote has them.
@@ -113,7 +122,7 @@ impl<'a> Landed<'a> {
         let mut seen = self.seen.borrow_mut();
         let mut queue = self.queue.borrow_mut();
         let queue = queue.get_or_insert_with(|| {
-            let tips = self.tips.iter().filter_map(|name| self.repo.find_ref(name).ok().flatten());
+            let tips = self.tips.iter().filter_map(|name| self.repo.find_ref(name).ok().flatten()).chain(self.supposed);
             tips.filter(|tip| seen.insert(*tip)).map(|tip| (i64::MAX, tip)).collect()
         });
         while !seen.contains(&head) {

@@ -64,9 +64,16 @@ impl Ledger<'_> {
             None => archive::find(repo, &verdict.ticket)?,
         };
         let Some(tip) = tip.filter(|_| verdict.commit == about) else { return Ok(false) };
-        let folder = repo.find_entry(repo.read_commit(tip)?.tree_id, "verdicts")?;
-        for entry in folder.map(|folder| repo.read_tree(folder.id)).transpose()?.unwrap_or_default() {
-            let text = repo.read_blob(entry.id, MAX_FILE)?;
+        let tree_id = repo.read_commit(tip)?.tree_id;
+        let mut files = Vec::new();
+        // One that came too late was given all the same: it stands with the conflict that it became.
+        for folder in ["verdicts", "conflicts"] {
+            let folder = repo.find_entry(tree_id, folder)?;
+            files.extend(folder.map(|folder| repo.read_tree(folder.id)).transpose()?.unwrap_or_default());
+        }
+        for entry in &files {
+            // Other files that a conflict keeps are no verdicts, and may be of any size.
+            let Ok(text) = repo.read_blob(entry.id, MAX_FILE) else { continue };
             if Verdict::from_json(&String::from_utf8_lossy(&text)).is_ok_and(|known| known == verdict) {
                 return Ok(true);
             }

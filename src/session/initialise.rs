@@ -57,9 +57,9 @@ impl Session<'_> {
         for id in recover::expire(&site)? {
             lines.push(format!("{}: the lease of {id} was over; it is ready again", entry.name));
         }
-        let due = archive::due(&ledger, repo.identity()?.time, archive::AFTER_CLOSED)?;
-        if due.len() >= archive::DUE {
-            lines.push(format!("{}: {} folded into the archive", entry.name, archive::write(&ledger, &due)?));
+        let folded = archive::write_due(&ledger)?;
+        if folded > 0 {
+            lines.push(format!("{}: {folded} folded into the archive", entry.name));
         }
         for line in collect::run(&site)? {
             lines.push(format!("{}: {line}", entry.name));

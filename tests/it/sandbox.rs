@@ -128,7 +128,9 @@ impl Sandbox {
 
     /// With this git.
     pub(crate) fn with_git(git: &Git) -> Self {
-        let root = TempDir::with_prefix("git-os-").expect("a temporary folder");
+        let mut root = TempDir::with_prefix("git-os-").expect("a temporary folder");
+        // For whoever wants to see what a failure left.
+        root.disable_cleanup(std::env::var_os("GIT_OS_TEST_KEEP").is_some());
         let here = root.path().canonicalize().expect("a path");
         for folder in ["bin", "home"] {
             std::fs::create_dir(here.join(folder)).expect("a folder");

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{Folds, entries, session_path, ticket_path};
+use super::{Folds, entries, has_all, session_path, ticket_path};
 use crate::core::id::{ObjectId, SessionId, TicketId};
 use crate::git::Repo;
 use crate::git::object::{COMMIT, FOLDER};
 use crate::ledger::replay::{self, Landed};
-use crate::ledger::sync::keeps;
 use crate::ledger::{Ledger, LedgerError};
 
 /// How the messages of the archive's own commits begin; what they hold does not.
@@ -74,8 +73,7 @@ fn judge_one(
         return Ok(Some("nothing keeps its history".to_owned()));
     }
     if let Some(before) = before
-        && !repo.is_ancestor(before, tip)?
-        && !keeps(repo, before, tip)?
+        && !has_all(repo, before, tip, path.starts_with("tickets/"))?
     {
         return Ok(Some("its history would be another one".to_owned()));
     }

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use self::judge::judge;
 
 use super::replay::Landed;
-use super::sync::{Order, Outcome, Sides, chain};
-use super::{Ledger, LedgerError};
+use super::sync::{Order, Outcome, Sides, chain, keeps};
+use super::{Ledger, LedgerError, shared_remote};
 use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TICKETS, TicketId};
-use crate::core::refs::RefKind;
+use crate::core::refs::{RefKind, tracking};
 use crate::core::time::Timestamp;
 use crate::git::Repo;
 use crate::git::object::{COMMIT, Entry, FOLDER};
@@ -125,6 +125,15 @@ pub(crate) fn due(ledger: &Ledger<'_>, now: Timestamp, after: u64) -> Result<Fol
     Ok(due)
 }
 
+/// Folds what is due, once it is much. Answers how many histories that were.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(crate) fn write_due(ledger: &Ledger<'_>) -> Result<usize, LedgerError> {
+    let due = due(ledger, ledger.repo.identity()?.time, AFTER_CLOSED)?;
+    if due.len() < DUE { Ok(0) } else { write(ledger, &due) }
+}
+
 /// Folds tips into the archive, then lets their live refs go. Whoever is killed between the two leaves both, and the next
 /// one lets the refs go. Answers how many were folded.
 ///
@@ -153,11 +162,11 @@ pub(crate) fn write(ledger: &Ledger<'_>, folds: &Folds) -> Result<usize, LedgerE
         let tree_id = write_entries(repo, &all)?;
         let tip = repo.write_commit(tree_id, &parents, &who, &format!("[archive] Fold {count} in\n\nOs-Schema: 1\n"))?;
         if repo.move_refs(&[RefEdit::advance(ARCHIVE, old, tip)])? == Moved::Done {
-            settle(ledger, Order::Theirs)?;
+            settle(ledger)?;
             return Ok(count);
         }
     }
-    settle(ledger, Order::Theirs)?;
+    settle(ledger)?;
     Ok(0)
 }
 
@@ -181,12 +190,12 @@ fn write_entries(repo: &Repo, all: &Folds) -> Result<ObjectId, LedgerError> {
     Ok(repo.write_tree(&mut top_entries)?)
 }
 
-/// Lets go of the live refs of what the archive has, as it has it or further. A live ticket that went on from before it was
-/// archived elsewhere goes on from there.
+/// Lets go of the live refs of what the archive has, as it has it or further. A live ticket to which something happened that
+/// the archive does not know stays, put together with what the archive knows, and is archived anew.
 ///
 /// # Errors
 /// When git cannot write.
-pub(crate) fn settle(ledger: &Ledger<'_>, order: Order) -> Result<(), LedgerError> {
+pub(crate) fn settle(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
     let repo = ledger.repo;
     if repo.find_ref(ARCHIVE)?.is_none() {
         return Ok(());
@@ -200,12 +209,13 @@ pub(crate) fn settle(ledger: &Ledger<'_>, order: Order) -> Result<(), LedgerErro
             _ => name.strip_prefix(SESSIONS).and_then(|rest| SessionId::parse(rest).ok()).map(|id| session_path(&id)),
         };
         let Some(kept) = path.and_then(|path| archived.get(&path).copied()) else { continue };
-        if kept == tip || repo.is_ancestor(tip, kept)? {
+        let is_ticket = matches!(kind, Some(RefKind::Ticket(_)));
+        if has_all(repo, tip, kept, is_ticket)? {
             edits.push(RefEdit::delete(name, tip));
         } else if let Some(RefKind::Ticket(id)) = &kind
-            && !repo.is_ancestor(kept, tip)?
+            && !has_all(repo, kept, tip, is_ticket)?
         {
-            rejoin(ledger, id, kept, order)?;
+            rejoin(ledger, id, kept, order_of(repo, &name, kept)?)?;
         }
     }
     for edits in edits.chunks(1000) {
@@ -217,6 +227,14 @@ pub(crate) fn settle(ledger: &Ledger<'_>, order: Order) -> Result<(), LedgerErro
         }
     }
     Ok(())
+}
+
+/// Whether one history has all that another has: it goes on from it or, of a ticket, says all that it says.
+///
+/// # Errors
+/// When git cannot read them.
+pub(crate) fn has_all(repo: &Repo, part: ObjectId, whole: ObjectId, is_ticket: bool) -> Result<bool, LedgerError> {
+    Ok(part == whole || repo.is_ancestor(part, whole)? || (is_ticket && keeps(repo, part, whole)?))
 }
 
 /// Folds in a remote's archive.
@@ -278,7 +296,17 @@ fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<(
     Ok((sides.join(repo, tree_id, "[archive] Put two archives together\n\nOs-Schema: 1\n")?, disputed))
 }
 
-/// Puts another history of an archived ticket together with the one here; it is live again then, and is archived anew.
+/// Which goes first of a live ticket and what is archived of it: the live one where the remote has it too, and knows more
+/// of it than the archive; else what is archived.
+fn order_of(repo: &Repo, name: &str, archived: ObjectId) -> Result<Order, LedgerError> {
+    let Some(remote) = shared_remote(repo) else { return Ok(Order::Older) };
+    Ok(match repo.find_ref(&tracking(&remote, name))? {
+        Some(there) if !has_all(repo, there, archived, true)? => Order::Ours,
+        Some(_) | None => Order::Theirs,
+    })
+}
+
+/// Puts another history of a ticket together with the one here; it is live then, whatever it was.
 fn rejoin(ledger: &Ledger<'_>, id: &TicketId, tip: ObjectId, order: Order) -> Result<(), LedgerError> {
     let landed = Landed::new(ledger.repo, &ledger.policy);
     // What cannot be put together stays where it is: in the history of the archive, or live.

@@ -35,6 +35,14 @@ pub(in crate::ledger) fn fold(
         if known == Some(theirs) {
             return Ok(Outcome::Same);
         }
+        if let Some(archived) = archive::find(repo, id)?
+            && archived != theirs
+            && repo.has_object(theirs)
+            && archive::has_all(repo, theirs, archived, true)?
+        {
+            // It was archived since, with all of that.
+            return Ok(Outcome::Same);
+        }
         if !repo.has_object(theirs) {
             return Ok(Outcome::Refused("its commit is not here".to_owned()));
         }

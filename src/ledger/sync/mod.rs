@@ -5,6 +5,7 @@
 //! a remote and may be interrupted anywhere: every ref moves on its own, and the next fold sees what is left to do.
 
 pub(super) mod chain;
+mod landing;
 mod offer;
 mod said;
 mod shared;
@@ -14,7 +15,8 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub(crate) use self::offer::{Landing, push};
+pub(crate) use self::landing::{Arrival, Landing, land};
+pub(crate) use self::offer::push;
 pub(crate) use self::said::keeps;
 pub(crate) use self::shared::submit_shared;
 pub(crate) use self::union::Sides;
@@ -88,6 +90,8 @@ pub(crate) struct Synced {
 /// # Errors
 /// When git cannot be started.
 pub(crate) fn fetch(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
+    // A killed fetch or fold leaves locks, and this is where the next one comes along.
+    repo.clear_left_locks(&["refs/os", "refs/notes/os", "refs/os-remote", &format!("refs/remotes/{remote}")])?;
     let mut specs = refspecs(remote).to_vec();
     specs.push(format!("+refs/heads/*:refs/remotes/{remote}/*"));
     Ok(repo.fetch(remote, &specs, Gone::Kept)?)
@@ -117,7 +121,7 @@ pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
         return Ok(brought);
     }
     let ledger = Ledger::open(repo)?;
-    let mut synced = push(&ledger, remote, None)?;
+    let mut synced = push(&ledger, remote)?;
     synced.folded.add(brought.folded);
     Ok(synced)
 }
@@ -281,7 +285,7 @@ pub(crate) fn fold(repo: &Repo, remote: &str) -> Result<Folded, LedgerError> {
         let outcome = union::fold(&ledger, &kind, &name, tip, order)?;
         folded.count(&name, None, outcome);
     }
-    archive::settle(&ledger, order)?;
+    archive::settle(&ledger)?;
     forget_archived(repo, remote)?;
     Ok(folded)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Synced, fetch_anew, fold};
+use super::{Synced, fetch_anew, fold, keeps};
 use crate::core::event::State;
 use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, TicketId, VERDICT_NOTES};
 use crate::core::refs::{RefKind, mirrored, tracking_prefix};
@@ -17,38 +17,23 @@ use crate::ledger::{Ledger, LedgerError, archive};
 /// How often a push is tried again after a lost race.
 const TRIES: u32 = 60;
 
-/// A protected branch, and the ticket that goes with it and lets it land.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Landing {
-    pub(crate) ticket: TicketId,
-    /// The full name of the branch.
-    pub(crate) branch: String,
-    pub(crate) old: Option<ObjectId>,
-    pub(crate) new: ObjectId,
-}
-
 /// Pushes all that is shared and new, and folds in what others pushed meanwhile.
 ///
 /// # Errors
 /// When git or the ledger fails; what the remote says is an answer.
-pub(crate) fn push(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Result<Synced, LedgerError> {
+pub(crate) fn push(ledger: &Ledger<'_>, remote: &str) -> Result<Synced, LedgerError> {
     let mut synced = Synced::default();
     let mut refused: BTreeMap<String, String> = BTreeMap::new();
     let mut tries = 0;
     'again: loop {
-        let mut offers = offers(ledger, remote, landing)?;
+        let mut offers = offers(ledger, remote)?;
         offers.retain(|offer| !refused.contains_key(&offer.name));
-        if let Some(landing) = landing {
-            let ticket = landing.ticket.ref_name();
-            offers.retain(|offer| offer.name == landing.branch || offer.name == ticket);
-        }
-        let hooks = if landing.is_some() { PrePush::Runs } else { PrePush::Skipped };
         for batch in Repo::batches(&offers) {
-            match ledger.repo.push(remote, &batch, hooks)? {
+            match ledger.repo.push(remote, &batch, PrePush::Skipped)? {
                 Pushed::Done => synced.pushed += batch.len(),
                 Pushed::Refused(words) => {
                     let named = named(&words, &batch);
-                    if named.is_empty() || landing.is_some() {
+                    if named.is_empty() {
                         refused.insert(remote.to_owned(), words);
                         break 'again;
                     }
@@ -62,11 +47,6 @@ pub(crate) fn push(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>)
                         break 'again;
                     }
                     match lost {
-                        _ if landing.is_some() => {
-                            fold(ledger.repo, remote)?;
-                            refused.insert(remote.to_owned(), "it moved meanwhile".to_owned());
-                            break 'again;
-                        }
                         Pushed::Unclear(why) if tries > 3 => {
                             synced.offline = Some(why);
                             break 'again;
@@ -100,7 +80,7 @@ fn named(words: &str, batch: &[Offer]) -> Vec<(String, String)> {
 }
 
 /// What is to be pushed, in the order in which a remote that judges needs it.
-fn offers(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Result<Vec<Offer>, LedgerError> {
+fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, LedgerError> {
     let repo = ledger.repo;
     let prefix = tracking_prefix(remote);
     let theirs: BTreeMap<String, ObjectId> =
@@ -108,8 +88,9 @@ fn offers(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Resul
     let quarantined: BTreeSet<String> = ledger.rows()?.quarantined.into_iter().map(|strange| strange.ref_name).collect();
     let mut ours = repo.list_refs("refs/os/")?;
     ours.extend(repo.list_refs("refs/notes/os/")?);
-    let there = There::new(repo, ledger, remote, landing)?;
-    let mut offers = Vec::new();
+    let there = There::new(repo, ledger, remote)?;
+    let mut offers: Vec<Offer> = Vec::new();
+    let mut is_held_back = false;
     let mut here = BTreeSet::new();
     for (name, tip) in ours {
         let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
@@ -121,13 +102,17 @@ fn offers(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Resul
         let mut new = Some(tip);
         if let RefKind::Ticket(id) = &kind {
             new = there.part_to_share(ledger, tip)?;
+            is_held_back |= new != Some(tip);
             if let Some(new) = new {
                 offers.extend(there.head_offer(ledger, remote, id, new)?);
             }
         }
         // What the remote has and was not folded in, since it is not by the rules, is not written over.
         let descends = match (expected, new) {
-            (Some(expected), Some(new)) => expected != new && repo.is_ancestor(expected, new).unwrap_or(false),
+            (Some(expected), Some(new)) if expected == new => false,
+            (Some(expected), Some(new)) => {
+                repo.is_ancestor(expected, new).unwrap_or(false) || goes_on_from_archive(repo, &kind, expected, new)?
+            }
             (None, new) => new.is_some(),
             (_, None) => false,
         };
@@ -142,14 +127,13 @@ fn offers(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Resul
             _ => None,
         };
         if let Some(archived) = archived
-            && repo.is_ancestor(*tip, archived)?
+            && archive::has_all(repo, *tip, archived, name.starts_with(TICKETS))?
         {
             offers.push(Offer { name: name.clone(), expected: Some(*tip), new: None });
         }
     }
-    if let Some(landing) = landing {
-        offers.push(Offer { name: landing.branch.clone(), expected: landing.old, new: Some(landing.new) });
-    }
+    // Notes only repeat chains, and wait for those that wait.
+    offers.retain(|offer| !is_held_back || offer.name != VERDICT_NOTES);
     // A policy before what it judges, an archive before what it takes the place of, chains before the notes that repeat them.
     let rank = |offer: &Offer| match offer.name.as_str() {
         META => 0,
@@ -164,18 +148,24 @@ fn offers(ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Resul
     Ok(offers)
 }
 
+/// Whether a ticket goes on from where it was archived, and says all that the live one at the remote said.
+fn goes_on_from_archive(repo: &Repo, kind: &RefKind, expected: ObjectId, new: ObjectId) -> Result<bool, LedgerError> {
+    let RefKind::Ticket(id) = kind else { return Ok(false) };
+    let Some(archived) = archive::find(repo, id)? else { return Ok(false) };
+    Ok(repo.is_ancestor(archived, new)? && keeps(repo, expected, new)?)
+}
+
 /// What the remote's branches have.
 struct There {
     tips: Vec<ObjectId>,
 }
 
 impl There {
-    fn new(repo: &Repo, ledger: &Ledger<'_>, remote: &str, landing: Option<&Landing>) -> Result<Self, LedgerError> {
+    fn new(repo: &Repo, ledger: &Ledger<'_>, remote: &str) -> Result<Self, LedgerError> {
         let mut tips = Vec::new();
         for branch in &ledger.policy.protected {
             tips.extend(repo.find_ref(&format!("refs/remotes/{remote}/{branch}"))?);
         }
-        tips.extend(landing.map(|landing| landing.new));
         Ok(Self { tips })
     }
 

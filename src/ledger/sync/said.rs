@@ -91,7 +91,7 @@ pub(super) fn has(repo: &Repo, events: &[Placed], wanted: &Placed) -> Result<boo
 }
 
 fn says(repo: &Repo, old: &Placed, new: &Placed) -> Result<bool, LedgerError> {
-    let told = |one: &Placed| -> (Event, (String, String)) {
+    let told = |one: &Placed| -> Signed {
         (one.link.record.event.clone(), (one.link.commit.author.clone(), one.link.commit.committer.clone()))
     };
     let ((old_event, old_by), (new_event, new_by)) = (told(old), told(new));
@@ -122,14 +122,25 @@ fn says(repo: &Repo, old: &Placed, new: &Placed) -> Result<bool, LedgerError> {
         }
         return Ok(true);
     }
-    if !matches!(new_event.action, Action::Conflict) || new_event.nonce != old_event.nonce {
-        return Ok(false);
-    }
-    let path = format!("{}event", conflict_prefix(new.link.record.after.seq));
-    let raw = repo.find_file(new.link.commit.tree_id, &path, text::MAX_FILE)?.unwrap_or_default();
-    let Some(kept) = parse_commit(&raw) else { return Ok(false) };
-    let event = wire::decode(&kept.message).map(|record| record.event);
-    Ok(event.is_ok_and(|event| event == old_event) && (kept.author, kept.committer) == old_by)
+    // A conflict carries the event it stands for; where that event itself stands, the conflict has nothing to add.
+    Ok(match (&old_event.action, &new_event.action) {
+        _ if old_event.nonce != new_event.nonce => false,
+        (_, Action::Conflict) => carried(repo, new)?.is_some_and(|kept| kept == (old_event, old_by)),
+        (Action::Conflict, _) => carried(repo, old)?.is_some_and(|kept| kept == (new_event, new_by)),
+        _ => false,
+    })
+}
+
+/// An event and its author and committer.
+type Signed = (Event, (String, String));
+
+/// The event that a conflict stands for.
+fn carried(repo: &Repo, conflict: &Placed) -> Result<Option<Signed>, LedgerError> {
+    let path = format!("{}event", conflict_prefix(conflict.link.record.after.seq));
+    let raw = repo.find_file(conflict.link.commit.tree_id, &path, text::MAX_FILE)?.unwrap_or_default();
+    let Some(kept) = parse_commit(&raw) else { return Ok(None) };
+    let event = wire::decode(&kept.message).ok().map(|record| record.event);
+    Ok(event.map(|event| (event, (kept.author, kept.committer))))
 }
 
 /// Whether one chain says all that another said, so that it may take its place.

@@ -62,7 +62,7 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
             // It may miss what the event stands on: the policy, or what another ticket came to.
             Pushed::Refused(_) if !has_shared => {
                 has_shared = true;
-                push(ledger, remote, None)?;
+                push(ledger, remote)?;
                 continue;
             }
             Pushed::Refused(why) => return Err(LedgerError::RefusedThere { remote: remote.to_owned(), why }),

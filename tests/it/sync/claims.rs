@@ -1,5 +1,6 @@
 //! A claim is a push: one of any number of machines wins, and the others are told who did.
 
+use super::carriers::Carrier;
 use super::fleet::{Fleet, Plan};
 use crate::sandbox::RUN;
 
@@ -45,6 +46,20 @@ fn one_of_eight_machines_wins() {
     let fleet = Fleet::new(MACHINES, Plan { is_judged: true, ..Plan::default() });
     let took = race_for_tickets(&fleet);
     println!("file: {} rounds of {MACHINES} in {took:.1?}", rounds());
+}
+
+#[test]
+fn one_of_eight_wins_whatever_carries_the_push() {
+    for start in [Carrier::daemon as fn(&Fleet) -> Carrier, Carrier::http] {
+        let fleet = Fleet::new(MACHINES, Plan { is_judged: true, ..Plan::default() });
+        let carrier = start(&fleet);
+        for machine in &fleet.machines {
+            fleet.git(machine, &["remote", "set-url", "origin", carrier.url()]).ok();
+        }
+        let took = race_for_tickets(&fleet);
+        let way = carrier.url().split(':').next().unwrap_or_default();
+        println!("{way}: {} rounds of {MACHINES} in {took:.1?}", rounds());
+    }
 }
 
 #[test]

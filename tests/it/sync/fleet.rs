@@ -125,7 +125,11 @@ impl Fleet {
     pub(crate) fn all_agree(&self) {
         let server = self.shared_refs(BARE);
         for machine in &self.machines {
-            assert_eq!(self.shared_refs(machine), server, "{machine}");
+            let here = self.shared_refs(machine);
+            let only = |left: &str, right: &str| -> Vec<String> {
+                left.lines().filter(|line| !right.lines().any(|other| other == *line)).map(str::to_owned).collect()
+            };
+            assert!(here == server, "{machine} has {:#?}\nthe server has {:#?}", only(&here, &server), only(&server, &here));
             self.os(machine, &["fsck"]).ok();
         }
     }

@@ -2,6 +2,8 @@
 
 mod fleet;
 
+mod carriers;
+
 mod carry;
 
 mod claims;
@@ -11,5 +13,7 @@ mod diverge;
 mod archive;
 
 mod pushes;
+
+mod storm;
 
 mod worker;
