@@ -13,3 +13,5 @@ mod archive;
 mod pushes;
 
 mod worker;
+
+mod host;
