@@ -8,6 +8,7 @@ pub(super) mod chain;
 mod offer;
 mod said;
 mod shared;
+mod standing;
 mod union;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub(crate) use self::offer::{Landing, push};
 pub(crate) use self::said::keeps;
 pub(crate) use self::shared::submit_shared;
+pub(crate) use self::standing::standing;
 pub(crate) use self::union::Sides;
 use super::replay::Landed;
 use super::{Ledger, LedgerError, archive, policy, shared_remote};
@@ -127,7 +129,8 @@ pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
 /// # Errors
 /// As for [`sync`].
 pub(crate) fn pull(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
-    Ok(match fetch(repo, remote)? {
+    // What was deleted over there is not in step, however well it was known.
+    Ok(match fetch_anew(repo, remote)? {
         Fetched::Failed(why) => Synced { offline: Some(why), ..Synced::default() },
         Fetched::Done => Synced { folded: fold(repo, remote)?, ..Synced::default() },
     })

@@ -133,12 +133,15 @@ fn what_cannot_be_judged_does_not_pass_the_check_of_a_host() {
 }
 
 #[test]
-fn clones_keep_what_was_rewound_or_forged_at_a_host() {
+fn clones_keep_what_was_rewound_deleted_or_forged_at_a_host() {
     let (fleet, _) = fleet("");
     let id = fleet.ready("m0", "Good");
     fleet.os("m0", &["sync"]).ok();
     let (name, tip) = (format!("refs/os/tickets/{id}"), fleet.sandbox.id(BARE, &format!("refs/os/tickets/{id}")));
     fleet.sandbox.git(BARE, &["update-ref", &name, &format!("{name}~1")]).ok();
+    fleet.os("m0", &["sync"]).ok();
+    assert_eq!(fleet.sandbox.id(BARE, &name), tip);
+    fleet.sandbox.git(BARE, &["update-ref", "-d", &name]).ok();
     fleet.os("m0", &["sync"]).ok();
     assert_eq!(fleet.sandbox.id(BARE, &name), tip);
     let script = format!(

@@ -15,3 +15,5 @@ mod pushes;
 mod worker;
 
 mod host;
+
+mod standing;
