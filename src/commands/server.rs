@@ -37,7 +37,7 @@ enum What {
     /// Judge moves of refs as the hook would, for hosts that run no hooks of yours
     ///
     /// Reads lines of `old new ref` from standard input, as `pre-receive` gets them, and judges them in this repository,
-    /// which has to have the objects. Exits with 1 when one of them would be refused.
+    /// which has to have the objects, and the branches where they were before. Exits with 1 when one of them would be refused.
     Check,
 }
 

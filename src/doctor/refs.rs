@@ -15,12 +15,17 @@ use crate::core::verdict::Verdict;
 use crate::gate;
 use crate::git::process::modified;
 use crate::git::{GitError, RefBackend, Repo};
-use crate::ledger::Ledger;
 use crate::ledger::replay::{Landed, system_clock};
 use crate::ledger::workspace::plural;
+use crate::ledger::{Ledger, archive, shared_remote, sync};
 
 /// How many live tickets a repository may have before every fetch feels it.
 const MAX_LIVE: usize = 10_000;
+/// How many closed tickets may wait for the archive. A session folds them in long before; where none is held, some hundreds
+/// are no reason to stop work.
+const MAX_WAITING: usize = 10 * archive::DUE;
+/// How many refs may wait to be pushed. To have some is what working is like; with so many nobody knows of months of work.
+const MAX_UNPUSHED: usize = 500;
 /// How old, in seconds, a lock is that nobody can still hold: a ref is moved in milliseconds.
 const STALE: i64 = 60;
 /// The folders of loose refs that are ours.
@@ -193,19 +198,65 @@ fn has_judged_tree(repo: &Repo, about: ObjectId, line: &str) -> Result<bool, Git
 }
 
 pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    let live = subject.refs()?.iter().filter(|(name, _)| name.starts_with(TICKETS)).count();
     let locks = stale_locks(subject.repo);
     if !locks.is_empty() {
         let faults: Vec<_> = locks.iter().map(|lock| format!("`{lock}` was left behind and blocks its ref")).collect();
         return Ok(Finding::of(&faults, "", "git os doctor --fix"));
     }
-    if live > MAX_LIVE {
-        let reason = format!("{live} live ticket refs, more than {MAX_LIVE}; every fetch lists them all");
-        return Ok(Finding::fail(reason, "git os list --all"));
+    let live = subject.refs()?.iter().filter(|(name, _)| name.starts_with(TICKETS)).count();
+    let now = subject.now();
+    let is_waiting =
+        |row: &&crate::ledger::cache::Row| row.ticket.state.is_terminal() && row.updated.plus(archive::AFTER_CLOSED) <= now;
+    let waiting = subject.rows()?.tickets.iter().filter(is_waiting).count();
+    if let Some(too_many) = too_many(live, waiting) {
+        return Ok(Finding::fail(too_many, "git os archive"));
     }
-    let remote = match subject.entry.and_then(|entry| entry.remote.as_deref()) {
-        Some(remote) => format!("whether `{remote}` is in step is not looked at by this version"),
-        None => "no remote to be in step with".to_owned(),
-    };
-    Ok(Finding::pass(format!("{}, no lock left behind; {remote}", plural(live, "live ticket ref"))))
+    let mut words = vec![format!("{}, no lock left behind", plural(live, "live ticket ref"))];
+    if waiting >= archive::DUE {
+        words.push(format!("{} could be archived", plural(waiting, "closed ticket")));
+    }
+    match shared_remote(subject.repo) {
+        Some(remote) => match in_step(subject, &remote)? {
+            Ok(how) => words.push(how),
+            Err(faults) => return Ok(Finding::of(&faults, "", "git os sync")),
+        },
+        None => words.push("no remote to be in step with".to_owned()),
+    }
+    Ok(Finding::pass(words.join("; ")))
+}
+
+/// Why so many live tickets are too many, if they are.
+pub(super) fn too_many(live: usize, waiting: usize) -> Option<String> {
+    if waiting > MAX_WAITING {
+        return Some(format!(
+            "{waiting} tickets were closed more than a week ago and are not archived; every fetch lists them all"
+        ));
+    }
+    (live > MAX_LIVE).then(|| format!("{live} live ticket refs, more than {MAX_LIVE}; every fetch lists them all"))
+}
+
+/// How this clone stands to the shared remote as it was last seen; what is wrong with that is inside.
+///
+/// What is written here and not pushed yet, or fetched and not folded in yet, is as it should be: the next sync and the next
+/// command see to it, and to wait for them is no reason to hold up a landing. What no fold takes in needs somebody.
+fn in_step(subject: &Subject<'_>, remote: &str) -> Result<Result<String, Vec<String>>, Trouble> {
+    let shown = escape(remote);
+    let standing = sync::standing(subject.ledger()?, remote)?;
+    let mut faults: Vec<_> = standing
+        .outside
+        .iter()
+        .map(|(name, why)| format!("`{}` of `{shown}` stays outside: {}", escape(name), escape(why)))
+        .collect();
+    if standing.unpushed > MAX_UNPUSHED {
+        faults.push(format!("{} refs are not pushed to `{shown}`, so nobody else knows of them", standing.unpushed));
+    }
+    if !faults.is_empty() {
+        return Ok(Err(faults));
+    }
+    Ok(Ok(match (standing.unpushed, standing.unfolded) {
+        (0, 0) => format!("in step with `{shown}` as it was last seen"),
+        (unpushed, 0) => format!("{} to push to `{shown}`", plural(unpushed, "ref")),
+        (0, unfolded) => format!("{} of `{shown}` to fold in", plural(unfolded, "ref")),
+        (unpushed, unfolded) => format!("{} to push to `{shown}` and {unfolded} to fold in", plural(unpushed, "ref")),
+    }))
 }

@@ -115,11 +115,9 @@ impl Repo {
         }
         let none = || GitError::NoRepository(dir.to_owned());
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
-        let found = ThreadSafeRepository::discover_with_environment_overrides_opts(
-            dir,
-            gix::discover::upwards::Options::default(),
-            trust,
-        );
+        // A ceiling that is nowhere above is none, as for git.
+        let upwards = gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() };
+        let found = ThreadSafeRepository::discover_with_environment_overrides_opts(dir, upwards, trust);
         match found {
             Ok(found) => Self::wrap(&found, dir),
             Err(error) if error.to_string().contains("owned by") => Err(GitError::Untrusted(dir.to_owned())),

@@ -181,6 +181,15 @@ fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<O
     Ok(tip)
 }
 
+/// Whether a policy's chain has another root than the one in force here.
+///
+/// # Errors
+/// When git cannot read.
+pub(super) fn is_of_another(repo: &Repo, theirs: ObjectId) -> Result<bool, LedgerError> {
+    let root = root_at(theirs, &repo.read_commit(theirs)?);
+    Ok(read(repo)?.is_some_and(|known| known.0 != root))
+}
+
 /// Why a move of `refs/os/meta` is not a publication, if it is none.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod landing;
 mod offer;
 mod said;
 mod shared;
+mod standing;
 mod union;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub(crate) use self::landing::{Arrival, Landing, land};
 pub(crate) use self::offer::push;
 pub(crate) use self::said::keeps;
 pub(crate) use self::shared::submit_shared;
+pub(crate) use self::standing::standing;
 pub(crate) use self::union::Sides;
 use super::replay::Landed;
 use super::{Ledger, LedgerError, archive, policy, shared_remote};
@@ -131,7 +133,8 @@ pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
 /// # Errors
 /// As for [`sync`].
 pub(crate) fn pull(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
-    Ok(match fetch(repo, remote)? {
+    // What was deleted over there is not in step, however well it was known.
+    Ok(match fetch_anew(repo, remote)? {
         Fetched::Failed(why) => Synced { offline: Some(why), ..Synced::default() },
         Fetched::Done => Synced { folded: fold(repo, remote)?, ..Synced::default() },
     })

@@ -80,7 +80,10 @@ fn named(words: &str, batch: &[Offer]) -> Vec<(String, String)> {
 }
 
 /// What is to be pushed, in the order in which a remote that judges needs it.
-fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, LedgerError> {
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, LedgerError> {
     let repo = ledger.repo;
     let prefix = tracking_prefix(remote);
     let theirs: BTreeMap<String, ObjectId> =

@@ -17,3 +17,7 @@ mod pushes;
 mod storm;
 
 mod worker;
+
+mod host;
+
+mod standing;
