@@ -216,6 +216,9 @@ impl Line {
         if self.pushed > 0 {
             words.push(format!("{} pushed", plural(self.pushed, "ref")));
         }
+        if words.is_empty() && !self.refused.is_empty() {
+            return format!("not all in step with `{remote}`");
+        }
         if words.is_empty() { format!("in step with `{remote}`") } else { words.join(", ") }
     }
 }

@@ -34,6 +34,17 @@ const PASSED: &[&str] = &[
     "SSH_AUTH_SOCK",
     "SSH_ASKPASS",
     "GIT_ASKPASS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
 ];
 
 /// The environment variables of this process that git may see.

@@ -55,7 +55,7 @@ pub(crate) fn judge(
     };
     match kind {
         RefKind::Ticket(id) => ticket(ledger, &id, old, new),
-        RefKind::Archive => Ok(archive::judge(ledger, old, new, &Landed::new(repo, &ledger.policy))?.and_then(no)),
+        RefKind::Archive => Ok(archive::judge(ledger, old, new, replay::admit, &Landed::new(repo, &ledger.policy))?.and_then(no)),
         RefKind::Verdicts => verdict_notes(ledger, old, new),
         RefKind::Provenance | RefKind::Wiki | RefKind::Learnings | RefKind::Session | RefKind::Proposal | RefKind::Transcript => {
             grows(repo, old, new)

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::{Folds, entries, has_all, session_path, ticket_path};
 use crate::core::id::{ObjectId, SessionId, TicketId};
+use crate::core::ticket::Ticket;
 use crate::git::Repo;
 use crate::git::object::{COMMIT, FOLDER};
-use crate::ledger::replay::{self, Landed};
+use crate::ledger::replay::{Illegal, Landed};
 use crate::ledger::{Ledger, LedgerError};
 
 /// How the messages of the archive's own commits begin; what they hold does not.
@@ -18,6 +19,10 @@ struct Brought {
     kept: HashSet<ObjectId>,
 }
 
+/// How the chains in it are judged: as those that come in, `replay::admit`, or as what is there, `replay::replay`.
+pub(crate) type JudgeChain =
+    fn(&Ledger<'_>, &TicketId, ObjectId, Option<ObjectId>, &Landed<'_>) -> Result<Result<Ticket, Illegal>, LedgerError>;
+
 /// Why a move of the archive is not by the rules, if it is not: it names all that it named, each as it was or further on,
 /// keeps what it names, and holds nothing but legal chains of closed tickets.
 ///
@@ -27,6 +32,7 @@ pub(crate) fn judge(
     ledger: &Ledger<'_>,
     old: Option<ObjectId>,
     new: ObjectId,
+    chain: JudgeChain,
     landed: &Landed<'_>,
 ) -> Result<Option<String>, LedgerError> {
     let repo = ledger.repo;
@@ -53,7 +59,9 @@ pub(crate) fn judge(
     let kept = own_parents(repo, new, old)?;
     let brought = Brought { new: after.into_iter().filter(|(path, tip)| before.get(path) != Some(tip)).collect(), kept };
     for (path, tip) in &brought.new {
-        if let Some(why) = judge_one(ledger, path, *tip, before.get(path).copied(), &brought.kept, landed)? {
+        if let Some(why) =
+            judge_one(ledger, path, *tip, before.get(path).copied(), &brought.kept, |id| chain(ledger, id, *tip, None, landed))?
+        {
             return Ok(Some(format!("`{path}`: {why}")));
         }
     }
@@ -66,7 +74,7 @@ fn judge_one(
     tip: ObjectId,
     before: Option<ObjectId>,
     kept: &HashSet<ObjectId>,
-    landed: &Landed<'_>,
+    chain: impl Fn(&TicketId) -> Result<Result<Ticket, Illegal>, LedgerError>,
 ) -> Result<Option<String>, LedgerError> {
     let repo = ledger.repo;
     if !kept.contains(&tip) {
@@ -82,7 +90,7 @@ fn judge_one(
     }
     let name = path.rsplit('/').next().unwrap_or_default();
     let Ok(id) = TicketId::parse(name) else { return Ok(Some("the name is not a ticket id".to_owned())) };
-    Ok(match replay::replay(ledger, &id, tip, None, landed)? {
+    Ok(match chain(&id)? {
         Ok(ticket) if ticket.state.is_terminal() => None,
         Ok(ticket) => Some(format!("the ticket is `{}`, and only closed ones are archived", ticket.state)),
         Err(illegal) => Some(illegal.to_string()),

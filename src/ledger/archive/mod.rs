@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::judge::judge;
 
-use super::replay::Landed;
+use super::replay::{self, Landed};
 use super::sync::{Order, Outcome, Sides, chain, keeps};
 use super::{Ledger, LedgerError, shared_remote};
 use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TICKETS, TicketId};
@@ -256,7 +256,7 @@ pub(super) fn fold(ledger: &Ledger<'_>, theirs: ObjectId, order: Order) -> Resul
             Some(ours) if !repo.is_ancestor(ours, theirs)? => None,
             ours => ours,
         };
-        if let Some(why) = judge(ledger, common, theirs, &landed)? {
+        if let Some(why) = judge(ledger, common, theirs, replay::replay, &landed)? {
             return Ok(Outcome::Refused(why));
         }
         let (tip, outcome) = match ours {

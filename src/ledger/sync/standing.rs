@@ -88,7 +88,7 @@ fn why_outside(
             Ok(_) => None,
             Err(illegal) => Some(illegal.to_string()),
         }),
-        RefKind::Archive => archive::judge(ledger, before, theirs, landed),
+        RefKind::Archive => archive::judge(ledger, before, theirs, replay::replay, landed),
         RefKind::Policy => match policy::judge(repo, before, theirs)? {
             None if policy::is_of_another(repo, theirs)? && !repo.list_refs(TICKETS)?.is_empty() => {
                 Ok(Some(format!("`{META}` there belongs to another repository than the tickets here")))
