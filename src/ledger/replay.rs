@@ -267,6 +267,9 @@ fn judge(
     if wire::encode(&link.record).as_bytes() != link.commit.message {
         return Ok(Err("the event is not written the way it is written".to_owned()));
     }
+    if let Some(reason) = ledger.judge_hand(id, link)? {
+        return Ok(Err(reason));
+    }
     if let Action::Create { content, repo } = &event.action {
         if *repo != ledger.repo_id {
             return Ok(Err("the ticket was opened in another repository".to_owned()));
