@@ -188,7 +188,6 @@ roles = [\"ticket-executor\", \"boss\", \"sync\"]
 name = \"ben\"
 email = \"ben@example.com\"
 keys = [\"KEY\"]
-roles = []
 [[actor]]
 name = \"ben\"
 email = \"ben@example.com\"
@@ -203,10 +202,10 @@ line 17: `email`: `ann <ann@example.com>` is not a mail address as git has it
 line 18: `keys`: it is a key of `ssh-rsa`, and only `ssh-ed25519` is taken
 line 19: `roles`: not a role; one of: operator, planner, ticket-executor, reviewer, verifier, scout, distiller, librarian, operator-global, gate, sync
 line 19: `roles`: `sync` takes no signature: it is whoever puts histories together
-line 24: [[actor]] has no `roles`
-line 25: the actors `ben` and `ben` have the same name
-line 25: the actors `ben` and `ben` have the same email
-line 25: the actors `ben` and `ben` have the same key
+line 20: [[actor]] has no `roles`
+line 24: the actors `ben` and `ben` have the same name
+line 24: the actors `ben` and `ben` have the same email
+line 24: the actors `ben` and `ben` have the same key
 "#]]
         );
     }

@@ -12,4 +12,6 @@ mod archive;
 
 mod pushes;
 
+mod signed;
+
 mod worker;

@@ -50,6 +50,7 @@ impl Reader<'_> {
         };
         let name = self.parsed(table, "[[actor]]", "name", table.span(), line("a name"));
         let email = self.parsed(table, "[[actor]]", "email", table.span(), line("a mail address as git has it"));
+        // Without keys nobody acts for them, and what they alone may do nobody does.
         let keys = self.each(table, "keys", |line| Key::parse(line).map_err(|error| error.to_string()));
         let roles = self.each(table, "roles", |role| match role.parse::<Role>()? {
             Role::Sync => Err("`sync` takes no signature: it is whoever puts histories together".to_owned()),
@@ -58,13 +59,13 @@ impl Reader<'_> {
         Some(Actor { name: name?, email: email?, keys, roles })
     }
 
-    /// A list of strings with at least one in it.
+    /// A list of strings, which has to be there.
     fn each<T>(&mut self, table: &toml_edit::Table, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let texts = self.strings(table, key);
         let span = table.get(key).and_then(Item::span).or_else(|| table.span());
-        if texts.is_empty() {
+        if !table.contains_key(key) {
             self.fault(span.clone(), format!("[[actor]] has no `{key}`"));
         }
+        let texts = self.strings(table, key);
         let mut all = Vec::new();
         for text in texts {
             match parse(&text) {
