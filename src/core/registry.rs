@@ -30,8 +30,9 @@ pub(crate) struct Registry {
     pub(crate) jobs: usize,
     pub(crate) repos: Vec<RepoEntry>,
     pub(crate) agents: BTreeMap<String, AgentEntry>,
-    /// Whose signature it takes for which role, in all repositories.
-    pub(crate) actors: Vec<Actor>,
+    /// Whose signature it takes for which role, in all repositories; `None` leaves it as it is there, so that a registry of
+    /// before takes nobody's keys away.
+    pub(crate) actors: Option<Vec<Actor>>,
 }
 
 /// One repository.
@@ -173,8 +174,16 @@ line 12: `timeout`: `soon` is not a time such as 30m
     fn actors_have_keys_and_roles() {
         let one = "[[actor]]\nname = \"ann\"\nemail = \"ann@example.com\"\nkeys = [\"KEY\"]\nroles = [\"operator\", \"gate\"]\n";
         let registry = with_actors(one).expect("good");
-        assert_eq!(registry.actors[0].roles, [Role::Operator, Role::Gate]);
-        assert!(KEY.starts_with(&String::from(registry.actors[0].keys[0].clone())));
+        let actors = registry.actors.expect("actors");
+        assert_eq!(actors[0].roles, [Role::Operator, Role::Gate]);
+        assert!(KEY.starts_with(&String::from(actors[0].keys[0].clone())));
+    }
+
+    #[test]
+    fn to_say_nothing_of_actors_is_not_to_have_none() {
+        assert_eq!(with_actors("").expect("good").actors, None);
+        assert_eq!(Registry::parse(&format!("actor = []\n{GOOD}")).expect("good").actors, Some(Vec::new()));
+        assert!(Registry::parse(&format!("actor = [1]\n{GOOD}")).is_err());
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Repo {
     /// When there is no key, or its program does not sign.
     pub(crate) fn sign(&self, payload: &[u8]) -> Result<String, SignError> {
         let (key, is_literal) = self.signing_key()?;
-        let folder = tempfile::tempdir().map_err(|source| GitError::File { path: Utf8PathBuf::from("/tmp"), source })?;
+        let folder = tempfile::tempdir().map_err(|source| GitError::Start { program: "ssh-keygen".to_owned(), source })?;
         let path = |name: &str| {
             Utf8PathBuf::from_path_buf(folder.path().join(name))
                 .map_err(|path| GitError::Path(path.to_string_lossy().into_owned()))

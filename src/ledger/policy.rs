@@ -1,5 +1,6 @@
 //! The policy on `refs/os/meta`: read by everybody, published by `git os init`.
 
+use super::sync::chain::keep_rejected;
 use super::sync::{Order, Outcome};
 use super::workspace::Workspace;
 use super::{Ledger, LedgerError, random_hex, signed};
@@ -101,12 +102,14 @@ pub(crate) fn of_registry(
             epoch.insert(branch.clone(), tip);
         }
     }
+    let in_force = known.map(|known| known.actors.clone());
+    let actors = workspace.registry.actors.clone().or(in_force).unwrap_or_default();
     let mut brands = vec![entry.brand.clone()];
     if entry.name == workspace.registry.hub {
         brands.extend(Brand::parse(Brand::GLOBAL).ok());
     }
     Ok(Policy {
-        version: meta::version_of(&workspace.registry.actors),
+        version: meta::version_of(&actors),
         repo: entry.name.clone(),
         brand: entry.brand.clone(),
         brands,
@@ -120,7 +123,7 @@ pub(crate) fn of_registry(
         silo: entry.silo,
         offline_claims: entry.offline_claims,
         epoch,
-        actors: workspace.registry.actors.clone(),
+        actors,
     })
 }
 
@@ -155,6 +158,11 @@ pub(super) fn fold(repo: &Repo, theirs: ObjectId, order: Order) -> Result<Outcom
             }
             Some(ours) if !descends => match join(repo, ours, theirs, order)? {
                 Some(Ok(tip)) => (tip, Outcome::Merged { conflicts: 0 }),
+                // What this machine alone published comes from its registry, from which an operator may publish it again.
+                Some(Err(_)) if order == Order::Theirs => {
+                    keep_rejected(repo, ours)?;
+                    (theirs, Outcome::Brought)
+                }
                 Some(Err(why)) => return Ok(Outcome::Refused(why)),
                 // Published here before it was known that there is one, and nothing stands on it yet.
                 None if repo.list_refs(TICKETS)?.is_empty() => (theirs, Outcome::Brought),

@@ -75,7 +75,7 @@ fn judge_one(
     }
     if let Some(before) = before
         && !repo.is_ancestor(before, tip)?
-        && !keeps(repo, before, tip)?
+        && !keeps(ledger, before, tip)?
     {
         return Ok(Some("its history would be another one".to_owned()));
     }

@@ -59,18 +59,23 @@ fn registry(fleet: &Fleet, tables: &str) {
     }
 }
 
+/// Everybody gets a key: `m0` is operator, the others are workers.
+fn give_keys(fleet: &Fleet) {
+    let mut tables = String::new();
+    for (number, machine) in fleet.machines.iter().enumerate() {
+        key(fleet, machine);
+        tables += &actor(fleet, machine, if number == 0 { OPERATOR } else { "ticket-executor" });
+    }
+    registry(fleet, &tables);
+    fleet.os("m0", &["init"]).says("policy updated").ok();
+}
+
 /// An operator `m0` and workers, around a server that judges; each has a key, and a ticket is older than the keys.
 fn signed(workers: usize, init_args: &'static str) -> (Fleet, String) {
     let fleet = Fleet::new(workers + 1, Plan { is_judged: true, init_args, ..Plan::default() });
     let old = fleet.ready("m0", "Older than the keys");
     fleet.settle();
-    let mut tables = String::new();
-    for (number, machine) in fleet.machines.iter().enumerate() {
-        key(&fleet, machine);
-        tables += &actor(&fleet, machine, if number == 0 { OPERATOR } else { "ticket-executor" });
-    }
-    registry(&fleet, &tables);
-    fleet.os("m0", &["init"]).says("policy updated").ok();
+    give_keys(&fleet);
     fleet.settle();
     fleet.all_agree();
     (fleet, old)
@@ -244,6 +249,34 @@ fn a_signature_is_of_one_event_by_one_hand() {
 }
 
 #[test]
+fn what_was_signed_is_not_undone_as_a_conflict() {
+    let fleet = Fleet::new(2, Plan { is_judged: true, ..Plan::default() });
+    let undo = |id: &str| {
+        let script = format!(
+            "a=$(tip {id}); git cat-file commit $a >../raw; export GIT_INDEX_FILE=../index; git read-tree $a
+             git update-index --add --cacheinfo 100644,$(git hash-object -w ../raw),conflicts/2.event
+             tree=$(git write-tree); unset GIT_INDEX_FILE
+             nonce=$(git cat-file commit $a | sed -n 's/^Os-Nonce: //p')
+             c=$(git cat-file commit $a~1 | sed '1,/^$/d' | sed -e 's/^Os-Schema/It could not be\\n\\n&/' -e 's/^Os-Event.*/Os-Event: conflict/' \\
+                 -e 's/^Os-Actor.*/Os-Actor: sync/' -e \"s/^Os-Nonce.*/Os-Nonce: $nonce/\" -e 's/^Os-Seq.*/Os-Seq: 2/' -e '/^Os-Repo/d' \\
+                 | git commit-tree -F - -p $a~1 $tree)
+             past push -q -f origin $c:refs/os/tickets/{id}"
+        );
+        forge(&fleet, "m1", &script)
+    };
+    let id = fleet.ready("m0", "Of nobody");
+    fleet.settle();
+    undo(&id).ok();
+    fleet.settle();
+    give_keys(&fleet);
+    let id = fleet.ready("m0", "By an operator");
+    fleet.settle();
+    undo(&id).fails("does not descend");
+    fleet.settle();
+    fleet.all_agree();
+}
+
+#[test]
 fn no_setting_changes_the_verdict() {
     let (fleet, _) = signed(1, "");
     let draft = fleet.new_ticket("m0", "Draft");
@@ -318,6 +351,10 @@ fn the_policy_is_changed_by_an_operator_alone() {
     forge(&fleet, "m1", &publish.replace("SIGN", "-S")).fails("is not by an operator");
     forge(&fleet, "m1", &publish.replace("SIGN", "")).fails("is not by an operator");
     forge(&fleet, "m0", &publish.replace("SIGN", "")).fails("is not by an operator");
+    // An older one is not the next one, neither by itself nor written again on top.
+    forge(&fleet, "m1", "past push -q -f origin refs/os/meta~1:refs/os/meta").fails("does not descend");
+    let again = "c=$(git cat-file commit refs/os/meta | sed \"s/^parent.*/parent $(git rev-parse refs/os/meta)/\" | again); force_meta $c";
+    forge(&fleet, "m1", &again.replace("force_meta $c", "past push -q origin $c:refs/os/meta")).fails("is not by an operator");
     // Nor by a second link that its first has made an operator.
     let two = publish.replace("past push", "c=$(git commit-tree -S -m x -p $c $tree); past push");
     forge(&fleet, "m1", &two.replace("SIGN", "-S")).fails("is not by an operator");
@@ -365,11 +402,7 @@ fn what_came_meanwhile_is_vouched_for_when_it_is_published_again() {
     let fleet = Fleet::new(2, Plan { is_judged: true, ..Plan::default() });
     let id = fleet.ready("m0", "Work");
     fleet.settle();
-    for machine in ["m0", "m1"] {
-        key(&fleet, machine);
-    }
-    registry(&fleet, &(actor(&fleet, "m0", OPERATOR) + &actor(&fleet, "m1", "ticket-executor")));
-    fleet.os("m0", &["init"]).says("policy updated").ok();
+    give_keys(&fleet);
     // The other machine knows nothing of it yet.
     fleet.os("m1", &["claim", &id]).ok();
     fleet.os("m0", &["sync"]).fails("would not be");
@@ -381,6 +414,40 @@ fn what_came_meanwhile_is_vouched_for_when_it_is_published_again() {
     fleet.os("m1", &["start", &id]).ok();
     fleet.settle();
     fleet.all_agree();
+}
+
+#[test]
+fn a_registry_that_says_nothing_of_actors_takes_nobodys_key_away() {
+    let (fleet, old) = signed(1, "");
+    registry(&fleet, "");
+    fleet.os("m0", &["init"]).says("nothing to do").ok();
+    // To have none is to be said.
+    for machine in ["m0", "m1"] {
+        let path = format!("{machine}/registry.toml");
+        fleet.sandbox.write(&path, format!("actor = []\n{}", fleet.sandbox.read(&path)));
+    }
+    fleet.os("m1", &["init"]).says("the policy stays as it is").ok();
+    fleet.os("m0", &["init"]).says("policy updated").ok();
+    fleet.settle();
+    forge(&fleet, "m1", "git config --global --unset user.signingKey").ok();
+    fleet.os("m1", &["comment", &old, "unsigned"]).ok();
+    fleet.settle();
+    fleet.all_agree();
+}
+
+#[test]
+fn what_a_worker_published_before_the_keys_gives_way() {
+    let fleet = Fleet::new(2, Plan { is_judged: true, ..Plan::default() });
+    fleet.settle();
+    let path = "m1/registry.toml";
+    let text = fleet.sandbox.read(path);
+    fleet.sandbox.write(path, format!("{}\nmax_attempts = 5\n", text.trim_end()));
+    fleet.os("m1", &["init"]).says("policy updated").ok();
+    give_keys(&fleet);
+    fleet.os("m0", &["sync"]).ok();
+    fleet.settle();
+    fleet.all_agree();
+    assert_eq!(fleet.sandbox.refs("m1", &["refs/os/rejected"]).lines().count(), 1);
 }
 
 #[test]

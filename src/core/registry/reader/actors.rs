@@ -8,12 +8,15 @@ use crate::core::signer::{Actor, Key, is_asked};
 use crate::core::text;
 
 impl Reader<'_> {
-    pub(super) fn actors(&mut self, root: &dyn TableLike) -> Vec<Actor> {
+    /// `None` where nothing is said of actors; `actor = []` says that there are none.
+    pub(super) fn actors(&mut self, root: &dyn TableLike) -> Option<Vec<Actor>> {
         let mut actors: Vec<Actor> = Vec::new();
-        let Some(item) = root.get("actor") else { return actors };
+        let item = root.get("actor")?;
         let Some(tables) = item.as_array_of_tables() else {
-            self.fault(item.span(), "`actor` is not written `[[actor]]`");
-            return actors;
+            if !item.as_array().is_some_and(toml_edit::Array::is_empty) {
+                self.fault(item.span(), "`actor` is not written `[[actor]]`");
+            }
+            return Some(actors);
         };
         for table in tables {
             let Some(actor) = self.actor(table) else { continue };
@@ -37,7 +40,7 @@ impl Reader<'_> {
             let span = tables.iter().next().and_then(toml_edit::Table::span);
             self.fault(span, "no actor has the role `operator`, so that anybody could publish another policy");
         }
-        actors
+        Some(actors)
     }
 
     fn actor(&mut self, table: &toml_edit::Table) -> Option<Actor> {
