@@ -255,8 +255,11 @@ impl<'a> Ledger<'a> {
         let who = self.repo.identity()?;
         let message = wire::encode(&Record { event, after: ticket.clone() });
         let tip = self.write_event(draft.actor, &NewCommit::by(&who, tree_id, &[entry.tip], message))?;
-        // What depends on content or on a clock is judged as every other door will judge it, before the ref moves.
-        let is_plain = draft.files.is_empty() && draft.verdict.is_none() && !matches!(draft.action, Action::Expire);
+        // What depends on content, on a clock or on who signs is judged as every other door will judge it, before the ref moves.
+        let is_plain = draft.files.is_empty()
+            && draft.verdict.is_none()
+            && !matches!(draft.action, Action::Expire)
+            && self.policy.actors.is_empty();
         if !is_plain && let Err(illegal) = replay::admit(self, id, tip, Some(entry.tip), landed)? {
             return Err(LedgerError::Illegal { id: id.clone(), reason: illegal.reason });
         }

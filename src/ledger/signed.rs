@@ -9,10 +9,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::replay::{self, Landed, Link};
 use super::{Ledger, LedgerError, archive, policy, shared_remote};
-use crate::core::event::Role;
+use crate::core::event::{EventKind, Role};
+use crate::core::fsm::{By, rule_of};
 use crate::core::id::{META, ObjectId, TICKETS, TicketId};
 use crate::core::refs::tracking;
 use crate::core::signer::{self, Actor, Hand, Signed, email_of, is_asked};
+use crate::core::text;
+use crate::core::wire;
 use crate::git::Repo;
 use crate::git::object::parse_commit;
 use crate::git::signature::{NewCommit, Sealed, SignError, split};
@@ -109,6 +112,48 @@ impl Ledger<'_> {
         }
     }
 
+    /// Who claimed a ticket last, up to an event of it, if executors sign.
+    pub(super) fn find_claimant(&self, tip: Option<ObjectId>) -> Result<Option<String>, LedgerError> {
+        let mut next = tip.filter(|_| is_asked(&self.policy.actors, Role::Executor));
+        for _ in 0..MAX_CHAIN {
+            let Some(commit_id) = next else { break };
+            let commit = self.repo.read_commit(commit_id)?;
+            let record = wire::decode(&commit.message).map_err(|source| LedgerError::Event { commit_id, source })?;
+            if record.event.action.kind() == EventKind::Claim {
+                return Ok(Some(email_of(&commit.committer).to_owned()));
+            }
+            next = commit.parents.first().copied();
+        }
+        Ok(None)
+    }
+
+    /// Why an event that only the holder may write is not by whom the claim is by, if it is not: the run that holds a ticket
+    /// can be read by everybody, and its name alone proves nothing.
+    pub(super) fn judge_holder(
+        &self,
+        id: &TicketId,
+        claimant: &mut Option<String>,
+        link: &Link,
+    ) -> Result<Option<String>, LedgerError> {
+        let event = &link.record.event;
+        if event.actor != Role::Executor || !is_asked(&self.policy.actors, Role::Executor) {
+            return Ok(None);
+        }
+        let email = email_of(&link.commit.committer);
+        let kind = event.action.kind();
+        if kind == EventKind::Claim {
+            *claimant = Some(email.to_owned());
+        }
+        if !rule_of(kind).by.contains(&By::Holder) || claimant.as_deref() == Some(email) {
+            return Ok(None);
+        }
+        if self.is_vouched(id, link.commit_id, event.actor, &read_hand(self.repo, link.commit_id)?)? {
+            return Ok(None);
+        }
+        let claimant = text::escape(claimant.as_deref().unwrap_or_default());
+        Ok(Some(format!("it is for the holder, and `{}` is not `{claimant}`, who claimed it", text::escape(email))))
+    }
+
     /// Whether an event was right by an older policy, and a later one vouches for it.
     fn is_vouched(&self, id: &TicketId, commit_id: ObjectId, role: Role, hand: &Hand) -> Result<bool, LedgerError> {
         if self.past.policies.get().is_none() {
@@ -165,16 +210,14 @@ impl Ledger<'_> {
     pub(super) fn rewrite_event(&self, role: Role, commit: &NewCommit) -> Result<Result<ObjectId, String>, LedgerError> {
         let email = email_of(&commit.committer);
         let theirs = |why: &str| {
-            let email = crate::core::text::escape(email);
+            let email = text::escape(email);
             Ok(Err(format!("an event that `{email}` signed has to be put on top by its author's machine: {why}")))
         };
         if is_asked(&self.policy.actors, role) && self.repo.identity().map_or(true, |who| who.email != email) {
             return theirs("this is another one");
         }
         match self.write_event(role, commit) {
-            Err(error @ (LedgerError::Unsigned { .. } | LedgerError::NotYours { .. })) => {
-                theirs(&crate::core::text::chain(&error))
-            }
+            Err(error @ (LedgerError::Unsigned { .. } | LedgerError::NotYours { .. })) => theirs(&text::chain(&error)),
             written => Ok(Ok(written?)),
         }
     }

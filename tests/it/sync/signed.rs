@@ -277,6 +277,23 @@ fn what_was_signed_is_not_undone_as_a_conflict() {
 }
 
 #[test]
+fn the_name_of_a_run_is_not_its_key() {
+    let (fleet, _) = signed(2, "");
+    let id = fleet.ready("m0", "Work");
+    fleet.settle();
+    fleet.os("m1", &["claim", &id]).ok();
+    fleet.settle();
+    let run = forge(&fleet, "m2", &format!("body {id} | sed -n 's/^Os-Run: //p'")).ok();
+    let says = "`m2@example.com` is not `m1@example.com`, who claimed it";
+    fleet.os("m2", &["start", &id, "--run", &run]).fails(says);
+    let start = format!("c=$(next {id} start running | signed {id}); force {id} $c");
+    forge(&fleet, "m2", &start).fails(says);
+    forge(&fleet, "m1", &start).ok();
+    fleet.settle();
+    fleet.all_agree();
+}
+
+#[test]
 fn no_setting_changes_the_verdict() {
     let (fleet, _) = signed(1, "");
     let draft = fleet.new_ticket("m0", "Draft");
