@@ -277,6 +277,26 @@ fn what_was_signed_is_not_undone_as_a_conflict() {
 }
 
 #[test]
+fn a_worker_that_is_no_verifier_hands_in_and_waits() {
+    let settings = "push = \"auto\"\nagent = \"crew\"\n[agents.crew]\nkind = \"command\"\nrun = [\"sh\", \"../agent.sh\"]\n";
+    let fleet = Fleet::new(2, Plan { is_judged: true, settings, ..Plan::default() });
+    fleet.sandbox.write("agent.sh", "set -eu; cat >/dev/null; echo work >work; git add -A; git commit -qm Work\n");
+    give_keys(&fleet);
+    let id = fleet.ready("m0", "Work");
+    fleet.settle();
+    fleet.os("m1", &["worker", "--remote", "origin", "--until-empty"]).ok();
+    assert_eq!(fleet.sandbox.state(BARE, &id), "verifying");
+    fleet.os("m0", &["sync"]).ok();
+    fleet.git("m0", &["fetch", "-q", "origin"]).ok();
+    fleet.os("m0", &["verify", &id]).ok();
+    fleet.os("m0", &["merge", &id]).ok();
+    fleet.settle();
+    fleet.all_agree();
+    assert_eq!(fleet.sandbox.state(BARE, &id), "merged");
+    assert_eq!(fleet.sandbox.git(BARE, &["show", "main:work"]).ok(), "work");
+}
+
+#[test]
 fn the_name_of_a_run_is_not_its_key() {
     let (fleet, _) = signed(2, "");
     let id = fleet.ready("m0", "Work");
