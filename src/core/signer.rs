@@ -45,8 +45,8 @@ impl Key {
     pub(crate) fn parse(line: &str) -> Result<Self, InvalidKey> {
         let kind = line.split(' ').next().unwrap_or_default();
         if kind != "ssh-ed25519"
+            && ["ssh-", "ecdsa-", "sk-"].iter().any(|start| kind.starts_with(start))
             && text::is_line(kind, 60)
-            && (kind.starts_with("ssh-") || kind.contains('@') || kind.contains('-'))
         {
             return Err(InvalidKey::Kind(kind.to_owned()));
         }

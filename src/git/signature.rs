@@ -168,6 +168,9 @@ impl Repo {
         if is_literal {
             return Ok((key.trim_start_matches("key::").to_owned(), true));
         }
+        if !key.starts_with(['~', '%']) {
+            return Ok((key, false));
+        }
         let path = self.git().line(["config", "--type=path", "--get", "user.signingKey"])?;
         Ok((path.unwrap_or(key), false))
     }
