@@ -81,6 +81,10 @@ impl From<LedgerError> for CliError {
             LedgerError::Unreachable { .. } | LedgerError::RefusedThere { .. } => {
                 Self { kind: Kind::No, ..cli }.hint("git os sync")
             }
+            LedgerError::Unsigned { .. } => {
+                cli.hint("git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub")
+            }
+            LedgerError::NotYours { .. } => Self { kind: Kind::No, ..cli }.hint("git show refs/os/meta:policy.json"),
             LedgerError::NotFound(_) => cli.hint("git os list --all"),
             LedgerError::Quarantined { .. } => cli.hint("git os fsck"),
             _ => cli,

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::event::named;
 use super::id::{Brand, ObjectId, RepoName};
+use super::signer::Actor;
 use super::verdict::Grade;
 
-/// The version of the schema below.
+/// The version of the schema below, of a policy without actors.
 pub(crate) const VERSION: u32 = 1;
+/// The version of a policy with actors: a git-os that knows nothing of them must not judge by the rest of it.
+pub(crate) const SIGNED: u32 = 2;
 /// The file that holds the policy in the tree of `refs/os/meta`.
 pub(crate) const FILE: &str = "policy.json";
 /// How often a ticket is tried when the registry does not say.
@@ -69,11 +72,20 @@ pub(crate) struct Policy {
     pub(crate) offline_claims: OfflineClaims,
     /// Where each protected branch was when it came under the gate; fsck looks at what came after.
     pub(crate) epoch: BTreeMap<String, ObjectId>,
+    /// Whose signature it takes for which role; a role that nobody has here takes none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) actors: Vec<Actor>,
 }
 
 /// What a policy means that says nothing of claims while the remote is away.
 fn refused() -> OfflineClaims {
     OfflineClaims::Refuse
+}
+
+/// The version in which a policy with these actors is written.
+#[must_use]
+pub(crate) fn version_of(actors: &[Actor]) -> u32 {
+    if actors.is_empty() { VERSION } else { SIGNED }
 }
 
 impl Policy {
@@ -92,7 +104,7 @@ impl Policy {
     /// When it is not a policy of a version known here.
     pub(crate) fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
         let policy: Self = serde_json::from_slice(text)?;
-        if policy.version == VERSION {
+        if policy.version == version_of(&policy.actors) {
             Ok(policy)
         } else {
             Err(serde::de::Error::custom(format!("policy version {} is not known here", policy.version)))

@@ -14,6 +14,7 @@ pub(crate) mod refs;
 pub(crate) mod registry;
 pub(crate) mod secrets;
 pub(crate) mod session;
+pub(crate) mod signer;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;

@@ -10,6 +10,7 @@ use toml_edit::Document;
 use super::event::named;
 use super::id::{Brand, RepoName};
 use super::meta::{Check, Gate, OfflineClaims, Push};
+use super::signer::Actor;
 use super::verdict::Grade;
 
 /// The file's name.
@@ -29,6 +30,9 @@ pub(crate) struct Registry {
     pub(crate) jobs: usize,
     pub(crate) repos: Vec<RepoEntry>,
     pub(crate) agents: BTreeMap<String, AgentEntry>,
+    /// Whose signature it takes for which role, in all repositories; `None` leaves it as it is there, so that a registry of
+    /// before takes nobody's keys away.
+    pub(crate) actors: Option<Vec<Actor>>,
 }
 
 /// One repository.
@@ -107,6 +111,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::event::Role;
 
     const GOOD: &str = r#"
 version = 1
@@ -156,6 +161,69 @@ line 10: there is no `[agents.clod]`
 line 12: `timeout`: `soon` is not a time such as 30m
 "#]]
         );
+    }
+
+    /// A key of ed25519.
+    const KEY: &str = include_str!("signer/key.pub");
+
+    fn with_actors(tables: &str) -> Result<Registry, Vec<Fault>> {
+        Registry::parse(&format!("{GOOD}{tables}").replace("KEY", KEY.trim_end()))
+    }
+
+    #[test]
+    fn actors_have_keys_and_roles() {
+        let one = "[[actor]]\nname = \"ann\"\nemail = \"ann@example.com\"\nkeys = [\"KEY\"]\nroles = [\"operator\", \"gate\"]\n";
+        let registry = with_actors(one).expect("good");
+        let actors = registry.actors.expect("actors");
+        assert_eq!(actors[0].roles, [Role::Operator, Role::Gate]);
+        assert!(KEY.starts_with(&String::from(actors[0].keys[0].clone())));
+    }
+
+    #[test]
+    fn to_say_nothing_of_actors_is_not_to_have_none() {
+        assert_eq!(with_actors("").expect("good").actors, None);
+        assert_eq!(Registry::parse(&format!("actor = []\n{GOOD}")).expect("good").actors, Some(Vec::new()));
+        assert!(Registry::parse(&format!("actor = [1]\n{GOOD}")).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_actors_is_named() {
+        let bad = "[[actor]]
+name = \"ann\"
+email = \"ann <ann@example.com>\"
+keys = [\"ssh-rsa AAAAB3NzaC1yc2E ann\"]
+roles = [\"ticket-executor\", \"boss\", \"sync\"]
+[[actor]]
+name = \"ben\"
+email = \"ben@example.com\"
+keys = [\"KEY\"]
+[[actor]]
+name = \"ben\"
+email = \"ben@example.com\"
+keys = [\"KEY\"]
+roles = [\"verifier\"]
+";
+        let shown: Vec<_> = with_actors(bad).expect_err("bad").iter().map(ToString::to_string).collect();
+        snapbox::assert_data_eq!(
+            shown.join("\n"),
+            snapbox::str![[r#"
+line 17: `email`: `ann <ann@example.com>` is not a mail address as git has it
+line 18: `keys`: it is a key of `ssh-rsa`, and only `ssh-ed25519` is taken
+line 19: `roles`: not a role; one of: operator, planner, ticket-executor, reviewer, verifier, scout, distiller, librarian, operator-global, gate, sync
+line 19: `roles`: `sync` takes no signature: it is whoever puts histories together
+line 20: [[actor]] has no `roles`
+line 24: the actors `ben` and `ben` have the same name
+line 24: the actors `ben` and `ben` have the same email
+line 24: the actors `ben` and `ben` have the same key
+"#]]
+        );
+    }
+
+    #[test]
+    fn somebody_has_to_be_operator() {
+        let one = "[[actor]]\nname = \"ann\"\nemail = \"ann@example.com\"\nkeys = [\"KEY\"]\nroles = [\"verifier\"]\n";
+        let faults = with_actors(one).expect_err("bad");
+        assert!(faults[0].what.contains("has the role `operator`"), "{faults:?}");
     }
 
     #[test]

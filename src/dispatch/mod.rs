@@ -194,6 +194,19 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             State::AwaitingInput if is_ours => return Ok(Fate::Waiting(last_reason(&ledger, &entry)?)),
             State::Claimed if is_ours => prepare::run(site, &ledger, &entry, record)?,
             State::Running if is_ours => work::run(site, &ledger, &entry, record)?,
+            // Where roles are signed a worker may be nothing but that.
+            State::Verifying if is_ours && !ledger.may_act(Role::Verifier) => {
+                return Ok(Fate::Held(format!(
+                    "it is handed in, and waits for a {} to say `git os verify {id}`",
+                    Role::Verifier
+                )));
+            }
+            State::Verified if is_ours && !ledger.may_act(Role::Gate) => {
+                return Ok(Fate::Held(format!(
+                    "it is verified, and waits for whoever is {} to say `git os merge {id}`",
+                    Role::Gate
+                )));
+            }
             State::Verifying if is_ours => verify::run(site, &ledger, &entry)?,
             State::Verified if is_ours => {
                 stale += 1;

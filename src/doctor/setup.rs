@@ -38,10 +38,19 @@ pub(crate) fn set_up(
     }
     let known = policy::read(repo)?.map(|known| known.1);
     let wanted = policy::of_registry(workspace, entry, repo, known.as_ref())?;
-    if policy::publish(repo, &wanted)? {
-        done.push(if known.is_none() { "policy published" } else { "policy updated" }.to_owned());
+    let mut in_force = &wanted;
+    match (policy::publish(repo, &wanted), &known) {
+        (Ok(true), None) => done.push("policy published".to_owned()),
+        (Ok(true), Some(_)) => done.push("policy updated".to_owned()),
+        (Ok(false), _) => {}
+        // The registry of this machine says something else, and it is not for this machine to say it to all.
+        (Err(error @ LedgerError::NotYours { .. }), Some(known)) => {
+            done.push(format!("the policy stays as it is: {}", crate::core::text::chain(&error)));
+            in_force = known;
+        }
+        (Err(error), _) => return Err(error.into()),
     }
-    if install::install(repo, Side::Clone(&wanted), program)? {
+    if install::install(repo, Side::Clone(in_force), program)? {
         done.push("hooks installed".to_owned());
     }
     if repo.work_dir().is_some() && install::exclude(repo, &install::EXCLUDED)? {

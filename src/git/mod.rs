@@ -11,6 +11,7 @@ pub(crate) mod object;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
+pub(crate) mod signature;
 pub(crate) mod worktree;
 mod zone;
 

@@ -2,6 +2,7 @@
 
 use gix::objs::{Exists as _, Find as _, FindHeader as _, Write as _};
 
+use super::signature::NewCommit;
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
@@ -208,6 +209,14 @@ impl Repo {
         }
     }
 
+    /// Writes a commit of these bytes.
+    ///
+    /// # Errors
+    /// When the object store cannot be written.
+    pub(crate) fn write_commit_bytes(&self, data: &[u8]) -> Result<ObjectId, GitError> {
+        self.write_object(gix::objs::Kind::Commit, data)
+    }
+
     /// Writes a blob.
     ///
     /// # Errors
@@ -283,7 +292,7 @@ impl Repo {
         who: &Identity,
         message: &str,
     ) -> Result<ObjectId, GitError> {
-        self.write_object(gix::objs::Kind::Commit, &commit_bytes(tree_id, parents, who, message))
+        self.write_new(&NewCommit::by(who, tree_id, parents, message.to_owned()))
     }
 
     /// Writes a commit in the name of those who wrote another: author, committer and times as they stand there.
@@ -297,21 +306,8 @@ impl Repo {
         parents: &[ObjectId],
         message: &str,
     ) -> Result<ObjectId, GitError> {
-        let mut data = headers(tree_id, parents);
-        data += &format!("author {}\ncommitter {}\n\n{message}", like.author, like.committer);
-        self.write_object(gix::objs::Kind::Commit, data.as_bytes())
+        self.write_new(&NewCommit::like(like, tree_id, parents, message.to_owned()))
     }
-}
-
-fn headers(tree_id: ObjectId, parents: &[ObjectId]) -> String {
-    parents.iter().fold(format!("tree {tree_id}\n"), |all, parent| all + &format!("parent {parent}\n"))
-}
-
-fn commit_bytes(tree_id: ObjectId, parents: &[ObjectId], who: &Identity, message: &str) -> Vec<u8> {
-    let mut data = headers(tree_id, parents);
-    let who = format!("{} <{}> {} {}", who.name, who.email, who.time.0, who.zone);
-    data += &format!("author {who}\ncommitter {who}\n\n{message}");
-    data.into_bytes()
 }
 
 /// Reads the bytes of a commit object.

@@ -114,7 +114,7 @@ fn is_rewrite(
     landed: &Landed<'_>,
 ) -> Result<bool, LedgerError> {
     let is_commit = ledger.repo.read_header(new).is_ok_and(|header| header.0 == Kind::Commit);
-    Ok(is_commit && keeps(ledger.repo, old, new)? && replay::admit(ledger, id, new, None, landed)?.is_ok())
+    Ok(is_commit && keeps(ledger, old, new)? && replay::admit(ledger, id, new, None, landed)?.is_ok())
 }
 
 /// Whether a chain that is quarantined gives way to one that is by the rules and keeps all of it that was.
@@ -142,7 +142,7 @@ fn deletion(
         _ => None,
     };
     let is_kept = match (archived, old) {
-        (Some(archived), Some(old)) => archive::has_all(repo, old, archived, matches!(kind, Some(RefKind::Ticket(_))))?,
+        (Some(archived), Some(old)) => archive::has_all(ledger, old, archived, matches!(kind, Some(RefKind::Ticket(_))))?,
         _ => false,
     };
     let is_squatter = match (kind, old) {

@@ -107,6 +107,9 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
             return watched.map(|one| (one.name.clone(), no(unjudged(&error)))).collect();
         }
     };
+    if let Some(judged) = ledger.as_ref().and_then(|ledger| policy_fits(ledger, before)) {
+        return vec![(META.to_owned(), judged)];
+    }
     // A branch that the policy of before protects is not let go by the new one alone.
     let old_policy = crate::ledger::policy::read(before).ok().flatten().map(|known| known.1);
     let is_protected = |name: &str| {
@@ -124,6 +127,20 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
         }
     }
     refused
+}
+
+/// Why a new policy does not go with what is here: a history that is right would not be right by it. It happens when
+/// something was pushed after its publisher looked.
+fn policy_fits(ledger: &Ledger<'_>, before: &Repo) -> Option<Judged> {
+    let left_out = match Ledger::open(before).and_then(|before| ledger.find_left_out(&before)) {
+        Ok(left_out) => left_out,
+        Err(LedgerError::NotInitialised | LedgerError::Policy(_)) => None,
+        Err(error) => return Some(Judged { why: unjudged(&error), hint: None }),
+    };
+    left_out.map(|id| Judged {
+        why: format!("by this policy {id}, which is by the rules, would not be: it was signed by a key that is gone, or before it had to be"),
+        hint: Some("`git os init` publishes it again, for what is here by now".to_owned()),
+    })
 }
 
 fn unjudged(error: &LedgerError) -> String {

@@ -5,7 +5,7 @@
 use super::replay::{self, Landed};
 use super::{Ledger, LedgerError};
 use crate::core::event::{Role, State};
-use crate::core::id::{Brand, Kind, Label, ObjectId, RunId, TICKETS, TicketId};
+use crate::core::id::{Brand, Kind, Label, META, ObjectId, RunId, TICKETS, TicketId};
 use crate::core::text;
 use crate::core::ticket::{Content, Ticket};
 use crate::core::time::Timestamp;
@@ -47,7 +47,8 @@ impl Ledger<'_> {
         let path = self.repo.os_dir().join("board");
         let known = read_file(&path).unwrap_or_default();
         // The lines stand in the order of their ids, as the refs do: one pass over both finds them.
-        let mut lines = known.strip_prefix(HEADER).unwrap_or_default().lines().filter_map(Line::split).peekable();
+        let header = self.header()?;
+        let mut lines = known.strip_prefix(&header).unwrap_or_default().lines().filter_map(Line::split).peekable();
         let mut unused = 0;
         let landed = Landed::new(self.repo, &self.policy);
         let mut rows = Rows::default();
@@ -71,11 +72,17 @@ impl Ledger<'_> {
             }
         }
         if is_stale || unused + lines.count() > 64 {
-            let text: String = rows.tickets.iter().fold(format!("{HEADER}\n"), |all, row| all + &write_line(row));
+            let text: String = rows.tickets.iter().fold(header, |all, row| all + &write_line(row));
             // A read-only repository is still listed, only not faster the next time.
             drop(write_file(&path, text.as_bytes(), 0o644));
         }
         Ok(rows)
+    }
+
+    /// The first line: what is right by one policy with actors need not be by another.
+    fn header(&self) -> Result<String, LedgerError> {
+        let meta = if self.policy.actors.is_empty() { None } else { self.repo.find_ref(META)? };
+        Ok(meta.map_or_else(|| format!("{HEADER}\n"), |meta| format!("{HEADER} {meta}\n")))
     }
 
     /// The ticket at a ref, or why it is none.

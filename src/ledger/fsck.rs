@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::replay::{self, Landed};
-use super::{Ledger, LedgerError, archive};
+use super::{Ledger, LedgerError, archive, policy};
 use crate::core::event::State;
-use crate::core::id::{ObjectId, RepoName, TICKETS, TicketId, VERDICT_NOTES};
+use crate::core::id::{META, ObjectId, RepoName, TICKETS, TicketId, VERDICT_NOTES};
 use crate::core::meta::Gate;
 use crate::core::refs::RefKind;
 use crate::git::GitError;
@@ -43,6 +43,11 @@ impl Ledger<'_> {
     pub(crate) fn fsck(&self, smuggled: &Smuggled<'_>) -> Result<Report, LedgerError> {
         let mut report = Report::default();
         let landed = Landed::new(self.repo, &self.policy);
+        if let Some(tip) = self.repo.find_ref(META)?
+            && let Some(why) = policy::judge(self.repo, None, tip)?
+        {
+            report.findings.push(self.finding(META, Some(tip), &why));
+        }
         for prefix in ["refs/os/", "refs/notes/os/"] {
             let odd = self.repo.list_odd_refs(prefix.trim_end_matches('/'))?;
             report.findings.extend(odd.iter().map(|(name, what)| self.finding(name, None, what)));

@@ -9,6 +9,7 @@ mod facts;
 pub(crate) mod fsck;
 pub(crate) mod policy;
 pub(crate) mod replay;
+mod signed;
 pub(crate) mod sync;
 mod tree;
 mod verdicts;
@@ -25,6 +26,7 @@ use crate::core::time::Timestamp;
 use crate::core::verdict::Verdict;
 use crate::core::wire::{self, Record, WireError};
 use crate::git::refs::{Moved, RefEdit};
+use crate::git::signature::{NewCommit, SignError};
 use crate::git::{GitError, Repo};
 pub(crate) use facts::FactsHere;
 use replay::{Illegal, Landed};
@@ -61,6 +63,10 @@ pub(crate) enum LedgerError {
     Busy(TicketId),
     #[error("brand `{brand}` does not belong to this repository; {allowed}")]
     Brand { brand: String, allowed: String },
+    #[error("what is done as `{role}` has to be signed here, and could not be")]
+    Unsigned { role: Role, source: SignError },
+    #[error("what is done as `{role}` is not for this machine to sign: {why}")]
+    NotYours { role: Role, why: String },
     #[error("random numbers are not to be had")]
     Random(#[source] getrandom::Error),
     #[error(transparent)]
@@ -137,6 +143,7 @@ pub(crate) struct Ledger<'a> {
     pub(crate) policy: Policy,
     /// The root commit of `refs/os/meta`: which repository this is.
     pub(crate) repo_id: ObjectId,
+    past: signed::Past,
 }
 
 impl<'a> Ledger<'a> {
@@ -146,7 +153,7 @@ impl<'a> Ledger<'a> {
     /// When it is not, or its policy cannot be read.
     pub(crate) fn open(repo: &'a Repo) -> Result<Self, LedgerError> {
         let (repo_id, policy) = policy::read(repo)?.ok_or(LedgerError::NotInitialised)?;
-        Ok(Self { repo, policy, repo_id })
+        Ok(Self { repo, policy, repo_id, past: signed::Past::default() })
     }
 
     /// Opens a ticket.
@@ -179,7 +186,7 @@ impl<'a> Ledger<'a> {
         let tree_id = self.repo.edit_tree(None, DESCRIPTION, Some(file))?;
         let who = self.repo.identity()?;
         let message = wire::encode(&Record { event, after: ticket.clone() });
-        let tip = self.repo.write_commit(tree_id, &[], &who, &message)?;
+        let tip = self.write_event(actor, &NewCommit::by(&who, tree_id, &[], message))?;
         for digits in 4..=tip.to_string().len() {
             let id = TicketId::of_root(&who.time.date(), &brand, tip, digits);
             if archive::find(self.repo, &id)?.is_some() {
@@ -247,9 +254,12 @@ impl<'a> Ledger<'a> {
         }
         let who = self.repo.identity()?;
         let message = wire::encode(&Record { event, after: ticket.clone() });
-        let tip = self.repo.write_commit(tree_id, &[entry.tip], &who, &message)?;
-        // What depends on content or on a clock is judged as every other door will judge it, before the ref moves.
-        let is_plain = draft.files.is_empty() && draft.verdict.is_none() && !matches!(draft.action, Action::Expire);
+        let tip = self.write_event(draft.actor, &NewCommit::by(&who, tree_id, &[entry.tip], message))?;
+        // What depends on content, on a clock or on who signs is judged as every other door will judge it, before the ref moves.
+        let is_plain = draft.files.is_empty()
+            && draft.verdict.is_none()
+            && !matches!(draft.action, Action::Expire)
+            && self.policy.actors.is_empty();
         if !is_plain && let Err(illegal) = replay::admit(self, id, tip, Some(entry.tip), landed)? {
             return Err(LedgerError::Illegal { id: id.clone(), reason: illegal.reason });
         }

@@ -1,15 +1,19 @@
 //! The policy on `refs/os/meta`: read by everybody, published by `git os init`.
 
+use super::sync::chain::keep_rejected;
 use super::sync::{Order, Outcome};
 use super::workspace::Workspace;
-use super::{Ledger, LedgerError, random_hex};
+use super::{Ledger, LedgerError, random_hex, signed};
+use crate::core::event::Role;
 use crate::core::id::{Brand, META, ObjectId, TICKETS};
 use crate::core::meta::{self, FILE, Policy};
 use crate::core::registry::RepoEntry;
+use crate::core::signer::{self, Actor, is_asked};
 use crate::core::text::MAX_FILE;
 use crate::git::Repo;
 use crate::git::object::{Commit, Kind};
 use crate::git::refs::{Moved, RefEdit};
+use crate::git::signature::NewCommit;
 
 /// The root of the policy's chain and the policy at its tip.
 ///
@@ -32,7 +36,7 @@ fn root_of(message: &[u8]) -> Option<ObjectId> {
     text.lines().find_map(|line| ObjectId::parse(line.strip_prefix("Os-Root: ")?).ok())
 }
 
-fn read_file(repo: &Repo, tree_id: ObjectId) -> Result<Policy, LedgerError> {
+pub(super) fn read_file(repo: &Repo, tree_id: ObjectId) -> Result<Policy, LedgerError> {
     let text = repo.find_file(tree_id, FILE, MAX_FILE)?.unwrap_or_default();
     Policy::from_json(&text).map_err(LedgerError::Policy)
 }
@@ -44,24 +48,41 @@ fn read_file(repo: &Repo, tree_id: ObjectId) -> Result<Policy, LedgerError> {
 pub(crate) fn publish(repo: &Repo, policy: &Policy) -> Result<bool, LedgerError> {
     for _ in 0..super::TRIES {
         let old = repo.find_ref(META)?;
-        let known = read(repo)?;
-        if known.as_ref().is_some_and(|(_, known)| known == policy) {
+        let known = if old.is_some() { Some(Ledger::open(repo)?) } else { None };
+        if let Some(known) = &known
+            && known.policy == *policy
+            && !signed::is_overtaken(known)?
+        {
             return Ok(false);
         }
         let file = repo.write_blob(policy.to_json().as_bytes())?;
-        let tree_id = repo.edit_tree(None, FILE, Some(file))?;
-        let mut message = format!("[policy] {}\n\nOs-Schema: {}\n", policy.repo, crate::core::meta::VERSION);
-        if let Some((root, _)) = known {
-            message += &format!("Os-Root: {root}\n");
+        let mut tree_id = repo.edit_tree(None, FILE, Some(file))?;
+        let mut message = format!("[policy] {}\n\nOs-Schema: {}\n", policy.repo, policy.version);
+        let mut actors = &[][..];
+        if let Some(known) = &known {
+            message += &format!("Os-Root: {}\n", known.repo_id);
+            actors = &known.policy.actors;
+            if known.policy.actors != policy.actors || known.policy == *policy {
+                let tips = repo.write_blob(signed::tips(known)?.as_bytes())?;
+                tree_id = repo.edit_tree(Some(tree_id), signed::TIPS, Some(tips))?;
+            }
         }
         message += &format!("Os-Nonce: {}\n", random_hex()?);
         let parents: Vec<_> = old.into_iter().collect();
-        let new = repo.write_commit(tree_id, &parents, &repo.identity()?, &message)?;
+        let new = write(repo, actors, &NewCommit::by(&repo.identity()?, tree_id, &parents, message))?;
         if repo.move_refs(&[RefEdit::advance(META, old, new)])? == Moved::Done {
             return Ok(true);
         }
     }
     Err(LedgerError::NotInitialised)
+}
+
+/// Writes a publication, signed by an operator where the policy before it has one.
+fn write(repo: &Repo, actors: &[Actor], commit: &NewCommit) -> Result<ObjectId, LedgerError> {
+    if !is_asked(actors, Role::Operator) {
+        return Ok(repo.write_new(commit)?);
+    }
+    Ok(repo.write_commit_bytes(&signed::sign(repo, actors, Role::Operator, commit)?)?)
 }
 
 /// The policy that the registry means for a repository; where a branch came under the gate is kept.
@@ -81,12 +102,14 @@ pub(crate) fn of_registry(
             epoch.insert(branch.clone(), tip);
         }
     }
+    let in_force = known.map(|known| known.actors.clone());
+    let actors = workspace.registry.actors.clone().or(in_force).unwrap_or_default();
     let mut brands = vec![entry.brand.clone()];
     if entry.name == workspace.registry.hub {
         brands.extend(Brand::parse(Brand::GLOBAL).ok());
     }
     Ok(Policy {
-        version: meta::VERSION,
+        version: meta::version_of(&actors),
         repo: entry.name.clone(),
         brand: entry.brand.clone(),
         brands,
@@ -100,6 +123,7 @@ pub(crate) fn of_registry(
         silo: entry.silo,
         offline_claims: entry.offline_claims,
         epoch,
+        actors,
     })
 }
 
@@ -126,8 +150,20 @@ pub(super) fn fold(repo: &Repo, theirs: ObjectId, order: Order) -> Result<Outcom
             return Ok(Outcome::Refused(why));
         }
         let (tip, outcome) = match ours {
+            // Nothing is signed anew that was not right before.
+            Some(ours) if !descends && judge(repo, None, ours)?.is_some() => {
+                return Ok(Outcome::Refused(
+                    "what is here is not by the rules, and what is there does not go on from it".to_owned(),
+                ));
+            }
             Some(ours) if !descends => match join(repo, ours, theirs, order)? {
-                Some(tip) => (tip, Outcome::Merged { conflicts: 0 }),
+                Some(Ok(tip)) => (tip, Outcome::Merged { conflicts: 0 }),
+                // What this machine alone published comes from its registry, from which an operator may publish it again.
+                Some(Err(_)) if order == Order::Theirs => {
+                    keep_rejected(repo, ours)?;
+                    (theirs, Outcome::Brought)
+                }
+                Some(Err(why)) => return Ok(Outcome::Refused(why)),
                 // Published here before it was known that there is one, and nothing stands on it yet.
                 None if repo.list_refs(TICKETS)?.is_empty() => (theirs, Outcome::Brought),
                 None => {
@@ -145,7 +181,7 @@ pub(super) fn fold(repo: &Repo, theirs: ObjectId, order: Order) -> Result<Outcom
 }
 
 /// The publications of two sides, those of the second on top of the first; `None` when they have not the same root.
-fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<Option<ObjectId>, LedgerError> {
+fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<Option<Result<ObjectId, String>>, LedgerError> {
     let chain = |tip| -> Result<Vec<(ObjectId, Commit)>, LedgerError> {
         let mut all = Vec::new();
         let mut next = Some(tip);
@@ -169,16 +205,27 @@ fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<O
         Order::Older => age(&ours) < age(&theirs),
     };
     let (first, second) = if is_ours_first { (ours, theirs) } else { (theirs, ours) };
-    let mut tip = first.last().map(|one| one.0);
+    let Some((mut tip, last)) = first.last().map(|one| (one.0, &one.1)) else { return Ok(None) };
+    let mut actors = read_file(repo, last.tree_id)?.actors;
     for (_, commit) in &second[shared..] {
         // Its nonce tells a publication from all others.
         if first.iter().any(|known| known.1.message == commit.message) {
             continue;
         }
-        let parents: Vec<_> = tip.into_iter().collect();
-        tip = Some(repo.rewrite_commit(commit, commit.tree_id, &parents, &String::from_utf8_lossy(&commit.message))?);
+        let message = String::from_utf8_lossy(&commit.message).into_owned();
+        tip = match write(repo, &actors, &NewCommit::like(commit, commit.tree_id, &[tip], message)) {
+            Ok(tip) => tip,
+            Err(error @ (LedgerError::Unsigned { .. } | LedgerError::NotYours { .. })) => {
+                let why = crate::core::text::chain(&error);
+                return Ok(Some(Err(format!(
+                    "a policy was published on both sides, and it takes an operator's machine to put them together: {why}"
+                ))));
+            }
+            Err(error) => return Err(error),
+        };
+        actors = read_file(repo, commit.tree_id)?.actors;
     }
-    Ok(tip)
+    Ok(Some(Ok(tip)))
 }
 
 /// Whether a policy's chain has another root than the one in force here.
@@ -198,10 +245,17 @@ pub(crate) fn judge(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result
     let mut next = Some(new);
     let mut first = new;
     let mut root_named = Vec::new();
+    let mut later = None;
     while let Some(id) = next.filter(|id| Some(*id) != old) {
         let commit = repo.read_commit(id)?;
-        if let Err(error) = read_file(repo, commit.tree_id) {
-            return Ok(Some(format!("commit {} holds no policy: {error}", id.short(12))));
+        let policy = match read_file(repo, commit.tree_id) {
+            Ok(policy) => policy,
+            Err(error) => return Ok(Some(format!("commit {} holds no policy: {error}", id.short(12)))),
+        };
+        if let Some(later) = later.replace(id)
+            && let Some(why) = judge_hand(repo, &policy.actors, later)?
+        {
+            return Ok(Some(why));
         }
         root_named.push(root_of(&commit.message));
         first = id;
@@ -213,7 +267,17 @@ pub(crate) fn judge(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result
     }
     let root = match old {
         Some(_) if next.is_none() => return Ok(Some("it does not descend from the policy in force".to_owned())),
-        Some(old) => Some(root_at(old, &repo.read_commit(old)?)),
+        Some(old) => {
+            let commit = repo.read_commit(old)?;
+            if let (Some(later), Some(actors)) = (later, actors_in_force(repo, commit.tree_id)?) {
+                if let Some(why) = judge_hand(repo, &actors, later)? {
+                    return Ok(Some(why));
+                }
+            } else if later.is_some() {
+                return Ok(Some("the policy in force is one that this git-os does not understand".to_owned()));
+            }
+            Some(root_at(old, &commit))
+        }
         None => {
             root_named.pop();
             Some(first)
@@ -223,6 +287,29 @@ pub(crate) fn judge(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result
         return Ok(Some("a policy names another repository".to_owned()));
     }
     Ok(None)
+}
+
+/// Why a publication is not by whom the policy before it asks for, if it is not.
+fn judge_hand(repo: &Repo, actors: &[Actor], commit_id: ObjectId) -> Result<Option<String>, LedgerError> {
+    if !is_asked(actors, Role::Operator) {
+        return Ok(None);
+    }
+    let hand = signed::read_hand(repo, commit_id)?;
+    let judged = signer::permit(actors, Role::Operator, &hand);
+    Ok(judged.err().map(|why| format!("commit {} is not by an operator: {why}", commit_id.short(12))))
+}
+
+/// The actors of a policy that is to be followed by another; `None` when they are not known. A file that is no policy at all
+/// has none, so that another one can mend it.
+fn actors_in_force(repo: &Repo, tree_id: ObjectId) -> Result<Option<Vec<Actor>>, LedgerError> {
+    let text = repo.find_file(tree_id, FILE, MAX_FILE)?.unwrap_or_default();
+    if let Ok(policy) = Policy::from_json(&text) {
+        return Ok(Some(policy.actors));
+    }
+    let is_newer = serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|json| {
+        json.get("actors").is_some() || json.get("version").is_some_and(|version| *version != serde_json::json!(meta::VERSION))
+    });
+    Ok((!is_newer).then(Vec::new))
 }
 
 impl Ledger<'_> {

@@ -232,10 +232,14 @@ fn replay_by(
         }
         None => None,
     };
+    let mut claimant = ledger.find_claimant(from)?;
     for link in links.iter().rev() {
         match judge(ledger, id, before.as_ref(), link, landed, clock)? {
             Ok(after) => before = Some((after, link.commit.tree_id)),
             Err(reason) => return Ok(Err(Illegal { commit_id: link.commit_id, reason })),
+        }
+        if let Some(reason) = ledger.judge_holder(id, &mut claimant, link)? {
+            return Ok(Err(Illegal { commit_id: link.commit_id, reason }));
         }
     }
     Ok(before.map(|before| before.0).ok_or(Illegal { commit_id: tip, reason: "the chain is empty".to_owned() }))
@@ -275,6 +279,9 @@ fn judge(
     let Record { event, after } = &link.record;
     if wire::encode(&link.record).as_bytes() != link.commit.message {
         return Ok(Err("the event is not written the way it is written".to_owned()));
+    }
+    if let Some(reason) = ledger.judge_hand(id, link)? {
+        return Ok(Err(reason));
     }
     if let Action::Create { content, repo } = &event.action {
         if *repo != ledger.repo_id {

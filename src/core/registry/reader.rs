@@ -1,5 +1,7 @@
 //! Reads `registry.toml` table by table; a fault is noted, and reading goes on.
 
+mod actors;
+
 use std::collections::BTreeMap;
 
 use toml_edit::{Item, TableLike};
@@ -52,7 +54,7 @@ impl Reader<'_> {
     }
 
     fn registry(&mut self, root: &dyn TableLike) -> Option<Registry> {
-        self.known_keys(root, "the registry", &["version", "os", "repo", "agents"]);
+        self.known_keys(root, "the registry", &["version", "os", "repo", "agents", "actor"]);
         match root.get("version") {
             Some(item) if item.as_integer() == Some(1) => {}
             Some(item) => self.fault(item.span(), "`version` is not 1, the only one known here"),
@@ -60,13 +62,14 @@ impl Reader<'_> {
         }
         let agents = self.agents(root);
         let repos = self.repos(root, &agents);
+        let actors = self.actors(root);
         let (hub, jobs) = self.os(root);
         let hub = hub?;
         if !repos.iter().any(|repo| repo.name == hub) && self.faults.is_empty() {
             let span = root.get("os").and_then(|os| os.get("hub")).and_then(Item::span);
             self.fault(span, format!("the hub `{hub}` is not one of the repositories"));
         }
-        Some(Registry { hub, jobs, repos, agents })
+        Some(Registry { hub, jobs, repos, agents, actors })
     }
 
     fn os(&mut self, root: &dyn TableLike) -> (Option<RepoName>, usize) {

@@ -76,12 +76,11 @@ fn judge_one(
     kept: &HashSet<ObjectId>,
     chain: impl Fn(&TicketId) -> Result<Result<Ticket, Illegal>, LedgerError>,
 ) -> Result<Option<String>, LedgerError> {
-    let repo = ledger.repo;
     if !kept.contains(&tip) {
         return Ok(Some("nothing keeps its history".to_owned()));
     }
     if let Some(before) = before
-        && !has_all(repo, before, tip, path.starts_with("tickets/"))?
+        && !has_all(ledger, before, tip, path.starts_with("tickets/"))?
     {
         return Ok(Some("its history would be another one".to_owned()));
     }

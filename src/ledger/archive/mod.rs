@@ -210,12 +210,12 @@ pub(crate) fn settle(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
         };
         let Some(kept) = path.and_then(|path| archived.get(&path).copied()) else { continue };
         let is_ticket = matches!(kind, Some(RefKind::Ticket(_)));
-        if has_all(repo, tip, kept, is_ticket)? {
+        if has_all(ledger, tip, kept, is_ticket)? {
             edits.push(RefEdit::delete(name, tip));
         } else if let Some(RefKind::Ticket(id)) = &kind
-            && !has_all(repo, kept, tip, is_ticket)?
+            && !has_all(ledger, kept, tip, is_ticket)?
         {
-            rejoin(ledger, id, kept, order_of(repo, &name, kept)?)?;
+            rejoin(ledger, id, kept, order_of(ledger, &name, kept)?)?;
         }
     }
     for edits in edits.chunks(1000) {
@@ -233,8 +233,8 @@ pub(crate) fn settle(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
 ///
 /// # Errors
 /// When git cannot read them.
-pub(crate) fn has_all(repo: &Repo, part: ObjectId, whole: ObjectId, is_ticket: bool) -> Result<bool, LedgerError> {
-    Ok(part == whole || repo.is_ancestor(part, whole)? || (is_ticket && keeps(repo, part, whole)?))
+pub(crate) fn has_all(ledger: &Ledger<'_>, part: ObjectId, whole: ObjectId, is_ticket: bool) -> Result<bool, LedgerError> {
+    Ok(part == whole || ledger.repo.is_ancestor(part, whole)? || (is_ticket && keeps(ledger, part, whole)?))
 }
 
 /// Folds in a remote's archive.
@@ -298,10 +298,10 @@ fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<(
 
 /// Which goes first of a live ticket and what is archived of it: the live one where the remote has it too, and knows more
 /// of it than the archive; else what is archived.
-fn order_of(repo: &Repo, name: &str, archived: ObjectId) -> Result<Order, LedgerError> {
-    let Some(remote) = shared_remote(repo) else { return Ok(Order::Older) };
-    Ok(match repo.find_ref(&tracking(&remote, name))? {
-        Some(there) if !has_all(repo, there, archived, true)? => Order::Ours,
+fn order_of(ledger: &Ledger<'_>, name: &str, archived: ObjectId) -> Result<Order, LedgerError> {
+    let Some(remote) = shared_remote(ledger.repo) else { return Ok(Order::Older) };
+    Ok(match ledger.repo.find_ref(&tracking(&remote, name))? {
+        Some(there) if !has_all(ledger, there, archived, true)? => Order::Ours,
         Some(_) | None => Order::Theirs,
     })
 }

@@ -11,6 +11,7 @@ use crate::core::ticket::Ticket;
 use crate::core::wire::{self, Record};
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit};
+use crate::git::signature::NewCommit;
 use crate::ledger::replay::{self, Landed, conflict_prefix};
 use crate::ledger::{FactsHere, Ledger, LedgerError, archive};
 
@@ -38,7 +39,7 @@ pub(in crate::ledger) fn fold(
         if let Some(archived) = archive::find(repo, id)?
             && archived != theirs
             && repo.has_object(theirs)
-            && archive::has_all(repo, theirs, archived, true)?
+            && archive::has_all(ledger, theirs, archived, true)?
         {
             // It was archived since, with all of that.
             return Ok(Outcome::Same);
@@ -86,6 +87,7 @@ pub(in crate::ledger) fn fold(
                     }
                     (tip, Outcome::Merged { conflicts })
                 }
+                Merged::Apart(why) => return Ok(Outcome::Refused(why)),
                 Merged::Two { is_ours_first } => return rename(ledger, id, ours, theirs, is_ours_first, order, landed),
             }
         };
@@ -124,6 +126,8 @@ enum Merged {
     Two {
         is_ours_first: bool,
     },
+    /// They cannot be put together here, for this reason.
+    Apart(String),
 }
 
 fn merged(
@@ -145,22 +149,26 @@ fn merged(
     if is_root(&our_side) || is_root(&their_side) {
         return Ok(Merged::Two { is_ours_first });
     }
-    let (tip, conflicts) = if is_ours_first {
+    let together = if is_ours_first {
         put_on(ledger, id, (ours, &our_side), &their_side, landed)?
     } else {
         put_on(ledger, id, (theirs, &their_side), &our_side, landed)?
     };
-    Ok(Merged::One { tip, conflicts })
+    Ok(match together {
+        Ok((tip, conflicts)) => Merged::One { tip, conflicts },
+        Err(why) => Merged::Apart(why),
+    })
 }
 
-/// Puts events on top of a chain, but for those that it has. Answers the tip, and how many became conflicts.
+/// Puts events on top of a chain, but for those that it has. Answers the tip, and how many became conflicts; or why this
+/// machine cannot.
 fn put_on(
     ledger: &Ledger<'_>,
     id: &TicketId,
     first: (ObjectId, &[Placed]),
     second: &[Placed],
     landed: &Landed<'_>,
-) -> Result<(ObjectId, usize), LedgerError> {
+) -> Result<Result<(ObjectId, usize), String>, LedgerError> {
     let repo = ledger.repo;
     let (mut tip, there) = first;
     let commit = repo.read_commit(tip)?;
@@ -179,11 +187,15 @@ fn put_on(
                 conflict(repo, &ticket, tree_id, told, &why)?
             }
         };
+        let actor = event.actor;
         let message = wire::encode(&Record { event, after: after.clone() });
-        tip = repo.rewrite_commit(&told.link.commit, tree, &[tip], &message)?;
+        tip = match ledger.rewrite_event(actor, &NewCommit::like(&told.link.commit, tree, &[tip], message))? {
+            Ok(tip) => tip,
+            Err(why) => return Ok(Err(why)),
+        };
         (ticket, tree_id) = (after, tree);
     }
-    Ok((tip, conflicts))
+    Ok(Ok((tip, conflicts)))
 }
 
 type Written = (Event, Ticket, ObjectId);
@@ -254,7 +266,7 @@ fn conflict(repo: &Repo, before: &Ticket, before_tree: ObjectId, told: &Placed, 
 }
 
 /// Keeps what could not be replayed as it was, signature and all, on this machine.
-fn keep_rejected(repo: &Repo, tip: ObjectId) -> Result<(), LedgerError> {
+pub(in crate::ledger) fn keep_rejected(repo: &Repo, tip: ObjectId) -> Result<(), LedgerError> {
     let time = repo.read_commit(tip)?.time().to_string().to_lowercase().replace(':', "");
     let name = format!("{REJECTED}{time}-{}", tip.short(12));
     match repo.move_refs(&[RefEdit::create(name, tip)])? {

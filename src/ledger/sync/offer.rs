@@ -114,7 +114,7 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
         let descends = match (expected, new) {
             (Some(expected), Some(new)) if expected == new => false,
             (Some(expected), Some(new)) => {
-                repo.is_ancestor(expected, new).unwrap_or(false) || goes_on_from_archive(repo, &kind, expected, new)?
+                repo.is_ancestor(expected, new).unwrap_or(false) || goes_on_from_archive(ledger, &kind, expected, new)?
             }
             (None, new) => new.is_some(),
             (_, None) => false,
@@ -130,7 +130,7 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
             _ => None,
         };
         if let Some(archived) = archived
-            && archive::has_all(repo, *tip, archived, name.starts_with(TICKETS))?
+            && archive::has_all(ledger, *tip, archived, name.starts_with(TICKETS))?
         {
             offers.push(Offer { name: name.clone(), expected: Some(*tip), new: None });
         }
@@ -152,10 +152,10 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
 }
 
 /// Whether a ticket goes on from where it was archived, and says all that the live one at the remote said.
-fn goes_on_from_archive(repo: &Repo, kind: &RefKind, expected: ObjectId, new: ObjectId) -> Result<bool, LedgerError> {
+fn goes_on_from_archive(ledger: &Ledger<'_>, kind: &RefKind, expected: ObjectId, new: ObjectId) -> Result<bool, LedgerError> {
     let RefKind::Ticket(id) = kind else { return Ok(false) };
-    let Some(archived) = archive::find(repo, id)? else { return Ok(false) };
-    Ok(repo.is_ancestor(archived, new)? && keeps(repo, expected, new)?)
+    let Some(archived) = archive::find(ledger.repo, id)? else { return Ok(false) };
+    Ok(ledger.repo.is_ancestor(archived, new)? && keeps(ledger, expected, new)?)
 }
 
 /// What the remote's branches have.

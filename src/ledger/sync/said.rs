@@ -1,16 +1,17 @@
 //! What an event said, wherever it stands: the same words by the same hand, and the same files.
 
-use crate::core::event::{Action, Event};
+use crate::core::event::{Action, Event, EventKind};
 use crate::core::id::ObjectId;
 use crate::core::merge::{self, Told};
+use crate::core::signer::is_asked;
 use crate::core::text;
 use crate::core::ticket::Content;
 use crate::core::wire;
 use crate::git::Repo;
 use crate::git::object::parse_commit;
-use crate::ledger::LedgerError;
 use crate::ledger::replay::{self, Link, conflict_prefix, verdict_path};
 use crate::ledger::tree::{self, Files};
+use crate::ledger::{Ledger, LedgerError};
 
 /// One event, with the content and the tree it was written on.
 pub(super) struct Placed {
@@ -143,11 +144,13 @@ fn carried(repo: &Repo, conflict: &Placed) -> Result<Option<Signed>, LedgerError
     Ok(event.map(|event| (event, (kept.author, kept.committer))))
 }
 
-/// Whether one chain says all that another said, so that it may take its place.
+/// Whether one chain says all that another said, so that it may take its place. A conflict, which anybody may write, does not
+/// stand for what had to be signed.
 ///
 /// # Errors
 /// When git cannot read them.
-pub(crate) fn keeps(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<bool, LedgerError> {
+pub(crate) fn keeps(ledger: &Ledger<'_>, old: ObjectId, new: ObjectId) -> Result<bool, LedgerError> {
+    let repo = ledger.repo;
     let (before, after) = match apart(repo, old, new) {
         Ok(sides) => sides,
         Err(LedgerError::Unchained { .. }) => return Ok(false),
@@ -160,6 +163,19 @@ pub(crate) fn keeps(repo: &Repo, old: ObjectId, new: ObjectId) -> Result<bool, L
         if !has(repo, &after, told)? {
             return Ok(false);
         }
+        if is_asked(&ledger.policy.actors, told.link.record.event.actor) && !is_itself(&after, told) {
+            return Ok(false);
+        }
     }
     Ok(true)
+}
+
+/// Whether an event is among others as what it is; that a head has landed may be said in other words.
+fn is_itself(events: &[Placed], wanted: &Placed) -> bool {
+    let told = |one: &Placed| {
+        let event = &one.link.record.event;
+        let kind = event.action.kind();
+        (kind, (kind != EventKind::Merge).then(|| event.nonce.clone()))
+    };
+    events.iter().any(|one| told(one) == told(wanted))
 }

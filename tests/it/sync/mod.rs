@@ -14,6 +14,8 @@ mod archive;
 
 mod pushes;
 
+mod signed;
+
 mod storm;
 
 mod worker;
