@@ -10,6 +10,8 @@ mod diverge;
 
 mod archive;
 
+mod hostile;
+
 mod pushes;
 
 mod worker;

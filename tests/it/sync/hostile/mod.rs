@@ -1,0 +1,297 @@
+//! Pushes by somebody who means harm, made with raw plumbing: the server refuses each, and where the same refs were forced
+//! in underneath it they are found.
+
+mod events;
+
+mod gate;
+
+mod odd;
+
+mod refs;
+
+mod stores;
+
+mod trees;
+
+use std::sync::Mutex;
+
+use super::fleet::{BARE, Fleet, Plan};
+use crate::sandbox::{Out, RUN};
+
+/// Where forced refs show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// `git os fsck` in the repository itself has a finding on it.
+    Fsck,
+    /// What a ref lost leaves no trace in the repository that lost it. A clone that knows better says so when it syncs, and
+    /// brings it back.
+    Sync,
+    /// It is refused for what would come of it, and there is nothing wrong with the refs as they then are.
+    Never,
+}
+
+/// A name; lines of shell that move refs in a copy of the server without hooks; what the refusal says; where it shows.
+/// Where the lines print refspecs, those are pushed instead of what moved.
+type Case = (&'static str, &'static str, &'static str, Seen);
+
+/// What the lines of shell have at hand. `next` makes the message of a next event out of the one before it.
+const TOOLS: &str = r#"
+R3=33333333333333333333333333333333
+DAY=$(date -u +%Y-%m-%d)
+LATER=$(date -u -d '+2 hours' +%Y-%m-%dT%H:%M:%SZ)
+WHO="Eve <eve@example.com> $(date +%s) +0000"
+tip() { git rev-parse refs/os/tickets/$1; }
+body() { git cat-file commit refs/os/tickets/$1 | sed '1,/^$/d'; }
+put() { git update-ref --no-deref $1 $2; }
+gone() { git update-ref --no-deref -d $1; }
+next() { # ID EVENT STATE [SED]…
+    id=$1 event=$2 state=$3; shift 3
+    seq=$(body $id | sed -n 's/^Os-Seq: //p')
+    body $id | sed -e "1s/^\[[a-z-]*\]/[$state]/" -e "s/^Os-Event: .*/Os-Event: $event/" -e "s/^Os-State: .*/Os-State: $state/" \
+        -e "s/^Os-Seq: .*/Os-Seq: $((seq + 1))/" -e "s/^Os-Nonce: .*/Os-Nonce: $(nonce)/" -e "/^Os-Repo: /d" "$@"
+}
+nonce() { head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
+object() { # TREE [PARENT]…, message on stdin; bytes as they come
+    tree=$1; shift
+    { echo "tree $tree"; for parent; do echo "parent $parent"; done; printf 'author %s\ncommitter %s\n\n' "$WHO" "$WHO"; cat; } |
+        git hash-object --literally -t commit -w --stdin
+}
+on() { # ID, message on stdin
+    object $(git rev-parse $(tip $1)^{tree}) $(tip $1)
+}
+forge() { put refs/os/tickets/$1 $(next "$@" | on $1); } # ID EVENT STATE [SED]…
+EXECUTOR='s/^Os-Actor.*/Os-Actor: ticket-executor/'
+REVIEWER='s/^Os-Actor.*/Os-Actor: reviewer/'
+GATE='s/^Os-Actor.*/Os-Actor: gate/'
+SAYS='1s/$/\n\nhello/'
+blob() { git hash-object -w --stdin; }
+file() { printf '100644 blob %s\t%s\n' $1 $2; } # BLOB NAME
+folder() { printf '040000 tree %s\t%s\n' $1 $2; } # TREE NAME
+commit() { # TREE [ARGS]…
+    tree=$1; shift
+    git -c user.name=Eve -c user.email=eve@example.com commit-tree -m "${WORD:-words}" "$@" $tree
+}
+judged() { # ID VERDICT, message on stdin
+    id=$1
+    verdicts=$(file $(echo "$2" | blob) 6.json | git mktree)
+    tree=$( (git ls-tree $(tip $id); folder $verdicts verdicts) | git mktree)
+    object $tree $(tip $id)
+}
+pass() { put refs/os/tickets/$OPEN $(next $OPEN pass verified -e "$REVIEWER" -e "s/^Os-By.*/Os-By: ${BY:-$JUDGE}/" | judged $OPEN "$1"); }
+title() { # TITLE [SED]…: a first event; prints its commit
+    words=$1; shift
+    body $DRAFT | sed -e "1s/.*/[draft] $words/" -e "s/^Os-Nonce.*/Os-Nonce: $(nonce)/" "$@" | object ${TREE:-$(git mktree </dev/null)}
+}
+opened() { # COMMIT: the ref of a ticket that begins with it
+    echo refs/os/tickets/T-${ON:-$DAY}-${BRAND:-repo}-$(echo $1 | cut -c1-4)
+}
+policy() { # SED, [ARGS]…: a policy on top of the one in force
+    edit=$1; shift
+    file $(git cat-file blob refs/os/meta:policy.json | sed "$edit" | blob) policy.json | git mktree |
+        while read -r tree; do
+            git -c user.name=Eve -c user.email=eve@example.com commit-tree "$@" -m "[policy] repo
+
+Os-Schema: 1
+Os-Root: ${ROOT:-$POLICY}
+Os-Nonce: $(nonce)" $tree
+        done
+}
+note() { # COMMIT LINE: notes with one more line
+    n=$(echo $1 | cut -c3-); top=$(echo $1 | cut -c1-2); all=refs/notes/os/verdicts
+    known=$(git cat-file blob $all:$top/$n 2>/dev/null || :)
+    line=$( (test -z "$known" || echo "$known"; echo "$2") | blob)
+    below=$( (git ls-tree $all:$top 2>/dev/null | grep -v $n; file $line $n) | git mktree)
+    commit $( (git ls-tree $all | grep -v "	$top$"; folder $below $top) | git mktree) -p $all
+}
+archived() { git ls-tree -r refs/os/archive; } # what it names, as `git mktree` takes it, with paths
+archive_of() { # ENTRIES [ARGS]…: a commit of the archive that names these tickets of a month
+    entries=$1 month=${MONTH:-$(date -u +%Y-%m)}; shift
+    tree=$(folder $(folder $(printf '%s' "$entries" | git mktree) $month | git mktree) tickets | git mktree)
+    WORD='[archive] x' commit $tree "$@"
+}
+now() { archived | sed 's,	.*/,	,'; } # the tickets it names
+fold() { # ID TIP [none]: the archive with one more ticket, and the bundle that keeps it
+    entries=$(now; printf '%s %s\t%s\n' "${MODE:-160000 commit}" $2 $1)
+    if [ -n "$3" ]; then archive_of "$entries
+" -p refs/os/archive; else
+        bundle=$(WORD='[bundle] 1' commit $(git mktree </dev/null) -p $2)
+        archive_of "$entries
+" -p refs/os/archive -p $bundle
+    fi
+}
+swap() { # TIP: the archive with its ticket at another commit
+    bundle=$(WORD='[bundle] 1' commit $(git mktree </dev/null) -p $1)
+    archive_of "$(now | grep -v $ARCHIVED; printf '160000 commit %s\t%s\n' $1 $ARCHIVED)
+" -p refs/os/archive -p $bundle
+}
+strange() { # ENTRY: the archive with something else at its top
+    WORD='[archive] x' commit $( (git ls-tree refs/os/archive; echo "$1") | git mktree) -p refs/os/archive
+}
+"#;
+
+/// A server that judges, and `forced`, a bare copy of it without hooks; tickets in every state, and a ref of every kind.
+struct Place {
+    fleet: Fleet,
+}
+
+impl Place {
+    fn new() -> Self {
+        let settings = "protected = [\"main\", \"stable\"]";
+        let mut fleet = Fleet::new(1, Plan { is_judged: true, settings, ..Plan::default() });
+        let here = &mut fleet.sandbox;
+        let landed = here.ticket("m0", "Landed", "merged");
+        let kept = here.os("m0", &["new", "Kept"]).ok();
+        let kept = kept.split_whitespace().next().expect("an id").to_owned();
+        here.os("m0", &["reject", &kept, "--reason", "no"]).ok();
+        here.os("m0", &["sync"]).ok();
+        here.sh("m0", "git push -q origin main main:stable").ok();
+        here.os("m0", &["archive", "--after", "0m"]).ok();
+        let relanded = here.ticket("m0", "Merged", "merged");
+        let open = here.ticket("m0", "Open", "verifying");
+        let verified = here.ticket("m0", "Verified", "verified");
+        let mut ids = vec![("ARCHIVED", kept), ("OLD", landed.id), ("MERGED", relanded.id.clone())];
+        for (key, state) in [("DRAFT", "draft"), ("READY", "ready"), ("CLAIMED", "claimed"), ("RUNNING", "running")] {
+            ids.push((key, here.ticket("m0", key, state).id));
+        }
+        let closed = here.ticket("m0", "Closed", "draft").id;
+        here.os("m0", &["reject", &closed, "--reason", "no"]).ok();
+        ids.extend([("CLOSED", closed), ("OPEN", open.id.clone()), ("VERIFIED", verified.id.clone())]);
+        let (root, main) = (here.id("m0", "refs/os/meta"), here.id("m0", "main"));
+        ids.extend([("WORK", open.head.clone()), ("GOOD", verified.head.clone()), ("MAIN", main), ("POLICY", root)]);
+        ids.extend([
+            ("LANDED", relanded.head),
+            ("VERDICT", here.verdict("m0", &open)),
+            ("JUDGE", crate::sandbox::JUDGE.to_owned()),
+        ]);
+        ids.push(("R1", RUN.to_owned()));
+        for (key, value) in &ids {
+            here.set(key, value);
+        }
+        let grown = "
+            put refs/os/meta $(policy 's/\"max_attempts\": 3/\"max_attempts\": 4/' -p refs/os/meta); git push -q origin refs/os/meta
+            lesson=$(commit $(git mktree </dev/null)); more=$(commit $(git mktree </dev/null) -p $lesson)
+            page=$(file $(echo page | blob) page.md | git mktree)
+            put refs/os/learnings/0f3c $more; put refs/os/wiki $(commit $page -p $(commit $page))
+            put refs/os/sessions/2026-05-07-91c2 $more; put refs/os/rescue/$DRAFT/1 $lesson
+            put refs/notes/os/provenance $more
+            git push -q origin refs/os/learnings/0f3c refs/os/wiki refs/os/sessions/2026-05-07-91c2 refs/os/rescue/$DRAFT/1 \
+                refs/notes/os/provenance";
+        here.os("m0", &["sync"]).ok();
+        here.sh("m0", "git push -q origin main").ok();
+        here.sh("m0", &format!("{TOOLS}{grown}")).ok();
+        here.os("m0", &["sync"]).ok();
+        here.sh(".", &format!("git clone -q --mirror {BARE} forced && git -C forced config remote.origin.mirror false")).ok();
+        here.sh("forced", "git repack -qad && git pack-refs --all && git remote set-url origin \"$PWD/../shared.git\"").ok();
+        here.os("forced", &["fsck"]).ok();
+        Self { fleet }
+    }
+
+    /// All refs of a repository that is here.
+    fn refs(&self, dir: &str) -> Vec<String> {
+        self.fleet.sandbox.refs(dir, &[]).lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    /// A copy of `forced` in which the lines were run, and what they moved as refspecs of a push.
+    fn forge(&self, dir: &str, script: &str) -> Result<Vec<String>, Out> {
+        let here = &self.fleet.sandbox;
+        here.sh(".", &format!("cp -a forced {dir}")).ok();
+        let out = here.sh(dir, &format!("{TOOLS}{script}"));
+        if out.code != Some(0) {
+            return Err(out);
+        }
+        let given: Vec<String> = out.stdout.split_whitespace().map(str::to_owned).collect();
+        if !given.is_empty() {
+            return Ok(given);
+        }
+        let (old, new) = (self.refs("forced"), self.refs(dir));
+        let word = |line: &str, at: usize| line.split(' ').nth(at).unwrap_or_default().to_owned();
+        let moved = new.iter().filter(|line| !old.contains(line)).map(|line| format!("{}:{}", word(line, 1), word(line, 0)));
+        let is_gone = |line: &&String| !new.iter().any(|other| word(other, 0) == word(line, 0));
+        let gone = old.iter().filter(is_gone).map(|line| format!(":{}", word(line, 0)));
+        Ok(moved.chain(gone).collect())
+    }
+
+    /// What is wrong with how a case ended, if anything is.
+    fn try_case(&self, dir: &str, case: &Case) -> Result<(), String> {
+        let (name, script, words, seen) = case;
+        let here = &self.fleet.sandbox;
+        let count = || here.sh(BARE, "git count-objects -v | grep -E '^(count|in-pack)'").ok();
+        let (refs, objects) = (here.refs(BARE, &[]), count());
+        let specs = self.forge(dir, script).map_err(|out| format!("{name}: it is not made: {out}"))?;
+        if specs.is_empty() {
+            return Err(format!("{name}: it moves nothing"));
+        }
+        let args: Vec<&str> = ["push", "--force", "origin"].into_iter().chain(specs.iter().map(String::as_str)).collect();
+        let push = here.git(dir, &args);
+        if push.code == Some(0) || here.refs(BARE, &[]) != refs || count() != objects {
+            return Err(format!("{name}: the server took it: {push}"));
+        }
+        if !push.stderr.contains(words) {
+            return Err(format!("{name}: `{words}` is not said: {push}"));
+        }
+        let said: Vec<&str> = push.stderr.lines().filter_map(|line| Some(line.strip_prefix("remote: ")?.trim_end())).collect();
+        let is_clear = |line: &&&str| line.starts_with("error: `refs/") && line.contains("` stays where it is: ");
+        let clear = said.iter().filter(is_clear).count();
+        if clear == 0 || clear > specs.len() || said.iter().any(|line| !is_clear(&line) && !line.starts_with("hint: ")) {
+            return Err(format!("{name}: it is not one clear line for a ref: {push}"));
+        }
+        let names: Vec<&str> = specs.iter().filter_map(|spec| spec.rsplit(':').next()).collect();
+        match seen {
+            Seen::Fsck => {
+                let fsck = here.os(dir, &["fsck"]);
+                let is_named = |name: &&str| fsck.said().contains(*name) || fsck.said().contains(&escaped(name));
+                if fsck.code != Some(1) || !names.iter().any(is_named) || fsck.stderr.contains("panicked") {
+                    return Err(format!("{name}: forced in underneath it is not found: {fsck}"));
+                }
+            }
+            Seen::Sync => {
+                let clone = format!("{dir}-clone");
+                here.sh(".", &format!("cp -a m0 {clone} && git -C {clone} remote set-url origin \"$PWD/{dir}\"")).ok();
+                let sync = here.os(&clone, &["sync"]);
+                let restored = self.refs(dir);
+                let lost = self.refs("forced").into_iter().find(|line| {
+                    specs.iter().any(|spec| line.starts_with(&format!("{} ", spec.rsplit(':').next().unwrap_or_default())))
+                        && !restored.contains(line)
+                });
+                if lost.is_some() || !sync.stderr.contains("went back") || !names.iter().any(|name| sync.stderr.contains(name)) {
+                    return Err(format!("{name}: a clone does not bring back {lost:?}: {sync}"));
+                }
+            }
+            Seen::Never => {}
+        }
+        here.sh(".", &format!("rm -rf {dir} {dir}-clone")).ok();
+        Ok(())
+    }
+
+    /// Tries all of them, two at a time, and fails with all that went wrong.
+    #[track_caller]
+    fn try_all(&self, cases: &[Case]) {
+        let wrong = Mutex::new(Vec::new());
+        let next = Mutex::new(0);
+        let work = || loop {
+            let at = {
+                let mut next = next.lock().expect("a number");
+                *next += 1;
+                *next - 1
+            };
+            let Some(case) = cases.get(at) else { return };
+            if let Err(what) = self.try_case(&format!("case{at}"), case) {
+                wrong.lock().expect("a list").push(what);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(work);
+            scope.spawn(work);
+        });
+        let wrong = wrong.into_inner().expect("a list");
+        assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+        self.fleet.sandbox.os("forced", &["fsck"]).ok();
+    }
+}
+
+/// A name as it is shown.
+fn escaped(name: &str) -> String {
+    name.chars()
+        .flat_map(|character| if character.is_ascii_graphic() { vec![character] } else { character.escape_default().collect() })
+        .collect()
+}

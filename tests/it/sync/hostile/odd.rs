@@ -1,0 +1,1 @@
+//! Pushes that are unusual and by the rules.
