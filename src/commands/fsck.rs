@@ -8,9 +8,9 @@ use crate::core::text::chain;
 use crate::error::CliError;
 use crate::gate;
 use crate::git::Repo;
-use crate::ledger::Ledger;
 use crate::ledger::fsck::{Finding, Report};
 use crate::ledger::workspace::plural;
+use crate::ledger::{Ledger, LedgerError};
 
 /// Replay everything and show what is not by the rules
 ///
@@ -34,7 +34,12 @@ struct All {
 
 /// Judges one repository.
 pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
-    let ledger = Ledger::open(repo)?;
+    let ledger = match Ledger::open(repo) {
+        Err(LedgerError::NotInitialised) if !repo.list_refs("refs/os/")?.is_empty() => {
+            return Err(CliError::no("`refs/os/meta` is gone, and with it the policy that all else here is judged by"));
+        }
+        opened => opened?,
+    };
     Ok(ledger.fsck(&|epoch, tip| gate::smuggled(&ledger, epoch, tip))?)
 }
 

@@ -1,5 +1,7 @@
 //! Git notes: one blob for each annotated object, in a tree with a fan-out of two digits or none.
 
+use std::collections::HashSet;
+
 use super::object::{FILE, FOLDER};
 use super::refs::{Moved, RefEdit};
 use super::{GitError, Identity, Repo};
@@ -16,19 +18,39 @@ impl Repo {
     /// # Errors
     /// When a tree cannot be read.
     pub(crate) fn list_notes(&self, commit_id: ObjectId) -> Result<Vec<(ObjectId, ObjectId)>, GitError> {
+        Ok(self.walk_notes(commit_id)?.0)
+    }
+
+    /// Something in the tree of a notes commit that is no note, by its name.
+    ///
+    /// # Errors
+    /// When a tree cannot be read.
+    pub(crate) fn find_stranger_in_notes(&self, commit_id: ObjectId) -> Result<Option<String>, GitError> {
+        Ok(self.walk_notes(commit_id)?.1)
+    }
+
+    fn walk_notes(&self, commit_id: ObjectId) -> Result<(Vec<(ObjectId, ObjectId)>, Option<String>), GitError> {
         let mut notes = Vec::new();
+        let mut stranger = None;
         let mut folders = vec![(String::new(), self.read_commit(commit_id)?.tree_id)];
+        let mut seen = HashSet::new();
         while let Some((prefix, tree_id)) = folders.pop() {
+            // Folders that hold themselves over and over need few objects, and time without end.
+            if !seen.insert(tree_id) {
+                return Err(GitError::Malformed { id: tree_id, what: "is a folder of notes in two places" });
+            }
             for entry in self.read_tree(tree_id)? {
                 let digits = prefix.clone() + &entry.name;
                 if entry.mode == FOLDER && entry.name.len() == 2 && digits.len() < 2 * self.hash_len() {
                     folders.push((digits, entry.id));
-                } else if let Ok(about) = ObjectId::parse(&digits) {
+                } else if let (FILE, Ok(about)) = (entry.mode, ObjectId::parse(&digits)) {
                     notes.push((about, entry.id));
+                } else {
+                    stranger = stranger.or(Some(digits));
                 }
             }
         }
-        Ok(notes)
+        Ok((notes, stranger))
     }
 
     fn find_note_path(&self, tree_id: ObjectId, about: ObjectId) -> Result<Option<String>, GitError> {

@@ -12,6 +12,8 @@ pub(crate) const FILE: u32 = 0o100_644;
 pub(crate) const FOLDER: u32 = 0o040_000;
 /// The mode of a commit in a tree.
 pub(crate) const COMMIT: u32 = 0o160_000;
+/// The largest object of a push that is read, in bytes; what is here already is held to the same.
+const MAX_PUSHED: u64 = 64 * 1024 * 1024;
 /// How many entries of a tree are read.
 const MAX_ENTRIES: usize = 200_000;
 
@@ -84,7 +86,12 @@ impl Repo {
     fn read_object(&self, id: ObjectId, wanted: Kind) -> Result<Vec<u8>, GitError> {
         let native = native(id).ok_or(GitError::Malformed { id, what: "has an id of the wrong length" })?;
         let mut pushed = Vec::new();
-        let found = self.quarantine.as_ref().and_then(|objects| {
+        // A blob of zeros packs well: its size is looked at before its contents.
+        let header = self.quarantine.as_ref().and_then(|objects| objects.try_header(&native).ok().flatten());
+        if header.as_ref().is_some_and(|header| header.size > MAX_PUSHED) {
+            return Err(GitError::Malformed { id, what: "is larger than it may be" });
+        }
+        let found = self.quarantine.as_ref().filter(|_| header.is_some()).and_then(|objects| {
             let found = objects.try_find(&native, &mut pushed).ok().flatten()?;
             Some(kind(found.kind))
         });

@@ -41,6 +41,8 @@ pub(crate) enum LedgerError {
     NotInitialised,
     #[error("the policy in `refs/os/meta` cannot be read")]
     Policy(#[source] serde_json::Error),
+    #[error("the policy in `refs/os/meta` cannot be read")]
+    PolicyObject(#[source] GitError),
     #[error("there is no ticket `{0}`")]
     NotFound(String),
     #[error("`{part}` could be {}", .ids.join(" or "))]

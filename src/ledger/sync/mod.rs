@@ -22,6 +22,7 @@ use super::replay::Landed;
 use super::{Ledger, LedgerError, archive, policy, shared_remote};
 use crate::core::id::{META, ObjectId, TicketId};
 use crate::core::refs::{RefKind, TRACKING, mirrored, refspecs, tracking, tracking_prefix};
+use crate::git::object::Kind;
 use crate::git::process::{read_file, write_file};
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::remote::{Fetched, Gone};
@@ -79,6 +80,8 @@ pub(crate) struct Synced {
     pub(crate) pushed: usize,
     /// What the remote did not take, and why.
     pub(crate) refused: Vec<(String, String)>,
+    /// What the remote does not have any more, or not all of it: nothing that is by the rules does that.
+    pub(crate) went_back: Vec<String>,
     /// Why the remote could not be reached, if it could not.
     pub(crate) offline: Option<String>,
 }
@@ -112,14 +115,43 @@ fn fetch_anew(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
 /// # Errors
 /// When git or the ledger fails; that the remote is away is an answer.
 pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
-    let brought = pull(repo, remote)?;
-    if brought.offline.is_some() {
-        return Ok(brought);
+    let before = repo.list_refs(&tracking_prefix(remote))?;
+    // What the remote has lost would be taken for something that it has.
+    if let Fetched::Failed(why) = fetch_anew(repo, remote)? {
+        return Ok(Synced { offline: Some(why), ..Synced::default() });
     }
+    let went_back = went_back(repo, remote, before)?;
+    let folded = fold(repo, remote)?;
     let ledger = Ledger::open(repo)?;
     let mut synced = push(&ledger, remote, None)?;
-    synced.folded.add(brought.folded);
+    synced.folded.add(folded);
+    synced.went_back = went_back;
     Ok(synced)
+}
+
+/// What a remote had before a fetch and has lost since, by the names it has there.
+fn went_back(repo: &Repo, remote: &str, before: Vec<(String, ObjectId)>) -> Result<Vec<String>, LedgerError> {
+    let prefix = tracking_prefix(remote);
+    let archive = repo.find_ref(&tracking(remote, crate::core::id::ARCHIVE))?;
+    let mut all = Vec::new();
+    for (tracked, old) in before {
+        let name = mirrored(&tracked[prefix.len()..]);
+        let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
+        let is_kept = match repo.find_ref(&tracked)? {
+            Some(new) if new == old => true,
+            Some(new) if repo.read_header(new)?.0 != Kind::Commit => false,
+            Some(new) => repo.is_ancestor(old, new)? || (matches!(kind, RefKind::Ticket(_)) && keeps(repo, old, new)?),
+            // What was archived is kept there.
+            None => match archive {
+                Some(archive) => archive::keeps_ref(repo, archive, &name, old)?,
+                None => false,
+            },
+        };
+        if !is_kept {
+            all.push(name);
+        }
+    }
+    Ok(all)
 }
 
 /// Fetches and folds, and pushes nothing.

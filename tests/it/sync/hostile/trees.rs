@@ -115,7 +115,7 @@ const CASES: &[Case] = &[
     ),
     (
         "a way out of the tree",
-        "x=$(echo x | blob); sub=$( (printf '100644 ..\\0'; printf $(echo $x | sed 's/../\\\\x&/g')) | git hash-object --literally -t tree -w --stdin); first=$(TREE=$(folder $sub spec | git mktree); title Way); put $(opened $first) $first",
+        "first=$(TREE=$(folder $(like $(file $(echo x | blob) zz | git mktree) 's/100644 zz/100644 ../') spec | git mktree); title Way); put $(opened $first) $first",
         "is not a plain file",
         Fsck,
     ),
@@ -133,13 +133,13 @@ const CASES: &[Case] = &[
     ),
     (
         "a file that is there twice",
-        "x=$(printf $(echo x | blob | sed 's/../\\\\x&/g') | od -An -tx1 >/dev/null; echo x | blob); y=$(echo y | blob); raw() { printf '100644 description.md\\0'; printf $(echo $1 | sed 's/../\\\\x&/g'); }; first=$(TREE=$( (raw $x; raw $y) | git hash-object --literally -t tree -w --stdin); title Twice); put $(opened $first) $first",
+        "two=$( (file $(echo x | blob) description.md; file $(echo y | blob) description.me) | git mktree); first=$(TREE=$(like $two 's/description.me/description.md/'); title Twice); put $(opened $first) $first",
         "stays where it is",
         Fsck,
     ),
     (
         "a mode that nothing has",
-        "x=$(echo x | blob); first=$(TREE=$( (printf '100777 description.md\\0'; printf $(echo $x | sed 's/../\\\\x&/g')) | git hash-object --literally -t tree -w --stdin); title Mode); put $(opened $first) $first",
+        "first=$(TREE=$(like $(file $(echo x | blob) description.md | git mktree) s/100644/100777/); title Mode); put $(opened $first) $first",
         "is not a plain file",
         Fsck,
     ),
@@ -163,7 +163,7 @@ const CASES: &[Case] = &[
     ),
     (
         "too many files in many folders",
-        "x=$(echo x | blob); t=$(for n in $(seq 900); do file $x f$n; done | git mktree); first=$(TREE=$(for n in $(seq 900); do folder $t d$n; done | git mktree); title Many); put $(opened $first) $first",
+        "x=$(echo x | blob); t=$(for n in $(seq 900); do file $x f$n; done | git mktree); first=$(title Many); put $(opened $first) $first; id=$(opened $first); id=${id##*/}; put refs/os/tickets/$id $(next $id conflict draft -e \"$SAYS\" -e 's/^Os-Actor.*/Os-Actor: sync/' | object $(for n in $(seq 900); do folder $t d$n; done | git mktree) $(tip $id))",
         "too many",
         Fsck,
     ),
