@@ -91,8 +91,12 @@ fn ticket(ledger: &Ledger<'_>, id: &TicketId, old: Option<ObjectId>, new: Object
         None => archive::find(repo, id)?,
     };
     match replay::admit(ledger, id, new, known, &landed)? {
-        Ok(ticket) if known.is_none() && !ledger.policy.brands.contains(&ticket.content.brand) => {
-            Ok(no(format!("brand `{}` does not belong to this repository", ticket.content.brand)))
+        Ok(ticket) if !ledger.policy.brands.contains(&ticket.content.brand) => {
+            // A policy may have had more brands once.
+            let known = known.map(|known| ledger.read_entry(id.clone(), known)).transpose()?;
+            let is_kept = known.is_some_and(|known| known.ticket.content.brand == ticket.content.brand);
+            let why = || format!("brand `{}` does not belong to this repository", ticket.content.brand);
+            Ok(if is_kept { None } else { no(why()) })
         }
         Ok(_) => Ok(None),
         Err(_) if old.is_none() && known == Some(new) => Ok(None),

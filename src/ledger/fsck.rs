@@ -181,6 +181,10 @@ impl Ledger<'_> {
         match replay::replay(self, id, tip, None, landed)? {
             Ok(ticket) => {
                 report.events += ticket.seq as usize;
+                if !self.policy.brands.contains(&ticket.content.brand) {
+                    let what = format!("brand `{}` does not belong to this repository", ticket.content.brand);
+                    report.findings.push(self.finding(name, Some(tip), &what));
+                }
                 // Merged means landed, whatever moved since.
                 let is_gated = self.policy.gate != Gate::Off;
                 if is_gated && ticket.state == State::Merged && !ticket.head.is_some_and(|head| landed.has(head)) {

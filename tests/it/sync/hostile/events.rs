@@ -119,7 +119,7 @@ const RULES: &[Case] = &[
     ),
     (
         "a claim beside another's",
-        "put refs/os/tickets/$CLAIMED $(next $CLAIMED claim claimed -e \"s/^Os-By.*/Os-By: $R3/\" -e \"s/^Os-Run.*/Os-Run: $R3/\" -e 's/^Os-Seq.*/Os-Seq: 3/' | object $(git rev-parse $(tip $CLAIMED)^{tree}) $(tip $CLAIMED)~1 2>/dev/null || next $CLAIMED claim claimed -e \"s/^Os-By.*/Os-By: $R3/\" -e \"s/^Os-Run.*/Os-Run: $R3/\" -e 's/^Os-Seq.*/Os-Seq: 3/' | object $(git rev-parse $(tip $CLAIMED)^{tree}) $(git rev-parse $(tip $CLAIMED)~1))",
+        "put refs/os/tickets/$CLAIMED $(next $CLAIMED claim claimed -e \"s/^Os-By.*/Os-By: $R3/\" -e \"s/^Os-Run.*/Os-Run: $R3/\" -e 's/^Os-Seq.*/Os-Seq: 3/' | object $(git rev-parse $(tip $CLAIMED)^{tree}) $(git rev-parse $(tip $CLAIMED)~1))",
         "does not descend from",
         super::Seen::Sync,
     ),
@@ -205,7 +205,7 @@ const RULES: &[Case] = &[
     ),
     (
         "nine events by the rules and a tenth against them",
-        "for n in 1 2 3 4 5 6 7 8 9; do forge $DRAFT comment draft -e '2,/^Os-Schema/{/^Os-Schema/!d}' -e '1s/$/\\n\\nhello/'; done; forge $DRAFT merge merged -e \"$GATE\"",
+        "for n in 1 2 3 4 5 6 7 8 9; do forge $DRAFT comment draft -e \"$SAYS\"; done; forge $DRAFT merge merged -e \"$GATE\"",
         "cannot merge",
         Fsck,
     ),
@@ -224,6 +224,12 @@ const RULES: &[Case] = &[
     (
         "a brand of another repository",
         "first=$(title Brand -e 's/^Os-Brand.*/Os-Brand: other/'); BRAND=other; put $(opened $first) $first",
+        "does not belong to this repository",
+        Fsck,
+    ),
+    (
+        "an edit to a brand of another repository",
+        "forge $DRAFT edit draft -e 's/^Os-Brand.*/Os-Brand: other/'",
         "does not belong to this repository",
         Fsck,
     ),

@@ -63,8 +63,8 @@ note() { # COMMIT LINE: notes with one more line
     n=$(echo $1 | cut -c3-); top=$(echo $1 | cut -c1-2); all=refs/notes/os/verdicts
     known=$(git cat-file blob $all:$top/$n 2>/dev/null || :)
     line=$( (test -z "$known" || echo "$known"; echo "$2") | blob)
-    below=$( (git ls-tree $all:$top 2>/dev/null | grep -v $n; file $line $n) | git mktree)
-    commit $( (git ls-tree $all | grep -v "	$top$"; folder $below $top) | git mktree) -p $all
+    below=$( (git ls-tree $all:$top 2>/dev/null | grep -v $n || :; file $line $n) | git mktree)
+    commit $( (git ls-tree $all | grep -v "	$top$" || :; folder $below $top) | git mktree) -p $all
 }
 archive_of() { # ENTRIES [ARGS]…: a commit of the archive that names these tickets of a month
     entries=$1 month=${MONTH:-$(date -u +%Y-%m)}; shift
@@ -83,7 +83,7 @@ fold() { # ID TIP [none]: the archive with one more ticket, and the bundle that 
 }
 swap() { # TIP: the archive with its ticket at another commit
     bundle=$(WORD='[bundle] 1' commit $(git mktree </dev/null) -p $1)
-    archive_of "$(now | grep -v $ARCHIVED; printf '160000 commit %s\t%s\n' $1 $ARCHIVED)
+    archive_of "$(now | grep -v $ARCHIVED || :; printf '160000 commit %s\t%s\n' $1 $ARCHIVED)
 " -p refs/os/archive -p $bundle
 }
 strange() { # ENTRY: the archive with something else at its top
