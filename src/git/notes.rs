@@ -12,12 +12,15 @@ const MAX_NOTE: usize = 1024 * 1024;
 /// How often a lost race over the notes ref is tried again.
 const TRIES: usize = 50;
 
+/// What notes are about, and the blob of each.
+type Notes = Vec<(ObjectId, ObjectId)>;
+
 impl Repo {
     /// All notes of a notes commit: the object they are about, and the blob.
     ///
     /// # Errors
     /// When a tree cannot be read.
-    pub(crate) fn list_notes(&self, commit_id: ObjectId) -> Result<Vec<(ObjectId, ObjectId)>, GitError> {
+    pub(crate) fn list_notes(&self, commit_id: ObjectId) -> Result<Notes, GitError> {
         Ok(self.walk_notes(commit_id)?.0)
     }
 
@@ -29,11 +32,13 @@ impl Repo {
         Ok(self.walk_notes(commit_id)?.1)
     }
 
-    fn walk_notes(&self, commit_id: ObjectId) -> Result<(Vec<(ObjectId, ObjectId)>, Option<String>), GitError> {
+    fn walk_notes(&self, commit_id: ObjectId) -> Result<(Notes, Option<String>), GitError> {
         let mut notes = Vec::new();
         let mut stranger = None;
         let mut folders = vec![(String::new(), self.read_commit(commit_id)?.tree_id)];
         let mut seen = HashSet::new();
+        // With or without a fan-out, what is said of a commit stands in one place.
+        let mut known = HashSet::new();
         while let Some((prefix, tree_id)) = folders.pop() {
             // Folders that hold themselves over and over need few objects, and time without end.
             if !seen.insert(tree_id) {
@@ -43,7 +48,9 @@ impl Repo {
                 let digits = prefix.clone() + &entry.name;
                 if entry.mode == FOLDER && entry.name.len() == 2 && digits.len() < 2 * self.hash_len() {
                     folders.push((digits, entry.id));
-                } else if let (FILE, Ok(about)) = (entry.mode, ObjectId::parse(&digits)) {
+                } else if let (FILE, Ok(about)) = (entry.mode, ObjectId::parse(&digits))
+                    && known.insert(about)
+                {
                     notes.push((about, entry.id));
                 } else {
                     stranger = stranger.or(Some(digits));

@@ -46,13 +46,11 @@ pub(super) fn run(input: &[u8]) -> Answer {
     }
     let mut moves = Vec::new();
     for line in lines {
-        match parse_line(line) {
-            Some(one) => moves.push(one),
-            None => {
-                say("error: git gave a line that cannot be read");
-                return Answer::Stop;
-            }
-        }
+        let Some(one) = parse_line(line) else {
+            say("error: git gave a line that cannot be read");
+            return Answer::Stop;
+        };
+        moves.push(one);
     }
     let (repo, before) = match here().and_then(|repo| Ok((repo.with_quarantine()?, here()?))) {
         Ok(opened) => opened,

@@ -16,13 +16,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub(crate) use self::offer::{Landing, push};
 pub(crate) use self::said::keeps;
+use self::said::went_back;
 pub(crate) use self::shared::submit_shared;
 pub(crate) use self::union::Sides;
 use super::replay::Landed;
 use super::{Ledger, LedgerError, archive, policy, shared_remote};
 use crate::core::id::{META, ObjectId, TicketId};
 use crate::core::refs::{RefKind, TRACKING, mirrored, refspecs, tracking, tracking_prefix};
-use crate::git::object::Kind;
 use crate::git::process::{read_file, write_file};
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::remote::{Fetched, Gone};
@@ -127,31 +127,6 @@ pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
     synced.folded.add(folded);
     synced.went_back = went_back;
     Ok(synced)
-}
-
-/// What a remote had before a fetch and has lost since, by the names it has there.
-fn went_back(repo: &Repo, remote: &str, before: Vec<(String, ObjectId)>) -> Result<Vec<String>, LedgerError> {
-    let prefix = tracking_prefix(remote);
-    let archive = repo.find_ref(&tracking(remote, crate::core::id::ARCHIVE))?;
-    let mut all = Vec::new();
-    for (tracked, old) in before {
-        let name = mirrored(&tracked[prefix.len()..]);
-        let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
-        let is_kept = match repo.find_ref(&tracked)? {
-            Some(new) if new == old => true,
-            Some(new) if repo.read_header(new)?.0 != Kind::Commit => false,
-            Some(new) => repo.is_ancestor(old, new)? || (matches!(kind, RefKind::Ticket(_)) && keeps(repo, old, new)?),
-            // What was archived is kept there.
-            None => match archive {
-                Some(archive) => archive::keeps_ref(repo, archive, &name, old)?,
-                None => false,
-            },
-        };
-        if !is_kept {
-            all.push(name);
-        }
-    }
-    Ok(all)
 }
 
 /// Fetches and folds, and pushes nothing.

@@ -95,6 +95,12 @@ pub(super) fn fold(
         {
             return Ok(Outcome::Refused(format!("no ticket has a verdict it has on {}", about.short(12))));
         }
+        if let (RefKind::Verdicts, Some(known)) = (kind, ours)
+            && repo.is_ancestor(known, theirs)?
+            && let Some((about, _)) = ledger.find_lost_verdict(ours, theirs)?
+        {
+            return Ok(Outcome::Refused(format!("a verdict on {} would be gone", about.short(12))));
+        }
         let (tip, outcome) = match ours {
             Some(ours) if !repo.is_ancestor(ours, theirs)? => {
                 let sides = Sides::of(repo, ours, theirs, order)?;

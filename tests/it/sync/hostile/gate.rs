@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
         "a policy that moves the beginning in the same push",
         "put refs/os/meta $(policy \"/\\\"epoch\\\"/,/}/s/\\\"[0-9a-f]\\{40\\}\\\"/\\\"$WORK\\\"/\" -p refs/os/meta); put refs/heads/main $WORK",
         "which is `verifying`",
-        Fsck,
+        Never,
     ),
     (
         "a policy that deletes the branch in the same push",

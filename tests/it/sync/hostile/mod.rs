@@ -3,6 +3,8 @@
 
 mod events;
 
+mod forms;
+
 mod gate;
 
 mod odd;
@@ -26,6 +28,8 @@ enum Seen {
     /// What a ref lost leaves no trace in the repository that lost it. A clone that knows better says so when it syncs, and
     /// brings it back.
     Sync,
+    /// A clone that knows better says so when it syncs, and keeps what it has.
+    Kept,
     /// It is refused for what would come of it, and there is nothing wrong with the refs as they then are.
     Never,
 }
@@ -163,7 +167,7 @@ impl Place {
                     return Err(format!("{name}: forced in underneath it is not found: {fsck}"));
                 }
             }
-            Seen::Sync => {
+            Seen::Sync | Seen::Kept => {
                 let clone = format!("{dir}-clone");
                 here.sh(".", &format!("cp -a m0 {clone} && git -C {clone} remote set-url origin \"$PWD/{dir}\"")).ok();
                 let sync = here.os(&clone, &["sync"]);
@@ -172,9 +176,15 @@ impl Place {
                     let now = here.id(dir, name);
                     !now.is_empty() && now != forced
                 };
-                let is_said = names.iter().any(|name| sync.stderr.contains(&format!("`{name}` of `origin` went back")));
-                if !is_said || !specs.iter().any(has) {
-                    return Err(format!("{name}: a clone does not bring it back: {sync}"));
+                let says = |words: &str| names.iter().any(|name| sync.stderr.contains(&format!("`{name}` {words}")));
+                let is_right = match seen {
+                    Seen::Kept => {
+                        says("stays as it is") && names.iter().all(|name| here.id(&clone, name) == here.id("forced", name))
+                    }
+                    _ => says("of `origin` went back") && specs.iter().any(has),
+                };
+                if !is_right {
+                    return Err(format!("{name}: a clone does not set it right: {sync}"));
                 }
             }
             Seen::Never => {}
@@ -183,30 +193,52 @@ impl Place {
         Ok(())
     }
 
-    /// Tries all of them, two at a time, and fails with all that went wrong.
+    /// What is wrong with how a push went that is by the rules.
+    fn try_odd(&self, dir: &str, (name, script): &(&str, &str)) -> Result<(), String> {
+        let here = &self.fleet.sandbox;
+        here.sh(".", &format!("cp -a {BARE} {dir}.git")).ok();
+        let script = format!("git remote set-url origin \"$PWD/../{dir}.git\"; SERVER=../{dir}.git\n{script}");
+        let specs = self.forge(dir, &script).map_err(|out| format!("{name}: {out}"))?;
+        let args: Vec<&str> =
+            ["push", "--force", "--atomic", "origin"].into_iter().chain(specs.iter().map(String::as_str)).collect();
+        let push = here.git(dir, if specs.is_empty() { &["push", "origin", "main"] } else { &args });
+        if push.code != Some(0) {
+            return Err(format!("{name}: the server refuses it: {push}"));
+        }
+        let fsck = here.os(&format!("{dir}.git"), &["fsck"]);
+        if fsck.code != Some(0) {
+            return Err(format!("{name}: it leaves something behind: {fsck}"));
+        }
+        here.sh(".", &format!("rm -rf {dir} {dir}.git")).ok();
+        Ok(())
+    }
+
+    /// Tries all of them; afterwards nothing has changed.
     #[track_caller]
     fn try_all(&self, cases: &[Case]) {
-        let wrong = Mutex::new(Vec::new());
-        let next = Mutex::new(0);
-        let work = || loop {
-            let at = {
-                let mut next = next.lock().expect("a number");
-                *next += 1;
-                *next - 1
-            };
-            let Some(case) = cases.get(at) else { return };
-            if let Err(what) = self.try_case(&format!("case{at}"), case) {
-                wrong.lock().expect("a list").push(what);
-            }
-        };
-        std::thread::scope(|scope| {
-            scope.spawn(work);
-            scope.spawn(work);
-        });
-        let wrong = wrong.into_inner().expect("a list");
-        assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+        side_by_side(cases, |dir, case| self.try_case(dir, case));
         self.fleet.sandbox.os("forced", &["fsck"]).ok();
     }
+}
+
+/// Tries all of them, two at a time, and fails with all that went wrong.
+#[track_caller]
+fn side_by_side<T: Sync>(cases: &[T], try_one: impl Fn(&str, &T) -> Result<(), String> + Sync) {
+    let wrong = Mutex::new(Vec::new());
+    let next = Mutex::new(cases.iter().enumerate());
+    let work = || loop {
+        let taken = next.lock().expect("a case").next();
+        let Some((at, case)) = taken else { return };
+        if let Err(what) = try_one(&format!("case{at}"), case) {
+            wrong.lock().expect("a list").push(what);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    let wrong = wrong.into_inner().expect("a list");
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 /// A name as it is shown.

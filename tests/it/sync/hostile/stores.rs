@@ -1,6 +1,6 @@
 //! The policy, the archive and the notes: what each may not become.
 
-use super::Seen::{Fsck, Sync};
+use super::Seen::{Fsck, Kept, Sync};
 use super::{Case, Place};
 
 #[test]
@@ -183,6 +183,12 @@ const NOTES: &[Case] = &[
         Fsck,
     ),
     (
+        "a note in two places",
+        "one=$(file $(git cat-file blob refs/os/tickets/$VERIFIED:verdicts/6.json | blob) $GOOD); two=$(folder $(file $(echo evil | blob) $(echo $GOOD | cut -c3-) | git mktree) $(echo $GOOD | cut -c1-2)); put refs/notes/os/verdicts $(commit $( (git ls-tree refs/notes/os/verdicts | grep -v $GOOD || :; echo \"$one\"; echo \"$two\") | git mktree) -p refs/notes/os/verdicts)",
+        "is no note",
+        Fsck,
+    ),
+    (
         "folders that hold themselves",
         "t=$(file $(echo x | blob) a | git mktree); for n in 1 2 3 4 5 6 7 8; do t=$(for m in $(seq 10 99); do folder $t $m; done | git mktree); done; put refs/notes/os/verdicts $(commit $t -p refs/notes/os/verdicts)",
         "stays where it is",
@@ -192,7 +198,7 @@ const NOTES: &[Case] = &[
         "notes that drop a line",
         "put refs/notes/os/verdicts $(commit $(git mktree </dev/null) -p refs/notes/os/verdicts)",
         "would be gone",
-        Fsck,
+        Kept,
     ),
     ("notes deleted", "gone refs/notes/os/verdicts", "is not deleted", Sync),
     (

@@ -61,10 +61,10 @@ Os-Nonce: $(nonce)" $tree
 }
 note() { # COMMIT LINE: notes with one more line
     n=$(echo $1 | cut -c3-); top=$(echo $1 | cut -c1-2); all=refs/notes/os/verdicts
-    known=$(git cat-file blob $all:$top/$n 2>/dev/null || :)
+    known=$(git cat-file blob $all:$top/$n 2>/dev/null || git cat-file blob $all:$1 2>/dev/null || :)
     line=$( (test -z "$known" || echo "$known"; echo "$2") | blob)
     below=$( (git ls-tree $all:$top 2>/dev/null | grep -v $n || :; file $line $n) | git mktree)
-    commit $( (git ls-tree $all | grep -v "	$top$" || :; folder $below $top) | git mktree) -p $all
+    commit $( (git ls-tree $all | grep -v -e "	$top$" -e $1 || :; folder $below $top) | git mktree) -p $all
 }
 archive_of() { # ENTRIES [ARGS]…: a commit of the archive that names these tickets of a month
     entries=$1 month=${MONTH:-$(date -u +%Y-%m)}; shift
