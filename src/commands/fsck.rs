@@ -4,13 +4,14 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
-use crate::core::text::chain;
+use crate::core::refs::{RefKind, is_ours};
+use crate::core::text::{chain, escape};
 use crate::error::CliError;
 use crate::gate;
 use crate::git::Repo;
-use crate::ledger::Ledger;
 use crate::ledger::fsck::{Finding, Report};
 use crate::ledger::workspace::plural;
+use crate::ledger::{Ledger, LedgerError};
 
 /// Replay everything and show what is not by the rules
 ///
@@ -34,7 +35,19 @@ struct All {
 
 /// Judges one repository.
 pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
-    let ledger = Ledger::open(repo)?;
+    let ledger = match Ledger::open(repo) {
+        Err(LedgerError::NotInitialised) => {
+            let names: Vec<String> =
+                repo.list_refs("refs/")?.into_iter().map(|found| found.0).filter(|name| is_ours(name)).collect();
+            // What is none of ours most likely stands where the policy was.
+            let odd = names.iter().find(|name| RefKind::of(name).is_none()).or(names.first());
+            return Err(odd.map_or_else(
+                || LedgerError::NotInitialised.into(),
+                |name| CliError::no(format!("there is no policy in `refs/os/meta` to judge `{}` by", escape(name))),
+            ));
+        }
+        opened => opened?,
+    };
     Ok(ledger.fsck(&|epoch, tip| gate::smuggled(&ledger, epoch, tip))?)
 }
 

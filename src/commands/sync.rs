@@ -57,6 +57,8 @@ struct Line {
     renamed: Vec<[String; 2]>,
     /// Refs that stayed where they were, and why.
     refused: Vec<[String; 2]>,
+    /// Refs of which the remote has lost something since the last time.
+    went_back: Vec<String>,
     /// Why the remote could not be reached.
     offline: Option<String>,
     error: Option<String>,
@@ -175,6 +177,7 @@ impl Line {
             conflicts: folded.conflicts,
             renamed: folded.renamed.iter().map(|(old, new)| [old.to_string(), new.to_string()]).collect(),
             refused: refused.map(|(name, why)| [name, why]).collect(),
+            went_back: synced.went_back,
             offline: synced.offline,
             error,
         }
@@ -195,6 +198,9 @@ impl Line {
         ctx.ui.line(format!("{}: {what}", self.repo))?;
         for [old, new] in &self.renamed {
             ctx.ui.say(format!("note: another ticket has the name {old}; the one of this clone is {new} now"));
+        }
+        for name in &self.went_back {
+            ctx.ui.say(format!("warning: {}: `{}` of `{remote}` went back; what it lost is here", self.repo, escape(name)));
         }
         for [name, why] in &self.refused {
             ctx.ui.say(format!("warning: {}: `{}` stays as it is: {}", self.repo, escape(name), escape(why)));

@@ -25,7 +25,11 @@ pub(crate) enum RefKind {
 /// Whether a ref stands where only refs of ours may.
 #[must_use]
 pub(crate) fn is_ours(name: &str) -> bool {
-    let is = |root: &str| name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    // Where files are found by names in any case, `refs/OS/meta` is `refs/os/meta`.
+    let is = |root: &str| {
+        let split = name.split_at_checked(root.len());
+        split.is_some_and(|(start, rest)| start.eq_ignore_ascii_case(root) && (rest.is_empty() || rest.starts_with('/')))
+    };
     is("refs/os") || is("refs/notes/os")
 }
 
@@ -145,5 +149,6 @@ mod tests {
             assert_eq!(RefKind::of(name), None, "{name}");
         }
         assert!(!is_ours("refs/os-remote/origin/meta") && !is_ours("refs/notes/commits"));
+        assert!(is_ours("refs/OS/meta") && is_ours("refs/Notes/os") && RefKind::of("refs/OS/meta").is_none());
     }
 }

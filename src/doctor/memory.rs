@@ -9,7 +9,7 @@ use super::{Finding, Trouble};
 use crate::core::id::{LEARNINGS, ObjectId, SESSIONS, TICKETS, WIKI};
 use crate::core::secrets;
 use crate::core::text::{MAX_FILE, escape};
-use crate::git::object::{FILE, FOLDER};
+use crate::git::tree::{FILE, FOLDER};
 use crate::git::{GitError, Repo};
 use crate::ledger::workspace::plural;
 

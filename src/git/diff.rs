@@ -1,6 +1,6 @@
 //! Which paths differ between two trees.
 
-use super::object::{Entry, FOLDER};
+use super::tree::{Entry, FOLDER};
 use super::{GitError, Repo};
 use crate::core::id::ObjectId;
 

@@ -12,6 +12,7 @@ pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
 pub(crate) mod signature;
+pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
 

@@ -1,7 +1,9 @@
 //! Git notes: one blob for each annotated object, in a tree with a fan-out of two digits or none.
 
-use super::object::{FILE, FOLDER};
+use std::collections::HashSet;
+
 use super::refs::{Moved, RefEdit};
+use super::tree::{FILE, FOLDER};
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 
@@ -10,25 +12,52 @@ const MAX_NOTE: usize = 1024 * 1024;
 /// How often a lost race over the notes ref is tried again.
 const TRIES: usize = 50;
 
+/// What notes are about, and the blob of each.
+type Notes = Vec<(ObjectId, ObjectId)>;
+
 impl Repo {
     /// All notes of a notes commit: the object they are about, and the blob.
     ///
     /// # Errors
     /// When a tree cannot be read.
-    pub(crate) fn list_notes(&self, commit_id: ObjectId) -> Result<Vec<(ObjectId, ObjectId)>, GitError> {
+    pub(crate) fn list_notes(&self, commit_id: ObjectId) -> Result<Notes, GitError> {
+        Ok(self.walk_notes(commit_id)?.0)
+    }
+
+    /// Something in the tree of a notes commit that is no note, by its name.
+    ///
+    /// # Errors
+    /// When a tree cannot be read.
+    pub(crate) fn find_stranger_in_notes(&self, commit_id: ObjectId) -> Result<Option<String>, GitError> {
+        Ok(self.walk_notes(commit_id)?.1)
+    }
+
+    fn walk_notes(&self, commit_id: ObjectId) -> Result<(Notes, Option<String>), GitError> {
         let mut notes = Vec::new();
+        let mut stranger = None;
         let mut folders = vec![(String::new(), self.read_commit(commit_id)?.tree_id)];
+        let mut seen = HashSet::new();
+        // With or without a fan-out, what is said of a commit stands in one place.
+        let mut known = HashSet::new();
         while let Some((prefix, tree_id)) = folders.pop() {
+            // Folders that hold themselves over and over need few objects, and time without end.
+            if !seen.insert(tree_id) {
+                return Err(GitError::Malformed { id: tree_id, what: "is a folder of notes in two places" });
+            }
             for entry in self.read_tree(tree_id)? {
                 let digits = prefix.clone() + &entry.name;
                 if entry.mode == FOLDER && entry.name.len() == 2 && digits.len() < 2 * self.hash_len() {
                     folders.push((digits, entry.id));
-                } else if let Ok(about) = ObjectId::parse(&digits) {
+                } else if let (FILE, Ok(about)) = (entry.mode, ObjectId::parse(&digits))
+                    && known.insert(about)
+                {
                     notes.push((about, entry.id));
+                } else {
+                    stranger = stranger.or(Some(digits));
                 }
             }
         }
-        Ok(notes)
+        Ok((notes, stranger))
     }
 
     fn find_note_path(&self, tree_id: ObjectId, about: ObjectId) -> Result<Option<String>, GitError> {

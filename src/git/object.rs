@@ -7,16 +7,10 @@ use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
 
-/// The mode of a file in a tree.
-pub(crate) const FILE: u32 = 0o100_644;
-/// The mode of a folder in a tree.
-pub(crate) const FOLDER: u32 = 0o040_000;
-/// The mode of a commit in a tree.
-pub(crate) const COMMIT: u32 = 0o160_000;
 /// How often something is tried again that a `git gc` was in the way of.
 const TRIES: u32 = 3;
-/// How many entries of a tree are read.
-const MAX_ENTRIES: usize = 200_000;
+/// The largest object of a push that is read, in bytes; what is here already is held to the same.
+const MAX_PUSHED: u64 = 64 * 1024 * 1024;
 
 /// What kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +48,6 @@ impl Commit {
     }
 }
 
-/// One entry of a tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) mode: u32,
-    pub(crate) name: String,
-    pub(crate) id: ObjectId,
-}
-
 impl Repo {
     /// Whether the object is here.
     #[must_use]
@@ -84,10 +70,15 @@ impl Repo {
         Ok((kind(header.kind()), header.size()))
     }
 
-    fn read_object(&self, id: ObjectId, wanted: Kind) -> Result<Vec<u8>, GitError> {
+    pub(super) fn read_object(&self, id: ObjectId, wanted: Kind) -> Result<Vec<u8>, GitError> {
         let native = native(id).ok_or(GitError::Malformed { id, what: "has an id of the wrong length" })?;
         let mut pushed = Vec::new();
-        let found = self.quarantine.as_ref().and_then(|objects| {
+        // A blob of zeros packs well: its size is looked at before its contents.
+        let header = self.quarantine.as_ref().and_then(|objects| objects.try_header(&native).ok().flatten());
+        if header.as_ref().is_some_and(|header| header.size > MAX_PUSHED) {
+            return Err(GitError::Malformed { id, what: "is larger than it may be" });
+        }
+        let found = self.quarantine.as_ref().filter(|_| header.is_some()).and_then(|objects| {
             let found = objects.try_find(&native, &mut pushed).ok().flatten()?;
             Some(kind(found.kind))
         });
@@ -135,15 +126,6 @@ impl Repo {
         self.read_object(id, Kind::Commit)
     }
 
-    /// Reads a tree, its entries in git's order.
-    ///
-    /// # Errors
-    /// When it is not here, is no tree, has not the shape of one, or has names that are not UTF-8.
-    pub(crate) fn read_tree(&self, id: ObjectId) -> Result<Vec<Entry>, GitError> {
-        parse_tree(&self.read_object(id, Kind::Tree)?, self.hash_len())
-            .ok_or(GitError::Malformed { id, what: "is a malformed tree" })
-    }
-
     /// Reads a blob of at most `max` bytes; the size is looked at first.
     ///
     /// # Errors
@@ -156,45 +138,7 @@ impl Repo {
         self.read_object(id, Kind::Blob)
     }
 
-    /// The entry at a path below a tree.
-    ///
-    /// # Errors
-    /// When a tree on the way cannot be read.
-    pub(crate) fn find_entry(&self, tree_id: ObjectId, path: &str) -> Result<Option<Entry>, GitError> {
-        let mut tree_id = tree_id;
-        let mut parts = path.split('/').peekable();
-        while let Some(part) = parts.next() {
-            match self.find_in_tree(tree_id, part)? {
-                Some(entry) if parts.peek().is_none() => return Ok(Some(entry)),
-                Some(entry) if entry.mode == FOLDER => tree_id = entry.id,
-                _ => return Ok(None),
-            }
-        }
-        Ok(None)
-    }
-
-    /// The entry of a tree with this name; the others are not read any further than to see where they end.
-    fn find_in_tree(&self, tree_id: ObjectId, name: &str) -> Result<Option<Entry>, GitError> {
-        let malformed = || GitError::Malformed { id: tree_id, what: "is a malformed tree" };
-        let data = self.read_object(tree_id, Kind::Tree)?;
-        for entry in (RawEntries { rest: &data, hash_len: self.hash_len() }) {
-            let (mode, found, id) = entry.ok_or_else(malformed)?;
-            if found == name.as_bytes() {
-                return Ok(Some(Entry { mode, name: name.to_owned(), id }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The contents of the file at a path below a tree.
-    ///
-    /// # Errors
-    /// When something on the way cannot be read or is larger than `max` bytes.
-    pub(crate) fn find_file(&self, tree_id: ObjectId, path: &str, max: usize) -> Result<Option<Vec<u8>>, GitError> {
-        self.find_entry(tree_id, path)?.map(|entry| self.read_blob(entry.id, max)).transpose()
-    }
-
-    fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
+    pub(super) fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
         let mut tries = 0;
         loop {
             match self.inner.objects.write_buf(kind, data) {
@@ -236,49 +180,6 @@ impl Repo {
     #[must_use]
     pub(crate) fn zero(&self) -> ObjectId {
         foreign(&self.inner.object_hash().null())
-    }
-
-    /// Writes a tree of these entries, in whatever order they come.
-    ///
-    /// # Errors
-    /// When the object store cannot be written.
-    pub(crate) fn write_tree(&self, entries: &mut [Entry]) -> Result<ObjectId, GitError> {
-        // Git sorts a folder as if its name ended in a slash.
-        let key = |entry: &Entry| entry.name.clone() + if entry.mode == FOLDER { "/" } else { "" };
-        entries.sort_by_cached_key(key);
-        let mut data = Vec::new();
-        for entry in entries {
-            if entry.name.is_empty() || entry.name.contains(['\0', '/']) {
-                return Err(GitError::Malformed { id: entry.id, what: "has a name that cannot be written" });
-            }
-            data.extend_from_slice(format!("{:o} {}\0", entry.mode, entry.name).as_bytes());
-            data.extend_from_slice(entry.id.as_bytes());
-        }
-        self.write_object(gix::objs::Kind::Tree, &data)
-    }
-
-    /// The tree with one path set to a file, or taken out; folders come and go as needed.
-    ///
-    /// # Errors
-    /// When a tree cannot be read or written.
-    pub(crate) fn edit_tree(&self, tree_id: Option<ObjectId>, path: &str, file: Option<ObjectId>) -> Result<ObjectId, GitError> {
-        let mut entries = tree_id.map_or_else(|| Ok(Vec::new()), |id| self.read_tree(id))?;
-        let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
-        let at = entries.iter().position(|entry| entry.name == name);
-        let below = at.map(|at| &entries[at]).filter(|entry| entry.mode == FOLDER).map(|entry| entry.id);
-        let new = match (rest, file) {
-            (None, file) => file.map(|id| Entry { mode: FILE, name: name.to_owned(), id }),
-            (Some(rest), file) => {
-                let id = self.edit_tree(below, rest, file)?;
-                let is_empty = file.is_none() && self.read_tree(id)?.is_empty();
-                (!is_empty).then(|| Entry { mode: FOLDER, name: name.to_owned(), id })
-            }
-        };
-        if let Some(at) = at {
-            entries.remove(at);
-        }
-        entries.extend(new);
-        self.write_tree(&mut entries)
     }
 
     /// Writes a commit; author and committer are the same.
@@ -327,54 +228,6 @@ pub(crate) fn parse_commit(data: &[u8]) -> Option<Commit> {
     let author = lines.next()?.strip_prefix("author ")?.to_owned();
     let committer = lines.next()?.strip_prefix("committer ")?.to_owned();
     Some(Commit { tree_id, parents, author, committer, message })
-}
-
-/// A name as text. One that is not UTF-8 is told apart from all that are by a NUL in front, and is never written again.
-fn name_of(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(name) => name.to_owned(),
-        Err(_) => std::iter::once('\0').chain(bytes.iter().map(|byte| char::from(*byte))).collect(),
-    }
-}
-
-/// The entries of a tree as they stand in its bytes: mode, name and id.
-struct RawEntries<'a> {
-    rest: &'a [u8],
-    hash_len: usize,
-}
-
-impl<'a> Iterator for RawEntries<'a> {
-    type Item = Option<(u32, &'a [u8], ObjectId)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let read = || {
-            let zero = self.rest.iter().position(|byte| *byte == 0)?;
-            let space = self.rest[..zero].iter().position(|byte| *byte == b' ')?;
-            let mode = u32::from_str_radix(std::str::from_utf8(&self.rest[..space]).ok()?, 8).ok()?;
-            let id = ObjectId::from_bytes(self.rest.get(zero + 1..zero + 1 + self.hash_len)?).ok()?;
-            Some(((mode, &self.rest[space + 1..zero], id), &self.rest[zero + 1 + self.hash_len..]))
-        };
-        let read = read();
-        self.rest = read.as_ref().map_or(&[], |read| read.1);
-        Some(read.map(|read| read.0))
-    }
-}
-
-/// Reads the bytes of a tree object.
-#[must_use]
-pub(crate) fn parse_tree(data: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for entry in (RawEntries { rest: data, hash_len }) {
-        let (mode, name, id) = entry?;
-        entries.push(Entry { mode, name: name_of(name), id });
-        if entries.len() > MAX_ENTRIES {
-            return None;
-        }
-    }
-    Some(entries)
 }
 
 /// As gix has it.

@@ -89,15 +89,25 @@ impl Repo {
     pub(crate) fn list_odd_refs(&self, name: &str) -> Result<Vec<(String, String)>, GitError> {
         let out = self.git().run(["for-each-ref", "--format=%(refname) %(symref)", name])?;
         let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
-        let symbolic = stdout.lines().filter_map(|line| line.split_once(' ').filter(|(_, target)| !target.is_empty()));
         let mut all: Vec<_> =
-            symbolic.map(|(name, target)| (name.to_owned(), format!("it is symbolic, for `{target}`"))).collect();
+            symbolic(&stdout).map(|(name, target)| (name.to_owned(), format!("it is symbolic, for `{target}`"))).collect();
+        let names = stdout.lines().filter_map(|line| Some(line.split_once(' ')?.0)).filter(|name| name.contains('\u{fffd}'));
+        all.extend(names.map(|name| (name.to_owned(), "its name is not UTF-8".to_owned())));
         let warned = out.stderr.lines().filter_map(|line| {
             let (what, name) = line.strip_prefix("warning: ignoring ")?.rsplit_once(' ')?;
             Some((name.to_owned(), format!("it is a {what}")))
         });
         all.extend(warned);
         Ok(all)
+    }
+
+    /// All symbolic refs below `refs/`, each with the ref it stands for.
+    ///
+    /// # Errors
+    /// When git cannot list them.
+    pub(crate) fn list_symbolic_refs(&self) -> Result<Vec<(String, String)>, GitError> {
+        let out = self.git().output(["for-each-ref", "--format=%(refname) %(symref)"])?;
+        Ok(symbolic(&out).map(|(name, target)| (name.to_owned(), target.to_owned())).collect())
     }
 
     /// The object a ref points to; symbolic refs are not followed and count as absent.
@@ -265,6 +275,11 @@ impl Repo {
         input += "prepare\ncommit\n";
         self.git().config("core.hooksPath=/dev/null").input(["update-ref", "--no-deref", "--stdin"], input.as_bytes()).map(drop)
     }
+}
+
+/// Of lines with a ref and what it stands for, those that stand for one.
+fn symbolic(lines: &str) -> impl Iterator<Item = (&str, &str)> {
+    lines.lines().filter_map(|line| line.split_once(' ').filter(|(_, target)| !target.is_empty()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long to wait for a lock is a matter of real time")]

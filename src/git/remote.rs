@@ -26,6 +26,9 @@ pub(crate) enum Pushed {
     Unclear(String),
 }
 
+/// What a server that judges says of a ref that is not what the push takes it to be.
+pub(crate) const MOVED_MEANWHILE: &str = "it moved meanwhile";
+
 /// How a fetch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -138,6 +141,10 @@ fn read_report(code: i32, report: &str, stderr: &str, offered: usize) -> Pushed 
     match plain.or(refused.first()) {
         Some(line) if has(line, &["hook declined"]) => {
             let words = remote_words();
+            let mut errors = words.lines().filter(|line| line.starts_with("error: ")).peekable();
+            if errors.peek().is_some() && errors.all(|line| line.ends_with(MOVED_MEANWHILE)) {
+                return Pushed::Lost;
+            }
             Pushed::Refused(if words.is_empty() { "its hook declined".to_owned() } else { words })
         }
         Some(line) if has(line, &race) => Pushed::Lost,
@@ -167,6 +174,8 @@ mod tests {
             "!\ta:refs/os/y\t[rejected] (atomic push failed)\n!\ta:refs/os/x\t[remote rejected] (pre-receive hook declined)\n";
         let said = "remote: error: `refs/os/x` stays where it is: no        \nerror: failed to push";
         assert_eq!(read_report(1, atomic, said, 2), Pushed::Refused("error: `refs/os/x` stays where it is: no".to_owned()));
+        let late = "remote: error: `refs/os/x` stays where it is: it moved meanwhile\nerror: failed to push";
+        assert_eq!(read_report(1, atomic, late, 2), Pushed::Lost);
         assert_eq!(
             read_report(128, "", "fatal: unable to access 'http://x': refused\n", 1),
             Pushed::Unclear("unable to access 'http://x': refused".to_owned())

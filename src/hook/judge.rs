@@ -50,7 +50,7 @@ pub(crate) fn judge(
         (Some(kind), Some(new)) => (kind, new),
         (None, Some(_)) => return Ok(no("git-os has no such ref")),
         // Something that is no ref of ours at all may always be swept out.
-        (None, None) if name.starts_with("refs/os/") => return Ok(None),
+        (None, None) => return Ok(None),
         (kind, None) => return deletion(ledger, kind.as_ref(), name, old),
     };
     match kind {
@@ -61,8 +61,9 @@ pub(crate) fn judge(
             grows(repo, old, new)
         }
         RefKind::Rescue | RefKind::Rejected if old.is_some() => Ok(no("it is written once")),
-        // A policy was judged before all else.
-        RefKind::Policy | RefKind::Rescue | RefKind::Rejected => Ok(None),
+        RefKind::Rescue | RefKind::Rejected => grows(repo, None, new),
+        // It was judged before all else.
+        RefKind::Policy => Ok(None),
     }
 }
 
@@ -90,8 +91,12 @@ fn ticket(ledger: &Ledger<'_>, id: &TicketId, old: Option<ObjectId>, new: Object
         None => archive::find(repo, id)?,
     };
     match replay::admit(ledger, id, new, known, &landed)? {
-        Ok(ticket) if known.is_none() && !ledger.policy.brands.contains(&ticket.content.brand) => {
-            Ok(no(format!("brand `{}` does not belong to this repository", ticket.content.brand)))
+        Ok(ticket) if !ledger.policy.brands.contains(&ticket.content.brand) => {
+            // A policy may have had more brands once.
+            let known = known.map(|known| ledger.read_entry(id.clone(), known)).transpose()?;
+            let is_kept = known.is_some_and(|known| known.ticket.content.brand == ticket.content.brand);
+            let why = || format!("brand `{}` does not belong to this repository", ticket.content.brand);
+            Ok(if is_kept { None } else { no(why()) })
         }
         Ok(_) => Ok(None),
         Err(_) if old.is_none() && known == Some(new) => Ok(None),
@@ -169,6 +174,9 @@ fn grows(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Option<Jud
 fn verdict_notes(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId) -> Result<Option<Judged>, LedgerError> {
     if let Some(refused) = grows(ledger.repo, old, new)? {
         return Ok(Some(refused));
+    }
+    if let Some(stranger) = ledger.repo.find_stranger_in_notes(new)? {
+        return Ok(no(format!("`{stranger}` is no note")));
     }
     if let Some((about, line)) = ledger.find_lost_verdict(old, new)? {
         return Ok(no(format!("a verdict on {} would be gone: {line:.60}", about.short(12))));

@@ -39,7 +39,7 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
         install::SERVER => {
             let mut lines = Vec::new();
             // What cannot be read cannot be judged, and here nobody works who would be kept from it.
-            if std::io::stdin().lock().read_to_end(&mut lines).is_err() {
+            if std::io::stdin().lock().take(pre_receive::MAX_INPUT + 1).read_to_end(&mut lines).is_err() {
                 return Answer::Stop;
             }
             pre_receive::run(&lines)

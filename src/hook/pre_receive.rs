@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use super::judge::{self, Judged};
 use super::{Answer, here, install, say};
 use crate::core::id::{META, ObjectId};
-use crate::core::refs::is_ours;
+use crate::core::refs::{RefKind, is_ours};
 use crate::core::text::escape;
+use crate::git::remote::MOVED_MEANWHILE;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
 
 /// The most refs one push may move.
 const MAX_REFS: usize = 20_000;
+/// The most that git may have to say of a push, in bytes.
+pub(super) const MAX_INPUT: u64 = 64 * 1024 * 1024;
 
 /// One line: a ref, what it was and what it shall become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +26,19 @@ pub(crate) struct Move {
 
 /// Reads a line, `<old> <new> <ref>`; `None` when it is none.
 pub(crate) fn parse_line(line: &[u8]) -> Option<Move> {
-    let line = std::str::from_utf8(line).ok()?;
-    let mut words = line.splitn(3, ' ');
-    let mut id = || ObjectId::parse(words.next()?).ok();
+    let mut words = line.splitn(3, |byte| *byte == b' ');
+    let mut id = || ObjectId::parse(std::str::from_utf8(words.next()?).ok()?).ok();
     let (old, new) = (id()?, id()?);
     let some = |id: ObjectId| Some(id).filter(|id| !id.is_zero());
-    Some(Move { name: words.next()?.to_owned(), old: some(old), new: some(new) })
+    // A name that is not UTF-8 is none that we or a policy have, but it may stand where only refs of ours do.
+    Some(Move { name: String::from_utf8_lossy(words.next()?).into_owned(), old: some(old), new: some(new) })
 }
 
 pub(super) fn run(input: &[u8]) -> Answer {
+    if input.len() as u64 > MAX_INPUT {
+        say("error: this push moves too many refs");
+        return Answer::Stop;
+    }
     let lines: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     if lines.len() > MAX_REFS {
         say(&format!("error: a push moves at most {MAX_REFS} refs here, and this one has {}", lines.len()));
@@ -39,15 +46,11 @@ pub(super) fn run(input: &[u8]) -> Answer {
     }
     let mut moves = Vec::new();
     for line in lines {
-        match parse_line(line) {
-            Some(one) => moves.push(one),
-            // A name that is not UTF-8 is none of ours, and no branch that a policy could name.
-            None if std::str::from_utf8(line).is_err() => {}
-            None => {
-                say("error: git gave a line that cannot be read");
-                return Answer::Stop;
-            }
-        }
+        let Some(one) = parse_line(line) else {
+            say("error: git gave a line that cannot be read");
+            return Answer::Stop;
+        };
+        moves.push(one);
     }
     let (repo, before) = match here().and_then(|repo| Ok((repo.with_quarantine()?, here()?))) {
         Ok(opened) => opened,
@@ -63,7 +66,10 @@ pub(super) fn run(input: &[u8]) -> Answer {
         // git itself will say that a ref is locked.
         say(&format!("warning: a lock that a killed process left stays: {error}"));
     }
-    let refused = judge_push(repo, &before, &moves);
+    let mut refused = misplaced(&before, &moves);
+    if refused.is_empty() {
+        refused = judge_push(repo, &before, &moves);
+    }
     for (name, judged) in &refused {
         say(&format!("error: `{}` stays where it is: {}", escape(name), escape(&judged.why)));
         if let Some(hint) = &judged.hint {
@@ -71,6 +77,31 @@ pub(super) fn run(input: &[u8]) -> Answer {
         }
     }
     if refused.is_empty() { Answer::Go } else { Answer::Stop }
+}
+
+/// What of a push is not about the refs that it seems to be about. What a ref was is what the pusher says; git sees to the
+/// truth of it ref by ref, when all was judged and what counted on the others may move.
+fn misplaced(before: &Repo, moves: &[Move]) -> Vec<(String, Judged)> {
+    let mut refused = Vec::new();
+    let no = |name: &str, why: String| (name.to_owned(), Judged { why, hint: None });
+    let policy = crate::ledger::policy::read(before).ok().flatten().map(|known| known.1);
+    let is_watched = |name: &str| is_ours(name) || policy.as_ref().is_some_and(|policy| policy.is_protected(name));
+    let symbolic: BTreeMap<String, String> = match before.list_symbolic_refs() {
+        Ok(symbolic) => symbolic.into_iter().collect(),
+        Err(error) => return moves.iter().map(|one| no(&one.name, format!("it could not be judged: {error}"))).collect(),
+    };
+    for one in moves {
+        if let Some(target) = symbolic.get(&one.name).filter(|target| is_watched(target)) {
+            refused.push(no(&one.name, format!("it stands for `{target}` here, which is moved by its own name")));
+        } else if (RefKind::of(&one.name).is_some() || (is_watched(&one.name) && !is_ours(&one.name))) && one.old != one.new {
+            match before.find_present_ref(&one.name) {
+                Ok(present) if present == one.old => {}
+                Ok(_) => refused.push(no(&one.name, MOVED_MEANWHILE.to_owned())),
+                Err(error) => refused.push(no(&one.name, format!("it could not be judged: {error}"))),
+            }
+        }
+    }
+    refused
 }
 
 /// What of a push is not by the rules. All of it is judged as it would be afterwards, so that a branch may come with the
@@ -82,7 +113,7 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
     let no = |why: String| Judged { why, hint: None };
     let mut supposed = BTreeMap::new();
     for one in moves {
-        if one.name.starts_with("refs/replace/") {
+        if one.name.starts_with("refs/replace/") && one.new.is_some() {
             refused.push((one.name.clone(), no("what an object is, is not replaced here".to_owned())));
         }
         supposed.insert(one.name.clone(), one.new);
@@ -110,21 +141,23 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
     if let Some(judged) = ledger.as_ref().and_then(|ledger| policy_fits(ledger, before)) {
         return vec![(META.to_owned(), judged)];
     }
-    // A branch that the policy of before protects is not let go by the new one alone.
-    let old_policy = crate::ledger::policy::read(before).ok().flatten().map(|known| known.1);
-    let is_protected = |name: &str| {
-        let now = ledger.as_ref().is_some_and(|ledger| ledger.policy.is_protected(name));
-        now || old_policy.as_ref().is_some_and(|policy| policy.is_protected(name))
+    // A branch that the policy of before protects is not let go by the new one alone: both have to agree.
+    let is_published = moves.iter().any(|one| one.name == META);
+    let old = if is_published { crate::ledger::policy::read(before).ok().flatten() } else { None };
+    let old = old.map(|(repo_id, policy)| Ledger::under(&repo, repo_id, policy));
+    let judge_by = |ledger: Option<&Ledger<'_>>, one: &Move| match judge::judge(&repo, ledger, &one.name, one.old, one.new) {
+        Ok(judged) => judged,
+        Err(error) => Some(no(unjudged(&error))),
     };
-    for one in moves.iter().filter(|one| one.name != META && (is_ours(&one.name) || is_protected(&one.name))) {
-        if one.old == one.new {
-            continue;
-        }
-        match judge::judge(&repo, ledger.as_ref(), &one.name, one.old, one.new) {
-            Ok(None) => {}
-            Ok(Some(judged)) => refused.push((one.name.clone(), judged)),
-            Err(error) => refused.push((one.name.clone(), no(unjudged(&error)))),
-        }
+    for one in moves.iter().filter(|one| one.name != META && one.old != one.new) {
+        let protects = |ledger: &&Ledger<'_>| ledger.policy.is_protected(&one.name);
+        let judged = if is_ours(&one.name) {
+            judge_by(ledger.as_ref(), one)
+        } else {
+            let policies = [&old, &ledger].into_iter().filter_map(Option::as_ref).filter(protects);
+            policies.into_iter().find_map(|ledger| judge_by(Some(ledger), one))
+        };
+        refused.extend(judged.map(|judged| (one.name.clone(), judged)));
     }
     refused
 }

@@ -5,10 +5,12 @@ use serde::Serialize;
 use super::replay::{self, Landed};
 use super::{Ledger, LedgerError, archive, policy};
 use crate::core::event::State;
-use crate::core::id::{META, ObjectId, RepoName, TICKETS, TicketId, VERDICT_NOTES};
+use crate::core::id::{ARCHIVE, META, ObjectId, RepoName, TicketId, VERDICT_NOTES};
 use crate::core::meta::Gate;
-use crate::core::refs::RefKind;
+use crate::core::refs::{RefKind, is_ours};
+use crate::core::ticket::Ticket;
 use crate::git::GitError;
+use crate::git::object::Kind;
 
 /// One thing that is not by the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,29 +50,81 @@ impl Ledger<'_> {
         {
             report.findings.push(self.finding(META, Some(tip), &why));
         }
-        for prefix in ["refs/os/", "refs/notes/os/"] {
-            let odd = self.repo.list_odd_refs(prefix.trim_end_matches('/'))?;
+        for prefix in ["refs/os", "refs/notes/os"] {
+            let odd = self.repo.list_odd_refs(prefix)?;
             report.findings.extend(odd.iter().map(|(name, what)| self.finding(name, None, what)));
-            for (name, tip) in self.repo.list_refs(prefix)? {
-                report.refs += 1;
-                if RefKind::of(&name).is_none() {
-                    report.findings.push(self.finding(&name, Some(tip), "git-os has no such ref"));
-                } else if let Some(rest) = name.strip_prefix(TICKETS)
-                    && let Ok(id) = TicketId::parse(rest)
-                {
-                    self.fsck_ticket(&mut report, &name, &id, tip, &landed)?;
+        }
+        // On a server nobody but a pusher puts replacements, and nothing here heeds them.
+        let is_bare = self.repo.work_dir().is_none();
+        for (name, tip) in self.repo.list_refs("refs/")? {
+            if is_bare && name.starts_with("refs/replace/") {
+                report.findings.push(self.finding(&name, Some(tip), "what an object is, is not replaced here"));
+            }
+            if !is_ours(&name) {
+                continue;
+            }
+            report.refs += 1;
+            match self.fsck_ref(&mut report, &name, tip, &landed) {
+                // What cannot be read is no excuse for the rest.
+                Err(LedgerError::Git(error @ (GitError::Malformed { .. } | GitError::Read { .. }))) => {
+                    report.findings.push(self.finding(&name, Some(tip), &format!("it cannot be judged: {error}")));
                 }
+                done => done?,
             }
         }
-        for (id, tip) in archive::list(self.repo)? {
-            report.archived += 1;
-            self.fsck_ticket(&mut report, crate::core::id::ARCHIVE, &id, tip, &landed)?;
-        }
-        self.fsck_notes(&mut report)?;
         for branch in &self.policy.protected {
             self.fsck_branch(&mut report, branch, smuggled)?;
         }
         Ok(report)
+    }
+
+    fn fsck_ref(&self, report: &mut Report, name: &str, tip: ObjectId, landed: &Landed<'_>) -> Result<(), LedgerError> {
+        let Some(kind) = RefKind::of(name) else {
+            report.findings.push(self.finding(name, Some(tip), "git-os has no such ref"));
+            return Ok(());
+        };
+        if let RefKind::Ticket(id) = &kind {
+            return self.fsck_ticket(report, name, id, tip, landed).map(drop);
+        }
+        if self.repo.read_header(tip)?.0 != Kind::Commit {
+            report.findings.push(self.finding(name, Some(tip), "it is not a commit"));
+            return Ok(());
+        }
+        let wrong = match kind {
+            RefKind::Policy => policy::judge(self.repo, None, tip)?,
+            RefKind::Archive => {
+                self.fsck_archive(report, landed)?;
+                archive::audit(self.repo, tip)?
+            }
+            RefKind::Verdicts => {
+                self.fsck_notes(report, tip)?;
+                self.repo.find_stranger_in_notes(tip)?.map(|stranger| format!("`{stranger}` is no note"))
+            }
+            RefKind::Ticket(_)
+            | RefKind::Provenance
+            | RefKind::Learnings
+            | RefKind::Session
+            | RefKind::Proposal
+            | RefKind::Wiki
+            | RefKind::Transcript
+            | RefKind::Rescue
+            | RefKind::Rejected => None,
+        };
+        report.findings.extend(wrong.map(|what| self.finding(name, Some(tip), &what)));
+        Ok(())
+    }
+
+    fn fsck_archive(&self, report: &mut Report, landed: &Landed<'_>) -> Result<(), LedgerError> {
+        for (id, tip) in archive::list(self.repo)? {
+            report.archived += 1;
+            if let Some(ticket) = self.fsck_ticket(report, ARCHIVE, &id, tip, landed)?
+                && !ticket.state.is_terminal()
+            {
+                let what = format!("{id} is `{}`, and only closed tickets are archived", ticket.state);
+                report.findings.push(self.finding(ARCHIVE, Some(tip), &what));
+            }
+        }
+        Ok(())
     }
 
     fn finding(&self, ref_name: &str, commit: Option<ObjectId>, what: &str) -> Finding {
@@ -127,24 +181,30 @@ impl Ledger<'_> {
         id: &TicketId,
         tip: ObjectId,
         landed: &Landed<'_>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Option<Ticket>, LedgerError> {
         report.tickets += 1;
         match replay::replay(self, id, tip, None, landed)? {
             Ok(ticket) => {
                 report.events += ticket.seq as usize;
+                if !self.policy.brands.contains(&ticket.content.brand) {
+                    let what = format!("brand `{}` does not belong to this repository", ticket.content.brand);
+                    report.findings.push(self.finding(name, Some(tip), &what));
+                }
                 // Merged means landed, whatever moved since.
                 let is_gated = self.policy.gate != Gate::Off;
                 if is_gated && ticket.state == State::Merged && !ticket.head.is_some_and(|head| landed.has(head)) {
                     report.findings.push(self.finding(name, Some(tip), "it is merged, but its head is in no protected branch"));
                 }
+                Ok(Some(ticket))
             }
-            Err(illegal) => report.findings.push(self.finding(name, Some(illegal.commit_id), &illegal.reason)),
+            Err(illegal) => {
+                report.findings.push(self.finding(name, Some(illegal.commit_id), &illegal.reason));
+                Ok(None)
+            }
         }
-        Ok(())
     }
 
-    fn fsck_notes(&self, report: &mut Report) -> Result<(), LedgerError> {
-        let Some(tip) = self.repo.find_ref(VERDICT_NOTES)? else { return Ok(()) };
+    fn fsck_notes(&self, report: &mut Report, tip: ObjectId) -> Result<(), LedgerError> {
         for (about, line) in self.added_lines(None, tip)? {
             if !self.is_in_chain(about, &line)? {
                 report.findings.push(self.finding(VERDICT_NOTES, Some(about), "a verdict note that no ticket has"));

@@ -43,6 +43,8 @@ pub(crate) enum LedgerError {
     NotInitialised,
     #[error("the policy in `refs/os/meta` cannot be read")]
     Policy(#[source] serde_json::Error),
+    #[error("the policy in `refs/os/meta` cannot be read")]
+    PolicyObject(#[source] GitError),
     #[error("there is no ticket `{0}`")]
     NotFound(String),
     #[error("`{part}` could be {}", .ids.join(" or "))]
@@ -153,7 +155,13 @@ impl<'a> Ledger<'a> {
     /// When it is not, or its policy cannot be read.
     pub(crate) fn open(repo: &'a Repo) -> Result<Self, LedgerError> {
         let (repo_id, policy) = policy::read(repo)?.ok_or(LedgerError::NotInitialised)?;
-        Ok(Self { repo, policy, repo_id, past: signed::Past::default() })
+        Ok(Self::under(repo, repo_id, policy))
+    }
+
+    /// The ledger of a repository as another policy sees it, such as the one in force before a push.
+    #[must_use]
+    pub(crate) fn under(repo: &'a Repo, repo_id: ObjectId, policy: Policy) -> Self {
+        Self { repo, policy, repo_id, past: signed::Past::default() }
     }
 
     /// Opens a ticket.

@@ -21,8 +21,11 @@ use crate::git::signature::NewCommit;
 /// When the chain or the policy cannot be read.
 pub(crate) fn read(repo: &Repo) -> Result<Option<(ObjectId, Policy)>, LedgerError> {
     let Some(tip) = repo.find_ref(META)? else { return Ok(None) };
-    let commit = repo.read_commit(tip)?;
-    let policy = read_file(repo, commit.tree_id)?;
+    let commit = repo.read_commit(tip).map_err(LedgerError::PolicyObject)?;
+    let policy = read_file(repo, commit.tree_id).map_err(|error| match error {
+        LedgerError::Git(error) => LedgerError::PolicyObject(error),
+        error => error,
+    })?;
     Ok(Some((root_at(tip, &commit), policy)))
 }
 

@@ -21,6 +21,10 @@ use crate::git::{GitError, Repo};
 const MAX_CHAIN: usize = 100_000;
 /// The largest commit object of a chain, in bytes.
 const MAX_COMMIT: u64 = 192 * 1024;
+/// The most that the commits of a chain may have together, in bytes.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// How far, in seconds, the clock of whoever let an event in is believed to be ahead of the checker's: hours happen.
+const MAX_SKEW: u64 = 24 * 3600;
 /// How many events of a quarantined chain are looked at for where its lawful part ends.
 const MAX_REPAIR: usize = 1000;
 
@@ -70,7 +74,7 @@ pub(crate) fn conflict_prefix(seq: u32) -> String {
 enum Clock {
     /// By that of whoever lets the event in.
     Checkers,
-    /// By the event's own, where that is later: whoever let it in has asked a clock, and clocks differ.
+    /// By the event's own, where that is later: whoever let it in has asked a clock, and clocks differ, though not by much.
     Events,
 }
 
@@ -145,13 +149,14 @@ impl<'a> Landed<'a> {
 pub(crate) fn links(repo: &Repo, tip: ObjectId, until: Option<ObjectId>) -> Result<Result<Vec<Link>, Illegal>, LedgerError> {
     let mut all = Vec::new();
     let mut next = Some(tip);
+    let mut bytes = 0;
     while let Some(commit_id) = next.filter(|id| Some(*id) != until) {
         let illegal = |reason: String| Ok(Err(Illegal { commit_id, reason }));
-        if all.len() >= MAX_CHAIN {
+        if all.len() >= MAX_CHAIN || bytes > MAX_BYTES {
             return illegal("the chain is too long".to_owned());
         }
         match repo.read_header(commit_id) {
-            Ok((Kind::Commit, ..=MAX_COMMIT)) => {}
+            Ok((Kind::Commit, size @ ..=MAX_COMMIT)) => bytes += size,
             Ok((Kind::Commit, _)) => return illegal("the commit is too large".to_owned()),
             Ok(_) => return illegal("it is not a commit".to_owned()),
             Err(error) => return illegal(format!("it cannot be read: {error}")),
@@ -309,7 +314,7 @@ fn judge(
     };
     let now = match clock {
         Clock::Checkers => system_clock(),
-        Clock::Events => system_clock().max(link.commit.time()),
+        Clock::Events => system_clock().max(link.commit.time().min(system_clock().plus(MAX_SKEW))),
     };
     let facts = FactsHere::new(ledger, landed, verdict.as_ref(), now);
     let computed = fsm::apply(before.map(|before| &before.0), event, &facts.borrow());

@@ -1,14 +1,19 @@
 //! What the tree of an event may hold: plain files, and of them only what the event is there to write.
 
+use std::collections::{HashMap, HashSet};
+
 use super::replay::{Link, conflict_prefix, verdict_path};
 use crate::core::event::EventKind;
 use crate::core::id::ObjectId;
 use crate::core::text::MAX_FILE;
 use crate::git::Repo;
-use crate::git::object::{FILE, FOLDER, Kind};
+use crate::git::object::Kind;
+use crate::git::tree::{FILE, FOLDER};
 
 /// How many entries a folder of a ticket's tree may have.
 const MAX_ENTRIES: usize = 1000;
+/// How many files a ticket's tree may have in all.
+const MAX_FILES: usize = 4000;
 
 /// Whether an event may have this tree: most keep the one before, and none holds anything but plain files.
 pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<(), String> {
@@ -29,11 +34,16 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
         None => Vec::new(),
     };
     let new = flatten(repo, tree_id)?;
+    let before: HashMap<&str, ObjectId> = old.iter().map(|(path, id)| (path.as_str(), *id)).collect();
+    let after: HashSet<&str> = new.iter().map(|(path, _)| path.as_str()).collect();
+    if after.len() < new.len() {
+        return Err("a file is in the tree twice".to_owned());
+    }
     let own = verdict_path(link.record.after.seq);
     let own_conflict = conflict_prefix(link.record.after.seq);
     for (path, id) in &new {
-        let known = old.iter().find(|entry| entry.0 == *path);
-        if known.is_some_and(|known| known.1 == *id) {
+        let known = before.get(path.as_str());
+        if known == Some(id) {
             continue;
         }
         let is_verdict = path.starts_with("verdicts/");
@@ -50,8 +60,7 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
             Err(_) => return Err(format!("`{}` is missing", crate::core::text::escape(path))),
         }
     }
-    let gone =
-        old.iter().find(|entry| !new.iter().any(|other| other.0 == entry.0) && (event != EventKind::Edit || !may(&entry.0)));
+    let gone = old.iter().find(|entry| !after.contains(entry.0.as_str()) && (event != EventKind::Edit || !may(&entry.0)));
     match gone {
         Some(gone) => Err(format!("`{event}` may not remove `{}`", crate::core::text::escape(&gone.0))),
         None => Ok(()),
@@ -75,6 +84,9 @@ pub(crate) fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Files, String> {
             let path = format!("{prefix}{}", entry.name);
             let is_name = !matches!(entry.name.as_str(), "" | "." | ".." | ".git");
             let is_clean = is_name && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+            if files.len() + folders.len() > MAX_FILES {
+                return Err("the ticket has too many files".to_owned());
+            }
             match entry.mode {
                 FILE if is_clean => files.push((path, entry.id)),
                 FOLDER if is_clean && prefix.is_empty() => folders.push((path + "/", entry.id)),

@@ -74,7 +74,11 @@ impl Ledger<'_> {
         for entry in &files {
             // Other files that a conflict keeps are no verdicts, and may be of any size.
             let Ok(text) = repo.read_blob(entry.id, MAX_FILE) else { continue };
-            if Verdict::from_json(&String::from_utf8_lossy(&text)).is_ok_and(|known| known == verdict) {
+            let text = String::from_utf8_lossy(&text);
+            // Word for word, since a reader of notes sees what a parser leaves out.
+            if Verdict::from_json(&text)
+                .is_ok_and(|known| known == verdict && (text.trim_end() == line || known.to_json() == line))
+            {
                 return Ok(true);
             }
         }

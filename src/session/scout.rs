@@ -12,7 +12,7 @@ use crate::core::text;
 use crate::dispatch::{DispatchError, Site, verify, worktrees};
 use crate::env::Env;
 use crate::git::Repo;
-use crate::git::object::{FILE, FOLDER};
+use crate::git::tree::{FILE, FOLDER};
 use crate::ledger::workspace::{Workspace, plural};
 use crate::ledger::{Ledger, new_run};
 use crate::runner::process::sweep_place;

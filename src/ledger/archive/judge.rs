@@ -1,12 +1,12 @@
 //! Whether a move of the archive is by the rules: nothing it named is gone, and all it names is kept, closed and legal.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Folds, entries, has_all, session_path, ticket_path};
 use crate::core::id::{ObjectId, SessionId, TicketId};
 use crate::core::ticket::Ticket;
 use crate::git::Repo;
-use crate::git::object::{COMMIT, FOLDER};
+use crate::git::tree::{COMMIT, Entry, FOLDER};
 use crate::ledger::replay::{Illegal, Landed};
 use crate::ledger::{Ledger, LedgerError};
 
@@ -94,6 +94,58 @@ fn judge_one(
         Ok(ticket) => Some(format!("the ticket is `{}`, and only closed ones are archived", ticket.state)),
         Err(illegal) => Some(illegal.to_string()),
     })
+}
+
+/// What is not by the rules in an archive as it is, the chains that it names apart: something strange in its tree, something
+/// that its commits do not keep, or something that one of them named and a later one does not.
+///
+/// # Errors
+/// When git cannot read.
+pub(crate) fn audit(repo: &Repo, tip: ObjectId) -> Result<Option<String>, LedgerError> {
+    let tree_id = repo.read_commit(tip)?.tree_id;
+    if let Some(strange) = strange_entry(repo, tree_id)? {
+        return Ok(Some(format!("`{}` does not belong there", crate::core::text::escape(&strange))));
+    }
+    let kept = own_parents(repo, tip, None)?;
+    if let Some((path, _)) = entries(repo, tree_id)?.iter().find(|(_, tip)| !kept.contains(*tip)) {
+        return Ok(Some(format!("`{path}`: nothing keeps its history")));
+    }
+    let mut seen = HashSet::new();
+    let mut queue = vec![tip];
+    while let Some(id) = queue.pop() {
+        let commit = repo.read_commit(id)?;
+        for parent in commit.parents.iter().filter(|parent| !kept.contains(*parent) && seen.insert(**parent)) {
+            let before = repo.read_commit(*parent)?;
+            if before.subject().starts_with(OWN[0]) {
+                if let Some(path) = dropped(repo, before.tree_id, commit.tree_id, "")? {
+                    return Ok(Some(format!("`{path}` is gone since commit {}", id.short(12))));
+                }
+                queue.push(*parent);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What one tree names and another does not; folders that are the same are not looked into.
+fn dropped(repo: &Repo, before: ObjectId, after: ObjectId, prefix: &str) -> Result<Option<String>, LedgerError> {
+    if before == after {
+        return Ok(None);
+    }
+    let after: HashMap<String, Entry> = repo.read_tree(after)?.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
+    for entry in repo.read_tree(before)? {
+        let path = format!("{prefix}{}", entry.name);
+        match after.get(&entry.name) {
+            None => return Ok(Some(path)),
+            Some(now) if entry.mode == FOLDER && now.mode == FOLDER => {
+                if let Some(path) = dropped(repo, entry.id, now.id, &(path + "/"))? {
+                    return Ok(Some(path));
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Something in an archive's tree that is not where it belongs.

@@ -7,7 +7,7 @@ mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::judge::judge;
+pub(crate) use self::judge::{audit, judge};
 
 use super::replay::{self, Landed};
 use super::sync::{Order, Outcome, Sides, chain, keeps};
@@ -16,8 +16,8 @@ use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TICKETS, TicketId}
 use crate::core::refs::{RefKind, tracking};
 use crate::core::time::Timestamp;
 use crate::git::Repo;
-use crate::git::object::{COMMIT, Entry, FOLDER};
 use crate::git::refs::{Moved, RefEdit};
+use crate::git::tree::{COMMIT, Entry, FOLDER};
 
 /// How many folded tips one commit has as its parents.
 const FAN_IN: usize = 256;
@@ -45,6 +45,24 @@ fn find_path(repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
     let Some(tip) = repo.find_ref(ARCHIVE)? else { return Ok(None) };
     let entry = repo.find_entry(repo.read_commit(tip)?.tree_id, path)?;
     Ok(entry.filter(|entry| entry.mode == COMMIT).map(|entry| entry.id))
+}
+
+/// Whether an archive has all that a live ref had, by the ref's name.
+///
+/// # Errors
+/// When the archive or a chain cannot be read.
+pub(crate) fn keeps_ref(repo: &Repo, archive: ObjectId, name: &str, tip: ObjectId) -> Result<bool, LedgerError> {
+    let path = match RefKind::of(name) {
+        Some(RefKind::Ticket(id)) => ticket_path(&id),
+        _ => match name.strip_prefix(SESSIONS).and_then(|rest| SessionId::parse(rest).ok()) {
+            Some(id) => session_path(&id),
+            None => return Ok(false),
+        },
+    };
+    match repo.find_entry(repo.read_commit(archive)?.tree_id, &path)? {
+        Some(entry) if entry.mode == COMMIT => Ok(repo.is_ancestor(tip, entry.id)?),
+        _ => Ok(false),
+    }
 }
 
 /// The tip of an archived ticket.

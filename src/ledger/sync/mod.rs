@@ -19,6 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub(crate) use self::landing::{Arrival, Landing, land};
 pub(crate) use self::offer::push;
 pub(crate) use self::said::keeps;
+use self::said::went_back;
 pub(crate) use self::shared::submit_shared;
 pub(crate) use self::standing::standing;
 pub(crate) use self::union::Sides;
@@ -83,6 +84,8 @@ pub(crate) struct Synced {
     pub(crate) pushed: usize,
     /// What the remote did not take, and why.
     pub(crate) refused: Vec<(String, String)>,
+    /// What the remote does not have any more, or not all of it: nothing that is by the rules does that.
+    pub(crate) went_back: Vec<String>,
     /// Why the remote could not be reached, if it could not.
     pub(crate) offline: Option<String>,
 }
@@ -118,13 +121,17 @@ fn fetch_anew(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
 /// # Errors
 /// When git or the ledger fails; that the remote is away is an answer.
 pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
-    let brought = pull(repo, remote)?;
-    if brought.offline.is_some() {
-        return Ok(brought);
+    let before = repo.list_refs(&tracking_prefix(remote))?;
+    // What the remote has lost would be taken for something that it has.
+    if let Fetched::Failed(why) = fetch_anew(repo, remote)? {
+        return Ok(Synced { offline: Some(why), ..Synced::default() });
     }
+    let folded = fold(repo, remote)?;
     let ledger = Ledger::open(repo)?;
+    let went_back = went_back(&ledger, remote, before)?;
     let mut synced = push(&ledger, remote)?;
-    synced.folded.add(brought.folded);
+    synced.folded.add(folded);
+    synced.went_back = went_back;
     Ok(synced)
 }
 

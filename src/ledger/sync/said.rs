@@ -1,17 +1,18 @@
 //! What an event said, wherever it stands: the same words by the same hand, and the same files.
 
 use crate::core::event::{Action, Event, EventKind};
-use crate::core::id::ObjectId;
+use crate::core::id::{ARCHIVE, ObjectId};
 use crate::core::merge::{self, Told};
+use crate::core::refs::{RefKind, mirrored, tracking, tracking_prefix};
 use crate::core::signer::is_asked;
 use crate::core::text;
 use crate::core::ticket::Content;
 use crate::core::wire;
 use crate::git::Repo;
-use crate::git::object::parse_commit;
+use crate::git::object::{Kind, parse_commit};
 use crate::ledger::replay::{self, Link, conflict_prefix, verdict_path};
 use crate::ledger::tree::{self, Files};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, archive};
 
 /// One event, with the content and the tree it was written on.
 pub(super) struct Placed {
@@ -178,4 +179,33 @@ fn is_itself(events: &[Placed], wanted: &Placed) -> bool {
         (kind, (kind != EventKind::Merge).then(|| event.nonce.clone()))
     };
     events.iter().any(|one| told(one) == told(wanted))
+}
+
+/// What a remote had before a fetch and has lost since, by the names it has there.
+///
+/// # Errors
+/// When git cannot read.
+pub(super) fn went_back(ledger: &Ledger<'_>, remote: &str, before: Vec<(String, ObjectId)>) -> Result<Vec<String>, LedgerError> {
+    let repo = ledger.repo;
+    let prefix = tracking_prefix(remote);
+    let archive = repo.find_ref(&tracking(remote, ARCHIVE))?;
+    let mut all = Vec::new();
+    for (tracked, old) in before {
+        let name = mirrored(&tracked[prefix.len()..]);
+        let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
+        let is_kept = match repo.find_ref(&tracked)? {
+            Some(new) if new == old => true,
+            Some(new) if repo.read_header(new)?.0 != Kind::Commit => false,
+            Some(new) => repo.is_ancestor(old, new)? || (matches!(kind, RefKind::Ticket(_)) && keeps(ledger, old, new)?),
+            // What was archived is kept there.
+            None => match archive {
+                Some(archive) => archive::keeps_ref(repo, archive, &name, old)?,
+                None => false,
+            },
+        };
+        if !is_kept {
+            all.push(name);
+        }
+    }
+    Ok(all)
 }

@@ -8,8 +8,9 @@ use crate::core::merge::is_first;
 use crate::core::refs::RefKind;
 use crate::core::text::MAX_FILE;
 use crate::git::Repo;
-use crate::git::object::{Commit, Entry, FOLDER, Kind};
+use crate::git::object::{Commit, Kind};
 use crate::git::refs::{Moved, RefEdit};
+use crate::git::tree::{Entry, FOLDER};
 use crate::ledger::{Ledger, LedgerError, archive};
 
 /// A file of notes or a page that grew on both sides: all lines of the first, then those that only the second has.
@@ -94,6 +95,12 @@ pub(super) fn fold(
             && let Some((about, _)) = ledger.find_made_up(ours, theirs)?
         {
             return Ok(Outcome::Refused(format!("no ticket has a verdict it has on {}", about.short(12))));
+        }
+        if let (RefKind::Verdicts, Some(known)) = (kind, ours)
+            && repo.is_ancestor(known, theirs)?
+            && let Some((about, _)) = ledger.find_lost_verdict(ours, theirs)?
+        {
+            return Ok(Outcome::Refused(format!("a verdict on {} would be gone", about.short(12))));
         }
         let (tip, outcome) = match ours {
             Some(ours) if !repo.is_ancestor(ours, theirs)? => {

@@ -12,6 +12,8 @@ mod diverge;
 
 mod archive;
 
+mod hostile;
+
 mod pushes;
 
 mod signed;
