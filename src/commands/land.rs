@@ -60,7 +60,11 @@ fn verify_once(ctx: &Context, place: &Place, id: &TicketId) -> Result<Entry, Cli
     let ledger = site.ledger()?;
     let entry = super::show::read(&ledger, id)?;
     match entry.ticket.state {
-        State::Verifying => verify::run(&site, &ledger, &entry)?,
+        State::Verifying => {
+            if let Some(why) = verify::run(&site, &ledger, &entry)? {
+                return Err(CliError::no(format!("{id} cannot be verified: {why}")).hint("git os doctor"));
+            }
+        }
         State::Verified => {}
         state => {
             return Err(CliError::no(format!("{id} is `{state}`; only work that was handed in is verified"))

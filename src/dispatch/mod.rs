@@ -207,7 +207,11 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
                     Role::Gate
                 )));
             }
-            State::Verifying if is_ours => verify::run(site, &ledger, &entry)?,
+            State::Verifying if is_ours => {
+                if let Some(why) = verify::run(site, &ledger, &entry)? {
+                    return Ok(Fate::Held(why));
+                }
+            }
             State::Verified if is_ours => {
                 stale += 1;
                 if stale > MAX_STALE {

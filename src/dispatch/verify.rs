@@ -21,9 +21,25 @@ const TIMED_OUT: i32 = 124;
 /// How much of a check's output goes into a reason, in bytes.
 const MAX_REASON: usize = 4000;
 
-pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<(), DispatchError> {
+/// Judges what was handed in. Answers why it cannot be judged as things are: that is no fault of the work, so nothing is
+/// written, and no attempt is used up.
+///
+/// # Errors
+/// When git, the ledger or a process fails, or somebody interrupts.
+pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<String>, DispatchError> {
     let ticket = &entry.ticket;
-    let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(()) };
+    let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
+    let health = doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
+    if health.grade > ledger.policy.grade {
+        let failing = health.checks.iter().filter(|check| check.outcome == doctor::Outcome::Fail);
+        let failing: Vec<_> = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
+        return Ok(Some(format!(
+            "the doctor's grade is {}, and the policy asks for {} ({})",
+            health.grade,
+            ledger.policy.grade,
+            failing.join("; ")
+        )));
+    }
     let run = new_run()?;
     let place = Place::add(site, &entry.id, head)?;
     let (checks, mut reasons) = checks(site, ledger, &place, head, &run)?;
@@ -43,13 +59,6 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     if let Err(error) = place.remove(site) {
         (site.tell)(&text::chain(&error));
     }
-    let grade = doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program).grade;
-    if reasons.is_empty() && grade > ledger.policy.grade {
-        reasons.push(format!(
-            "the doctor's grade is {grade}, and the policy asks for {}; `git os doctor` tells why",
-            ledger.policy.grade
-        ));
-    }
     let judgement = if reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
     let verdict = Verdict {
         version: verdict::VERSION,
@@ -62,9 +71,10 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         base,
         checks,
         judge,
-        grade,
+        grade: health.grade,
     };
-    record(site, ledger, entry, &verdict, &reasons)
+    record(site, ledger, entry, &verdict, &reasons)?;
+    Ok(None)
 }
 
 /// Writes the verdict: into the chain, and from there as a note.

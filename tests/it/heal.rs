@@ -77,10 +77,14 @@ fn one_bad_ticket_ref_stops_nothing_else() {
     let script = format!("git -c core.hooksPath=/dev/null update-ref refs/os/tickets/{bad} main");
     crew.sandbox.sh("ws/hub", &script).ok();
     for _ in 0..2 {
-        crew.start().ok();
+        // It was worked on; that it does not land before all is well is no fault of the work.
+        crew.start().says("the doctor's grade is").ok();
+        assert_eq!(crew.state(&good), "verifying");
     }
-    // It was worked on; whether it lands is up to the grade that the policy asks for.
-    assert!(crew.log(&good).contains("the doctor's grade is"), "{}", crew.log(&good));
+    crew.sandbox.git("ws/hub", &["update-ref", "-d", &format!("refs/os/tickets/{bad}")]).ok();
+    crew.start().ok();
+    assert_eq!(crew.state(&good), "merged");
+    assert!(crew.log(&good).contains("Os-Attempt: 1\n") && !crew.log(&good).contains("Os-Attempt: 2\n"));
 }
 
 #[test]

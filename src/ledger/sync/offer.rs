@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Synced, fetch_anew, fold, keeps};
 use crate::core::event::State;
-use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, TicketId, VERDICT_NOTES};
+use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
 use crate::core::refs::{RefKind, mirrored, tracking_prefix};
 use crate::core::ticket::Ticket;
 use crate::core::wire;
 use crate::git::Repo;
 use crate::git::refs::pause;
 use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
+use crate::ledger::cache::Row;
 use crate::ledger::replay;
 use crate::ledger::{Ledger, LedgerError, archive};
 
@@ -88,7 +89,8 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
     let prefix = tracking_prefix(remote);
     let theirs: BTreeMap<String, ObjectId> =
         repo.list_refs(&prefix)?.into_iter().map(|(name, tip)| (mirrored(&name[prefix.len()..]), tip)).collect();
-    let quarantined: BTreeSet<String> = ledger.rows()?.quarantined.into_iter().map(|strange| strange.ref_name).collect();
+    let rows = ledger.rows()?;
+    let quarantined: BTreeSet<&str> = rows.quarantined.iter().map(|strange| strange.ref_name.as_str()).collect();
     let mut ours = repo.list_refs("refs/os/")?;
     ours.extend(repo.list_refs("refs/notes/os/")?);
     let there = There::new(repo, ledger, remote)?;
@@ -99,16 +101,13 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
         let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
         here.insert(name.clone());
         let expected = theirs.get(&name).copied();
-        if quarantined.contains(&name) || expected == Some(tip) {
+        if quarantined.contains(name.as_str()) || expected == Some(tip) {
             continue;
         }
         let mut new = Some(tip);
-        if let RefKind::Ticket(id) = &kind {
+        if matches!(kind, RefKind::Ticket(_)) {
             new = there.part_to_share(ledger, tip)?;
             is_held_back |= new != Some(tip);
-            if let Some(new) = new {
-                offers.extend(there.head_offer(ledger, remote, id, new)?);
-            }
         }
         // What the remote has and was not folded in, since it is not by the rules, is not written over.
         let descends = match (expected, new) {
@@ -122,6 +121,9 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
         if descends {
             offers.push(Offer { name, expected, new });
         }
+    }
+    for row in &rows.tickets {
+        offers.extend(there.head_offer(repo, remote, row)?);
     }
     for (name, tip) in theirs.iter().filter(|(name, _)| !here.contains(*name)) {
         let archived = match RefKind::of(name) {
@@ -193,24 +195,20 @@ impl There {
         Ok(links.iter().find(|link| can_go(&link.record.after)).map(|link| link.commit_id))
     }
 
-    /// The work that was handed in goes with the ticket, on its branch: whoever judges it needs it.
-    fn head_offer(&self, ledger: &Ledger<'_>, remote: &str, id: &TicketId, tip: ObjectId) -> Result<Option<Offer>, LedgerError> {
-        let repo = ledger.repo;
-        let entry = ledger.read_entry(id.clone(), tip)?;
-        let name = id.branch();
-        let expected = repo.find_ref(&format!("refs/remotes/{remote}/{}", name.trim_start_matches("refs/heads/")))?;
-        Ok(match (entry.ticket.state, entry.ticket.head) {
-            (State::Verifying | State::Verified, Some(head))
-                if expected != Some(head)
-                    && repo.has_object(head)
-                    && !self.has(repo, head)
-                    && entry.ticket.base.is_some_and(|base| self.has(repo, base)) =>
-            {
-                Some(Offer { name, expected, new: Some(head) })
+    /// The work that was handed in goes with the ticket, on its branch: whoever judges it needs it. It waits for what it sits
+    /// on, and goes when it has landed.
+    fn head_offer(&self, repo: &Repo, remote: &str, row: &Row) -> Result<Option<Offer>, LedgerError> {
+        let ticket = &row.ticket;
+        let (Some(head), Some(base)) = (ticket.head, ticket.base) else { return Ok(None) };
+        let name = row.id.branch();
+        let expected = || repo.find_ref(&format!("refs/remotes/{remote}/{}", name.trim_start_matches("refs/heads/")));
+        Ok(match ticket.state {
+            State::Verifying | State::Verified if repo.has_object(head) && self.has(repo, base) && !self.has(repo, head) => {
+                let expected = expected()?;
+                (expected != Some(head)).then_some(Offer { name, expected, new: Some(head) })
             }
-            // It is in the branch it was meant for.
-            (State::Merged, Some(head)) if expected.is_some_and(|there| there == head) => {
-                Some(Offer { name, expected, new: None })
+            State::Merged if expected()? == Some(head) && self.has(repo, head) => {
+                Some(Offer { name, expected: Some(head), new: None })
             }
             _ => None,
         })

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,8 @@ impl Carrier {
         let mut command = fleet.sandbox.command(".", "git");
         command.args(["daemon", "--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"]);
         command.arg(format!("--port={port}")).arg(format!("--base-path={}", base.display())).arg(&base);
-        let child = command.stderr(Stdio::null()).spawn().expect("a daemon");
+        // `git daemon` is a child of git, and both are to end.
+        let child = command.stderr(Stdio::null()).process_group(0).spawn().expect("a daemon");
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
@@ -68,7 +70,8 @@ impl Drop for Carrier {
     fn drop(&mut self) {
         match self {
             Self::Daemon { child, .. } => {
-                child.kill().expect("a signal");
+                let group = format!("-{}", child.id());
+                drop(Command::new("kill").args(["-KILL", "--", &group]).status());
                 child.wait().expect("an end");
             }
             Self::Http { is_over, url } => {
