@@ -168,12 +168,8 @@ pub(crate) fn write(ledger: &Ledger<'_>, folds: &Folds) -> Result<usize, LedgerE
             break;
         }
         let who = repo.identity()?;
-        let empty = repo.write_tree(&mut [])?;
         let mut parents: Vec<ObjectId> = old.into_iter().collect();
-        let tips: Vec<ObjectId> = new.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        for tips in tips.chunks(FAN_IN) {
-            parents.push(repo.write_commit(empty, tips, &who, &format!("[bundle] {}\n\nOs-Schema: 1\n", tips.len()))?);
-        }
+        parents.extend(bundle(repo, &new)?);
         let mut all = known;
         let count = new.len();
         all.extend(new);
@@ -186,6 +182,24 @@ pub(crate) fn write(ledger: &Ledger<'_>, folds: &Folds) -> Result<usize, LedgerE
     }
     settle(ledger)?;
     Ok(0)
+}
+
+/// The commits that keep these tips. Each has tips of about one time, and that time itself: git walks by time, and so looks
+/// into one bundle after the other, where it would otherwise hold all that was ever archived in one list and sort it.
+fn bundle(repo: &Repo, folds: &Folds) -> Result<Vec<ObjectId>, LedgerError> {
+    let mut tips = Vec::new();
+    for tip in folds.values().copied().collect::<BTreeSet<_>>() {
+        tips.push((repo.read_commit(tip)?.time(), tip));
+    }
+    tips.sort_unstable_by(|left, right| right.cmp(left));
+    let empty = repo.write_tree(&mut [])?;
+    let mut bundles = Vec::new();
+    for tips in tips.chunks(FAN_IN) {
+        let newest = repo.read_commit(tips[0].1)?;
+        let parents: Vec<ObjectId> = tips.iter().map(|(_, tip)| *tip).collect();
+        bundles.push(repo.rewrite_commit(&newest, empty, &parents, &format!("[bundle] {}\n\nOs-Schema: 1\n", tips.len()))?);
+    }
+    Ok(bundles)
 }
 
 /// The tree that names these.

@@ -61,7 +61,7 @@ fn workers_share_the_work_though_they_are_killed() {
     while !is_done() {
         assert!(began.elapsed() < Duration::from_secs(120 + 10 * ids.len() as u64), "it never came to an end");
         std::thread::sleep(Duration::from_millis(100));
-        if last.elapsed() > Duration::from_millis(4000) {
+        if last.elapsed() > Duration::from_secs(4) {
             let victim = kills % workers.len();
             workers[victim].kill().expect("a signal");
             workers[victim].wait().expect("an end");
