@@ -222,6 +222,37 @@ fn write_entries(repo: &Repo, all: &Folds) -> Result<ObjectId, LedgerError> {
     Ok(repo.write_tree(&mut top_entries)?)
 }
 
+/// From how many questions on all that the archive names is read at once.
+const MANY: usize = 100;
+
+/// What the archive names, read as a whole or entry by entry, whichever is less to read.
+pub(crate) struct Lookup(Option<Folds>);
+
+impl Lookup {
+    /// For so many questions.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub(crate) fn of(repo: &Repo, questions: usize) -> Result<Self, LedgerError> {
+        Ok(Self(if questions < MANY { None } else { Some(present(repo)?) }))
+    }
+
+    /// The tip of an archived ticket.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub(crate) fn find_ticket(&self, repo: &Repo, id: &TicketId) -> Result<Option<ObjectId>, LedgerError> {
+        self.find(repo, &ticket_path(id))
+    }
+
+    fn find(&self, repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
+        match &self.0 {
+            Some(all) => Ok(all.get(path).copied()),
+            None => find_path(repo, path),
+        }
+    }
+}
+
 /// Lets go of the live refs of what the archive has, as it has it or further. A live ticket to which something happened that
 /// the archive does not know stays, put together with what the archive knows, and is archived anew.
 ///
@@ -232,15 +263,16 @@ pub(crate) fn settle(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
     if repo.find_ref(ARCHIVE)?.is_none() {
         return Ok(());
     }
-    let archived = present(repo)?;
+    let live: Vec<_> = repo.list_refs(TICKETS)?.into_iter().chain(repo.list_refs(SESSIONS)?).collect();
+    let archived = Lookup::of(repo, live.len())?;
     let mut edits = Vec::new();
-    for (name, tip) in repo.list_refs(TICKETS)?.into_iter().chain(repo.list_refs(SESSIONS)?) {
+    for (name, tip) in live {
         let kind = RefKind::of(&name);
         let path = match &kind {
             Some(RefKind::Ticket(id)) => Some(ticket_path(id)),
             _ => name.strip_prefix(SESSIONS).and_then(|rest| SessionId::parse(rest).ok()).map(|id| session_path(&id)),
         };
-        let Some(kept) = path.and_then(|path| archived.get(&path).copied()) else { continue };
+        let Some(kept) = path.map(|path| archived.find(repo, &path)).transpose()?.flatten() else { continue };
         let is_ticket = matches!(kind, Some(RefKind::Ticket(_)));
         if has_all(ledger, tip, kept, is_ticket)? {
             edits.push(RefEdit::delete(name, tip));

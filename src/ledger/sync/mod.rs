@@ -366,16 +366,20 @@ fn forget_archived(repo: &Repo, remote: &str) -> Result<(), LedgerError> {
     if fetched.is_empty() {
         return Ok(());
     }
-    let archived: BTreeMap<_, _> = archive::list(repo)?.into_iter().collect();
     let theirs = repo.find_ref(&tracking(remote, crate::core::id::ARCHIVE))?;
     // As long as the remote has not archived them, it still has them.
-    if archived.is_empty() || theirs != repo.find_ref(crate::core::id::ARCHIVE)? {
+    if theirs.is_none() || theirs != repo.find_ref(crate::core::id::ARCHIVE)? {
         return Ok(());
     }
-    let gone = fetched
-        .into_iter()
-        .filter(|(name, tip)| TicketId::parse(&name[prefix.len()..]).is_ok_and(|id| archived.get(&id) == Some(tip)));
-    let edits: Vec<RefEdit> = gone.map(|(name, tip)| RefEdit::delete(name, tip)).collect();
+    let archived = archive::Lookup::of(repo, fetched.len())?;
+    let mut edits = Vec::new();
+    for (name, tip) in fetched {
+        if let Ok(id) = TicketId::parse(&name[prefix.len()..])
+            && archived.find_ticket(repo, &id)? == Some(tip)
+        {
+            edits.push(RefEdit::delete(name, tip));
+        }
+    }
     if !edits.is_empty() && repo.move_refs(&edits)? == Moved::Lost {
         // A fetch was faster; the next fold looks again.
     }
