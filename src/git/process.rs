@@ -31,6 +31,7 @@ const PASSED: &[&str] = &[
     "GIT_EXEC_PATH",
     "GIT_SSH",
     "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
     "SSH_AUTH_SOCK",
     "SSH_ASKPASS",
     "GIT_ASKPASS",

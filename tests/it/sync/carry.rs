@@ -24,6 +24,27 @@ fn a_plain_fetch_brings_all_and_the_next_command_shows_it() {
 }
 
 #[test]
+fn it_is_the_same_over_ssh() {
+    let mut fleet = Fleet::new(2, Plan { is_judged: true, ..Plan::default() });
+    // What git speaks to an ssh is what counts here: this one logs in nowhere and runs the command in place.
+    fleet.sandbox.script("bin/ssh-here", "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\nexec /bin/sh -c \"$1\"\n");
+    let ssh = fleet.sandbox.path("bin/ssh-here").display().to_string();
+    fleet.sandbox.set("GIT_SSH_COMMAND", &ssh);
+    fleet.sandbox.set("GIT_SSH_VARIANT", "simple");
+    let url = format!("somewhere:{}", fleet.sandbox.path(BARE).display());
+    for machine in &fleet.machines {
+        fleet.git(machine, &["remote", "set-url", "origin", &url]).ok();
+    }
+    let id = fleet.ready("m0", "Over there");
+    fleet.os("m0", &["sync"]).ok();
+    fleet.git("m1", &["fetch", "-q"]).ok();
+    fleet.os("m1", &["claim", &id]).ok();
+    fleet.os("m0", &["claim", &id]).fails("holds it");
+    fleet.settle();
+    fleet.all_agree();
+}
+
+#[test]
 fn a_clone_and_init_have_all_there_is() {
     let mut fleet = Fleet::new(1, Plan { is_judged: true, ..Plan::default() });
     let id = fleet.ready("m0", "Old news");
