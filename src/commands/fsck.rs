@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::context::Context;
 use crate::core::refs::{RefKind, is_ours};
 use crate::core::text::{chain, escape};
-use crate::error::CliError;
+use crate::error::{CliError, Kind};
 use crate::gate;
 use crate::git::Repo;
 use crate::ledger::fsck::{Finding, Report};
@@ -43,7 +43,7 @@ pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
             let odd = names.iter().find(|name| RefKind::of(name).is_none()).or(names.first());
             return Err(odd.map_or_else(
                 || LedgerError::NotInitialised.into(),
-                |name| CliError::no(format!("there is no policy in `refs/os/meta` to judge `{}` by", escape(name))),
+                |name| CliError::new(Kind::Fatal, format!("there is no policy in `refs/os/meta` to judge `{}` by", escape(name))),
             ));
         }
         opened => opened?,

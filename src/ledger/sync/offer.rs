@@ -203,7 +203,10 @@ impl There {
         let name = row.id.branch();
         let expected = || repo.find_ref(&format!("refs/remotes/{remote}/{}", name.trim_start_matches("refs/heads/")));
         Ok(match ticket.state {
-            State::Verifying | State::Verified if repo.has_object(head) && self.has(repo, base) && !self.has(repo, head) => {
+            // A landing that has not arrived there is verified work for now.
+            State::Verifying | State::Verified | State::Merged
+                if repo.has_object(head) && self.has(repo, base) && !self.has(repo, head) =>
+            {
                 let expected = expected()?;
                 (expected != Some(head)).then_some(Offer { name, expected, new: Some(head) })
             }
