@@ -25,7 +25,7 @@ const ORPHAN: i64 = 24 * 3600;
 pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: ObjectId) -> Result<Option<String>, DispatchError> {
     let Some(git) = repo.pinned(path) else { return Ok(None) };
     clear_locks(repo, id, path)?;
-    let head = git.line(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?.and_then(|text| ObjectId::parse(&text).ok());
+    let head = super::take_in::commit_of(&git, "HEAD")?;
     let is_dirty = !git.output(["status", "--porcelain", "--untracked-files=all"])?.trim().is_empty();
     let is_ahead = match head {
         Some(head) => !repo.is_ancestor(head, beyond)?,
@@ -66,16 +66,21 @@ fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option<String>, D
     Ok(None)
 }
 
-/// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more.
+/// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more. Answers whether
+/// one was killed while it wrote the files.
 ///
 /// # Errors
 /// When one of them stays.
-pub(super) fn clear_locks(repo: &Repo, id: &TicketId, path: &Utf8Path) -> Result<(), DispatchError> {
+pub(super) fn clear_locks(repo: &Repo, id: &TicketId, path: &Utf8Path) -> Result<bool, DispatchError> {
+    let mut was_writing = false;
     if let Some(git_dir) = repo.find_worktree_git_dir(path) {
-        remove_file(&git_dir.join("index.lock"))?;
+        let index = git_dir.join("index.lock");
+        was_writing = index.exists();
+        remove_file(&index)?;
         remove_file(&git_dir.join("HEAD.lock"))?;
     }
-    Ok(remove_file(&repo.common_dir().join(format!("{}.lock", id.branch())))?)
+    remove_file(&repo.common_dir().join(format!("{}.lock", id.branch())))?;
+    Ok(was_writing)
 }
 
 /// Removes the worktrees whose time is over. Answers what was done, and what could not be, a line each.

@@ -1,11 +1,14 @@
 //! Verified → merged: the protected branch moves by fast-forward to the very commit that was judged.
 
+use std::collections::BTreeSet;
+
 use super::{DispatchError, Site, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
 use crate::core::text;
 use crate::gate;
+use crate::git::Git;
 use crate::git::remote::Fetched;
 use crate::ledger::sync::{self, Arrival};
 use crate::ledger::{Draft, Entry, Ledger, shared_remote};
@@ -100,14 +103,19 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     let head = entry.ticket.head.unwrap_or(tip);
     let sitting = site.repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch));
     let sitting = sitting.and_then(|worktree| Some((site.repo.pinned(&worktree.path)?, worktree.path)));
+    let was_killed = match &sitting {
+        Some((_, path)) if *path == site.worktree(&entry.id) => super::collect::clear_locks(&site.repo, &entry.id, path)?,
+        _ => false,
+    };
     if let Some((git, path)) = &sitting
-        && !git.output(["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"])?.trim().is_empty()
+        && has_changes(git, head, was_killed)?
     {
         return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
     }
     match take_in::onto(site, &entry.id, head, tip)? {
         Ok(head) => {
             super::prepare::set_branch(site, &branch, head)?;
+            site.env.step("rebased");
             if let Some((git, _)) = &sitting {
                 take_in::sit_on(git, &branch)?;
             }
@@ -117,6 +125,20 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
         Err(why) => drop(write(ledger, &entry.id, &Draft::new(Action::Block, Role::Gate).saying(&why))?),
     }
     Ok(Landing::Stale)
+}
+
+/// Whether somebody changed files of a worktree since they were handed in. Who is killed after the branch was moved leaves
+/// files of before, or some of each, and a git that was killed while it wrote them also half a file: nobody's changes.
+fn has_changes(git: &Git, handed_in: ObjectId, was_killed: bool) -> Result<bool, DispatchError> {
+    let changed = |since: &str| -> Result<BTreeSet<String>, DispatchError> {
+        let names = git.output(["diff", "--name-only", "-z", "--ignore-submodules=all", since, "--"])?;
+        Ok(names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    };
+    let since_branch = changed("HEAD")?;
+    if since_branch.is_empty() || (was_killed && take_in::commit_of(git, "HEAD")? != Some(handed_in)) {
+        return Ok(false);
+    }
+    Ok(!since_branch.is_disjoint(&changed(&handed_in.to_string())?))
 }
 
 /// Moves a protected branch by fast-forward, together with index and files where it is checked out.

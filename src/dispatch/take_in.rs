@@ -67,7 +67,7 @@ pub(super) fn commit_all(
 }
 
 /// The commit that a name stands for in a worktree.
-fn commit_of(git: &Git, name: &str) -> Result<Option<ObjectId>, DispatchError> {
+pub(super) fn commit_of(git: &Git, name: &str) -> Result<Option<ObjectId>, DispatchError> {
     let line = git.line(["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;
     Ok(line.and_then(|text| ObjectId::parse(&text).ok()))
 }

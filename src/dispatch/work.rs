@@ -75,7 +75,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
 
 /// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more.
 fn clear_locks(site: &Site<'_>, entry: &Entry) -> Result<(), DispatchError> {
-    super::collect::clear_locks(&site.repo, &entry.id, &site.worktree(&entry.id))
+    super::collect::clear_locks(&site.repo, &entry.id, &site.worktree(&entry.id)).map(drop)
 }
 
 /// Takes in what the agent left: messages, commits, uncommitted work.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::crew::{BOARD, Crew};
 
 /// Every step after which a session can be killed, but for the phases.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 19] = [
     "briefed",
     "checked",
     "claimed",
@@ -20,6 +20,7 @@ const STEPS: [&str; 18] = [
     "noted",
     "prepared",
     "pushed",
+    "rebased",
     "restacked",
     "started",
     "submitted",
