@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DispatchError, Site, take_in, write};
+use super::{DispatchError, Site, take_in, turn, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
@@ -32,7 +32,8 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let remote = remote_of(site);
     let mut is_away = false;
-    if let Some(remote) = &remote {
+    let mut waits_for = None;
+    while let Some(remote) = &remote {
         match follow(site, ledger, remote, &trunk)? {
             Followed::Done => {}
             Followed::Away(why) if ledger.policy.offline_claims == OfflineClaims::Allow => {
@@ -45,6 +46,15 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         if ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
             // Somebody wrote on the ticket meanwhile: what it is now decides what comes next.
             return Ok(Landing::Stale);
+        }
+        let Some((first, pace)) = turn::find_first(site, ledger, entry)?.filter(|_| !is_away) else { break };
+        if waits_for.as_ref() != Some(&first) {
+            (site.tell)(&format!("lets {first} land first, which the branch moved away under more often"));
+            waits_for = Some(first);
+        }
+        turn::wait(pace)?;
+        if let Some(run) = &entry.ticket.run {
+            super::renew(site, ledger, &entry.id, run)?;
         }
     }
     let tip = ledger.find_trunk_tip()?.ok_or_else(|| DispatchError::Unborn(trunk.clone()))?;
@@ -121,6 +131,10 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             }
             write(ledger, &entry.id, &Draft::new(Action::Stale { head, base: tip }, Role::Gate))?;
             site.env.step("restacked");
+            if let Some(remote) = remote_of(site) {
+                // The others let it go first from now on.
+                share(site, ledger, &remote)?;
+            }
         }
         Err(why) => drop(write(ledger, &entry.id, &Draft::new(Action::Block, Role::Gate).saying(&why))?),
     }

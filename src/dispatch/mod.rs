@@ -12,6 +12,7 @@ pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod schedule;
 mod take_in;
+mod turn;
 pub(crate) mod verify;
 mod work;
 pub(crate) mod worker;
@@ -215,7 +216,7 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             State::Verified if is_ours => {
                 stale += 1;
                 if stale > MAX_STALE {
-                    let reason = format!("the protected branch moved {MAX_STALE} times while this was verified");
+                    let reason = format!("it could not land {MAX_STALE} times, since others landed first");
                     write(&ledger, id, &Draft::new(Action::Block, Role::Gate).saying(&reason))?;
                     continue;
                 }

@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::ledger::sync::{self, submit_shared};
 use crate::ledger::workspace::Workspace;
 use crate::ledger::{Draft, archive, shared_remote};
-use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted};
+use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted, pause};
 
 /// The longest time between two tries to reach a remote.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
@@ -70,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Wat
             give_back(workspace, env, plan, watch);
             return Ok(landed);
         }
-        wait(if reached { plan.poll } else { backoff(plan.poll, failures) });
+        pause(if reached { plan.poll } else { backoff(plan.poll, failures) }, is_over);
     }
 }
 
@@ -81,16 +81,6 @@ fn is_over() -> bool {
 /// Twice as long each time, up to a limit.
 fn backoff(poll: Duration, failures: u32) -> Duration {
     poll.saturating_mul(2_u32.saturating_pow(failures.min(10))).min(MAX_PAUSE.max(poll))
-}
-
-#[expect(clippy::disallowed_methods, reason = "a worker that has nothing to do waits")]
-fn wait(time: Duration) {
-    const STEP: Duration = Duration::from_millis(100);
-    let mut left = time;
-    while !left.is_zero() && !is_over() {
-        std::thread::sleep(left.min(STEP));
-        left = left.saturating_sub(STEP);
-    }
 }
 
 /// The repositories that this worker works in.

@@ -1,5 +1,6 @@
 //! Who descends from whom, computed from the commits themselves.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 
 use super::{GitError, Repo};
@@ -8,6 +9,15 @@ use crate::core::id::ObjectId;
 const NEW: u8 = 1;
 const OLD: u8 = 2;
 const BOTH: u8 = NEW | OLD;
+
+/// A commit that was visited.
+struct Painted {
+    /// The sides that reach it.
+    colour: u8,
+    is_queued: bool,
+    parents: Vec<ObjectId>,
+    time: i64,
+}
 
 /// How two commits of one repository relate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,63 +31,75 @@ pub(crate) struct Difference {
 impl Repo {
     /// What a move from one commit to another brings and drops.
     ///
-    /// Dates only set the order of the walk: a lying date costs time, never the answer to whether `old` is kept,
-    /// since whatever leads from `new` to `old` is reachable from `new` alone and so is always followed.
+    /// Dates only set the order of the walk. Where none is before its parents' the answer is exact; one that lies may add
+    /// what both have, and never changes whether `old` is kept, since whatever leads from `new` to `old` is reachable from
+    /// `new` alone and so is always followed.
     ///
     /// # Errors
     /// When a commit on the way cannot be read.
     pub(crate) fn difference(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Difference, GitError> {
-        let mut paint: HashMap<ObjectId, (u8, Vec<ObjectId>, i64)> = HashMap::new();
+        let mut paint: HashMap<ObjectId, Painted> = HashMap::new();
         let mut queue: BinaryHeap<(i64, ObjectId)> = BinaryHeap::new();
+        // How many of the queue one side alone reaches so far: where there is none, what follows is common.
         let mut lone = 0_usize;
+        // What is not older than all that one side alone has may still lead to some of it.
+        let mut oldest = i64::MAX;
         let mut waiting: Vec<(ObjectId, u8)> = vec![(new, NEW)];
         waiting.extend(old.map(|old| (old, OLD)));
         loop {
             for (id, colour) in waiting.drain(..) {
                 let entry = match paint.entry(id) {
-                    std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                    std::collections::hash_map::Entry::Vacant(entry) => {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
                         let commit = match self.read_commit(id) {
                             Ok(commit) => commit,
                             // A shallow history ends where its objects do, whatever its list of ends says.
                             Err(_) if id != new && self.is_shallow() && !self.has_object(id) => continue,
                             Err(error) => return Err(error),
                         };
-                        entry.insert((0, commit.parents.clone(), commit.time().0))
+                        let time = commit.time().0;
+                        entry.insert(Painted { colour: 0, is_queued: false, parents: commit.parents, time })
                     }
                 };
-                let before = entry.0;
-                entry.0 |= colour;
-                if entry.0 != before {
-                    queue.push((entry.2, id));
+                let was_lone = entry.is_queued && entry.colour != BOTH;
+                if entry.colour | colour != entry.colour {
+                    entry.colour |= colour;
+                    if !entry.is_queued {
+                        entry.is_queued = true;
+                        queue.push((entry.time, id));
+                    }
                 }
+                let is_lone = entry.is_queued && entry.colour != BOTH;
+                lone = lone + usize::from(is_lone) - usize::from(was_lone);
             }
-            // Count only when the queue may be done: an entry is alone while one side alone reaches it.
-            if lone == 0 {
-                lone = queue.iter().filter(|(_, id)| paint.get(id).is_some_and(|entry| entry.0 != BOTH)).count();
-                if lone == 0 {
-                    break;
-                }
+            let Some((time, id)) = queue.pop() else { break };
+            if lone == 0 && time < oldest {
+                queue.push((time, id));
+                break;
             }
-            let Some((_, id)) = queue.pop() else { break };
-            let Some((colour, parents, _)) = paint.get(&id) else { continue };
-            lone = lone.saturating_sub(usize::from(*colour != BOTH));
-            waiting.extend(parents.iter().map(|parent| (*parent, *colour)));
+            let Some(entry) = paint.get_mut(&id) else { continue };
+            entry.is_queued = false;
+            if entry.colour != BOTH {
+                lone -= 1;
+                oldest = oldest.min(entry.time);
+            }
+            waiting.extend(entry.parents.iter().map(|parent| (*parent, entry.colour)));
         }
         // What is left in the queue is common; its colour still has to reach what was visited before by another way.
         while let Some((_, id)) = queue.pop() {
-            let parents = paint.get(&id).map(|entry| entry.1.clone()).unwrap_or_default();
+            let parents = paint.get(&id).map(|entry| entry.parents.clone()).unwrap_or_default();
             for parent in parents {
                 if let Some(entry) = paint.get_mut(&parent)
-                    && entry.0 != BOTH
+                    && entry.colour != BOTH
                 {
-                    entry.0 = BOTH;
-                    queue.push((entry.2, parent));
+                    entry.colour = BOTH;
+                    queue.push((entry.time, parent));
                 }
             }
         }
         let side = |colour: u8| {
-            let mut ids: Vec<_> = paint.iter().filter(|(_, entry)| entry.0 == colour).map(|(id, entry)| (entry.2, *id)).collect();
+            let painted = paint.iter().filter(|(_, entry)| entry.colour == colour);
+            let mut ids: Vec<_> = painted.map(|(id, entry)| (entry.time, *id)).collect();
             ids.sort_by(|left, right| right.cmp(left));
             ids.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
         };
@@ -92,3 +114,6 @@ impl Repo {
         Ok(ancestor == descendant || !self.difference(Some(ancestor), descendant)?.removed.contains(&ancestor))
     }
 }
+
+#[cfg(test)]
+mod tests;

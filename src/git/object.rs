@@ -1,5 +1,7 @@
 //! Objects in and out: commits, trees and blobs as bytes, read without trust.
 
+use std::time::Duration;
+
 use gix::objs::{Exists as _, Find as _, FindHeader as _, Write as _};
 
 use super::signature::NewCommit;
@@ -9,6 +11,8 @@ use crate::core::time::Timestamp;
 
 /// How often something is tried again that a `git gc` was in the way of.
 const TRIES: u32 = 3;
+/// How long after packs came or went an object that is not found may be on its way from one to another.
+const RECENTLY: Duration = Duration::from_secs(10);
 /// The largest object of a push that is read, in bytes; what is here already is held to the same.
 const MAX_PUSHED: u64 = 64 * 1024 * 1024;
 
@@ -95,19 +99,28 @@ impl Repo {
         Ok(data)
     }
 
-    /// Looks again where an object is not found: a `git gc` may be moving it from one pack to another.
+    /// Looks again where an object is not found and the packs have just changed: a `git gc` may be moving it from one to another.
     fn find_patiently(&self, id: ObjectId, native: gix::ObjectId) -> Result<(Kind, Vec<u8>), GitError> {
         let mut tries = 0;
         loop {
             match self.inner.find_object(native) {
                 Ok(object) => return Ok((kind(object.kind), object.detach().data)),
-                Err(error) if tries >= TRIES => return Err(GitError::Read { id, source: Box::new(error) }),
+                Err(error) if tries >= TRIES || !self.is_repacked() => {
+                    return Err(GitError::Read { id, source: Box::new(error) });
+                }
                 Err(_) => {
                     tries += 1;
                     super::refs::pause(tries);
                 }
             }
         }
+    }
+
+    /// Whether packs came or went lately. Objects may be absent for good, and many of them: those are not waited for.
+    fn is_repacked(&self) -> bool {
+        let changed = self.common_dir.join("objects/pack").as_std_path().metadata().and_then(|folder| folder.modified());
+        // What is of the future by this clock is as good as new.
+        changed.is_ok_and(|changed| changed.elapsed().map_or(true, |since| since < RECENTLY))
     }
 
     /// Reads a commit.

@@ -90,20 +90,25 @@ pub(crate) struct Landed<'a> {
 }
 
 impl<'a> Landed<'a> {
+    fn of(repo: &'a Repo, tips: Vec<String>) -> Self {
+        let (seen, queue) = (RefCell::default(), RefCell::default());
+        Self { repo, seen, queue, tips, supposed: None, is_cut: Cell::new(false) }
+    }
+
     /// About the branches that a policy protects, here and as the shared remote was last seen to have them.
     #[must_use]
     pub(crate) fn new(repo: &'a Repo, policy: &Policy) -> Self {
-        let remotes = super::shared_remote(repo).into_iter();
-        let there =
-            remotes.flat_map(|remote| policy.protected.iter().map(move |branch| format!("refs/remotes/{remote}/{branch}")));
-        Self {
-            repo,
-            seen: RefCell::default(),
-            queue: RefCell::default(),
-            tips: policy.protected_refs().chain(there).collect(),
-            supposed: None,
-            is_cut: Cell::new(false),
+        let here = Self::of(repo, policy.protected_refs().collect());
+        match super::shared_remote(repo) {
+            Some(remote) => here.and_of(policy, &remote),
+            None => here,
         }
+    }
+
+    /// About the branches that a policy protects as a remote was last seen to have them, and no others.
+    #[must_use]
+    pub(crate) fn at(repo: &'a Repo, policy: &Policy, remote: &str) -> Self {
+        Self::of(repo, Vec::new()).and_of(policy, remote)
     }
 
     /// And as if a commit were the tip of one more of them.
@@ -123,6 +128,12 @@ impl<'a> Landed<'a> {
     /// Whether a commit is in one of them; what cannot be read is not, but for what a shallow history leaves open.
     #[must_use]
     pub(crate) fn has(&self, head: ObjectId) -> bool {
+        self.has_seen(head) || self.is_cut.get()
+    }
+
+    /// Whether a commit is in what there is of them.
+    #[must_use]
+    pub(crate) fn has_seen(&self, head: ObjectId) -> bool {
         let mut seen = self.seen.borrow_mut();
         let mut queue = self.queue.borrow_mut();
         let queue = queue.get_or_insert_with(|| {
@@ -130,7 +141,7 @@ impl<'a> Landed<'a> {
             tips.filter(|tip| seen.insert(*tip)).map(|tip| (i64::MAX, tip)).collect()
         });
         while !seen.contains(&head) {
-            let Some((_, id)) = queue.pop() else { return self.is_cut.get() };
+            let Some((_, id)) = queue.pop() else { return false };
             let Ok(commit) = self.repo.read_commit(id) else {
                 self.is_cut.set(self.is_cut.get() || self.repo.is_shallow());
                 continue;

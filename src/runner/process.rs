@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::core::id::RunId;
 use crate::core::text;
@@ -114,17 +115,10 @@ static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub(crate) fn heed_interrupts() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        // Without one an interrupt ends the process, as it does by default.
-        let Ok(runtime) = runtime else { return };
-        std::thread::spawn(move || {
-            runtime.block_on(async {
-                while tokio::signal::ctrl_c().await.is_ok() {
-                    if IS_INTERRUPTED.swap(true, Ordering::Relaxed) {
-                        std::process::exit(130);
-                    }
-                }
-            });
+        at_each(SignalKind::interrupt(), || {
+            if IS_INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
         });
     });
 }
@@ -135,16 +129,20 @@ static IS_DRAINING: AtomicBool = AtomicBool::new(false);
 /// From now on SIGTERM is a wish to end, and not the end.
 pub(crate) fn heed_termination() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let Ok(runtime) = runtime else { return };
-        std::thread::spawn(move || {
-            runtime.block_on(async {
-                let Ok(mut wish) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
-                while wish.recv().await.is_some() {
-                    IS_DRAINING.store(true, Ordering::Relaxed);
-                }
-            });
+    ONCE.call_once(|| at_each(SignalKind::terminate(), || IS_DRAINING.store(true, Ordering::Relaxed)));
+}
+
+/// Does something at each signal of a kind, for as long as this process lives.
+fn at_each(kind: SignalKind, act: impl Fn() + Send + 'static) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Without one the signal ends the process, as it does by default.
+    let Ok(runtime) = runtime else { return };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let Ok(mut signals) = signal(kind) else { return };
+            while signals.recv().await.is_some() {
+                act();
+            }
         });
     });
 }
@@ -159,6 +157,17 @@ pub(crate) fn is_draining() -> bool {
 #[must_use]
 pub(crate) fn is_interrupted() -> bool {
     IS_INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Waits for a time, or until there is no reason to any more.
+#[expect(clippy::disallowed_methods, reason = "what is waited for happens on another machine")]
+pub(crate) fn pause(time: Duration, is_over: impl Fn() -> bool) {
+    const STEP: Duration = Duration::from_millis(100);
+    let mut left = time;
+    while !left.is_zero() && !is_over() {
+        std::thread::sleep(left.min(STEP));
+        left = left.saturating_sub(STEP);
+    }
 }
 
 /// Runs a process to its end, and with it all that it left behind.

@@ -12,7 +12,7 @@ use crate::git::Repo;
 use crate::git::refs::pause;
 use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
 use crate::ledger::cache::Row;
-use crate::ledger::replay;
+use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Ledger, LedgerError, archive};
 
 /// How often a push is tried again after a lost race.
@@ -93,7 +93,7 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
     let quarantined: BTreeSet<&str> = rows.quarantined.iter().map(|strange| strange.ref_name.as_str()).collect();
     let mut ours = repo.list_refs("refs/os/")?;
     ours.extend(repo.list_refs("refs/notes/os/")?);
-    let there = There::new(repo, ledger, remote)?;
+    let there = There::new(ledger, remote)?;
     let mut offers: Vec<Offer> = Vec::new();
     let mut is_held_back = false;
     let mut here = BTreeSet::new();
@@ -106,7 +106,7 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
         }
         let mut new = Some(tip);
         if matches!(kind, RefKind::Ticket(_)) {
-            new = there.part_to_share(ledger, tip)?;
+            new = there.part_to_share(tip)?;
             is_held_back |= new != Some(tip);
         }
         // What the remote has and was not folded in, since it is not by the rules, is not written over.
@@ -123,7 +123,8 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
         }
     }
     for row in &rows.tickets {
-        offers.extend(there.head_offer(repo, remote, row)?);
+        let is_in_step = theirs.get(&row.id.ref_name()) == Some(&row.tip);
+        offers.extend(there.head_offer(row, is_in_step));
     }
     for (name, tip) in theirs.iter().filter(|(name, _)| !here.contains(*name)) {
         let archived = match RefKind::of(name) {
@@ -161,59 +162,58 @@ fn goes_on_from_archive(ledger: &Ledger<'_>, kind: &RefKind, expected: ObjectId,
 }
 
 /// What the remote's branches have.
-struct There {
-    tips: Vec<ObjectId>,
+struct There<'a> {
+    repo: &'a Repo,
+    landed: Landed<'a>,
+    /// The branches of tickets, by their names there.
+    branches: BTreeMap<String, ObjectId>,
 }
 
-impl There {
-    fn new(repo: &Repo, ledger: &Ledger<'_>, remote: &str) -> Result<Self, LedgerError> {
-        let mut tips = Vec::new();
-        for branch in &ledger.policy.protected {
-            tips.extend(repo.find_ref(&format!("refs/remotes/{remote}/{branch}"))?);
-        }
-        Ok(Self { tips })
+impl<'a> There<'a> {
+    fn new(ledger: &Ledger<'a>, remote: &str) -> Result<Self, LedgerError> {
+        let (repo, prefix) = (ledger.repo, format!("refs/remotes/{remote}/"));
+        let tracked = repo.list_refs(&BRANCHES.replacen("refs/heads/", &prefix, 1))?;
+        let branches = tracked.into_iter().map(|(name, tip)| (name.replacen(&prefix, "refs/heads/", 1), tip)).collect();
+        Ok(Self { repo, landed: Landed::at(repo, &ledger.policy, remote), branches })
     }
 
-    fn has(&self, repo: &Repo, head: ObjectId) -> bool {
-        self.tips.iter().any(|tip| repo.is_ancestor(head, *tip).unwrap_or(false))
+    fn has(&self, commit_id: ObjectId) -> bool {
+        self.landed.has_seen(commit_id)
     }
 
     /// How much of a chain can go: that work is merged is not said where it has not arrived, nor that it is verified where
     /// what it sits on has not.
-    fn part_to_share(&self, ledger: &Ledger<'_>, tip: ObjectId) -> Result<Option<ObjectId>, LedgerError> {
-        let repo = ledger.repo;
+    fn part_to_share(&self, tip: ObjectId) -> Result<Option<ObjectId>, LedgerError> {
         let can_go = |ticket: &Ticket| match ticket.state {
-            State::Merged => ticket.head.is_some_and(|head| self.has(repo, head)),
-            State::Verified => ticket.base.is_some_and(|base| self.has(repo, base)),
+            State::Merged => ticket.head.is_some_and(|head| self.has(head)),
+            State::Verified => ticket.base.is_some_and(|base| self.has(base)),
             _ => true,
         };
-        let commit = repo.read_commit(tip)?;
+        let commit = self.repo.read_commit(tip)?;
         if wire::decode(&commit.message).is_ok_and(|record| can_go(&record.after)) {
             return Ok(Some(tip));
         }
-        let Ok(links) = replay::links(repo, tip, None)? else { return Ok(None) };
+        let Ok(links) = replay::links(self.repo, tip, None)? else { return Ok(None) };
         Ok(links.iter().find(|link| can_go(&link.record.after)).map(|link| link.commit_id))
     }
 
     /// The work that was handed in goes with the ticket, on its branch: whoever judges it needs it. It waits for what it sits
     /// on, and goes when it has landed.
-    fn head_offer(&self, repo: &Repo, remote: &str, row: &Row) -> Result<Option<Offer>, LedgerError> {
-        let ticket = &row.ticket;
-        let (Some(head), Some(base)) = (ticket.head, ticket.base) else { return Ok(None) };
+    fn head_offer(&self, row: &Row, is_in_step: bool) -> Option<Offer> {
+        let (head, base) = (row.ticket.head?, row.ticket.base?);
         let name = row.id.branch();
-        let expected = || repo.find_ref(&format!("refs/remotes/{remote}/{}", name.trim_start_matches("refs/heads/")));
-        Ok(match ticket.state {
+        let expected = self.branches.get(&name).copied();
+        match row.ticket.state {
+            // Most are of this kind, and nothing is walked for them.
+            State::Merged if is_in_step && expected.is_none() => None,
             // A landing that has not arrived there is verified work for now.
             State::Verifying | State::Verified | State::Merged
-                if repo.has_object(head) && self.has(repo, base) && !self.has(repo, head) =>
+                if self.repo.has_object(head) && self.has(base) && !self.has(head) =>
             {
-                let expected = expected()?;
                 (expected != Some(head)).then_some(Offer { name, expected, new: Some(head) })
             }
-            State::Merged if expected()? == Some(head) && self.has(repo, head) => {
-                Some(Offer { name, expected: Some(head), new: None })
-            }
+            State::Merged if expected == Some(head) && self.has(head) => Some(Offer { name, expected, new: None }),
             _ => None,
-        })
+        }
     }
 }

@@ -81,10 +81,20 @@ fn workers_share_the_work_though_they_are_killed() {
     assert_eq!(fleet.processes(), Vec::<String>::new());
 }
 
-/// Asks a process to end.
+/// Asks a worker to end, once it has begun to heed that.
 fn terminate(child: &Child) {
+    while !catches_term(child) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let status = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
     assert!(status.success());
+}
+
+/// Whether a process has a handler for SIGTERM, as the kernel says.
+fn catches_term(child: &Child) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a process");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("its signals");
+    u64::from_str_radix(caught.trim(), 16).expect("a mask") & (1 << 14) != 0
 }
 
 #[test]
@@ -123,4 +133,36 @@ fn a_worker_goes_on_when_the_remote_is_back() {
     terminate(&worker);
     assert!(worker.wait().expect("an end").success());
     each_landed_once(&fleet, &[id]);
+}
+
+/// One machine checks for long, another lands every moment: the first is not outrun for ever.
+#[test]
+fn a_machine_that_checks_for_long_has_its_turn() {
+    const SLOW: &str = "checks = [{ name = \"slow\", run = 'sleep $(cat $HOME/seconds 2>/dev/null || echo 0)' }]\n";
+    let settings = SETTINGS.replacen("[agents.crew]", &format!("{SLOW}[agents.crew]"), 1);
+    let fleet = Fleet::new(2, Plan { is_judged: true, settings: &settings, ..Plan::default() });
+    fleet.sandbox.write("agent.sh", AGENT);
+    fleet.sandbox.write("homes/m0/seconds", "2\n");
+    let quick: Vec<_> = (0..30).map(|number| fleet.ready("m0", &format!("Ticket {number}"))).collect();
+    let slow = fleet.ready("m0", "Checked for long");
+    fleet.os("m0", &["edit", &slow, "--priority", "0"]).ok();
+    fleet.os("m0", &["sync"]).ok();
+    let args = ["--remote", "origin", "--poll", "1s"];
+    let mut workers = vec![spawn(&fleet, "m0", &args)];
+    while fleet.sandbox.state("m0", &slow) != "verifying" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    workers.push(spawn(&fleet, "m1", &args));
+    while fleet.sandbox.state(BARE, &slow) != "merged" {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let left = quick.iter().filter(|id| fleet.sandbox.state("m1", id) == "ready").count();
+    for worker in &mut workers {
+        terminate(worker);
+        assert!(worker.wait().expect("an end").success());
+    }
+    let outrun = fleet.events(BARE, &slow).iter().filter(|event| *event == "stale").count();
+    assert!((1..=3).contains(&outrun) && left > 0, "outrun {outrun} times, {left} of {} left", quick.len());
+    let said = fleet.sandbox.read("m1.log");
+    assert!(said.contains(&format!("lets {slow} land first")), "{said}");
 }
