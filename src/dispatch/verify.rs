@@ -12,7 +12,9 @@ use crate::core::text;
 use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
-use crate::ledger::{Draft, Entry, Ledger, new_run};
+use crate::git::remote::Fetched;
+use crate::ledger::sync;
+use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
 use crate::runner::process::{self, Ended, Finished, Spec};
 use crate::runner::{self, Brief, Duty, Surroundings};
 
@@ -29,7 +31,16 @@ const MAX_REASON: usize = 4000;
 pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<String>, DispatchError> {
     let ticket = &entry.ticket;
     let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
-    let health = doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
+    let examine = || doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
+    let mut health = examine();
+    if health.grade > ledger.policy.grade
+        && let Some(remote) = shared_remote(&site.repo)
+        && sync::fetch(&site.repo, &remote)? == Fetched::Done
+    {
+        // A fetch in the midst of a push sees some of its refs moved and others not yet.
+        sync::fold(&site.repo, &remote)?;
+        health = examine();
+    }
     if health.grade > ledger.policy.grade {
         let failing = health.checks.iter().filter(|check| check.outcome == doctor::Outcome::Fail);
         let failing: Vec<_> = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();

@@ -45,6 +45,8 @@ pub(crate) enum Gone {
     Forgotten,
 }
 
+/// How often a fetch is tried again that another one was in the way of.
+const TRIES: u32 = 3;
 /// Most arguments of one push; the rest goes in a further one.
 const MAX_OFFERS: usize = 400;
 
@@ -58,8 +60,19 @@ impl Repo {
         args.push(if gone == Gone::Forgotten { "--prune" } else { "--no-prune" });
         args.extend(["--end-of-options", remote]);
         args.extend(refspecs.iter().map(String::as_str));
-        let output = self.network().run(&args)?;
-        Ok(if output.code == 0 { Fetched::Done } else { Fetched::Failed(reason(&output.stderr)) })
+        let mut tries = 0;
+        loop {
+            let output = self.network().run(&args)?;
+            if output.code == 0 {
+                return Ok(Fetched::Done);
+            }
+            // Another fetch into the same refs, of a process beside this one or one that was killed, says nothing of the remote.
+            if tries >= TRIES || !output.stderr.contains("cannot lock ref") {
+                return Ok(Fetched::Failed(reason(&output.stderr)));
+            }
+            tries += 1;
+            super::refs::pause(tries);
+        }
     }
 
     /// Offers refs to a remote, all or none: each goes only if the remote has what is expected.
