@@ -95,11 +95,16 @@ pub(crate) struct Synced {
 /// # Errors
 /// When git cannot be started.
 pub(crate) fn fetch(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
+    bring(repo, remote, "", Gone::Kept)
+}
+
+/// Fetches what is ours, and the branches whose names begin in a certain way.
+fn bring(repo: &Repo, remote: &str, branches: &str, gone: Gone) -> Result<Fetched, LedgerError> {
     // A killed fetch or fold leaves locks, and this is where the next one comes along.
     repo.clear_left_locks(&["refs/os", "refs/notes/os", "refs/os-remote", &format!("refs/remotes/{remote}")])?;
     let mut specs = refspecs(remote).to_vec();
-    specs.push(format!("+refs/heads/*:refs/remotes/{remote}/*"));
-    Ok(repo.fetch(remote, &specs, Gone::Kept)?)
+    specs.push(format!("+refs/heads/{branches}*:refs/remotes/{remote}/{branches}*"));
+    Ok(repo.fetch(remote, &specs, gone)?)
 }
 
 /// As [`fetch`], and what the remote does not have any more of tickets and their work is forgotten here. The branches of
@@ -108,9 +113,7 @@ pub(crate) fn fetch(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
 /// # Errors
 /// When git cannot be started.
 fn fetch_anew(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
-    let mut specs = refspecs(remote).to_vec();
-    specs.push(format!("+refs/heads/claude/*:refs/remotes/{remote}/claude/*"));
-    match repo.fetch(remote, &specs, Gone::Forgotten)? {
+    match bring(repo, remote, "claude/", Gone::Forgotten)? {
         Fetched::Done => fetch(repo, remote),
         failed @ Fetched::Failed(_) => Ok(failed),
     }

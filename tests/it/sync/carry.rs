@@ -112,3 +112,24 @@ fn a_pull_of_what_landed_elsewhere_passes_the_gate() {
         fleet.all_agree();
     }
 }
+
+#[test]
+fn locks_that_a_killed_fetch_left_hold_up_no_sync() {
+    let fleet = Fleet::new(2, Plan { is_judged: true, ..Plan::default() });
+    let branch = "claude/T-2026-01-01-repo-0000";
+    fleet.git("m0", &["push", "-q", "origin", &format!("main:refs/heads/{branch}")]).ok();
+    fleet.os("m1", &["sync"]).ok();
+    fleet.git("m0", &["push", "-q", "origin", &format!(":refs/heads/{branch}")]).ok();
+    let locks = ["packed-refs.lock".to_owned(), format!("refs/remotes/origin/{branch}.lock")];
+    let new = fleet.ready("m0", "New");
+    fleet.os("m0", &["sync"]).ok();
+    for lock in &locks {
+        fleet.sandbox.sh("m1", &format!("mkdir -p \"$(dirname .git/{lock})\" && touch -d '2 minutes ago' .git/{lock}")).ok();
+    }
+    fleet.os("m1", &["sync"]).ok();
+    fleet.os("m1", &["show", &new]).says("New").ok();
+    for lock in &locks {
+        assert!(!fleet.sandbox.path(&format!("m1/.git/{lock}")).exists(), "{lock}");
+    }
+    assert_eq!(fleet.sandbox.refs("m1", &["refs/remotes/origin/claude"]), "");
+}
