@@ -1,5 +1,7 @@
 //! `git os init` and `git os uninstall`
 
+mod starter;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args as ClapArgs;
 
@@ -19,7 +21,7 @@ use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
 ///
 /// Publishes each repository's policy to refs/os/meta, installs the hooks beside those of others, sets refspecs,
 /// and installs the man page and completions. Run it again after a change of the registry; it changes only what differs.
-/// Without a registry it writes one for the repository around it.
+/// Without a registry it writes one for the repository around it, by the policy that the shared remote has, if it has one.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// The registry; by default registry.toml at the top of this repository
@@ -83,47 +85,9 @@ fn find_registry(ctx: &Context) -> Result<Utf8PathBuf, CliError> {
     }
     let top = repo.work_dir().ok_or_else(|| CliError::no("a bare repository needs `--registry FILE`"))?;
     let file = top.join(FILE);
-    write_file(&file, starter(top, &repo).as_bytes(), 0o644)?;
-    ctx.ui.say(format!("wrote {file}; add a `[[repo]]` for each further repository"));
+    write_file(&file, starter::write(top, &repo)?.as_bytes(), 0o644)?;
+    ctx.ui.say(format!("wrote {file}; commit it for others, and add a `[[repo]]` for each further repository"));
     Ok(file)
-}
-
-/// A registry of one repository, with the check that its files suggest.
-fn starter(top: &Utf8Path, repo: &Repo) -> String {
-    let name: String = top
-        .file_name()
-        .unwrap_or("repo")
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let name = name.trim_matches('-').to_owned();
-    let name = if name.is_empty() { "repo".to_owned() } else { name };
-    let remote = if repo.config("remote.origin.url").is_some() {
-        "remote = \"origin\"\n"
-    } else {
-        "# remote = \"origin\"   # the shared remote, which orders events of all machines\n"
-    };
-    let branch = repo.head_branch().unwrap_or_default();
-    let branch = branch.strip_prefix("refs/heads/").unwrap_or("main").to_owned();
-    let suggested = [
-        ("Cargo.toml", "cargo test"),
-        ("package.json", "npm test"),
-        ("pyproject.toml", "pytest -q"),
-        ("go.mod", "go test ./..."),
-        ("Makefile", "make test"),
-        ("tests/run.sh", "sh tests/run.sh"),
-    ];
-    let check = suggested.iter().find(|(file, _)| top.join(file).as_std_path().exists());
-    let checks = check.map_or_else(
-        || "# checks = [{ name = \"tests\", run = \"make test\" }]   # what must exit with 0 before work lands\n".to_owned(),
-        |(_, run)| format!("checks = [{{ name = \"tests\", run = \"{run}\" }}]\n"),
-    );
-    format!(
-        "version = 1\n\n[os]\nhub = \"{name}\"\njobs = 4\n\n[[repo]]\nname = \"{name}\"\npath = \".\"\nbrand = \"{name}\"\n\
-         protected = [\"{branch}\"]\n{remote}{checks}# agent = \"claude\"   # who works on tickets here; see [agents] below\n\n\
-         # [agents.claude]\n# kind = \"claude\"\n"
-    )
 }
 
 pub(super) fn run_uninstall(ctx: &Context, _args: &UninstallArgs) -> Result<(), CliError> {

@@ -20,7 +20,15 @@ use crate::git::signature::NewCommit;
 /// # Errors
 /// When the chain or the policy cannot be read.
 pub(crate) fn read(repo: &Repo) -> Result<Option<(ObjectId, Policy)>, LedgerError> {
-    let Some(tip) = repo.find_ref(META)? else { return Ok(None) };
+    read_at(repo, META)
+}
+
+/// The policy that a ref holds, such as the one that a remote's was fetched to, with the root of its chain.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub(crate) fn read_at(repo: &Repo, ref_name: &str) -> Result<Option<(ObjectId, Policy)>, LedgerError> {
+    let Some(tip) = repo.find_ref(ref_name)? else { return Ok(None) };
     let commit = repo.read_commit(tip).map_err(LedgerError::PolicyObject)?;
     let policy = read_file(repo, commit.tree_id).map_err(|error| match error {
         LedgerError::Git(error) => LedgerError::PolicyObject(error),

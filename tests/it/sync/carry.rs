@@ -133,3 +133,31 @@ fn locks_that_a_killed_fetch_left_hold_up_no_sync() {
     }
     assert_eq!(fleet.sandbox.refs("m1", &["refs/remotes/origin/claude"]), "");
 }
+
+#[test]
+fn a_clone_without_the_registry_keeps_to_what_was_agreed() {
+    let settings = "gate = \"all\"\nmax_attempts = 5\nauto_commit = [\"registry.toml\"]\nchecks = [{ name = \"a \\\"b\\\"\", run = \"true\" }]\n";
+    let mut fleet = Fleet::new(1, Plan { is_judged: true, settings, ..Plan::default() });
+    let id = fleet.ready("m0", "Agreed");
+    fleet.os("m0", &["sync"]).ok();
+    let agreed = fleet.sandbox.git(BARE, &["rev-parse", "refs/os/meta"]).ok();
+    // As where nobody thought of committing it.
+    fleet
+        .sandbox
+        .sh("seed", &format!("git rm -q --cached registry.toml && git commit -qm without && git push -q ../{BARE} main"))
+        .ok();
+    fleet.join("later", BARE);
+    fleet.os("later", &["show", &id]).says("Agreed").ok();
+    assert_eq!(fleet.git("later", &["rev-parse", "refs/os/meta"]).ok(), agreed);
+    assert!(fleet.sandbox.read("later/registry.toml").contains("hub = \"repo\""));
+    fleet.settle();
+    fleet.all_agree();
+    // One repository of several cannot tell what the others are.
+    let registry = fleet.sandbox.read("m0/registry.toml").replace("hub = \"repo\"", "hub = \"other\"");
+    fleet.sandbox.write("m0/registry.toml", registry + "[[repo]]\nname = \"other\"\npath = \"../seed\"\nbrand = \"other\"\n");
+    fleet.os("m0", &["init"]).ok();
+    fleet.os("m0", &["sync"]).ok();
+    fleet.git("later", &["clone", "-q", &format!("../{BARE}"), "../last"]).ok();
+    let mut init = fleet.command("later", "last", "git-os");
+    crate::sandbox::Out::of("git os", &["init"], init.arg("init")).fails("has its registry elsewhere");
+}

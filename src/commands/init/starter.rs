@@ -1,0 +1,117 @@
+//! The registry that `git os init` writes where there is none.
+
+use camino::Utf8Path;
+
+use crate::core::id::{Brand, META};
+use crate::core::meta::{DEFAULT_ATTEMPTS, Gate, OfflineClaims, Policy};
+use crate::core::refs::tracking;
+use crate::core::verdict::Grade;
+use crate::error::CliError;
+use crate::git::Repo;
+use crate::git::remote::{Fetched, Gone};
+use crate::ledger::{LedgerError, policy};
+
+/// The remote that a new registry names, where there is one of this name.
+const ORIGIN: &str = "origin";
+
+/// The text of a registry of one repository. What others agreed on for it stays as it is.
+///
+/// # Errors
+/// When git fails, or the repository is part of a workspace that this registry would not have.
+pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
+    let has_origin = repo.config(&format!("remote.{ORIGIN}.url")).is_some();
+    let remote = if has_origin {
+        format!("remote = \"{ORIGIN}\"\n")
+    } else {
+        format!("# remote = \"{ORIGIN}\"   # the shared remote, which orders events of all machines\n")
+    };
+    let known = find_policy(repo, has_origin)?;
+    let (name, entry) = match &known {
+        Some(known) if !known.brands.iter().any(|brand| brand.as_str() == Brand::GLOBAL) => {
+            let hint = "`git os init --registry FILE`, with the registry of that workspace";
+            return Err(CliError::no(format!(
+                "`{}` is one repository of a workspace that has its registry elsewhere",
+                known.repo
+            ))
+            .hint(hint));
+        }
+        Some(known) => (known.repo.to_string(), as_agreed(known)),
+        None => (name_of(top), suggested(top, repo)),
+    };
+    let judge = known.is_some_and(|known| known.judged);
+    let agents = if judge {
+        "verifier = \"claude\"\n\n[agents.claude]\nkind = \"claude\"\n"
+    } else {
+        "\n# [agents.claude]\n# kind = \"claude\"\n"
+    };
+    Ok(format!(
+        "version = 1\n\n[os]\nhub = {hub}\njobs = 4\n\n[[repo]]\nname = {hub}\npath = \".\"\n{entry}{remote}\
+         # agent = \"claude\"   # who works on tickets here; see [agents] below\n{agents}",
+        hub = quoted(&name),
+    ))
+}
+
+/// The policy in force, here or at the remote.
+fn find_policy(repo: &Repo, has_origin: bool) -> Result<Option<Policy>, LedgerError> {
+    if let Some((_, known)) = policy::read(repo)? {
+        return Ok(Some(known));
+    }
+    let there = tracking(ORIGIN, META);
+    // As a pattern, so that it is no fault when there is none.
+    if !has_origin || repo.fetch(ORIGIN, &[format!("+{META}*:{there}*")], Gone::Kept)? != Fetched::Done {
+        return Ok(None);
+    }
+    Ok(policy::read_at(repo, &there)?.map(|known| known.1))
+}
+
+/// What is known of a repository that nobody has put under git-os: its branch, and the check that its files suggest.
+fn suggested(top: &Utf8Path, repo: &Repo) -> String {
+    let branch = repo.head_branch().unwrap_or_default();
+    let branch = branch.strip_prefix("refs/heads/").unwrap_or("main").to_owned();
+    let known = [
+        ("Cargo.toml", "cargo test"),
+        ("package.json", "npm test"),
+        ("pyproject.toml", "pytest -q"),
+        ("go.mod", "go test ./..."),
+        ("Makefile", "make test"),
+        ("tests/run.sh", "sh tests/run.sh"),
+    ];
+    let check = known.iter().find(|(file, _)| top.join(file).as_std_path().exists());
+    let checks = check.map_or_else(
+        || "# checks = [{ name = \"tests\", run = \"make test\" }]   # what must exit with 0 before work lands\n".to_owned(),
+        |(_, run)| format!("checks = [{{ name = \"tests\", run = \"{run}\" }}]\n"),
+    );
+    format!("brand = {}\nprotected = [{}]\n{checks}", quoted(&name_of(top)), quoted(&branch))
+}
+
+/// What a policy says of its repository.
+fn as_agreed(known: &Policy) -> String {
+    let list = |items: &[String]| format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", "));
+    let check = |check: &crate::core::meta::Check| format!("{{ name = {}, run = {} }}", quoted(&check.name), quoted(&check.run));
+    let checks = known.checks.iter().map(check).collect::<Vec<_>>().join(", ");
+    let lines = [
+        (true, format!("brand = {}", quoted(known.brand.as_str()))),
+        (true, format!("protected = {}", list(&known.protected))),
+        (!known.checks.is_empty(), format!("checks = [{checks}]")),
+        (known.gate != Gate::Tickets, format!("gate = \"{}\"", known.gate)),
+        (!known.auto_commit.is_empty(), format!("auto_commit = {}", list(&known.auto_commit))),
+        (known.grade != Grade::A, format!("grade = \"{}\"", known.grade)),
+        (known.silo, "silo = true".to_owned()),
+        (known.max_attempts != DEFAULT_ATTEMPTS, format!("max_attempts = {}", known.max_attempts)),
+        (known.offline_claims != OfflineClaims::Refuse, format!("offline_claims = \"{}\"", known.offline_claims)),
+    ];
+    lines.into_iter().filter(|line| line.0).fold(String::new(), |all, (_, line)| all + &line + "\n")
+}
+
+/// A name for a repository, made of that of its folder.
+fn name_of(top: &Utf8Path) -> String {
+    let name = top.file_name().unwrap_or("repo").to_lowercase();
+    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "repo".to_owned() } else { name.to_owned() }
+}
+
+/// A string as TOML has it; as JSON does.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
