@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 use super::context::{Context, Place, submit, workspace};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TicketId};
+use crate::dispatch::turn::Patience;
 use crate::dispatch::{Site, land, verify};
 use crate::error::CliError;
 use crate::gate;
@@ -105,13 +106,14 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
 fn merge_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {
     let tell = |what: &str| ctx.ui.say(format!("{id}: {what}"));
     let site = site(place, ctx, &tell)?;
+    let mut patience = Patience::default();
     loop {
         let ledger = site.ledger()?;
         let entry = super::show::read(&ledger, id)?;
         match entry.ticket.state {
             State::Merged => return Ok(land::finish(&site, &ledger, &entry)?),
-            State::Verified => match land::run(&site, &ledger, &entry)? {
-                land::Landing::Landed | land::Landing::Stale => {}
+            State::Verified => match land::run(&site, &ledger, &entry, &mut patience)? {
+                land::Landing::Landed | land::Landing::Waited | land::Landing::Stale => {}
                 land::Landing::Held(why) => return Err(CliError::no(format!("{id} cannot land: {why}"))),
             },
             State::Verifying => {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{DispatchError, Site, take_in, turn, write};
+use super::turn::Patience;
+use super::{DispatchError, Site, collect, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
@@ -19,21 +20,27 @@ pub(crate) enum Landing {
     Landed,
     /// The branch had moved; the ticket is to be verified anew.
     Stale,
+    /// It was another ticket's turn; what has changed meanwhile decides what comes next.
+    Waited,
     /// It cannot land as things are, and why.
     Held(String),
 }
 
-/// Lands a verified ticket, or hands it in anew on top of a branch that moved.
+/// Lands a verified ticket, or hands it in anew on top of a branch that moved, or lets another go first for a while.
 ///
 /// # Errors
 /// When git or the ledger fails.
-pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Landing, DispatchError> {
+pub(crate) fn run(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    patience: &mut Patience,
+) -> Result<Landing, DispatchError> {
     let Some(head) = entry.ticket.head else { return Ok(Landing::Held("it has no head".to_owned())) };
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let remote = remote_of(site);
     let mut is_away = false;
-    let mut waits_for = None;
-    while let Some(remote) = &remote {
+    if let Some(remote) = &remote {
         match follow(site, ledger, remote, &trunk)? {
             Followed::Done => {}
             Followed::Away(why) if ledger.policy.offline_claims == OfflineClaims::Allow => {
@@ -47,14 +54,8 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
             // Somebody wrote on the ticket meanwhile: what it is now decides what comes next.
             return Ok(Landing::Stale);
         }
-        let Some((first, pace)) = turn::find_first(site, ledger, entry)?.filter(|_| !is_away) else { break };
-        if waits_for.as_ref() != Some(&first) {
-            (site.tell)(&format!("lets {first} land first, which the branch moved away under more often"));
-            waits_for = Some(first);
-        }
-        turn::wait(pace)?;
-        if let Some(run) = &entry.ticket.run {
-            super::renew(site, ledger, &entry.id, run)?;
+        if !is_away && patience.lets_another_go_first(site, ledger, entry)? {
+            return Ok(Landing::Waited);
         }
     }
     let tip = ledger.find_trunk_tip()?.ok_or_else(|| DispatchError::Unborn(trunk.clone()))?;
@@ -113,14 +114,20 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     let head = entry.ticket.head.unwrap_or(tip);
     let sitting = site.repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch));
     let sitting = sitting.and_then(|worktree| Some((site.repo.pinned(&worktree.path)?, worktree.path)));
-    let was_killed = match &sitting {
-        Some((_, path)) if *path == site.worktree(&entry.id) => super::collect::clear_locks(&site.repo, &entry.id, path)?,
-        _ => false,
-    };
-    if let Some((git, path)) = &sitting
-        && has_changes(git, head, was_killed)?
-    {
-        return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
+    let mut was_killed = false;
+    if let Some((git, path)) = &sitting {
+        let here = take_in::commit_of(git, "HEAD")?.unwrap_or(head);
+        // What is committed on top of the work is somebody's; a branch that left it was moved by a rebase that was killed here.
+        if *path == site.worktree(&entry.id) && !ledger.repo.is_ancestor(head, here).unwrap_or(true) {
+            was_killed = collect::clear_locks(&site.repo, &entry.id, path)?;
+        }
+        if was_killed {
+            if let Some(name) = collect::rescue(&site.repo, &entry.id, path, here)? {
+                (site.tell)(&format!("what a killed git left in {path} is kept as {name}"));
+            }
+        } else if has_changes(git, head)? {
+            return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
+        }
     }
     match take_in::onto(site, &entry.id, head, tip)? {
         Ok(head) => {
@@ -131,6 +138,10 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             }
             write(ledger, &entry.id, &Draft::new(Action::Stale { head, base: tip }, Role::Gate))?;
             site.env.step("restacked");
+            if let Some(run) = &entry.ticket.run {
+                // Whoever sees it `verifying` with its lease over would give it to somebody else.
+                super::renew(site, ledger, &entry.id, run)?;
+            }
             if let Some(remote) = remote_of(site) {
                 // The others let it go first from now on.
                 share(site, ledger, &remote)?;
@@ -142,17 +153,19 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
 }
 
 /// Whether somebody changed files of a worktree since they were handed in. Who is killed after the branch was moved leaves
-/// files of before, or some of each, and a git that was killed while it wrote them also half a file: nobody's changes.
-fn has_changes(git: &Git, handed_in: ObjectId, was_killed: bool) -> Result<bool, DispatchError> {
+/// files of before, or some of each: nobody's changes.
+fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
     let changed = |since: &str| -> Result<BTreeSet<String>, DispatchError> {
-        let names = git.output(["diff", "--name-only", "-z", "--ignore-submodules=all", since, "--"])?;
-        Ok(names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        let mut names = BTreeSet::new();
+        for what in [&["diff"][..], &["diff", "--cached"]] {
+            let args = [what, &["--name-only", "-z", "--ignore-submodules=all", since, "--"]].concat();
+            let listed = git.output(args)?;
+            names.extend(listed.split('\0').filter(|name| !name.is_empty()).map(str::to_owned));
+        }
+        Ok(names)
     };
     let since_branch = changed("HEAD")?;
-    if since_branch.is_empty() || (was_killed && take_in::commit_of(git, "HEAD")? != Some(handed_in)) {
-        return Ok(false);
-    }
-    Ok(!since_branch.is_disjoint(&changed(&handed_in.to_string())?))
+    Ok(!since_branch.is_empty() && !since_branch.is_disjoint(&changed(&handed_in.to_string())?))
 }
 
 /// Moves a protected branch by fast-forward, together with index and files where it is checked out.

@@ -12,7 +12,7 @@ pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod schedule;
 mod take_in;
-mod turn;
+pub(crate) mod turn;
 pub(crate) mod verify;
 mod work;
 pub(crate) mod worker;
@@ -181,7 +181,7 @@ fn agent_name(entry: &RepoEntry) -> Result<&str, DispatchError> {
 /// When the orchestrator itself fails; the ticket then stays as it is, for the next session.
 pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate, DispatchError> {
     let run = record.run().clone();
-    let mut stale = 0;
+    let (mut stale, mut patience) = (0, turn::Patience::default());
     loop {
         let ledger = site.ledger()?;
         let Some(entry) = ledger.find(id)? else { return Ok(Fate::Gone) };
@@ -214,14 +214,15 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
                 }
             }
             State::Verified if is_ours => {
-                stale += 1;
-                if stale > MAX_STALE {
-                    let reason = format!("it could not land {MAX_STALE} times, since others landed first");
+                if stale == MAX_STALE {
+                    let reason = format!("it could not land {MAX_STALE} times, since something else moved each time");
                     write(&ledger, id, &Draft::new(Action::Block, Role::Gate).saying(&reason))?;
                     continue;
                 }
-                if let land::Landing::Held(why) = land::run(site, &ledger, &entry)? {
-                    return Ok(Fate::Held(why));
+                match land::run(site, &ledger, &entry, &mut patience)? {
+                    land::Landing::Held(why) => return Ok(Fate::Held(why)),
+                    land::Landing::Stale => stale += 1,
+                    land::Landing::Landed | land::Landing::Waited => {}
                 }
             }
             State::Draft

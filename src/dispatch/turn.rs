@@ -9,7 +9,7 @@ use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::time::Timestamp;
 use crate::ledger::{Entry, Ledger, replay};
-use crate::runner::process::{is_interrupted, pause};
+use crate::runner::process::{is_draining, is_interrupted, pause};
 
 /// How much longer than its verifications take a ticket that was outrun is waited for, in seconds.
 const PATIENCE: u64 = 3;
@@ -27,17 +27,43 @@ struct Outrun {
     took: u64,
 }
 
-/// The ticket that this one lets go first: one that the branch moved away under more often, and not long enough ago that
-/// whoever verifies it may be gone.
-///
-/// # Errors
-/// When git or the ledger fails.
-pub(super) fn find_first(
-    site: &Site<'_>,
-    ledger: &Ledger<'_>,
-    entry: &Entry,
-) -> Result<Option<(TicketId, Duration)>, DispatchError> {
-    let now = site.repo.identity()?.time;
+/// How long a landing has waited for others, and for whom it did last.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    waited: Duration,
+    waits_for: Option<TicketId>,
+}
+
+impl Patience {
+    /// Waits a while if it is the turn of another ticket. Answers whether it was.
+    ///
+    /// # Errors
+    /// When git or the ledger fails, or somebody interrupts.
+    pub(super) fn lets_another_go_first(
+        &mut self,
+        site: &Site<'_>,
+        ledger: &Ledger<'_>,
+        entry: &Entry,
+    ) -> Result<bool, DispatchError> {
+        // Whatever others say, and who is to end does not wait.
+        if is_draining() || self.waited.as_secs() > 2 * site.entry.timeout + PATIENCE {
+            return Ok(false);
+        }
+        let Some((first, pace)) = find_first(site, ledger, entry)? else { return Ok(false) };
+        if self.waits_for.as_ref() != Some(&first) {
+            (site.tell)(&format!("lets {first} land first, since the branch moved while it was verified"));
+            self.waits_for = Some(first);
+        }
+        pause(pace, || is_interrupted() || is_draining());
+        self.waited += pace;
+        if is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(true) }
+    }
+}
+
+/// The ticket that this one lets go first, and how long to wait before looking again: one that the branch moved away under
+/// more often, or as often and its name comes first; and not so long ago that whoever verifies it may be gone.
+fn find_first(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(TicketId, Duration)>, DispatchError> {
+    let now = replay::system_clock();
     let own = outrun(ledger, entry.tip)?.map_or(0, |outrun| outrun.times);
     let mut first = (own, Reverse(entry.id.clone()));
     let mut pace = None;
@@ -45,8 +71,7 @@ pub(super) fn find_first(
         if row.id == entry.id || !matches!(row.ticket.state, State::Verifying | State::Verified) {
             continue;
         }
-        let Some(tip) = site.repo.find_ref(&row.id.ref_name())? else { continue };
-        let Some(other) = outrun(ledger, tip)? else { continue };
+        let Some(other) = outrun(ledger, row.tip)? else { continue };
         // What others say is believed as far as it can be true.
         let took = other.took.min(site.entry.timeout);
         let is_awaited = now <= other.last.plus(2 * took + PATIENCE) && other.last <= now.plus(MAX_AHEAD);
@@ -59,15 +84,6 @@ pub(super) fn find_first(
     Ok(pace.map(|pace| (first.1.0, pace)))
 }
 
-/// Waits a while for the turn of another.
-///
-/// # Errors
-/// When somebody interrupts.
-pub(super) fn wait(time: Duration) -> Result<(), DispatchError> {
-    pause(time, is_interrupted);
-    if is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(()) }
-}
-
 /// How a ticket has fared since it was handed in; nothing where the branch did not move.
 fn outrun(ledger: &Ledger<'_>, tip: ObjectId) -> Result<Option<Outrun>, DispatchError> {
     let Ok(links) = replay::links(ledger.repo, tip, None)? else { return Ok(None) };
@@ -78,7 +94,7 @@ fn outrun(ledger: &Ledger<'_>, tip: ObjectId) -> Result<Option<Outrun>, Dispatch
         match kind {
             EventKind::Pass => passed = passed.or(Some(time)),
             EventKind::Stale | EventKind::Submit => {
-                took = took.or_else(|| passed.map(|passed| u64::try_from(passed.0 - time.0).unwrap_or(0)));
+                took = took.or_else(|| passed.map(|passed| u64::try_from(passed.0.saturating_sub(time.0)).unwrap_or(0)));
                 if kind == EventKind::Submit {
                     break;
                 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use gix::objs::{Exists as _, Find as _, FindHeader as _, Write as _};
 
 use super::signature::NewCommit;
@@ -118,9 +119,15 @@ impl Repo {
 
     /// Whether packs came or went lately. Objects may be absent for good, and many of them: those are not waited for.
     fn is_repacked(&self) -> bool {
-        let changed = self.common_dir.join("objects/pack").as_std_path().metadata().and_then(|folder| folder.modified());
-        // What is of the future by this clock is as good as new.
-        changed.is_ok_and(|changed| changed.elapsed().map_or(true, |since| since < RECENTLY))
+        let objects = self.common_dir.join("objects");
+        let others = super::process::read_file(&objects.join("info/alternates")).unwrap_or_default();
+        let others = others.lines().filter(|line| !line.starts_with('#')).map(|line| objects.join(line)).collect::<Vec<_>>();
+        let is_new = |folder: &Utf8PathBuf| {
+            let changed = folder.join("pack").as_std_path().metadata().and_then(|folder| folder.modified());
+            // What is of the future by this clock is as good as new.
+            changed.is_ok_and(|changed| changed.elapsed().map_or(true, |since| since < RECENTLY))
+        };
+        is_new(&objects) || others.iter().any(is_new)
     }
 
     /// Reads a commit.

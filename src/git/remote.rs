@@ -66,7 +66,7 @@ impl Repo {
             if output.code == 0 {
                 return Ok(Fetched::Done);
             }
-            // Another fetch into the same refs, of a process beside this one or one that was killed, says nothing of the remote.
+            // Another fetch into the same refs, beside this one, says nothing of the remote.
             if tries >= TRIES || !output.stderr.contains("cannot lock ref") {
                 return Ok(Fetched::Failed(reason(&output.stderr)));
             }

@@ -9,7 +9,7 @@ use crate::core::verdict::Grade;
 use crate::error::CliError;
 use crate::git::Repo;
 use crate::git::remote::{Fetched, Gone};
-use crate::ledger::{LedgerError, policy};
+use crate::ledger::policy;
 
 /// The remote that a new registry names, where there is one of this name.
 const ORIGIN: &str = "origin";
@@ -52,16 +52,22 @@ pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
 }
 
 /// The policy in force, here or at the remote.
-fn find_policy(repo: &Repo, has_origin: bool) -> Result<Option<Policy>, LedgerError> {
+fn find_policy(repo: &Repo, has_origin: bool) -> Result<Option<Policy>, CliError> {
     if let Some((_, known)) = policy::read(repo)? {
         return Ok(Some(known));
     }
     let there = tracking(ORIGIN, META);
-    // As a pattern, so that it is no fault when there is none.
-    if !has_origin || repo.fetch(ORIGIN, &[format!("+{META}*:{there}*")], Gone::Kept)? != Fetched::Done {
+    if !has_origin {
         return Ok(None);
     }
-    Ok(policy::read_at(repo, &there)?.map(|known| known.1))
+    // As a pattern, so that it is no fault when there is none.
+    match repo.fetch(ORIGIN, &[format!("+{META}*:{there}*")], Gone::Kept)? {
+        Fetched::Done => Ok(policy::read_at(repo, &there)?.map(|known| known.1)),
+        Fetched::Failed(why) => {
+            let error = CliError::no(format!("`{ORIGIN}` cannot be asked what others agreed on for this repository: {why}"));
+            Err(error.hint("`git os init` when it can be reached, or `git os init --registry FILE` with a registry of yours"))
+        }
+    }
 }
 
 /// What is known of a repository that nobody has put under git-os: its branch, and the check that its files suggest.

@@ -184,9 +184,12 @@ impl<'a> There<'a> {
     /// How much of a chain can go: that work is merged is not said where it has not arrived, nor that it is verified where
     /// what it sits on has not.
     fn part_to_share(&self, tip: ObjectId) -> Result<Option<ObjectId>, LedgerError> {
+        // Where history is cut off, what is not here is taken to have arrived long ago.
+        let is_cut = self.repo.is_shallow();
+        let has = |commit_id: ObjectId| self.has(commit_id) || (is_cut && !self.repo.has_object(commit_id));
         let can_go = |ticket: &Ticket| match ticket.state {
-            State::Merged => ticket.head.is_some_and(|head| self.has(head)),
-            State::Verified => ticket.base.is_some_and(|base| self.has(base)),
+            State::Merged => ticket.head.is_some_and(has),
+            State::Verified => ticket.base.is_some_and(has),
             _ => true,
         };
         let commit = self.repo.read_commit(tip)?;

@@ -158,6 +158,8 @@ fn a_clone_without_the_registry_keeps_to_what_was_agreed() {
     fleet.os("m0", &["init"]).ok();
     fleet.os("m0", &["sync"]).ok();
     fleet.git("later", &["clone", "-q", &format!("../{BARE}"), "../last"]).ok();
-    let mut init = fleet.command("later", "last", "git-os");
-    crate::sandbox::Out::of("git os", &["init"], init.arg("init")).fails("has its registry elsewhere");
+    let init = || crate::sandbox::Out::of("git os", &["init"], fleet.command("later", "last", "git-os").arg("init"));
+    init().fails("has its registry elsewhere");
+    fleet.sandbox.git("last", &["remote", "set-url", "origin", "../nowhere.git"]).ok();
+    init().fails("cannot be asked what others agreed on");
 }
