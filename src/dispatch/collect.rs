@@ -48,7 +48,10 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
 }
 
 /// Puts a ref on a commit that nothing else may lead to. Answers its name.
-fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option<String>, DispatchError> {
+///
+/// # Errors
+/// When git cannot write.
+pub(super) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option<String>, DispatchError> {
     let time = repo.identity()?.time.to_string().to_lowercase().replace(':', "");
     for number in 0..100 {
         let suffix = if number == 0 { String::new() } else { format!("-{number}") };

@@ -118,15 +118,20 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     if let Some((git, path)) = &sitting {
         let here = take_in::commit_of(git, "HEAD")?.unwrap_or(head);
         // What is committed on top of the work is somebody's; a branch that left it was moved by a rebase that was killed here.
-        if *path == site.worktree(&entry.id) && !ledger.repo.is_ancestor(head, here).unwrap_or(true) {
+        let goes_on = ledger.repo.is_ancestor(head, here).unwrap_or(true);
+        if *path == site.worktree(&entry.id) && !goes_on {
             was_killed = collect::clear_locks(&site.repo, &entry.id, path)?;
         }
-        if was_killed {
-            if let Some(name) = collect::rescue(&site.repo, &entry.id, path, here)? {
-                (site.tell)(&format!("what a killed git left in {path} is kept as {name}"));
-            }
-        } else if has_changes(git, head)? {
+        if !was_killed && has_changes(git, head)? {
             return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
+        }
+        let kept = match (was_killed, goes_on && here != head) {
+            (true, _) => collect::rescue(&site.repo, &entry.id, path, here)?,
+            (false, true) => collect::keep(&site.repo, &entry.id, here)?,
+            (false, false) => None,
+        };
+        if let Some(name) = kept {
+            (site.tell)(&format!("what {path} had beyond what was handed in is kept as {name}"));
         }
     }
     match take_in::onto(site, &entry.id, head, tip)? {

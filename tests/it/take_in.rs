@@ -108,6 +108,22 @@ fn what_was_handed_in_is_what_is_put_on_top_of_a_moved_branch() {
 }
 
 #[test]
+fn what_somebody_put_on_top_of_it_is_kept_when_the_branch_moved() {
+    let crew = Crew::alone(&agent("exit 1"), "");
+    let sandbox = &crew.sandbox;
+    let ticket = sandbox.ticket("ws/hub", "Do good", "verified");
+    sandbox.sh("ws/hub", &format!("git worktree add -q ../side claude/{}", ticket.id)).ok();
+    sandbox.sh("ws/side", "echo later >later && git add later && git commit -qm later").ok();
+    sandbox.sh("ws/hub", "git commit -q --allow-empty -m moved").ok();
+    crew.os(&["merge", &ticket.id]).says("is kept as refs/os/rescue/").ok();
+    assert_eq!(crew.state(&ticket.id), "merged");
+    assert_eq!(on_main(&crew, "later"), "");
+    let rescued = sandbox.sh("ws/hub", "git for-each-ref --format='%(refname)' refs/os/rescue").ok();
+    assert_eq!(sandbox.git("ws/hub", &["show", &format!("{rescued}:later")]).ok(), "later");
+    crew.os(&["fsck"]).ok();
+}
+
+#[test]
 fn what_was_refused_or_given_back_is_not_free_to_land() {
     let crew = Crew::alone(&agent("exit 1"), "");
     let sandbox = &crew.sandbox;
