@@ -46,7 +46,7 @@ impl Patience {
         entry: &Entry,
     ) -> Result<bool, DispatchError> {
         // Whatever others say, and who is to end does not wait.
-        if is_draining() || self.waited.as_secs() > 2 * site.entry.timeout + PATIENCE {
+        if is_draining() || self.waited.as_secs() > patience(site.entry.timeout) {
             return Ok(false);
         }
         let Some((first, pace)) = find_first(site, ledger, entry)? else { return Ok(false) };
@@ -74,14 +74,20 @@ fn find_first(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Opt
         let Some(other) = outrun(ledger, row.tip)? else { continue };
         // What others say is believed as far as it can be true.
         let took = other.took.min(site.entry.timeout);
-        let is_awaited = now <= other.last.plus(2 * took + PATIENCE) && other.last <= now.plus(MAX_AHEAD);
+        let is_awaited = now <= other.last.plus(patience(took)) && other.last <= now.plus(MAX_AHEAD);
         let key = (other.times, Reverse(row.id));
         if is_awaited && key > first {
             first = key;
-            pace = Some(Duration::from_millis(took * 250).clamp(Duration::from_millis(200), Duration::from_secs(5)));
+            pace =
+                Some(Duration::from_millis(took.saturating_mul(250)).clamp(Duration::from_millis(200), Duration::from_secs(5)));
         }
     }
     Ok(pace.map(|pace| (first.1.0, pace)))
+}
+
+/// For how many seconds a ticket is waited for whose verification takes so many.
+fn patience(took: u64) -> u64 {
+    took.saturating_mul(2).saturating_add(PATIENCE)
 }
 
 /// How a ticket has fared since it was handed in; nothing where the branch did not move.

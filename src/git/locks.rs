@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::process::{modified, remove_file};
+use super::process::{age, remove_file};
 use super::{GitError, Repo};
 
 /// From what age on a lock on a ref is left behind. A transaction of thousands of refs takes a second or two.
@@ -43,13 +43,6 @@ impl Repo {
     }
 }
 
-fn clear(lock: &Utf8Path, age: Duration) -> Result<(), GitError> {
-    let is_left = modified(lock).is_ok_and(|time| system_clock() - time.0 >= age.as_secs().cast_signed());
-    if is_left { remove_file(lock) } else { Ok(()) }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how old a file is, is told by the clock that dated it")]
-fn system_clock() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+fn clear(lock: &Utf8Path, limit: Duration) -> Result<(), GitError> {
+    if age(lock).is_ok_and(|age| age >= limit) { remove_file(lock) } else { Ok(()) }
 }

@@ -122,11 +122,7 @@ impl Repo {
         let objects = self.common_dir.join("objects");
         let others = super::process::read_file(&objects.join("info/alternates")).unwrap_or_default();
         let others = others.lines().filter(|line| !line.starts_with('#')).map(|line| objects.join(line)).collect::<Vec<_>>();
-        let is_new = |folder: &Utf8PathBuf| {
-            let changed = folder.join("pack").as_std_path().metadata().and_then(|folder| folder.modified());
-            // What is of the future by this clock is as good as new.
-            changed.is_ok_and(|changed| changed.elapsed().map_or(true, |since| since < RECENTLY))
-        };
+        let is_new = |folder: &Utf8PathBuf| super::process::age(&folder.join("pack")).is_ok_and(|age| age < RECENTLY);
         is_new(&objects) || others.iter().any(is_new)
     }
 

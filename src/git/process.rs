@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
@@ -249,6 +250,15 @@ pub(crate) fn modified(path: &Utf8Path) -> Result<Timestamp, GitError> {
     let time = path.metadata().and_then(|file| file.modified()).map_err(GitError::file(path))?;
     let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
+}
+
+/// How long ago a file or folder was last written; what is dated ahead of this machine's clock is as good as new.
+///
+/// # Errors
+/// When it is not there.
+pub(super) fn age(path: &Utf8Path) -> Result<Duration, GitError> {
+    let time = path.metadata().and_then(|file| file.modified()).map_err(GitError::file(path))?;
+    Ok(time.elapsed().unwrap_or_default())
 }
 
 /// Reads a file of git's or ours as bytes.

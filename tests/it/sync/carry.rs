@@ -136,7 +136,9 @@ fn locks_that_a_killed_fetch_left_hold_up_no_sync() {
 
 #[test]
 fn a_clone_without_the_registry_keeps_to_what_was_agreed() {
-    let settings = "gate = \"all\"\nmax_attempts = 5\nauto_commit = [\"registry.toml\"]\nchecks = [{ name = \"a \\\"b\\\"\", run = \"true\" }]\n";
+    let settings = "verifier = \"judge\"\ngrade = \"B\"\noffline_claims = \"allow\"\ngate = \"all\"\nmax_attempts = 5\n\
+                    auto_commit = [\"registry.toml\"]\nchecks = [{ name = \"a \\\"b\\\"\", run = \"true\" }]\n\
+                    [agents.judge]\nkind = \"command\"\nrun = [\"true\"]\n";
     let mut fleet = Fleet::new(1, Plan { is_judged: true, settings, ..Plan::default() });
     let id = fleet.ready("m0", "Agreed");
     fleet.os("m0", &["sync"]).ok();
