@@ -8,8 +8,8 @@ use crate::doctor::setup::SetupError;
 use crate::git::GitError;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
-use crate::ledger::workspace::WorkspaceError;
 use crate::session::SessionError;
+use crate::workspace::WorkspaceError;
 
 /// The exit codes, as git's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,14 @@ mod git;
 
 mod ledger;
 
+// Between machines: fetch, fold, offer; and all repositories of one registry.
+mod sync;
+mod workspace;
+
 // May this commit land; may this ref move.
 mod gate;
+
+mod audit;
 
 mod hook;
 

@@ -3,11 +3,11 @@
 use clap::Args as ClapArgs;
 
 use super::context::Context;
+use crate::core::text::plural;
 use crate::core::time::parse_span;
 use crate::error::CliError;
 use crate::ledger::Ledger;
 use crate::ledger::archive::{self, AFTER_CLOSED};
-use crate::ledger::workspace::plural;
 
 /// Fold closed tickets and old sessions into one ref
 ///

@@ -7,8 +7,8 @@ use crate::core::event::{Action, Role, State};
 use crate::core::id::{RunId, TicketId};
 use crate::error::CliError;
 use crate::git::process::write_file;
-use crate::ledger::sync::submit_shared;
 use crate::ledger::{Answer, Draft, Entry, new_run};
+use crate::sync::submit_shared;
 
 /// Take a ready ticket, exclusively
 ///

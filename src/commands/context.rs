@@ -7,15 +7,16 @@ use crate::core::fsm::Refusal;
 use crate::core::id::{RepoName, RunId, TicketId};
 use crate::core::json::TicketView;
 use crate::core::text;
+use crate::core::text::plural;
 use crate::env::Env;
 use crate::error::CliError;
 use crate::gate;
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
-use crate::ledger::sync::{self, submit_shared};
-use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError};
+use crate::sync::{self, submit_shared};
 use crate::ui::Ui;
+use crate::workspace::{CONFIG_KEY, Workspace};
 
 /// What every command needs.
 pub(crate) struct Context {

@@ -12,8 +12,8 @@ use crate::error::{CliError, Kind};
 use crate::git::process::write_file;
 use crate::git::{Git, Repo};
 use crate::ledger::Draft;
-use crate::ledger::workspace::Workspace;
 use crate::session;
+use crate::workspace::Workspace;
 
 /// Make nine small repositories and run a whole session on them
 ///

@@ -4,9 +4,9 @@ use clap::Args as ClapArgs;
 
 use super::context::{Context, workspace};
 use super::desk::{Given, Terminal};
+use crate::core::text::plural;
 use crate::dispatch::{Fate, Site, brief, schedule};
 use crate::error::CliError;
-use crate::ledger::workspace::plural;
 
 /// Drain the queue: work every ready ticket, without the rest of a session
 #[derive(ClapArgs, Debug)]

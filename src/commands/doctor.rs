@@ -4,12 +4,12 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::{Context, Place};
+use crate::core::text::plural;
 use crate::core::verdict::Grade;
 use crate::doctor::repair::{Repair, repair_repo};
 use crate::doctor::{COUNT, Examined, Outcome, Report, examine, examine_repo};
 use crate::error::CliError;
 use crate::git::Repo;
-use crate::ledger::workspace::plural;
 use crate::ui::Tone;
 
 /// Examine the workspace: nineteen checks, each with a reason and a remedy, and a grade

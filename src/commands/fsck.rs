@@ -4,13 +4,13 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
+use crate::audit::{Finding, Report};
 use crate::core::refs::{RefKind, is_ours};
+use crate::core::text::plural;
 use crate::core::text::{chain, escape};
 use crate::error::{CliError, Kind};
 use crate::gate;
 use crate::git::Repo;
-use crate::ledger::fsck::{Finding, Report};
-use crate::ledger::workspace::plural;
 use crate::ledger::{Ledger, LedgerError};
 
 /// Replay everything and show what is not by the rules

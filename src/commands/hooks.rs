@@ -4,12 +4,12 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::context::{Context, Place, workspace};
 use crate::core::text::chain;
+use crate::core::text::plural;
 use crate::dispatch::{Site, collect};
 use crate::error::CliError;
 use crate::git::Repo;
 use crate::hook::install;
 use crate::ledger::Ledger;
-use crate::ledger::workspace::plural;
 
 /// Install or remove the hooks alone, or say how they are
 #[derive(ClapArgs, Debug)]

@@ -10,12 +10,13 @@ use super::manual;
 use crate::core::refs::refspecs;
 use crate::core::registry::FILE;
 use crate::core::text::chain;
+use crate::core::text::plural;
 use crate::doctor::setup::set_up;
 use crate::error::{CliError, Kind};
 use crate::git::process::{git_version, read_file, write_file};
 use crate::git::{OLDEST_GIT, Repo};
 use crate::hook::install;
-use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
+use crate::workspace::{CONFIG_KEY, Workspace};
 
 /// Put the repositories of a registry under git-os
 ///

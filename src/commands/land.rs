@@ -5,11 +5,11 @@ use clap::Args as ClapArgs;
 use super::context::{Context, Place, submit, workspace};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TicketId};
+use crate::core::text::plural;
 use crate::dispatch::turn::Patience;
 use crate::dispatch::{Site, land, verify};
 use crate::error::CliError;
 use crate::gate;
-use crate::ledger::workspace::plural;
 use crate::ledger::{Draft, Entry, new_run};
 
 /// Verify work that was handed in: run the checks, ask the judge, write the verdict

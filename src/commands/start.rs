@@ -7,11 +7,12 @@ use super::context::Context;
 use super::desk::{Given, Terminal};
 use crate::core::freshness::Decision;
 use crate::core::interview;
+use crate::core::text::plural;
 use crate::error::CliError;
 use crate::git::process::read_file;
-use crate::ledger::workspace::{Workspace, plural};
 use crate::session::{self, Summary};
 use crate::ui::Tone;
+use crate::workspace::Workspace;
 
 /// Run a session: scout, brief, interview, approve, dispatch, land, distil
 ///

@@ -8,12 +8,13 @@ use serde::Serialize;
 use super::context::{Context, Place};
 use crate::core::meta::Push;
 use crate::core::registry::RepoEntry;
+use crate::core::text::plural;
 use crate::core::text::{chain, escape, first_line};
 use crate::error::{CliError, Kind};
 use crate::git::Repo;
 use crate::ledger::shared_remote;
-use crate::ledger::sync::{self, Synced};
-use crate::ledger::workspace::{Workspace, plural};
+use crate::sync::{self, Synced};
+use crate::workspace::Workspace;
 
 /// How many repositories talk to their remotes at once.
 const SIDE_BY_SIDE: usize = 8;

@@ -6,9 +6,9 @@ use clap::Args as ClapArgs;
 
 use super::context::{Context, workspace};
 use super::desk::{Given, Terminal};
+use crate::core::text::plural;
 use crate::dispatch::worker::{self, Plan, WhenEmpty};
 use crate::error::CliError;
-use crate::ledger::workspace::plural;
 
 /// Be one more machine that takes ready tickets, until it is told to end
 ///

@@ -11,8 +11,8 @@ use crate::core::text;
 use crate::gate;
 use crate::git::Git;
 use crate::git::remote::Fetched;
-use crate::ledger::sync::{self, Arrival};
 use crate::ledger::{Draft, Entry, Ledger, shared_remote};
+use crate::sync::{self, Arrival};
 
 /// What became of an attempt to land.
 #[derive(Debug, Clone, PartialEq, Eq)]

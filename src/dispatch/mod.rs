@@ -26,11 +26,11 @@ use crate::core::registry::RepoEntry;
 use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay;
-use crate::ledger::sync::submit_shared;
-use crate::ledger::workspace::{Workspace, WorkspaceError};
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
 use crate::runner::RunnerError;
 use crate::runner::process::ProcessError;
+use crate::sync::submit_shared;
+use crate::workspace::{Workspace, WorkspaceError};
 use record::RunRecord;
 
 /// How often a moved branch is rebased onto and verified anew before the ticket is set aside.

@@ -11,9 +11,9 @@ use crate::core::event::{Action, Role, State};
 use crate::core::id::TicketId;
 use crate::git::Repo;
 use crate::git::process::remove_file;
-use crate::ledger::sync::submit_shared;
 use crate::ledger::{Answer, Draft, shared_remote};
 use crate::runner::process::sweep;
+use crate::sync::submit_shared;
 
 /// The runs of this repository whose orchestrator is gone.
 #[derive(Debug, Default)]

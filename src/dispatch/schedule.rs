@@ -9,11 +9,12 @@ use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::registry::RepoEntry;
 use crate::core::text;
+use crate::core::text::plural;
 use crate::dispatch::record::RunRecord;
 use crate::env::Env;
 use crate::ledger::Ledger;
-use crate::ledger::workspace::{Workspace, plural};
 use crate::runner::process::{is_draining, is_interrupted};
+use crate::workspace::Workspace;
 
 /// How one ticket ended in this session.
 #[derive(Debug, Clone, PartialEq, Eq)]

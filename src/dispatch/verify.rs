@@ -13,10 +13,10 @@ use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
-use crate::ledger::sync;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
 use crate::runner::process::{self, Ended, Finished, Spec};
 use crate::runner::{self, Brief, Duty, Surroundings};
+use crate::sync;
 
 /// The exit code of a check that was stopped since its time was up, as `timeout` has it.
 const TIMED_OUT: i32 = 124;

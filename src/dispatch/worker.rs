@@ -11,10 +11,10 @@ use crate::core::event::{Action, Role, State};
 use crate::core::registry::RepoEntry;
 use crate::core::text;
 use crate::env::Env;
-use crate::ledger::sync::{self, submit_shared};
-use crate::ledger::workspace::Workspace;
 use crate::ledger::{Draft, archive, shared_remote};
 use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted, pause};
+use crate::sync::{self, submit_shared};
+use crate::workspace::Workspace;
 
 /// The longest time between two tries to reach a remote.
 const MAX_PAUSE: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
 use crate::git::{GitError, OLDEST_GIT, RefBackend};
 use crate::ledger::policy;
-use crate::ledger::workspace::{CONFIG_KEY, Workspace};
+use crate::workspace::{CONFIG_KEY, Workspace};
 
 pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let repo = subject.repo;

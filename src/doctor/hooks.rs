@@ -4,9 +4,9 @@ use camino::Utf8Path;
 
 use super::subject::Subject;
 use super::{Finding, Trouble};
+use crate::core::text::plural;
 use crate::git::process::read_file;
 use crate::hook::install::{self, OURS, Side};
-use crate::ledger::workspace::plural;
 
 pub(super) fn present(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let faults = install::faults(subject.repo, Side::Clone(&subject.ledger()?.policy), subject.program)?;

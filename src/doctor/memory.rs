@@ -8,10 +8,10 @@ use super::subject::Subject;
 use super::{Finding, Trouble};
 use crate::core::id::{LEARNINGS, ObjectId, SESSIONS, TICKETS, WIKI};
 use crate::core::secrets;
+use crate::core::text::plural;
 use crate::core::text::{MAX_FILE, escape};
 use crate::git::tree::{FILE, FOLDER};
 use crate::git::{GitError, Repo};
-use crate::ledger::workspace::plural;
 
 /// The first line of what is remembered; another one means other shapes were looked for.
 const HEADER: &str = "git-os clean 1";

@@ -20,7 +20,7 @@ use crate::core::id::RepoName;
 use crate::core::registry::RepoEntry;
 use crate::core::verdict::Grade;
 use crate::git::Repo;
-use crate::ledger::workspace::Workspace;
+use crate::workspace::Workspace;
 use subject::Subject;
 
 /// How many checks there are; the grade A means all of them.

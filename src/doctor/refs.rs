@@ -10,14 +10,15 @@ use crate::core::event::State;
 use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
 use crate::core::meta::Gate;
 use crate::core::refs::RefKind;
+use crate::core::text::plural;
 use crate::core::text::{MAX_FILE, escape};
 use crate::core::verdict::Verdict;
 use crate::gate;
 use crate::git::process::modified;
 use crate::git::{GitError, RefBackend, Repo};
 use crate::ledger::replay::{Landed, system_clock};
-use crate::ledger::workspace::plural;
-use crate::ledger::{Ledger, archive, shared_remote, sync};
+use crate::ledger::{Ledger, archive, shared_remote};
+use crate::sync;
 
 /// How many live tickets a repository may have before every fetch feels it.
 const MAX_LIVE: usize = 10_000;

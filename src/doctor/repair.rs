@@ -7,7 +7,7 @@ use super::{Outcome, Report, examine_repo, one_line, refs, setup, work};
 use crate::core::registry::RepoEntry;
 use crate::git::Repo;
 use crate::git::process::remove_file;
-use crate::ledger::workspace::Workspace;
+use crate::workspace::Workspace;
 
 /// The checks that `git os init` heals.
 const BY_SETUP: [usize; 4] = [1, 3, 4, 5];

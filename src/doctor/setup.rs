@@ -5,11 +5,13 @@ use camino::Utf8PathBuf;
 use crate::core::meta::Push;
 use crate::core::refs::refspecs;
 use crate::core::registry::RepoEntry;
+use crate::core::text::plural;
 use crate::git::remote::Fetched;
 use crate::git::{GitError, Repo};
 use crate::hook::install::{self, InstallError, Side};
-use crate::ledger::workspace::{CONFIG_KEY, Workspace, plural};
-use crate::ledger::{LedgerError, REMOTE_KEY, policy, sync};
+use crate::ledger::{LedgerError, REMOTE_KEY, policy};
+use crate::sync;
+use crate::workspace::{CONFIG_KEY, Workspace};
 
 /// Why a repository could not be set up.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,8 @@ use crate::git::Repo;
 use crate::git::process::{read_file, write_file};
 use crate::ledger::cache::Rows;
 use crate::ledger::replay::system_clock;
-use crate::ledger::workspace::Workspace;
 use crate::ledger::{Ledger, LedgerError};
+use crate::workspace::Workspace;
 
 /// One repository under examination.
 pub(super) struct Subject<'a> {

@@ -10,12 +10,12 @@ use super::{Finding, Trouble};
 use crate::core::event::State;
 use crate::core::fsm::LEASE_GRACE_SECONDS;
 use crate::core::id::{RunId, TicketId};
+use crate::core::text::plural;
 use crate::core::time::Timestamp;
 use crate::git::Repo;
 use crate::git::process::{modified, read_file, remove_file};
 use crate::ledger::archive;
 use crate::ledger::replay::system_clock;
-use crate::ledger::workspace::plural;
 
 /// How old, in seconds, a record is whose run has had time to lock it.
 const SETTLED: i64 = 60;

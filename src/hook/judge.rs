@@ -6,8 +6,8 @@ use crate::gate;
 use crate::git::Repo;
 use crate::git::object::Kind;
 use crate::ledger::replay::{self, Landed};
-use crate::ledger::sync::keeps;
 use crate::ledger::{Ledger, LedgerError, archive, policy};
+use crate::sync::keeps;
 
 /// A refusal, and what its reader can do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use crate::core::id::{META, ObjectId};
 use crate::core::refs::is_ours;
 use crate::core::text::escape;
 use crate::git::{RefBackend, Repo};
-use crate::ledger::{Ledger, LedgerError, sync};
+use crate::ledger::{Ledger, LedgerError};
+use crate::sync;
 
 /// One line of a transaction: what a ref shall become.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,14 +6,13 @@
 pub(crate) mod archive;
 pub(crate) mod cache;
 mod facts;
-pub(crate) mod fsck;
+
 pub(crate) mod policy;
 pub(crate) mod replay;
 mod signed;
-pub(crate) mod sync;
-mod tree;
+
+pub(crate) mod tree;
 mod verdicts;
-pub(crate) mod workspace;
 
 use crate::core::event::{Action, Event, Role};
 use crate::core::fsm::{self, Refusal};

@@ -1,8 +1,5 @@
 //! The policy on `refs/os/meta`: read by everybody, published by `git os init`.
 
-use super::sync::chain::keep_rejected;
-use super::sync::{Order, Outcome};
-use super::workspace::Workspace;
 use super::{Ledger, LedgerError, random_hex, signed};
 use crate::core::event::Role;
 use crate::core::id::{Brand, META, ObjectId, TICKETS};
@@ -14,6 +11,9 @@ use crate::git::Repo;
 use crate::git::object::{Commit, Kind};
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::signature::NewCommit;
+use crate::sync::chain::keep_rejected;
+use crate::sync::{Order, Outcome};
+use crate::workspace::Workspace;
 
 /// The root of the policy's chain and the policy at its tip.
 ///
@@ -142,7 +142,7 @@ pub(crate) fn of_registry(
 ///
 /// # Errors
 /// When git fails; that it is the policy of another repository is an answer.
-pub(super) fn fold(repo: &Repo, theirs: ObjectId, order: Order) -> Result<Outcome, LedgerError> {
+pub(crate) fn fold(repo: &Repo, theirs: ObjectId, order: Order) -> Result<Outcome, LedgerError> {
     for _ in 0..super::TRIES {
         let ours = repo.find_ref(META)?;
         if let Some(ours) = ours
@@ -243,7 +243,7 @@ fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<O
 ///
 /// # Errors
 /// When git cannot read.
-pub(super) fn is_of_another(repo: &Repo, theirs: ObjectId) -> Result<bool, LedgerError> {
+pub(crate) fn is_of_another(repo: &Repo, theirs: ObjectId) -> Result<bool, LedgerError> {
     let root = root_at(theirs, &repo.read_commit(theirs)?);
     Ok(read(repo)?.is_some_and(|known| known.0 != root))
 }

@@ -207,7 +207,7 @@ impl Ledger<'_> {
 
     /// As [`Ledger::write_event`], for an event that somebody wrote on another history; the reason why it is not for this
     /// machine to put it on top of this one is inside.
-    pub(super) fn rewrite_event(&self, role: Role, commit: &NewCommit) -> Result<Result<ObjectId, String>, LedgerError> {
+    pub(crate) fn rewrite_event(&self, role: Role, commit: &NewCommit) -> Result<Result<ObjectId, String>, LedgerError> {
         let email = email_of(&commit.committer);
         let theirs = |why: &str| {
             let email = text::escape(email);

@@ -12,7 +12,7 @@ pub(crate) type NoteLine = (ObjectId, String);
 
 impl Ledger<'_> {
     /// Lines of notes that `new` has and `old` has not.
-    pub(super) fn added_lines(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<NoteLine>, LedgerError> {
+    pub(crate) fn added_lines(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<NoteLine>, LedgerError> {
         let notes = |id: Option<ObjectId>| -> Result<BTreeMap<ObjectId, ObjectId>, LedgerError> {
             Ok(id.map(|id| self.repo.list_notes(id)).transpose()?.unwrap_or_default().into_iter().collect())
         };

@@ -12,8 +12,8 @@ use crate::core::time::Timestamp;
 use crate::git::process::{read_file, write_file};
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
-use crate::ledger::workspace::{Workspace, WorkspaceError};
 use crate::ledger::{LedgerError, random_hex};
+use crate::workspace::{Workspace, WorkspaceError};
 
 /// How many lessons of one stream are read, the newest first.
 const MAX_READ: usize = 2000;

@@ -3,8 +3,8 @@
 use super::{Session, SessionError};
 use crate::core::event::State;
 use crate::core::session::Phase;
+use crate::core::text::plural;
 use crate::ledger::Ledger;
-use crate::ledger::workspace::plural;
 
 impl Session<'_> {
     pub(super) fn brief(&mut self) -> Result<(), SessionError> {

@@ -3,9 +3,9 @@
 use super::{Session, SessionError};
 use crate::core::event::State;
 use crate::core::session::Phase;
+use crate::core::text::plural;
 use crate::dispatch::{Site, land};
 use crate::ledger::Ledger;
-use crate::ledger::workspace::plural;
 use crate::memory::{learnings, ledger_page};
 
 impl Session<'_> {

@@ -2,9 +2,9 @@
 
 use super::{Session, SessionError, TicketEnd};
 use crate::core::session::Phase;
+use crate::core::text::plural;
 use crate::dispatch::{DispatchError, Fate, schedule};
 use crate::ledger::Ledger;
-use crate::ledger::workspace::plural;
 
 impl Session<'_> {
     pub(super) fn dispatch(&mut self) -> Result<(), SessionError> {

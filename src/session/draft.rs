@@ -8,8 +8,8 @@ use crate::core::event::{Action, Role, State};
 use crate::core::id::{Brand, Kind, Label, TicketId};
 use crate::core::session::Phase;
 use crate::core::text;
+use crate::core::text::plural;
 use crate::core::ticket::Content;
-use crate::ledger::workspace::plural;
 use crate::ledger::{Answer, Draft, Ledger};
 
 impl Session<'_> {

@@ -6,13 +6,14 @@ use crate::core::id::VERDICT_NOTES;
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
 use crate::core::text;
+use crate::core::text::plural;
 use crate::dispatch::land::{self, Followed};
 use crate::dispatch::{Site, collect, recover};
 use crate::gate;
 use crate::git::remote::Fetched;
 use crate::hook::install;
-use crate::ledger::workspace::plural;
-use crate::ledger::{Ledger, archive, shared_remote, sync};
+use crate::ledger::{Ledger, archive, shared_remote};
+use crate::sync;
 
 impl Session<'_> {
     pub(super) fn initialise(&mut self) -> Result<(), SessionError> {

@@ -8,7 +8,7 @@ use crate::core::id::Brand;
 use crate::core::interview::{Answers, Wish};
 use crate::core::session::Phase;
 use crate::core::text;
-use crate::ledger::workspace::plural;
+use crate::core::text::plural;
 use crate::memory::learnings::{self, Confidence, Learning};
 
 impl Session<'_> {

@@ -31,9 +31,9 @@ use crate::dispatch::schedule::{Ending, Watch};
 use crate::env::Env;
 use crate::git::process::write_file;
 use crate::git::{GitError, Repo};
-use crate::ledger::workspace::{Workspace, WorkspaceError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::runner::process::{heed_interrupts, is_interrupted};
+use crate::workspace::{Workspace, WorkspaceError};
 use log::Log;
 
 /// What can stop a session.

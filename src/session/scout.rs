@@ -9,13 +9,14 @@ use crate::core::meta::Paths;
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
+use crate::core::text::plural;
 use crate::dispatch::{DispatchError, Site, verify, worktrees};
 use crate::env::Env;
 use crate::git::Repo;
 use crate::git::tree::{FILE, FOLDER};
-use crate::ledger::workspace::{Workspace, plural};
 use crate::ledger::{Ledger, new_run};
 use crate::runner::process::sweep_place;
+use crate::workspace::Workspace;
 
 /// How many TODO comments of one repository become drafts at a time.
 const MAX_TODOS: usize = 10;

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use self::judge::{audit, judge};
 
 use super::replay::{self, Landed};
-use super::sync::{Order, Outcome, Sides, chain, keeps};
 use super::{Ledger, LedgerError, shared_remote};
 use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TICKETS, TicketId};
 use crate::core::refs::{RefKind, tracking};
@@ -18,6 +17,7 @@ use crate::core::time::Timestamp;
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::tree::{COMMIT, Entry, FOLDER};
+use crate::sync::{Order, Outcome, Sides, chain, keeps};
 
 /// How many folded tips one commit has as its parents.
 const FAN_IN: usize = 256;
@@ -305,7 +305,7 @@ pub(crate) fn has_all(ledger: &Ledger<'_>, part: ObjectId, whole: ObjectId, is_t
 ///
 /// # Errors
 /// When git fails; what is not by the rules is an answer.
-pub(super) fn fold(ledger: &Ledger<'_>, theirs: ObjectId, order: Order) -> Result<Outcome, LedgerError> {
+pub(crate) fn fold(ledger: &Ledger<'_>, theirs: ObjectId, order: Order) -> Result<Outcome, LedgerError> {
     let repo = ledger.repo;
     for _ in 0..TRIES {
         let ours = repo.find_ref(ARCHIVE)?;

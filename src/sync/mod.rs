@@ -4,7 +4,7 @@
 //! without a shared remote the older history goes first, so that both come to the same commits. Folding writes nothing to
 //! a remote and may be interrupted anywhere: every ref moves on its own, and the next fold sees what is left to do.
 
-pub(super) mod chain;
+pub(crate) mod chain;
 mod landing;
 mod offer;
 mod said;
@@ -23,14 +23,14 @@ use self::said::went_back;
 pub(crate) use self::shared::submit_shared;
 pub(crate) use self::standing::standing;
 pub(crate) use self::union::Sides;
-use super::replay::Landed;
-use super::{Ledger, LedgerError, archive, policy, shared_remote};
 use crate::core::id::{META, ObjectId, TicketId};
 use crate::core::refs::{RefKind, TRACKING, mirrored, refspecs, tracking, tracking_prefix};
 use crate::git::process::{read_file, write_file};
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::remote::{Fetched, Gone};
 use crate::git::{RefBackend, Repo};
+use crate::ledger::replay::{self, Landed};
+use crate::ledger::{Ledger, LedgerError, archive, policy, shared_remote};
 
 /// How often a move is tried again when somebody else was faster.
 const TRIES: usize = 50;
@@ -321,7 +321,7 @@ pub(crate) fn fetched(ledger: &Ledger<'_>) -> Result<BTreeMap<String, Option<Obj
             Some(ours) => ours != theirs && repo.is_ancestor(ours, theirs).unwrap_or(false),
             None => archive::find(repo, &id)?.is_none(),
         };
-        if goes_on && super::replay::replay(ledger, &id, theirs, None, &landed)?.is_ok() {
+        if goes_on && replay::replay(ledger, &id, theirs, None, &landed)?.is_ok() {
             refs.insert(name, Some(theirs));
         }
     }

@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::replay::{self, Landed};
-use super::{Ledger, LedgerError, archive, policy};
 use crate::core::event::State;
 use crate::core::id::{ARCHIVE, META, ObjectId, RepoName, TicketId, VERDICT_NOTES};
 use crate::core::meta::Gate;
@@ -11,6 +9,8 @@ use crate::core::refs::{RefKind, is_ours};
 use crate::core::ticket::Ticket;
 use crate::git::GitError;
 use crate::git::object::Kind;
+use crate::ledger::replay::{self, Landed};
+use crate::ledger::{Ledger, LedgerError, archive, policy};
 
 /// One thing that is not by the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

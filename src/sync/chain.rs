@@ -19,7 +19,7 @@ use crate::ledger::{FactsHere, Ledger, LedgerError, archive};
 ///
 /// # Errors
 /// When git fails; what is not by the rules is an answer.
-pub(in crate::ledger) fn fold(
+pub(crate) fn fold(
     ledger: &Ledger<'_>,
     id: &TicketId,
     theirs: ObjectId,
@@ -266,7 +266,7 @@ fn conflict(repo: &Repo, before: &Ticket, before_tree: ObjectId, told: &Placed, 
 }
 
 /// Keeps what could not be replayed as it was, signature and all, on this machine.
-pub(in crate::ledger) fn keep_rejected(repo: &Repo, tip: ObjectId) -> Result<(), LedgerError> {
+pub(crate) fn keep_rejected(repo: &Repo, tip: ObjectId) -> Result<(), LedgerError> {
     let time = repo.read_commit(tip)?.time().to_string().to_lowercase().replace(':', "");
     let name = format!("{REJECTED}{time}-{}", tip.short(12));
     match repo.move_refs(&[RefEdit::create(name, tip)])? {

@@ -2,12 +2,13 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Ledger, LedgerError};
 use crate::core::event::State;
 use crate::core::id::{RepoName, TicketId};
 use crate::core::registry::{Fault, Registry, RepoEntry};
+use crate::core::text::plural;
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
+use crate::ledger::{Ledger, LedgerError, archive};
 
 /// Where a repository's own configuration says where the registry is.
 pub(crate) const CONFIG_KEY: &str = "git-os.registry";
@@ -25,12 +26,6 @@ pub(crate) enum WorkspaceError {
     Open { name: RepoName, source: GitError },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-}
-
-/// A number and its noun.
-#[must_use]
-pub(crate) fn plural(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 fn list(faults: &[Fault]) -> String {
@@ -114,7 +109,7 @@ impl Workspace {
                 let Ok(ledger) = Ledger::open(&repo) else { continue };
                 let tip = match repo.find_ref(&id.ref_name()).map_err(LedgerError::from)? {
                     Some(tip) => Some(tip),
-                    None => super::archive::find(&repo, id)?,
+                    None => archive::find(&repo, id)?,
                 };
                 if let Some(tip) = tip {
                     // What cannot be read is not known to be merged.
@@ -144,7 +139,7 @@ impl Workspace {
         for entry in self.registry.repos.iter().filter(|entry| first.is_none_or(|(name, _)| *name != entry.name)) {
             let Ok(repo) = self.open(entry) else { continue };
             // What it cannot fold in is for a command about that repository to say.
-            drop(super::sync::fold_fetched(&repo));
+            drop(crate::sync::fold_fetched(&repo));
             match resolve_in(&repo, part)? {
                 Some(id) if id.as_str() == part => return Ok(found(&entry.name, id)),
                 Some(id) => fitting.push(found(&entry.name, id)),
