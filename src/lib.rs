@@ -8,6 +8,9 @@ mod git;
 
 mod ledger;
 
+// The refs that are ours: who may move them, and how two sides meet.
+mod refs;
+
 // Between machines: fetch, fold, offer; and all repositories of one registry.
 mod sync;
 mod workspace;

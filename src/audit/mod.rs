@@ -1,5 +1,6 @@
 //! Everything replayed: what came in past the hooks is found here.
 
+use crate::refs;
 use serde::Serialize;
 
 use crate::core::event::State;
@@ -10,7 +11,7 @@ use crate::core::ticket::Ticket;
 use crate::git::GitError;
 use crate::git::object::Kind;
 use crate::ledger::replay::{self, Landed};
-use crate::ledger::{Ledger, LedgerError, archive, policy};
+use crate::ledger::{Ledger, LedgerError, archive};
 
 /// One thing that is not by the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,7 +47,7 @@ impl Ledger<'_> {
         let mut report = Report::default();
         let landed = Landed::new(self.repo, &self.policy);
         if let Some(tip) = self.repo.find_ref(META)?
-            && let Some(why) = policy::judge(self.repo, None, tip)?
+            && let Some(why) = refs::policy::judge(self.repo, None, tip)?
         {
             report.findings.push(self.finding(META, Some(tip), &why));
         }
@@ -91,10 +92,10 @@ impl Ledger<'_> {
             return Ok(());
         }
         let wrong = match kind {
-            RefKind::Policy => policy::judge(self.repo, None, tip)?,
+            RefKind::Policy => refs::policy::judge(self.repo, None, tip)?,
             RefKind::Archive => {
                 self.fsck_archive(report, landed)?;
-                archive::audit(self.repo, tip)?
+                refs::archive::audit(self.repo, tip)?
             }
             RefKind::Verdicts => {
                 self.fsck_notes(report, tip)?;

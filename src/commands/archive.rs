@@ -1,5 +1,6 @@
 //! `git os archive`
 
+use crate::refs;
 use clap::Args as ClapArgs;
 
 use super::context::Context;
@@ -7,7 +8,7 @@ use crate::core::text::plural;
 use crate::core::time::parse_span;
 use crate::error::CliError;
 use crate::ledger::Ledger;
-use crate::ledger::archive::{self, AFTER_CLOSED};
+use crate::refs::archive::AFTER_CLOSED;
 
 /// Fold closed tickets and old sessions into one ref
 ///
@@ -51,6 +52,6 @@ fn span(text: &str) -> Result<u64, CliError> {
 }
 
 fn fold(ledger: &Ledger<'_>, after: u64) -> Result<usize, CliError> {
-    let due = archive::due(ledger, ledger.repo.identity()?.time, after)?;
-    Ok(archive::write(ledger, &due)?)
+    let due = refs::archive::due(ledger, ledger.repo.identity()?.time, after)?;
+    Ok(refs::archive::write(ledger, &due)?)
 }

@@ -2,6 +2,7 @@
 //!
 //! All that keeps workers apart is the remote, which lets one claim through: there is nobody who gives work out.
 
+use crate::refs;
 use std::time::Duration;
 
 use super::land::{self, Followed};
@@ -11,7 +12,7 @@ use crate::core::event::{Action, Role, State};
 use crate::core::registry::RepoEntry;
 use crate::core::text;
 use crate::env::Env;
-use crate::ledger::{Draft, archive, shared_remote};
+use crate::ledger::{Draft, shared_remote};
 use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted, pause};
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
@@ -109,7 +110,7 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
             if came == Followed::Done {
                 crate::gate::reconcile(&ledger)?;
                 recover::expire(&site)?;
-                archive::write_due(&ledger)?;
+                refs::archive::write_due(&ledger)?;
                 land::share(&site, &ledger, &remote)?;
             }
             Ok(came)

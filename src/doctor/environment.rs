@@ -1,5 +1,6 @@
 //! What everything else stands on: the registry, git itself, refspecs, the version of what is stored.
 
+use crate::refs;
 use std::sync::OnceLock;
 
 use super::subject::Subject;
@@ -7,7 +8,6 @@ use super::{Finding, Trouble, one_line, setup};
 use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
 use crate::git::{GitError, OLDEST_GIT, RefBackend};
-use crate::ledger::policy;
 use crate::workspace::{CONFIG_KEY, Workspace};
 
 pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
@@ -42,7 +42,7 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         return Ok(Finding::fail(reason, "git os init"));
     }
     let known = &subject.ledger()?.policy;
-    let mut wanted = policy::of_registry(workspace, entry, repo, Some(known))?;
+    let mut wanted = refs::policy::of_registry(&workspace.registry, entry, repo, Some(known))?;
     // A branch that was born since is no change of policy.
     wanted.epoch.retain(|branch, _| known.epoch.contains_key(branch));
     if wanted != *known {

@@ -1,5 +1,6 @@
 //! The refs of git-os and the branches they guard: legal, ours, clean, bounded.
 
+use crate::refs;
 use std::collections::HashSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,14 +18,14 @@ use crate::gate;
 use crate::git::process::modified;
 use crate::git::{GitError, RefBackend, Repo};
 use crate::ledger::replay::{Landed, system_clock};
-use crate::ledger::{Ledger, archive, shared_remote};
+use crate::ledger::{Ledger, shared_remote};
 use crate::sync;
 
 /// How many live tickets a repository may have before every fetch feels it.
 const MAX_LIVE: usize = 10_000;
 /// How many closed tickets may wait for the archive. A session folds them in long before; where none is held, some hundreds
 /// are no reason to stop work.
-const MAX_WAITING: usize = 10 * archive::DUE;
+const MAX_WAITING: usize = 10 * refs::archive::DUE;
 /// How many refs may wait to be pushed. To have some is what working is like; with so many nobody knows of months of work.
 const MAX_UNPUSHED: usize = 500;
 /// How old, in seconds, a lock is that nobody can still hold: a ref is moved in milliseconds.
@@ -207,13 +208,13 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let live = subject.refs()?.iter().filter(|(name, _)| name.starts_with(TICKETS)).count();
     let now = subject.now();
     let is_waiting =
-        |row: &&crate::ledger::cache::Row| row.ticket.state.is_terminal() && row.updated.plus(archive::AFTER_CLOSED) <= now;
+        |row: &&crate::ledger::cache::Row| row.ticket.state.is_terminal() && row.updated.plus(refs::archive::AFTER_CLOSED) <= now;
     let waiting = subject.rows()?.tickets.iter().filter(is_waiting).count();
     if let Some(too_many) = too_many(live, waiting) {
         return Ok(Finding::fail(too_many, "git os archive"));
     }
     let mut words = vec![format!("{}, no lock left behind", plural(live, "live ticket ref"))];
-    if waiting >= archive::DUE {
+    if waiting >= refs::archive::DUE {
         words.push(format!("{} could be archived", plural(waiting, "closed ticket")));
     }
     match shared_remote(subject.repo) {

@@ -1,5 +1,6 @@
 //! Brings a repository to what the registry says: policy, hooks, settings, refspecs. The checks ask for the same.
 
+use crate::refs;
 use camino::Utf8PathBuf;
 
 use crate::core::meta::Push;
@@ -39,9 +40,9 @@ pub(crate) fn set_up(
         join(repo, remote, entry.push, &mut done)?;
     }
     let known = policy::read(repo)?.map(|known| known.1);
-    let wanted = policy::of_registry(workspace, entry, repo, known.as_ref())?;
+    let wanted = refs::policy::of_registry(&workspace.registry, entry, repo, known.as_ref())?;
     let mut in_force = &wanted;
-    match (policy::publish(repo, &wanted), &known) {
+    match (refs::policy::publish(repo, &wanted), &known) {
         (Ok(true), None) => done.push("policy published".to_owned()),
         (Ok(true), Some(_)) => done.push("policy updated".to_owned()),
         (Ok(false), _) => {}

@@ -217,7 +217,7 @@ fn a_secret_that_was_not_redacted_is_found_until_the_ticket_is_closed() {
 
 #[test]
 fn closed_tickets_may_wait_for_the_archive_as_long_as_no_fetch_feels_it() {
-    use crate::ledger::archive::DUE;
+    use crate::refs::archive::DUE;
     assert_eq!(refs::too_many(9_000, DUE), None);
     assert!(refs::too_many(9_000, 10 * DUE + 1).is_some_and(|why| why.contains("not archived")));
     assert!(refs::too_many(10_001, 0).is_some_and(|why| why.contains("10001 live")));

@@ -6,8 +6,9 @@ use crate::gate;
 use crate::git::Repo;
 use crate::git::object::Kind;
 use crate::ledger::replay::{self, Landed};
-use crate::ledger::{Ledger, LedgerError, archive, policy};
-use crate::sync::keeps;
+use crate::ledger::{Ledger, LedgerError, archive};
+use crate::refs;
+use crate::refs::keeps;
 
 /// A refusal, and what its reader can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(crate) fn judge(
     let kind = RefKind::of(name);
     if kind == Some(RefKind::Policy) {
         return match new {
-            Some(new) => Ok(policy::judge(repo, old, new)?.and_then(no)),
+            Some(new) => Ok(refs::policy::judge(repo, old, new)?.and_then(no)),
             None => Ok(no("the policy is not deleted")),
         };
     }
@@ -55,7 +56,9 @@ pub(crate) fn judge(
     };
     match kind {
         RefKind::Ticket(id) => ticket(ledger, &id, old, new),
-        RefKind::Archive => Ok(archive::judge(ledger, old, new, replay::admit, &Landed::new(repo, &ledger.policy))?.and_then(no)),
+        RefKind::Archive => {
+            Ok(refs::archive::judge(ledger, old, new, replay::admit, &Landed::new(repo, &ledger.policy))?.and_then(no))
+        }
         RefKind::Verdicts => verdict_notes(ledger, old, new),
         RefKind::Provenance | RefKind::Wiki | RefKind::Learnings | RefKind::Session | RefKind::Proposal | RefKind::Transcript => {
             grows(repo, old, new)
@@ -147,7 +150,7 @@ fn deletion(
         _ => None,
     };
     let is_kept = match (archived, old) {
-        (Some(archived), Some(old)) => archive::has_all(ledger, old, archived, matches!(kind, Some(RefKind::Ticket(_))))?,
+        (Some(archived), Some(old)) => refs::archive::has_all(ledger, old, archived, matches!(kind, Some(RefKind::Ticket(_))))?,
         _ => false,
     };
     let is_squatter = match (kind, old) {

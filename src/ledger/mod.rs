@@ -9,10 +9,9 @@ mod facts;
 
 pub(crate) mod policy;
 pub(crate) mod replay;
-mod signed;
+pub(crate) mod signed;
 
 pub(crate) mod tree;
-mod verdicts;
 
 use crate::core::event::{Action, Event, Role};
 use crate::core::fsm::{self, Refusal};

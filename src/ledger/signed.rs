@@ -21,7 +21,7 @@ use crate::git::object::parse_commit;
 use crate::git::signature::{NewCommit, Sealed, SignError, split};
 
 /// The file beside a policy that names the histories it vouches for: `<commit> <ticket>` a line.
-pub(super) const TIPS: &str = "tips";
+pub(crate) const TIPS: &str = "tips";
 /// How large that file may be.
 const MAX_TIPS: usize = 32 * 1024 * 1024;
 /// The longest history that is looked at.
@@ -62,7 +62,7 @@ impl Published {
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn read_hand(repo: &Repo, commit_id: ObjectId) -> Result<Hand, LedgerError> {
+pub(crate) fn read_hand(repo: &Repo, commit_id: ObjectId) -> Result<Hand, LedgerError> {
     let data = repo.read_commit_bytes(commit_id)?;
     let Some(commit) = parse_commit(&data) else {
         let signed = Signed::Badly("it has not the shape of a commit");
@@ -80,7 +80,7 @@ pub(super) fn read_hand(repo: &Repo, commit_id: ObjectId) -> Result<Hand, Ledger
 ///
 /// # Errors
 /// When there is no such key.
-pub(super) fn sign(repo: &Repo, actors: &[Actor], role: Role, commit: &NewCommit) -> Result<Vec<u8>, LedgerError> {
+pub(crate) fn sign(repo: &Repo, actors: &[Actor], role: Role, commit: &NewCommit) -> Result<Vec<u8>, LedgerError> {
     let email = email_of(&commit.committer);
     // Asked first, so that nobody is asked for a passphrase in vain.
     if !actors.iter().any(|actor| actor.email == email && actor.roles.contains(&role)) {
@@ -294,7 +294,7 @@ fn there(repo: &Repo) -> Result<Option<There>, LedgerError> {
 ///
 /// # Errors
 /// When git cannot read.
-pub(super) fn tips(ledger: &Ledger<'_>) -> Result<String, LedgerError> {
+pub(crate) fn tips(ledger: &Ledger<'_>) -> Result<String, LedgerError> {
     let mut lines = Vec::new();
     let mut add = |ledger: &Ledger<'_>, tickets: Vec<(TicketId, ObjectId)>| -> Result<(), LedgerError> {
         let landed = Landed::new(ledger.repo, &ledger.policy);
@@ -318,7 +318,7 @@ pub(super) fn tips(ledger: &Ledger<'_>) -> Result<String, LedgerError> {
 ///
 /// # Errors
 /// When git cannot read.
-pub(super) fn is_overtaken(ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
+pub(crate) fn is_overtaken(ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
     let Some(there) = there(ledger.repo)? else { return Ok(false) };
     Ok(find_lost(&Ledger::open(&there.repo)?, ledger, there.tickets)?.is_some())
 }

@@ -12,7 +12,8 @@ use crate::dispatch::{Site, collect, recover};
 use crate::gate;
 use crate::git::remote::Fetched;
 use crate::hook::install;
-use crate::ledger::{Ledger, archive, shared_remote};
+use crate::ledger::{Ledger, shared_remote};
+use crate::refs;
 use crate::sync;
 
 impl Session<'_> {
@@ -58,7 +59,7 @@ impl Session<'_> {
         for id in recover::expire(&site)? {
             lines.push(format!("{}: the lease of {id} was over; it is ready again", entry.name));
         }
-        let folded = archive::write_due(&ledger)?;
+        let folded = refs::archive::write_due(&ledger)?;
         if folded > 0 {
             lines.push(format!("{}: {folded} folded into the archive", entry.name));
         }

@@ -4,13 +4,10 @@
 //! without a shared remote the older history goes first, so that both come to the same commits. Folding writes nothing to
 //! a remote and may be interrupted anywhere: every ref moves on its own, and the next fold sees what is left to do.
 
-pub(crate) mod chain;
 mod landing;
 mod offer;
-mod said;
 mod shared;
 mod standing;
-mod union;
 
 use std::collections::BTreeMap;
 
@@ -18,11 +15,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub(crate) use self::landing::{Arrival, Landing, land};
 pub(crate) use self::offer::push;
-pub(crate) use self::said::keeps;
-use self::said::went_back;
 pub(crate) use self::shared::submit_shared;
 pub(crate) use self::standing::standing;
-pub(crate) use self::union::Sides;
 use crate::core::id::{META, ObjectId, TicketId};
 use crate::core::refs::{RefKind, TRACKING, mirrored, refspecs, tracking, tracking_prefix};
 use crate::git::process::{read_file, write_file};
@@ -30,36 +24,8 @@ use crate::git::refs::{Moved, RefEdit};
 use crate::git::remote::{Fetched, Gone};
 use crate::git::{RefBackend, Repo};
 use crate::ledger::replay::{self, Landed};
-use crate::ledger::{Ledger, LedgerError, archive, policy, shared_remote};
-
-/// How often a move is tried again when somebody else was faster.
-const TRIES: usize = 50;
-
-/// Which of two histories goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// That of the remote, which orders events for all.
-    Theirs,
-    /// Ours, since it has what the shared remote ordered.
-    Ours,
-    /// The older one: there is no shared remote.
-    Older,
-}
-
-/// What became of one ref.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Nothing was to be done here.
-    Same,
-    /// It is here as the remote has it.
-    Brought,
-    /// Both had something new; so many events could not be replayed and stand as conflicts.
-    Merged { conflicts: usize },
-    /// The ticket of this name here has a longer one now, since another ticket was found to have its name.
-    Renamed(TicketId),
-    /// It is not by the rules, and stays outside.
-    Refused(String),
-}
+use crate::ledger::{Ledger, LedgerError, shared_remote};
+use crate::refs::{self, Order, Outcome, chain, went_back};
 
 /// What a fold came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -268,7 +234,7 @@ pub(crate) fn fold(repo: &Repo, remote: &str) -> Result<Folded, LedgerError> {
         None => Order::Older,
     };
     if let Some(tip) = theirs.remove(META) {
-        let outcome = policy::fold(repo, tip, order)?;
+        let outcome = refs::policy::fold(repo, tip, order)?;
         let is_other = matches!(outcome, Outcome::Refused(_));
         folded.count(META, None, outcome);
         if is_other {
@@ -287,7 +253,7 @@ pub(crate) fn fold(repo: &Repo, remote: &str) -> Result<Folded, LedgerError> {
     for (name, tip) in theirs {
         match RefKind::of(&name) {
             Some(RefKind::Ticket(id)) => tickets.push((name, id, tip)),
-            Some(RefKind::Archive) => folded.count(&name, None, archive::fold(&ledger, tip, order)?),
+            Some(RefKind::Archive) => folded.count(&name, None, refs::archive::fold(&ledger, tip, order)?),
             Some(kind) if kind.is_shared() => others.push((name, kind, tip)),
             Some(_) => {}
             None => folded.refused.push((name, "git-os has no such ref".to_owned())),
@@ -295,10 +261,10 @@ pub(crate) fn fold(repo: &Repo, remote: &str) -> Result<Folded, LedgerError> {
     }
     fold_tickets(&ledger, remote, tickets, order, &mut folded)?;
     for (name, kind, tip) in others {
-        let outcome = union::fold(&ledger, &kind, &name, tip, order)?;
+        let outcome = refs::fold(&ledger, &kind, &name, tip, order)?;
         folded.count(&name, None, outcome);
     }
-    archive::settle(&ledger)?;
+    refs::archive::settle(&ledger)?;
     forget_archived(repo, remote)?;
     Ok(folded)
 }
@@ -319,7 +285,7 @@ pub(crate) fn fetched(ledger: &Ledger<'_>) -> Result<BTreeMap<String, Option<Obj
         let (Some(RefKind::Ticket(id)), ours) = (RefKind::of(&name), repo.find_ref(&name)?) else { continue };
         let goes_on = match ours {
             Some(ours) => ours != theirs && repo.is_ancestor(ours, theirs).unwrap_or(false),
-            None => archive::find(repo, &id)?.is_none(),
+            None => crate::ledger::archive::find(repo, &id)?.is_none(),
         };
         if goes_on && replay::replay(ledger, &id, theirs, None, &landed)?.is_ok() {
             refs.insert(name, Some(theirs));
@@ -374,7 +340,7 @@ fn forget_archived(repo: &Repo, remote: &str) -> Result<(), LedgerError> {
     if theirs.is_none() || theirs != repo.find_ref(crate::core::id::ARCHIVE)? {
         return Ok(());
     }
-    let archived = archive::Lookup::of(repo, fetched.len())?;
+    let archived = crate::ledger::archive::Lookup::of(repo, fetched.len())?;
     let mut edits = Vec::new();
     for (name, tip) in fetched {
         if let Ok(id) = TicketId::parse(&name[prefix.len()..])

@@ -1,8 +1,9 @@
 //! What this clone has that a remote has not: put together, and pushed until the remote has it or says why not.
 
+use crate::refs;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Synced, fetch_anew, fold, keeps};
+use super::{Synced, fetch_anew, fold};
 use crate::core::event::State;
 use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
 use crate::core::refs::{RefKind, mirrored, tracking_prefix};
@@ -14,6 +15,7 @@ use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
 use crate::ledger::cache::Row;
 use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Ledger, LedgerError, archive};
+use crate::refs::keeps;
 
 /// How often a push is tried again after a lost race.
 const TRIES: u32 = 60;
@@ -133,7 +135,7 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
             _ => None,
         };
         if let Some(archived) = archived
-            && archive::has_all(ledger, *tip, archived, name.starts_with(TICKETS))?
+            && refs::archive::has_all(ledger, *tip, archived, name.starts_with(TICKETS))?
         {
             offers.push(Offer { name: name.clone(), expected: Some(*tip), new: None });
         }

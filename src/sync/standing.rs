@@ -5,7 +5,8 @@ use crate::core::id::{META, ObjectId, TICKETS};
 use crate::core::refs::{RefKind, is_ours, mirrored, tracking_prefix};
 use crate::git::object::Kind;
 use crate::ledger::replay::{self, Landed};
-use crate::ledger::{Ledger, LedgerError, archive, policy};
+use crate::ledger::{Ledger, LedgerError, archive};
+use crate::refs;
 
 /// What is to be done between a clone and a remote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,9 +89,9 @@ fn why_outside(
             Ok(_) => None,
             Err(illegal) => Some(illegal.to_string()),
         }),
-        RefKind::Archive => archive::judge(ledger, before, theirs, replay::replay, landed),
-        RefKind::Policy => match policy::judge(repo, before, theirs)? {
-            None if policy::is_of_another(repo, theirs)? && !repo.list_refs(TICKETS)?.is_empty() => {
+        RefKind::Archive => refs::archive::judge(ledger, before, theirs, replay::replay, landed),
+        RefKind::Policy => match refs::policy::judge(repo, before, theirs)? {
+            None if refs::policy::is_of_another(repo, theirs)? && !repo.list_refs(TICKETS)?.is_empty() => {
                 Ok(Some(format!("`{META}` there belongs to another repository than the tickets here")))
             }
             judged => Ok(judged),

@@ -70,7 +70,7 @@ impl Sides {
 ///
 /// # Errors
 /// When git fails; what is not by the rules is an answer.
-pub(super) fn fold(
+pub(crate) fn fold(
     ledger: &Ledger<'_>,
     kind: &RefKind,
     name: &str,

@@ -9,15 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::judge::{audit, judge};
 
-use super::replay::{self, Landed};
-use super::{Ledger, LedgerError, shared_remote};
+use super::{Order, Outcome, Sides, chain, keeps};
 use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TICKETS, TicketId};
 use crate::core::refs::{RefKind, tracking};
 use crate::core::time::Timestamp;
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::tree::{COMMIT, Entry, FOLDER};
-use crate::sync::{Order, Outcome, Sides, chain, keeps};
+use crate::ledger::archive::{Folds, Lookup, entries, present, session_path, ticket_path};
+use crate::ledger::replay::{self, Landed};
+use crate::ledger::{Ledger, LedgerError, shared_remote};
 
 /// How many folded tips one commit has as its parents.
 const FAN_IN: usize = 256;
@@ -29,23 +30,6 @@ const LIVE_SESSIONS: usize = 20;
 pub(crate) const DUE: usize = 200;
 /// How often a lost race is tried again.
 const TRIES: usize = 50;
-
-/// What is folded: the path in the archive's tree, and the tip.
-pub(crate) type Folds = BTreeMap<String, ObjectId>;
-
-fn ticket_path(id: &TicketId) -> String {
-    format!("tickets/{}/{id}", &id.date()[..7])
-}
-
-fn session_path(id: &SessionId) -> String {
-    format!("sessions/{}/{id}", &id.as_str()[..7])
-}
-
-fn find_path(repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
-    let Some(tip) = repo.find_ref(ARCHIVE)? else { return Ok(None) };
-    let entry = repo.find_entry(repo.read_commit(tip)?.tree_id, path)?;
-    Ok(entry.filter(|entry| entry.mode == COMMIT).map(|entry| entry.id))
-}
 
 /// Whether an archive has all that a live ref had, by the ref's name.
 ///
@@ -63,65 +47,6 @@ pub(crate) fn keeps_ref(repo: &Repo, archive: ObjectId, name: &str, tip: ObjectI
         Some(entry) if entry.mode == COMMIT => Ok(repo.is_ancestor(tip, entry.id)?),
         _ => Ok(false),
     }
-}
-
-/// The tip of an archived ticket.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub(crate) fn find(repo: &Repo, id: &TicketId) -> Result<Option<ObjectId>, LedgerError> {
-    find_path(repo, &ticket_path(id))
-}
-
-/// The tip of an archived session, by the name its ref had.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub(crate) fn find_session(repo: &Repo, ref_name: &str) -> Result<Option<ObjectId>, LedgerError> {
-    match ref_name.strip_prefix(SESSIONS).and_then(|rest| SessionId::parse(rest).ok()) {
-        Some(id) => find_path(repo, &session_path(&id)),
-        None => Ok(None),
-    }
-}
-
-/// All that an archive's tree names, by path.
-fn entries(repo: &Repo, tree_id: ObjectId) -> Result<Folds, LedgerError> {
-    let mut all = Folds::new();
-    for top in repo.read_tree(tree_id)? {
-        for month in if top.mode == FOLDER { repo.read_tree(top.id)? } else { Vec::new() } {
-            for entry in if month.mode == FOLDER { repo.read_tree(month.id)? } else { Vec::new() } {
-                if entry.mode == COMMIT {
-                    all.insert(format!("{}/{}/{}", top.name, month.name, entry.name), entry.id);
-                }
-            }
-        }
-    }
-    Ok(all)
-}
-
-fn present(repo: &Repo) -> Result<Folds, LedgerError> {
-    match repo.find_ref(ARCHIVE)? {
-        Some(tip) => entries(repo, repo.read_commit(tip)?.tree_id),
-        None => Ok(Folds::new()),
-    }
-}
-
-/// All archived tickets with their tips.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub(crate) fn list(repo: &Repo) -> Result<Vec<(TicketId, ObjectId)>, LedgerError> {
-    let id = |path: &str| TicketId::parse(path.strip_prefix("tickets/")?.split_once('/')?.1).ok();
-    Ok(present(repo)?.into_iter().filter_map(|(path, tip)| Some((id(&path)?, tip))).collect())
-}
-
-/// All archived sessions with their tips.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub(crate) fn list_sessions(repo: &Repo) -> Result<Vec<(SessionId, ObjectId)>, LedgerError> {
-    let id = |path: &str| SessionId::parse(path.strip_prefix("sessions/")?.split_once('/')?.1).ok();
-    Ok(present(repo)?.into_iter().filter_map(|(path, tip)| Some((id(&path)?, tip))).collect())
 }
 
 /// What can be folded now: tickets that were closed `after` seconds ago or earlier, and all sessions but the newest.
@@ -220,37 +145,6 @@ fn write_entries(repo: &Repo, all: &Folds) -> Result<ObjectId, LedgerError> {
         top_entries.push(Entry { mode: FOLDER, name: top.to_owned(), id: repo.write_tree(&mut month_entries)? });
     }
     Ok(repo.write_tree(&mut top_entries)?)
-}
-
-/// From how many questions on all that the archive names is read at once.
-const MANY: usize = 100;
-
-/// What the archive names, read as a whole or entry by entry, whichever is less to read.
-pub(crate) struct Lookup(Option<Folds>);
-
-impl Lookup {
-    /// For so many questions.
-    ///
-    /// # Errors
-    /// When the archive cannot be read.
-    pub(crate) fn of(repo: &Repo, questions: usize) -> Result<Self, LedgerError> {
-        Ok(Self(if questions < MANY { None } else { Some(present(repo)?) }))
-    }
-
-    /// The tip of an archived ticket.
-    ///
-    /// # Errors
-    /// When the archive cannot be read.
-    pub(crate) fn find_ticket(&self, repo: &Repo, id: &TicketId) -> Result<Option<ObjectId>, LedgerError> {
-        self.find(repo, &ticket_path(id))
-    }
-
-    fn find(&self, repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
-        match &self.0 {
-            Some(all) => Ok(all.get(path).copied()),
-            None => find_path(repo, path),
-        }
-    }
 }
 
 /// Lets go of the live refs of what the archive has, as it has it or further. A live ticket to which something happened that

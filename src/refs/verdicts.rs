@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ledger, LedgerError, archive};
 use crate::core::id::ObjectId;
 use crate::core::text::MAX_FILE;
 use crate::core::verdict::Verdict;
+use crate::ledger::{Ledger, LedgerError, archive};
 
 /// A line of a note, and the commit it is about.
 pub(crate) type NoteLine = (ObjectId, String);

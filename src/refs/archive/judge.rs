@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Folds, entries, has_all, session_path, ticket_path};
+use super::has_all;
 use crate::core::id::{ObjectId, SessionId, TicketId};
 use crate::core::ticket::Ticket;
 use crate::git::Repo;
 use crate::git::tree::{COMMIT, Entry, FOLDER};
+use crate::ledger::archive::{Folds, entries, session_path, ticket_path};
 use crate::ledger::replay::{Illegal, Landed};
 use crate::ledger::{Ledger, LedgerError};
 

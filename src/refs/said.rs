@@ -1,5 +1,6 @@
 //! What an event said, wherever it stands: the same words by the same hand, and the same files.
 
+use super::archive;
 use crate::core::event::{Action, Event, EventKind};
 use crate::core::id::{ARCHIVE, ObjectId};
 use crate::core::merge::{self, Told};
@@ -12,7 +13,7 @@ use crate::git::Repo;
 use crate::git::object::{Kind, parse_commit};
 use crate::ledger::replay::{self, Link, conflict_prefix, verdict_path};
 use crate::ledger::tree::{self, Files};
-use crate::ledger::{Ledger, LedgerError, archive};
+use crate::ledger::{Ledger, LedgerError};
 
 /// One event, with the content and the tree it was written on.
 pub(super) struct Placed {
@@ -185,7 +186,7 @@ fn is_itself(events: &[Placed], wanted: &Placed) -> bool {
 ///
 /// # Errors
 /// When git cannot read.
-pub(super) fn went_back(ledger: &Ledger<'_>, remote: &str, before: Vec<(String, ObjectId)>) -> Result<Vec<String>, LedgerError> {
+pub(crate) fn went_back(ledger: &Ledger<'_>, remote: &str, before: Vec<(String, ObjectId)>) -> Result<Vec<String>, LedgerError> {
     let repo = ledger.repo;
     let prefix = tracking_prefix(remote);
     let archive = repo.find_ref(&tracking(remote, ARCHIVE))?;

@@ -39,7 +39,7 @@ pub(crate) fn fold(
         if let Some(archived) = archive::find(repo, id)?
             && archived != theirs
             && repo.has_object(theirs)
-            && archive::has_all(ledger, theirs, archived, true)?
+            && super::archive::has_all(ledger, theirs, archived, true)?
         {
             // It was archived since, with all of that.
             return Ok(Outcome::Same);
