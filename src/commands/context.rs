@@ -88,7 +88,7 @@ impl Context {
             ));
         }
         for (name, why) in &folded.refused {
-            self.ui.say(format!("warning: `{}` was fetched and stays outside: {}", text::escape(name), text::escape(why)));
+            self.ui.say(format!("warning: ignored `{}` after fetch: {}", text::escape(name), text::escape(&why.full())));
         }
         Ok(())
     }

@@ -4,14 +4,14 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
-use crate::audit::{Finding, Report};
-use crate::core::refs::{RefKind, is_ours};
+use crate::audit::{Finding, Report, audit};
+use crate::core::refs::is_ours;
 use crate::core::text::plural;
 use crate::core::text::{chain, escape};
 use crate::error::{CliError, Kind};
-use crate::gate;
 use crate::git::Repo;
 use crate::ledger::{Ledger, LedgerError};
+use crate::refs::kind_of;
 
 /// Replay everything and show what is not by the rules
 ///
@@ -40,7 +40,7 @@ pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
             let names: Vec<String> =
                 repo.list_refs("refs/")?.into_iter().map(|found| found.0).filter(|name| is_ours(name)).collect();
             // What is none of ours most likely stands where the policy was.
-            let odd = names.iter().find(|name| RefKind::of(name).is_none()).or(names.first());
+            let odd = names.iter().find(|name| kind_of(name).is_none()).or(names.first());
             return Err(odd.map_or_else(
                 || LedgerError::NotInitialised.into(),
                 |name| CliError::new(Kind::Fatal, format!("there is no policy in `refs/os/meta` to judge `{}` by", escape(name))),
@@ -48,7 +48,7 @@ pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
         }
         opened => opened?,
     };
-    Ok(ledger.fsck(&|epoch, tip| gate::smuggled(&ledger, epoch, tip))?)
+    Ok(audit(&ledger)?)
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {

@@ -183,7 +183,7 @@ fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange:
         repo: name.clone(),
         ref_name: one.ref_name,
         tip: one.tip.to_string(),
-        reason: one.reason,
+        reason: one.why.full(),
     }));
     Ok(())
 }

@@ -76,8 +76,8 @@ fn check(ctx: &Context) -> Result<(), CliError> {
     let moves = moves.ok_or_else(|| CliError::new(Kind::Usage, "a line is not `old new ref`"))?;
     let open = || Repo::discover(&ctx.env.dir);
     let refused = judge_push(open()?, &open()?, &moves);
-    for (name, judged) in &refused {
-        ctx.ui.line(format!("`{}` would stay where it is: {}", escape(name), escape(&judged.why)))?;
+    for (name, why) in &refused {
+        ctx.ui.line(format!("would refuse to update `{}`: {}", escape(name), escape(&why.full())))?;
     }
     match refused.len() {
         0 => Ok(()),

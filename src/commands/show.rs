@@ -1,5 +1,6 @@
 //! `git os show` and `git os log`
 
+use crate::core::ruling::Ruling;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -132,8 +133,8 @@ pub(super) fn run_log(ctx: &Context, args: &LogArgs) -> Result<(), CliError> {
     let ledger = place.ledger()?;
     let entry = read(&ledger, &id)?;
     let links = match replay::links(&place.repo, entry.tip, None)? {
-        Ok(links) => links,
-        Err(illegal) => return Err(LedgerError::Quarantined { id, illegal }.into()),
+        Ruling::Granted(links) => links,
+        Ruling::Denied(source) => return Err(LedgerError::Quarantined { id, source }.into()),
     };
     if args.json {
         return ctx.ui.json(&Log { version: VERSION, id, events: links.iter().map(event).collect() });

@@ -168,7 +168,8 @@ impl Line {
             Err(error) => (Synced::default(), Some(error)),
         };
         let folded = synced.folded;
-        let refused = synced.refused.into_iter().chain(folded.refused);
+        let unfolded = folded.refused.into_iter().map(|(name, why)| (name, why.full()));
+        let refused = synced.refused.into_iter().chain(unfolded);
         Self {
             repo: repo.to_owned(),
             remote: remote.map(str::to_owned),
@@ -178,7 +179,7 @@ impl Line {
             conflicts: folded.conflicts,
             renamed: folded.renamed.iter().map(|(old, new)| [old.to_string(), new.to_string()]).collect(),
             refused: refused.map(|(name, why)| [name, why]).collect(),
-            went_back: synced.went_back,
+            went_back: synced.rewound,
             offline: synced.offline,
             error,
         }

@@ -183,12 +183,12 @@ pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -
                 seq: 1,
                 unknown: Vec::new(),
             }),
-            _ => Err(Refusal::Exists(false)),
+            _ => Err(Refusal::DoesNotExist),
         };
     };
     let rule = rule_of(kind);
     if rule.from == From::Nothing {
-        return Err(Refusal::Exists(true));
+        return Err(Refusal::AlreadyExists);
     }
     if !rule.allows(before.state) {
         return Err(Refusal::WrongState { event: kind, state: before.state });

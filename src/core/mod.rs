@@ -2,6 +2,7 @@
 //!
 //! Whoever wants to know what git-os permits reads [`fsm`]; whoever wants to know how it is written down reads [`wire`].
 
+pub(crate) mod denial;
 pub(crate) mod event;
 pub(crate) mod freshness;
 pub(crate) mod fsm;
@@ -12,6 +13,7 @@ pub(crate) mod merge;
 pub(crate) mod meta;
 pub(crate) mod refs;
 pub(crate) mod registry;
+pub(crate) mod ruling;
 pub(crate) mod secrets;
 pub(crate) mod session;
 pub(crate) mod signer;

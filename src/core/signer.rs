@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ssh_key::public::KeyData;
 use ssh_key::{HashAlg, LineEnding, PublicKey, SshSig};
 
+use super::denial::Denial;
 use super::event::Role;
 use super::text;
 
@@ -94,7 +95,7 @@ pub(crate) enum Signed {
     /// By whoever has this key.
     By(Key),
     /// There is something that looks like a signature and is none, for this reason.
-    Badly(&'static str),
+    Invalid(&'static str),
 }
 
 impl Signed {
@@ -102,23 +103,23 @@ impl Signed {
     #[must_use]
     pub(crate) fn read(payload: &[u8], signature: &[u8]) -> Self {
         let Some(signature) = std::str::from_utf8(signature).ok().filter(|text| text.len() <= MAX_SIGNATURE) else {
-            return Self::Badly("its signature is not one of ssh");
+            return Self::Invalid("its signature is not one of ssh");
         };
-        let Ok(read) = SshSig::from_pem(signature) else { return Self::Badly("its signature is not one of ssh") };
-        let Some(key) = Key::of(read.public_key()) else { return Self::Badly("its signature is not by an ed25519 key") };
+        let Ok(read) = SshSig::from_pem(signature) else { return Self::Invalid("its signature is not one of ssh") };
+        let Some(key) = Key::of(read.public_key()) else { return Self::Invalid("its signature is not by an ed25519 key") };
         if read.namespace() != NAMESPACE {
-            return Self::Badly("its signature was made for something else than git");
+            return Self::Invalid("its signature was made for something else than git");
         }
         // One written form: who has no key cannot make another commit of the same event by writing the signature otherwise.
         let is_canonical = read.version() == SshSig::VERSION
             && read.reserved().is_empty()
             && read.to_pem(LineEnding::LF).is_ok_and(|written| written.trim_end() == signature.trim_end_matches('\n'));
         if !is_canonical {
-            return Self::Badly("its signature is not written the way it is written");
+            return Self::Invalid("its signature is not written the way it is written");
         }
         match PublicKey::from(read.public_key().clone()).verify(NAMESPACE, payload, &read) {
             Ok(()) => Self::By(key),
-            Err(_) => Self::Badly("its signature is of something else"),
+            Err(_) => Self::Invalid("its signature is of something else"),
         }
     }
 }
@@ -138,25 +139,25 @@ pub(crate) fn is_asked(actors: &[Actor], role: Role) -> bool {
 /// Whether a hand may act in a role; the reason why not is the error.
 ///
 /// # Errors
-/// The reason, as the end of a sentence about the commit.
-pub(crate) fn permit(actors: &[Actor], role: Role, hand: &Hand) -> Result<(), String> {
+/// The reason.
+pub(crate) fn permit(actors: &[Actor], role: Role, hand: &Hand) -> Result<(), Denial> {
     if !is_asked(actors, role) {
         return Ok(());
     }
     let key = match &hand.signed {
         Signed::By(key) => key,
-        Signed::No => return Err(format!("it acts as `{role}` and is not signed")),
-        Signed::Badly(why) => return Err((*why).to_owned()),
+        Signed::No => return Err(Denial::Unsigned(role)),
+        Signed::Invalid(why) => return Err(Denial::BadSignature(why)),
     };
     let Some(actor) = actors.iter().find(|actor| actor.keys.contains(key)) else {
-        return Err(format!("its key {} is nobody's", key.fingerprint()));
+        return Err(Denial::UnknownKey(key.fingerprint()));
     };
     if !actor.roles.contains(&role) {
-        return Err(format!("it acts as `{role}`, which `{}`, who signed it, is not", actor.name));
+        return Err(Denial::RoleNotHeld { role, actor: actor.name.clone() });
     }
     for email in [email_of(&hand.author), email_of(&hand.committer)] {
         if email != actor.email {
-            return Err(format!("it says it is by `{}`, and `{}` signed it", text::escape(email), actor.name));
+            return Err(Denial::OtherSigner { email: email.to_owned(), actor: actor.name.clone() });
         }
     }
     Ok(())
@@ -179,8 +180,8 @@ mod tests {
     fn a_signature_of_ssh_keygen_names_its_key() {
         let key = Key::parse(KEY.trim_end()).expect("a key");
         assert_eq!(read(SIGNATURE), Signed::By(key.clone()));
-        assert_eq!(Signed::read(b"hallo\n", SIGNATURE.as_bytes()), Signed::Badly("its signature is of something else"));
-        assert_eq!(read(OF_A_FILE), Signed::Badly("its signature was made for something else than git"));
+        assert_eq!(Signed::read(b"hallo\n", SIGNATURE.as_bytes()), Signed::Invalid("its signature is of something else"));
+        assert_eq!(read(OF_A_FILE), Signed::Invalid("its signature was made for something else than git"));
         assert_eq!(Key::parse(&String::from(key.clone())), Ok(key));
     }
 
@@ -189,7 +190,7 @@ mod tests {
         let lines: Vec<_> = SIGNATURE.lines().collect();
         let one_line = format!("{}\n{}\n{}\n", lines[0], lines[1..lines.len() - 1].concat(), lines[lines.len() - 1]);
         for written in [one_line, SIGNATURE.replace('\n', "\r\n"), format!("{SIGNATURE} "), format!("x\n{SIGNATURE}")] {
-            assert!(matches!(read(&written), Signed::Badly(_)), "{written}");
+            assert!(matches!(read(&written), Signed::Invalid(_)), "{written}");
         }
     }
 

@@ -119,6 +119,21 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// An error with all its causes in one line, each after a colon.
+#[must_use]
+pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text = text + ": " + &words;
+        }
+        source = cause.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A number and its noun, in the singular or with an `s`.
 #[must_use]
 pub(crate) fn plural(number: usize, noun: &str) -> String {

@@ -1,5 +1,6 @@
 //! Verified → merged: the protected branch moves by fast-forward to the very commit that was judged.
 
+use crate::core::ruling::Ruling;
 use std::collections::BTreeSet;
 
 use super::turn::Patience;
@@ -63,8 +64,8 @@ pub(crate) fn run(
         if !ledger.repo.is_ancestor(tip, head)? {
             return restack(site, ledger, entry, tip);
         }
-        if let Some(closed) = gate::judge(ledger, Some(tip), Some(head))? {
-            return Ok(Landing::Held(closed.to_string()));
+        if let Ruling::Denied(why) = gate::judge(ledger, Some(tip), Some(head))? {
+            return Ok(Landing::Held(why.full()));
         }
         site.env.step("landing");
         if let Some(remote) = remote.as_ref().filter(|_| !is_away) {
@@ -196,7 +197,7 @@ fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result
 
 /// Notes on the landed commit whose work it is.
 fn provenance(ledger: &Ledger<'_>, entry: &Entry, head: ObjectId) -> Result<(), DispatchError> {
-    let links = crate::ledger::replay::links(ledger.repo, entry.tip, None)?.unwrap_or_default();
+    let links = crate::ledger::replay::links(ledger.repo, entry.tip, None)?.granted().unwrap_or_default();
     let submit = links.iter().find(|link| matches!(link.record.event.action, Action::Submit { .. }));
     let agent = submit.and_then(|link| link.record.event.agent.clone());
     let note = serde_json::json!({

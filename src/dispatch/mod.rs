@@ -276,7 +276,7 @@ pub(crate) fn last_reason(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, 
 
 /// The words of the latest event of one of these kinds since the ticket was last made ready.
 fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result<Option<String>, DispatchError> {
-    let Ok(links) = replay::links(ledger.repo, entry.tip, None)? else { return Ok(None) };
+    let Some(links) = replay::links(ledger.repo, entry.tip, None)?.granted() else { return Ok(None) };
     for link in links {
         match link.record.event.action.kind() {
             kind if kinds.contains(&kind) => return Ok(Some(link.record.event.text)),

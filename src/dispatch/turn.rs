@@ -92,7 +92,7 @@ fn patience(took: u64) -> u64 {
 
 /// How a ticket has fared since it was handed in; nothing where the branch did not move.
 fn outrun(ledger: &Ledger<'_>, tip: ObjectId) -> Result<Option<Outrun>, DispatchError> {
-    let Ok(links) = replay::links(ledger.repo, tip, None)? else { return Ok(None) };
+    let Some(links) = replay::links(ledger.repo, tip, None)?.granted() else { return Ok(None) };
     let (mut times, mut last, mut passed, mut took) = (0, None, None, None);
     for link in links {
         let time = link.commit.time();

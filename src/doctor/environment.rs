@@ -1,10 +1,11 @@
 //! What everything else stands on: the registry, git itself, refspecs, the version of what is stored.
 
+use crate::core::text::in_one_line;
 use crate::refs;
 use std::sync::OnceLock;
 
 use super::subject::Subject;
-use super::{Finding, Trouble, one_line, setup};
+use super::{Finding, Trouble, setup};
 use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
 use crate::git::{GitError, OLDEST_GIT, RefBackend};
@@ -18,7 +19,7 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     }
     let Some(workspace) = subject.workspace else {
         return Ok(match noted.map(|file| Workspace::load(file.as_str().into())) {
-            Some(Err(error)) => Finding::fail(one_line(&error), "git os init"),
+            Some(Err(error)) => Finding::fail(in_one_line(&error), "git os init"),
             Some(Ok(workspace)) => Finding::pass(format!("the registry `{}` can be read", workspace.file)),
             None => Finding::not_applicable("this repository belongs to no registry; its policy stands in refs/os/meta"),
         });
@@ -31,7 +32,7 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if hub.name != entry.name
         && let Err(error) = workspace.open(hub)
     {
-        return Ok(Finding::fail(format!("the hub is not there: {}", one_line(&error)), "git os init"));
+        return Ok(Finding::fail(format!("the hub is not there: {}", in_one_line(&error)), "git os init"));
     }
     let file = setup::registry_file(workspace);
     if noted.as_deref() != Some(file.as_str()) {
@@ -56,7 +57,7 @@ pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     static VERSION: OnceLock<Result<(u32, u32, String), GitError>> = OnceLock::new();
     let (major, minor, version) = match VERSION.get_or_init(git_version) {
         Ok(version) => version,
-        Err(error) => return Err(Trouble(one_line(error))),
+        Err(error) => return Err(Trouble(in_one_line(error))),
     };
     let (oldest_major, oldest_minor) = OLDEST_GIT;
     if (*major, *minor) < OLDEST_GIT {

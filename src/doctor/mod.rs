@@ -12,6 +12,7 @@ pub(crate) mod setup;
 mod subject;
 mod work;
 
+use crate::core::text::in_one_line;
 use camino::Utf8Path;
 use serde::Serialize;
 
@@ -78,22 +79,8 @@ struct Trouble(String);
 
 impl<E: std::error::Error> From<E> for Trouble {
     fn from(error: E) -> Self {
-        Self(one_line(&error))
+        Self(in_one_line(&error))
     }
-}
-
-/// An error and its causes on one line; a cause that only repeats is left out.
-fn one_line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text = text + ": " + &words;
-        }
-        source = cause.source();
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// One of the nineteen.
@@ -198,7 +185,7 @@ pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
     for entry in &workspace.registry.repos {
         match workspace.open(entry) {
             Ok(repo) => reports.push((&entry.name, examine_repo(Some(workspace), Some(entry), &repo, program))),
-            Err(error) => missing.push(one_line(&error)),
+            Err(error) => missing.push(in_one_line(&error)),
         }
     }
     let mut checks = fold(&reports).checks;

@@ -1,6 +1,6 @@
 //! The refs of git-os and the branches they guard: legal, ours, clean, bounded.
 
-use crate::refs;
+use crate::refs::{self, kind_of};
 use std::collections::HashSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,13 +10,11 @@ use super::{Finding, Trouble};
 use crate::core::event::State;
 use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
 use crate::core::meta::Gate;
-use crate::core::refs::RefKind;
+use crate::core::text::escape;
 use crate::core::text::plural;
-use crate::core::text::{MAX_FILE, escape};
-use crate::core::verdict::Verdict;
 use crate::gate;
 use crate::git::process::modified;
-use crate::git::{GitError, RefBackend, Repo};
+use crate::git::{RefBackend, Repo};
 use crate::ledger::replay::{Landed, system_clock};
 use crate::ledger::{Ledger, shared_remote};
 use crate::sync;
@@ -35,7 +33,7 @@ const FOLDERS: [&str; 2] = ["refs/os", "refs/notes/os"];
 
 pub(super) fn chains(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let rows = subject.rows()?;
-    let fault = |one: &crate::ledger::cache::Quarantined| format!("`{}`: {}", escape(&one.ref_name), one.reason);
+    let fault = |one: &crate::ledger::cache::Quarantined| format!("`{}`: {}", escape(&one.ref_name), one.why.full());
     let faults: Vec<_> = rows.quarantined.iter().map(fault).collect();
     let events: u64 = rows.tickets.iter().map(|row| u64::from(row.ticket.seq)).sum();
     let all_well = format!("{}, {events} events, each allowed by the rules", plural(rows.tickets.len(), "live ticket"));
@@ -44,7 +42,7 @@ pub(super) fn chains(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 
 pub(super) fn foreign(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let refs = subject.refs()?;
-    let strange = refs.iter().filter(|(name, _)| RefKind::of(name).is_none());
+    let strange = refs.iter().filter(|(name, _)| kind_of(name).is_none());
     let mut faults: Vec<_> = strange.map(|(name, _)| format!("git-os has no ref called `{}`", escape(name))).collect();
     if !faults.is_empty() {
         return Ok(Finding::of(&faults, "", "git os fsck"));
@@ -147,7 +145,7 @@ fn judge_branch(ledger: &Ledger<'_>, branch: &str, tip: ObjectId, faults: &mut V
         faults.push(format!("`{branch}` no longer descends from {}, where it came under the gate", epoch.short(12)));
         return Ok(());
     }
-    faults.extend(gate::smuggled(ledger, Some(epoch), tip)?.into_iter().map(|(_, what)| format!("`{branch}`: {what}")));
+    faults.extend(gate::find_ungated(ledger, Some(epoch), tip)?.into_iter().map(|(_, why)| format!("`{branch}`: {why}")));
     Ok(())
 }
 
@@ -169,34 +167,16 @@ fn fingerprint(subject: &Subject<'_>, tips: &[(&str, ObjectId)]) -> Result<Objec
 }
 
 pub(super) fn notes(subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    let (ledger, repo) = (subject.ledger()?, subject.repo);
+    let repo = subject.repo;
     let Some(tip) = repo.find_ref(VERDICT_NOTES)? else { return Ok(Finding::not_applicable("there are no verdicts yet")) };
     // Notes that were good stay so as long as they are the same, for a chain only grows.
     let good = ObjectId::parse(subject.recall("notes").trim()).ok().filter(|good| repo.has_object(*good));
-    let before: HashSet<_> = good.map(|good| repo.list_notes(good)).transpose()?.unwrap_or_default().into_iter().collect();
-    let now = repo.list_notes(tip)?;
-    let mut faults = Vec::new();
-    for (about, note_blob_id) in now.iter().filter(|note| !before.contains(note)) {
-        let text = repo.read_blob(*note_blob_id, MAX_FILE)?;
-        for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.trim().is_empty()) {
-            if !ledger.is_in_chain(*about, line)? {
-                faults.push(format!("no ticket has the verdict noted on commit {}", about.short(12)));
-            } else if !has_judged_tree(repo, *about, line)? {
-                faults.push(format!("the verdict noted on commit {} is about another tree", about.short(12)));
-            }
-        }
-    }
+    let faults: Vec<_> = refs::verdicts::find_faults(repo, good, tip)?.into_iter().map(|(_, why)| why.full()).collect();
     if faults.is_empty() && good != Some(tip) {
         subject.remember("notes", &format!("{tip}\n"));
     }
-    let all_well = format!("{} with verdicts that their tickets have too", plural(now.len(), "commit"));
+    let all_well = format!("{} with verdicts that their tickets have too", plural(repo.list_notes(tip)?.len(), "commit"));
     Ok(Finding::of(&faults, all_well, "git os fsck"))
-}
-
-/// Whether a commit, as long as it is here, has the tree that its verdict names.
-fn has_judged_tree(repo: &Repo, about: ObjectId, line: &str) -> Result<bool, GitError> {
-    let Ok(verdict) = Verdict::from_json(line) else { return Ok(false) };
-    Ok(!repo.has_object(about) || repo.read_commit(about)?.tree_id == verdict.tree)
 }
 
 pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
@@ -247,7 +227,7 @@ fn in_step(subject: &Subject<'_>, remote: &str) -> Result<Result<String, Vec<Str
     let mut faults: Vec<_> = standing
         .outside
         .iter()
-        .map(|(name, why)| format!("`{}` of `{shown}` stays outside: {}", escape(name), escape(why)))
+        .map(|(name, why)| format!("`{}` of `{shown}` is not taken in: {}", escape(name), escape(&why.full())))
         .collect();
     if standing.unpushed > MAX_UNPUSHED {
         faults.push(format!("{} refs are not pushed to `{shown}`, so nobody else knows of them", standing.unpushed));

@@ -1,9 +1,10 @@
 //! What the doctor may mend by itself: what `git os init` sets up, and what dead processes of ours left behind.
 
+use crate::core::text::in_one_line;
 use camino::Utf8Path;
 
 use super::subject::Subject;
-use super::{Outcome, Report, examine_repo, one_line, refs, setup, work};
+use super::{Outcome, Report, examine_repo, refs, setup, work};
 use crate::core::registry::RepoEntry;
 use crate::git::Repo;
 use crate::git::process::remove_file;
@@ -31,14 +32,14 @@ pub(crate) fn repair_repo(
     for lock in refs::stale_locks(repo) {
         repairs.push(match remove_file(&lock) {
             Ok(()) => Repair::Done(format!("removed the stale lock `{lock}`")),
-            Err(error) => Repair::Failed(one_line(&error)),
+            Err(error) => Repair::Failed(in_one_line(&error)),
         });
     }
     let report = examine_repo(workspace, entry, repo, program);
     if let (Some(workspace), Some(entry), true) = (workspace, entry, needs_setup(&report)) {
         match setup::set_up(workspace, entry, repo, program) {
             Ok(done) => repairs.extend(done.into_iter().map(Repair::Done)),
-            Err(error) => repairs.push(Repair::Failed(one_line(&error))),
+            Err(error) => repairs.push(Repair::Failed(in_one_line(&error))),
         }
     }
     match work::remove_leftovers(&Subject::new(workspace, entry, repo, program)) {

@@ -1,10 +1,11 @@
 //! The repository that is examined, with what several checks need read once.
 
+use crate::core::text::in_one_line;
 use std::cell::OnceCell;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Trouble, one_line};
+use super::Trouble;
 use crate::core::id::ObjectId;
 use crate::core::registry::RepoEntry;
 use crate::core::time::Timestamp;
@@ -43,13 +44,13 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn ledger(&self) -> Result<&Ledger<'a>, Trouble> {
-        self.ledger.as_ref().map_err(|error| Trouble(one_line(error)))
+        self.ledger.as_ref().map_err(|error| Trouble(in_one_line(error)))
     }
 
     /// The live tickets.
     pub(super) fn rows(&self) -> Result<&Rows, Trouble> {
         let ledger = self.ledger()?;
-        let rows = self.rows.get_or_init(|| ledger.rows().map_err(|error| one_line(&error)));
+        let rows = self.rows.get_or_init(|| ledger.rows().map_err(|error| in_one_line(&error)));
         rows.as_ref().map_err(|error| Trouble(error.clone()))
     }
 
@@ -60,7 +61,7 @@ impl<'a> Subject<'a> {
             all.extend(self.repo.list_refs("refs/notes/os/")?);
             Ok(all)
         };
-        let refs = self.refs.get_or_init(|| list().map_err(|error: crate::git::GitError| one_line(&error)));
+        let refs = self.refs.get_or_init(|| list().map_err(|error: crate::git::GitError| in_one_line(&error)));
         refs.as_deref().map_err(|error| Trouble(error.clone()))
     }
 

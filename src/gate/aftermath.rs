@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::work::{find_work, open_work};
-use super::{Closed, find_pass, is_confined};
+use super::{find_pass, is_confined};
+use crate::core::denial::Denial;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TICKETS, TicketId};
 use crate::core::meta::{Gate, Paths};
@@ -65,11 +66,11 @@ pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerEr
 ///
 /// # Errors
 /// When git cannot read what it takes.
-pub(crate) fn smuggled(
+pub(crate) fn find_ungated(
     ledger: &Ledger<'_>,
     epoch: Option<ObjectId>,
     tip: ObjectId,
-) -> Result<Vec<(ObjectId, String)>, LedgerError> {
+) -> Result<Vec<(ObjectId, Denial)>, LedgerError> {
     let mut rest = ledger.repo.difference(epoch, tip)?.added;
     for other in ledger.policy.epoch.values().filter(|other| Some(**other) != epoch) {
         // What another branch had when it came under the gate.
@@ -85,8 +86,7 @@ pub(crate) fn smuggled(
     for work in open_work(ledger, &mut HashSet::new())? {
         let Ok(own) = work.certain(ledger.repo) else { continue };
         if let Some(commit_id) = find_work(ledger.repo, &work, &own, &rest, &mut trees)? {
-            let (id, state) = (work.id, work.state);
-            found.push((commit_id, format!("commit {} of ticket {id}, which is `{state}`, is here", commit_id.short(12))));
+            found.push((commit_id, Denial::Ungated { commit_id, ticket: work.id, state: work.state }));
         }
     }
     // A repository that was under the gate before its first commit has no epoch, and its first history needs no ticket.
@@ -94,7 +94,7 @@ pub(crate) fn smuggled(
         let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
         for commit_id in rest {
             if !is_confined(ledger, paths.as_ref(), commit_id)? {
-                found.push((commit_id, Closed::NoTicket { commit_id }.to_string()));
+                found.push((commit_id, Denial::NoTicket(commit_id)));
             }
         }
     }

@@ -6,138 +6,79 @@ mod aftermath;
 mod work;
 
 use std::collections::HashSet;
-use std::fmt;
 
-pub(crate) use self::aftermath::{reconcile, smuggled};
+pub(crate) use self::aftermath::{find_ungated, reconcile};
 pub(crate) use self::work::involved;
+use crate::core::denial::{Cause, Denial};
 use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TICKETS, TicketId};
-use crate::core::meta::{Gate, Paths, Policy};
+use crate::core::meta::{Check, Gate, Paths, Policy};
+use crate::core::ruling::{Ruling, granted};
 use crate::core::verdict::{Judgement, Verdict};
 use crate::core::wire;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Entry, Ledger, LedgerError, archive};
 
-/// Why a protected branch stays where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Closed {
-    Deleted,
-    /// It would drop the work of a landed ticket, or, where all is gated, anything at all.
-    Drops {
-        commit_id: ObjectId,
-        ticket: Option<TicketId>,
-    },
-    /// It brings a ticket's commit, and its tip is not verified work.
-    Unverified {
-        commit_id: ObjectId,
-        ticket: TicketId,
-        state: State,
-    },
-    /// Everything needs a ticket here, and this has none.
-    NoTicket {
-        commit_id: ObjectId,
-    },
-    /// The tip is a ticket's head, but its verdict does not carry it.
-    Verdict {
-        ticket: TicketId,
-        why: String,
-    },
-    /// What it brings cannot be read as git objects have to be.
-    Unreadable(String),
-    /// History is cut off, so nothing can be said.
-    Shallow,
-}
-
-impl fmt::Display for Closed {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Deleted => write!(out, "a protected branch is not deleted"),
-            Self::Drops { commit_id, ticket: Some(ticket) } => {
-                write!(out, "it would drop commit {} of the landed ticket {ticket}", commit_id.short(12))
-            }
-            Self::Drops { commit_id, ticket: None } => write!(out, "it would drop commit {}", commit_id.short(12)),
-            Self::Unverified { commit_id, ticket, state } => write!(
-                out,
-                "commit {} belongs to ticket {ticket}, which is `{state}`, and the new tip is no verified work",
-                commit_id.short(12)
-            ),
-            Self::NoTicket { commit_id } => {
-                write!(
-                    out,
-                    "commit {} belongs to no verified ticket and is not confined to auto-commit paths",
-                    commit_id.short(12)
-                )
-            }
-            Self::Verdict { ticket, why } => write!(out, "ticket {ticket}: {why}"),
-            Self::Unreadable(what) => write!(out, "what it brings cannot be judged: {what}"),
-            Self::Shallow => write!(out, "the history here is shallow, so nothing can be judged"),
-        }
-    }
-}
-
 /// Judges a move of a protected branch; what is there and cannot be read is refused.
 ///
 /// # Errors
 /// When git cannot read what it takes.
-pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Option<Closed>, LedgerError> {
+pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Ruling<()>, LedgerError> {
     match judge_readable(ledger, old, new) {
-        Err(LedgerError::Git(error @ GitError::Malformed { .. })) => Ok(Some(Closed::Unreadable(error.to_string()))),
-        Err(error) if ledger.policy.gate == Gate::All => Ok(Some(Closed::Unreadable(error.to_string()))),
+        Err(LedgerError::Git(error @ GitError::Malformed { .. })) => Ok(Ruling::Denied(Denial::Unjudged(Cause::new(error)))),
+        Err(error) if ledger.policy.gate == Gate::All => Ok(Ruling::Denied(Denial::Unjudged(Cause::new(error)))),
         judged => judged,
     }
 }
 
-fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Option<Closed>, LedgerError> {
+fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Ruling<()>, LedgerError> {
     let Policy { gate, .. } = ledger.policy;
     if gate == Gate::Off || old == new {
-        return Ok(None);
+        return Ok(Ruling::Granted(()));
     }
-    let Some(new) = new else { return Ok(Some(Closed::Deleted)) };
+    let Some(new) = new else { return Ok(Ruling::Denied(Denial::BranchDeleted)) };
     if gate == Gate::All && old.is_some() && ledger.repo.is_shallow() {
         // What was dropped cannot be told; where the history comes from there is all of it.
-        return Ok(Some(Closed::Shallow));
+        return Ok(Ruling::Denied(Denial::Shallow));
     }
     let difference = ledger.repo.difference(old, new)?;
-    if let Some(closed) = judge_removed(ledger, &difference.removed)? {
-        return Ok(Some(closed));
-    }
+    granted!(judge_removed(ledger, &difference.removed)?);
     let added = added(ledger, old, new, difference.added)?;
     let involved = involved(ledger, old, &added)?;
     if involved.is_none() && gate == Gate::Tickets {
-        return Ok(None);
+        return Ok(Ruling::Granted(()));
     }
     match verified_head(ledger, new)? {
-        Some(Ok(_)) if difference.removed.is_empty() => return Ok(None),
-        Some(Ok(entry)) => {
-            let why = "its head does not sit on the branch's present tip".to_owned();
-            return Ok(Some(Closed::Verdict { ticket: entry.id, why }));
+        Some(Ruling::Granted(_)) if difference.removed.is_empty() => return Ok(Ruling::Granted(())),
+        Some(Ruling::Granted(entry)) => {
+            return Ok(Ruling::Denied(Denial::CannotLand { ticket: entry.id, why: Box::new(Denial::NotOnTip) }));
         }
-        Some(Err(closed)) => return Ok(Some(closed)),
+        Some(Ruling::Denied(why)) => return Ok(Ruling::Denied(why)),
         None => {}
     }
     if let Some((commit_id, ticket, state)) = involved {
-        return Ok(Some(Closed::Unverified { commit_id, ticket, state }));
+        return Ok(Ruling::Denied(Denial::Unverified { commit_id, ticket, state }));
     }
     // Everything is gated: what is left has to be the first history, or confined to auto-commit paths.
     if old.is_none() && ledger.policy.epoch.is_empty() {
-        return Ok(None);
+        return Ok(Ruling::Granted(()));
     }
     let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
     let carried = aftermath::carried(ledger)?;
     for commit_id in added.into_iter().filter(|commit_id| !carried.contains(commit_id)) {
         if !is_confined(ledger, paths.as_ref(), commit_id)? {
-            return Ok(Some(Closed::NoTicket { commit_id }));
+            return Ok(Ruling::Denied(Denial::NoTicket(commit_id)));
         }
     }
-    Ok(None)
+    Ok(Ruling::Granted(()))
 }
 
 /// Whether what is dropped was landed work.
-fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Option<Closed>, LedgerError> {
-    let Some(first) = removed.first() else { return Ok(None) };
+fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Ruling<()>, LedgerError> {
+    let Some(first) = removed.first() else { return Ok(Ruling::Granted(())) };
     if ledger.policy.gate == Gate::All {
-        return Ok(Some(Closed::Drops { commit_id: *first, ticket: None }));
+        return Ok(Ruling::Denied(Denial::DropsCommit(*first)));
     }
     let removed: HashSet<_> = removed.iter().collect();
     let live = ledger.repo.list_refs(TICKETS)?;
@@ -147,10 +88,10 @@ fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Option<Clo
         let Ok(entry) = ledger.read_entry(id, tip) else { continue };
         let head = entry.ticket.head.filter(|_| matches!(entry.ticket.state, State::Merged | State::Verified));
         if let Some(head) = head.filter(|head| removed.contains(head)) {
-            return Ok(Some(Closed::Drops { commit_id: head, ticket: Some(entry.id) }));
+            return Ok(Ruling::Denied(Denial::DropsLanded { commit_id: head, ticket: entry.id }));
         }
     }
-    Ok(None)
+    Ok(Ruling::Granted(()))
 }
 
 /// What a move to `new` brings that no protected branch has had yet.
@@ -176,7 +117,7 @@ fn added(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId, added: Vec<O
 }
 
 /// The ticket whose head this commit is, if its verdict carries it; or why it does not.
-fn verified_head(ledger: &Ledger<'_>, new: ObjectId) -> Result<Option<Result<Entry, Closed>>, LedgerError> {
+fn verified_head(ledger: &Ledger<'_>, new: ObjectId) -> Result<Option<Ruling<Entry>>, LedgerError> {
     let mut refused = None;
     for (name, tip) in ledger.repo.list_refs(TICKETS)? {
         let Ok(id) = TicketId::parse(&name[TICKETS.len()..]) else { continue };
@@ -186,12 +127,14 @@ fn verified_head(ledger: &Ledger<'_>, new: ObjectId) -> Result<Option<Result<Ent
         }
         if !matches!(entry.ticket.state, State::Verified | State::Merged) {
             let (ticket, state) = (entry.id.clone(), entry.ticket.state);
-            refused = Some(Err(Closed::Unverified { commit_id: new, ticket, state }));
+            refused = Some(Ruling::Denied(Denial::Unverified { commit_id: new, ticket, state }));
             continue;
         }
         match carries(ledger, &entry)? {
-            Ok(_) => return Ok(Some(Ok(entry))),
-            Err(why) => refused = Some(Err(Closed::Verdict { ticket: entry.id, why })),
+            Ruling::Granted(_) => return Ok(Some(Ruling::Granted(entry))),
+            Ruling::Denied(why) => {
+                refused = Some(Ruling::Denied(Denial::CannotLand { ticket: entry.id, why: Box::new(why) }));
+            }
         }
     }
     Ok(refused)
@@ -201,31 +144,29 @@ fn verified_head(ledger: &Ledger<'_>, new: ObjectId) -> Result<Option<Result<Ent
 ///
 /// # Errors
 /// When git cannot read what it takes.
-pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Result<Verdict, String>, LedgerError> {
-    if let Err(illegal) = replay::replay(ledger, &entry.id, entry.tip, None, &Landed::new(ledger.repo, &ledger.policy))? {
-        return Ok(Err(format!("its chain is not legal: {illegal}")));
-    }
+pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<Verdict>, LedgerError> {
+    granted!(replay::replay(ledger, &entry.id, entry.tip, None, &Landed::new(ledger.repo, &ledger.policy))?);
     let Some(verdict) = find_pass(ledger.repo, entry.tip)? else {
-        return Ok(Err("it has no verdict".to_owned()));
+        return Ok(Ruling::Denied(Denial::NoVerdict));
     };
     let head = entry.ticket.head;
     let policy = &ledger.policy;
-    let why = if Some(verdict.commit) != head || verdict.verdict != Judgement::Pass {
-        "its verdict is on another commit".to_owned()
-    } else if ledger.repo.read_commit(verdict.commit)?.tree_id != verdict.tree {
-        "its verdict is on another tree".to_owned()
-    } else if let Some(check) = policy.checks.iter().find(|check| {
+    let is_missing = |check: &&Check| {
         !verdict.checks.iter().any(|result| result.name == check.name && result.run == check.run && result.exit == 0)
-    }) {
-        format!("its verdict has no passing check `{}` as the policy asks", check.name)
-    } else if verdict.grade > policy.grade {
-        format!("the doctor's grade was {}, and the policy asks for {}", verdict.grade, policy.grade)
-    } else if policy.judged && verdict.judge.agent == "checks" {
-        "the policy asks for a judge beside the checks".to_owned()
-    } else {
-        return Ok(Ok(verdict));
     };
-    Ok(Err(why))
+    Ok(Ruling::Denied(if Some(verdict.commit) != head || verdict.verdict != Judgement::Pass {
+        Denial::VerdictOnOtherCommit
+    } else if ledger.repo.read_commit(verdict.commit)?.tree_id != verdict.tree {
+        Denial::VerdictOnOtherTree
+    } else if let Some(check) = policy.checks.iter().find(is_missing) {
+        Denial::CheckMissing(check.name.clone())
+    } else if verdict.grade > policy.grade {
+        Denial::GradeTooLow { found: verdict.grade, required: policy.grade }
+    } else if policy.judged && verdict.judge.agent == "checks" {
+        Denial::NotJudged
+    } else {
+        return Ok(Ruling::Granted(verdict));
+    }))
 }
 
 /// The verdict of the latest `pass` of a chain.
@@ -238,7 +179,7 @@ pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, L
         let commit = repo.read_commit(commit_id)?;
         let Ok(record) = wire::decode(&commit.message) else { return Ok(None) };
         match record.event.action.kind() {
-            EventKind::Pass => return Ok(replay::read_verdict(repo, commit.tree_id, record.after.seq)?.ok()),
+            EventKind::Pass => return Ok(replay::read_verdict(repo, commit.tree_id, record.after.seq)?.granted()),
             EventKind::Submit | EventKind::Stale => return Ok(None),
             _ => next = commit.parents.first().copied(),
         }

@@ -109,7 +109,7 @@ fn handed_in(ledger: &Ledger<'_>, tip: ObjectId, events: u32) -> Result<Vec<(Obj
     if events < FIRST_SUBMIT {
         return Ok(Vec::new());
     }
-    let Ok(links) = replay::links(ledger.repo, tip, None)? else { return Ok(Vec::new()) };
+    let Some(links) = replay::links(ledger.repo, tip, None)?.granted() else { return Ok(Vec::new()) };
     let handed_in = links.iter().filter_map(|link| match link.record.event.action {
         Action::Submit { head, base } | Action::Stale { head, base } => Some((head, base)),
         _ => None,

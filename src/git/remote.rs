@@ -1,6 +1,7 @@
 //! Remotes: fetch, push by compare-and-swap, and what a push came to.
 
 use super::{GitError, Repo};
+use crate::core::denial::MOVED_MEANWHILE;
 use crate::core::id::ObjectId;
 
 /// One ref of a push: what the remote has to have, and what it shall have.
@@ -27,7 +28,6 @@ pub(crate) enum Pushed {
 }
 
 /// What a server that judges says of a ref that is not what the push takes it to be.
-pub(crate) const MOVED_MEANWHILE: &str = "it moved meanwhile";
 
 /// How a fetch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,9 +185,9 @@ mod tests {
         assert_eq!(read_report(1, locked, "", 1), Pushed::Lost);
         let atomic =
             "!\ta:refs/os/y\t[rejected] (atomic push failed)\n!\ta:refs/os/x\t[remote rejected] (pre-receive hook declined)\n";
-        let said = "remote: error: `refs/os/x` stays where it is: no        \nerror: failed to push";
-        assert_eq!(read_report(1, atomic, said, 2), Pushed::Refused("error: `refs/os/x` stays where it is: no".to_owned()));
-        let late = "remote: error: `refs/os/x` stays where it is: it moved meanwhile\nerror: failed to push";
+        let said = "remote: error: refusing to update `refs/os/x`: no        \nerror: failed to push";
+        assert_eq!(read_report(1, atomic, said, 2), Pushed::Refused("error: refusing to update `refs/os/x`: no".to_owned()));
+        let late = "remote: error: refusing to update `refs/os/x`: it moved meanwhile\nerror: failed to push";
         assert_eq!(read_report(1, atomic, late, 2), Pushed::Lost);
         assert_eq!(
             read_report(128, "", "fatal: unable to access 'http://x': refused\n", 1),

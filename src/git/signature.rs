@@ -73,7 +73,7 @@ pub(crate) enum Sealed {
     /// What was signed, and the signature.
     With { payload: Vec<u8>, signature: Vec<u8> },
     /// A header that does not belong there, or not there.
-    Strangely,
+    UnexpectedHeader,
 }
 
 /// Takes the signature out of a commit object. One is taken where git puts it and nowhere else: one header, last of all, and
@@ -89,7 +89,7 @@ pub(crate) fn split(data: &[u8], tree_id: ObjectId) -> Sealed {
     let Some(first) = lines.next() else { return Sealed::Not };
     let mark = format!("{} ", header(tree_id));
     let (Some(start), true) = (first.strip_prefix(mark.as_bytes()), lines.all(|line| line.starts_with(b" "))) else {
-        return Sealed::Strangely;
+        return Sealed::UnexpectedHeader;
     };
     let mut signature = start.to_vec();
     for line in data[at + first.len()..end].split_inclusive(|byte| *byte == b'\n') {
@@ -222,7 +222,7 @@ mod tests {
             signed.replace("gpgsig ", "gpgsig-sha256 "),
             signed.replace("gpgsig ", "GPGSIG "),
         ] {
-            assert_eq!(split(strange.as_bytes(), commit.tree_id), Sealed::Strangely, "{strange}");
+            assert_eq!(split(strange.as_bytes(), commit.tree_id), Sealed::UnexpectedHeader, "{strange}");
         }
     }
 }

@@ -13,6 +13,8 @@ use std::io::{Read as _, Write as _};
 
 use camino::Utf8Path;
 
+use crate::core::denial::Denial;
+use crate::core::text::escape;
 use crate::git::{GitError, Repo};
 
 /// Whether git may go on.
@@ -62,6 +64,14 @@ pub(crate) fn read_line(line: &[u8]) -> Option<(String, String)> {
 /// The repository a hook runs in.
 fn here() -> Result<Repo, GitError> {
     Repo::discover(Utf8Path::new("."))
+}
+
+/// Says why a ref does not move.
+fn say_refused(name: &str, why: &Denial) {
+    say(&format!("error: refusing to update `{}`: {}", escape(name), escape(&why.full())));
+    if let Some(hint) = why.hint() {
+        say(&format!("hint: {hint}"));
+    }
 }
 
 /// Says something to whoever ran git.

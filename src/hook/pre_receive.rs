@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::judge::{self, Judged};
+use super::judge;
 use super::{Answer, here, install, say};
+use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
-use crate::core::refs::{RefKind, is_ours};
-use crate::core::text::escape;
-use crate::git::remote::MOVED_MEANWHILE;
+use crate::core::refs::is_ours;
+use crate::core::ruling::Ruling;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
+use crate::refs::kind_of;
 
 /// The most refs one push may move.
 const MAX_REFS: usize = 20_000;
@@ -70,34 +71,34 @@ pub(super) fn run(input: &[u8]) -> Answer {
     if refused.is_empty() {
         refused = judge_push(repo, &before, &moves);
     }
-    for (name, judged) in &refused {
-        say(&format!("error: `{}` stays where it is: {}", escape(name), escape(&judged.why)));
-        if let Some(hint) = &judged.hint {
-            say(&format!("hint: {hint}"));
-        }
+    for (name, why) in &refused {
+        super::say_refused(name, why);
     }
     if refused.is_empty() { Answer::Go } else { Answer::Stop }
 }
 
 /// What of a push is not about the refs that it seems to be about. What a ref was is what the pusher says; git sees to the
 /// truth of it ref by ref, when all was judged and what counted on the others may move.
-fn misplaced(before: &Repo, moves: &[Move]) -> Vec<(String, Judged)> {
+fn misplaced(before: &Repo, moves: &[Move]) -> Vec<(String, Denial)> {
     let mut refused = Vec::new();
-    let no = |name: &str, why: String| (name.to_owned(), Judged { why, hint: None });
+    let no = |name: &str, why: Denial| (name.to_owned(), why);
     let policy = crate::ledger::policy::read(before).ok().flatten().map(|known| known.1);
     let is_watched = |name: &str| is_ours(name) || policy.as_ref().is_some_and(|policy| policy.is_protected(name));
     let symbolic: BTreeMap<String, String> = match before.list_symbolic_refs() {
         Ok(symbolic) => symbolic.into_iter().collect(),
-        Err(error) => return moves.iter().map(|one| no(&one.name, format!("it could not be judged: {error}"))).collect(),
+        Err(error) => {
+            let why = Denial::Unjudged(Cause::new(error));
+            return moves.iter().map(|one| no(&one.name, why.clone())).collect();
+        }
     };
     for one in moves {
         if let Some(target) = symbolic.get(&one.name).filter(|target| is_watched(target)) {
-            refused.push(no(&one.name, format!("it stands for `{target}` here, which is moved by its own name")));
-        } else if (RefKind::of(&one.name).is_some() || (is_watched(&one.name) && !is_ours(&one.name))) && one.old != one.new {
+            refused.push(no(&one.name, Denial::SymbolicThere(target.clone())));
+        } else if (kind_of(&one.name).is_some() || (is_watched(&one.name) && !is_ours(&one.name))) && one.old != one.new {
             match before.find_present_ref(&one.name) {
                 Ok(present) if present == one.old => {}
-                Ok(_) => refused.push(no(&one.name, MOVED_MEANWHILE.to_owned())),
-                Err(error) => refused.push(no(&one.name, format!("it could not be judged: {error}"))),
+                Ok(_) => refused.push(no(&one.name, Denial::MovedMeanwhile)),
+                Err(error) => refused.push(no(&one.name, Denial::Unjudged(Cause::new(error)))),
             }
         }
     }
@@ -108,13 +109,12 @@ fn misplaced(before: &Repo, moves: &[Move]) -> Vec<(String, Judged)> {
 /// ticket that lets it land; what cannot be judged is refused.
 ///
 /// `repo` has the objects of the push, `before` is the repository as it is.
-pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(String, Judged)> {
+pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(String, Denial)> {
     let mut refused = Vec::new();
-    let no = |why: String| Judged { why, hint: None };
     let mut supposed = BTreeMap::new();
     for one in moves {
         if one.name.starts_with("refs/replace/") && one.new.is_some() {
-            refused.push((one.name.clone(), no("what an object is, is not replaced here".to_owned())));
+            refused.push((one.name.clone(), Denial::Replacement));
         }
         supposed.insert(one.name.clone(), one.new);
     }
@@ -122,9 +122,9 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
     // The policy first, by the one in force: what it says then holds for the rest.
     for one in moves.iter().filter(|one| one.name == META) {
         match judge::judge(&repo, None, &one.name, one.old, one.new) {
-            Ok(None) => {}
-            Ok(Some(judged)) => refused.push((one.name.clone(), judged)),
-            Err(error) => refused.push((one.name.clone(), no(unjudged(&error)))),
+            Ok(Ruling::Granted(())) => {}
+            Ok(Ruling::Denied(why)) => refused.push((one.name.clone(), why)),
+            Err(error) => refused.push((one.name.clone(), unjudged(error))),
         }
     }
     if !refused.is_empty() {
@@ -135,19 +135,20 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
         Err(LedgerError::NotInitialised) => None,
         Err(error) => {
             let watched = moves.iter().filter(|one| is_ours(&one.name) || one.name.starts_with("refs/heads/"));
-            return watched.map(|one| (one.name.clone(), no(unjudged(&error)))).collect();
+            let why = unjudged(error);
+            return watched.map(|one| (one.name.clone(), why.clone())).collect();
         }
     };
-    if let Some(judged) = ledger.as_ref().and_then(|ledger| policy_fits(ledger, before)) {
-        return vec![(META.to_owned(), judged)];
+    if let Some(why) = ledger.as_ref().and_then(|ledger| policy_fits(ledger, before)) {
+        return vec![(META.to_owned(), why)];
     }
     // A branch that the policy of before protects is not let go by the new one alone: both have to agree.
     let is_published = moves.iter().any(|one| one.name == META);
     let old = if is_published { crate::ledger::policy::read(before).ok().flatten() } else { None };
     let old = old.map(|(repo_id, policy)| Ledger::under(&repo, repo_id, policy));
     let judge_by = |ledger: Option<&Ledger<'_>>, one: &Move| match judge::judge(&repo, ledger, &one.name, one.old, one.new) {
-        Ok(judged) => judged,
-        Err(error) => Some(no(unjudged(&error))),
+        Ok(ruling) => ruling.denied(),
+        Err(error) => Some(unjudged(error)),
     };
     for one in moves.iter().filter(|one| one.name != META && one.old != one.new) {
         let protects = |ledger: &&Ledger<'_>| ledger.policy.is_protected(&one.name);
@@ -162,23 +163,19 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
     refused
 }
 
-/// Why a new policy does not go with what is here: a history that is right would not be right by it. It happens when
-/// something was pushed after its publisher looked.
-fn policy_fits(ledger: &Ledger<'_>, before: &Repo) -> Option<Judged> {
-    let left_out = match Ledger::open(before).and_then(|before| ledger.find_left_out(&before)) {
-        Ok(left_out) => left_out,
+/// Why a new policy does not go with what is here: a history that is legal would not be by it. It happens when something
+/// was pushed after its publisher looked.
+fn policy_fits(ledger: &Ledger<'_>, before: &Repo) -> Option<Denial> {
+    match Ledger::open(before).and_then(|before| ledger.find_left_out(&before)) {
+        Ok(left_out) => left_out.map(Denial::PolicyExcludes),
         Err(LedgerError::NotInitialised | LedgerError::Policy(_)) => None,
-        Err(error) => return Some(Judged { why: unjudged(&error), hint: None }),
-    };
-    left_out.map(|id| Judged {
-        why: format!("by this policy {id}, which is by the rules, would not be: it was signed by a key that is gone, or before it had to be"),
-        hint: Some("`git os init` publishes it again, for what is here by now".to_owned()),
-    })
+        Err(error) => Some(unjudged(error)),
+    }
 }
 
-fn unjudged(error: &LedgerError) -> String {
+fn unjudged(error: LedgerError) -> Denial {
     match error {
-        LedgerError::Git(GitError::Read { id, .. }) => format!("object {} is missing or cannot be read", id.short(12)),
-        error => format!("it could not be judged: {}", crate::core::text::chain(error)),
+        LedgerError::Git(GitError::Read { id, .. }) => Denial::UnreadableObject(id),
+        error => Denial::Unjudged(Cause::new(error)),
     }
 }

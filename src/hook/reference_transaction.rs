@@ -1,11 +1,13 @@
 //! `reference-transaction`: judges every move of our refs and of protected branches, whatever command makes it.
 
 use super::install;
-use super::judge::{self, Judged};
+use super::judge;
 use super::{Answer, here, say};
+use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
 use crate::core::refs::is_ours;
-use crate::core::text::escape;
+use crate::core::ruling::Ruling;
+use crate::core::text::{escape, in_one_line};
 use crate::git::{RefBackend, Repo};
 use crate::ledger::{Ledger, LedgerError};
 use crate::sync;
@@ -50,7 +52,8 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
         Ok(repo) => repo,
         Err(error) if state == "prepared" => {
             let ours = lines.filter(|line| is_ours(&line.name));
-            return ours.fold(Answer::Go, |_, line| refuse(&line.name, &unjudged(&error)));
+            let why = unjudged(error);
+            return ours.fold(Answer::Go, |_, line| refuse(&line.name, &why));
         }
         Err(_) => return Answer::Go,
     };
@@ -77,15 +80,17 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
     }
 }
 
-fn unjudged(error: &dyn std::fmt::Display) -> Judged {
-    Judged { why: format!("it could not be judged: {error}"), hint: None }
+/// The policy could not be read, which is said of each ref.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UnknownPolicy(String);
+
+fn unjudged(error: impl std::error::Error + Send + Sync + 'static) -> Denial {
+    Denial::Unjudged(Cause::new(error))
 }
 
-fn refuse(name: &str, judged: &Judged) -> Answer {
-    say(&format!("error: `{}` stays where it is: {}", escape(name), escape(&judged.why)));
-    if let Some(hint) = &judged.hint {
-        say(&format!("hint: {hint}"));
-    }
+fn refuse(name: &str, why: &Denial) -> Answer {
+    super::say_refused(name, why);
     Answer::Stop
 }
 
@@ -96,45 +101,45 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Answer {
     let mut answer = Answer::Go;
     for line in lines {
         match decide(repo, ledger, line) {
-            Ok(None) => {}
-            Ok(Some(refused)) => answer = refuse(&line.name, &refused),
+            Ok(Ruling::Granted(())) => {}
+            Ok(Ruling::Denied(why)) => answer = refuse(&line.name, &why),
             // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
             Err(error) if !is_ours(&line.name) => {
                 say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
             }
-            Err(error) => answer = refuse(&line.name, &unjudged(&error)),
+            Err(error) => answer = refuse(&line.name, &unjudged(error)),
         }
     }
     answer
 }
 
-fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Option<Judged>, LedgerError> {
+fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, LedgerError> {
     let old = repo.find_ref(&line.name)?;
     let new = match line.new {
-        New::Symbolic => return Ok(Some(Judged { why: "it may not become a symbolic ref".to_owned(), hint: None })),
-        New::Strange => return Ok(Some(Judged { why: "git-os has no such ref".to_owned(), hint: None })),
+        New::Symbolic => return Ok(Ruling::Denied(Denial::Symbolic)),
+        New::Strange => return Ok(Ruling::Denied(Denial::UnknownRef)),
         New::Object(id) => Some(id),
-        New::Nothing if old.is_none() || !is_deletion(repo) => return Ok(None),
+        New::Nothing if old.is_none() || !is_deletion(repo) => return Ok(Ruling::Granted(())),
         New::Nothing => None,
     };
     if old == new {
         // `reset --hard`, `merge --abort` and others write what is there; they are the way back.
-        return Ok(None);
+        return Ok(Ruling::Granted(()));
     }
     let ledger = match ledger {
         Ok(ledger) => Some(ledger),
         Err(LedgerError::NotInitialised) => None,
         // A new policy mends one that cannot be read.
         Err(_) if line.name == META => None,
-        Err(error) if is_ours(&line.name) => return Ok(Some(unjudged(error))),
+        Err(error) if is_ours(&line.name) => return Ok(Ruling::Denied(unjudged(UnknownPolicy(in_one_line(error))))),
         // A branch is ordinary work, which our troubles must not stop.
         Err(error) => {
             say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
-            return Ok(None);
+            return Ok(Ruling::Granted(()));
         }
     };
     let judged = judge::judge(repo, ledger, &line.name, old, new)?;
-    if let (Some(_), Some(ledger), false) = (&judged, ledger, is_ours(&line.name)) {
+    if let (Ruling::Denied(_), Some(ledger), false) = (&judged, ledger, is_ours(&line.name)) {
         // What a pull merges is often what landed elsewhere, by tickets that the same pull has fetched.
         let fetched = sync::fetched(ledger)?;
         if !fetched.is_empty() {

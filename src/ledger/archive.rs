@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::LedgerError;
-use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TicketId};
+use crate::core::id::{ARCHIVE, ObjectId, SessionId, TicketId};
 use crate::git::Repo;
 use crate::git::tree::{COMMIT, FOLDER};
 
@@ -18,7 +18,11 @@ pub(crate) fn session_path(id: &SessionId) -> String {
     format!("sessions/{}/{id}", &id.as_str()[..7])
 }
 
-fn find_path(repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
+/// The tip that the archive keeps at a path.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub(crate) fn find_path(repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
     let Some(tip) = repo.find_ref(ARCHIVE)? else { return Ok(None) };
     let entry = repo.find_entry(repo.read_commit(tip)?.tree_id, path)?;
     Ok(entry.filter(|entry| entry.mode == COMMIT).map(|entry| entry.id))
@@ -30,17 +34,6 @@ fn find_path(repo: &Repo, path: &str) -> Result<Option<ObjectId>, LedgerError> {
 /// When the archive cannot be read.
 pub(crate) fn find(repo: &Repo, id: &TicketId) -> Result<Option<ObjectId>, LedgerError> {
     find_path(repo, &ticket_path(id))
-}
-
-/// The tip of an archived session, by the name its ref had.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub(crate) fn find_session(repo: &Repo, ref_name: &str) -> Result<Option<ObjectId>, LedgerError> {
-    match ref_name.strip_prefix(SESSIONS).and_then(|rest| SessionId::parse(rest).ok()) {
-        Some(id) => find_path(repo, &session_path(&id)),
-        None => Ok(None),
-    }
 }
 
 /// All that an archive's tree names, by path.

@@ -4,8 +4,10 @@
 
 use super::replay::{self, Landed};
 use super::{Ledger, LedgerError};
+use crate::core::denial::Denial;
 use crate::core::event::{Role, State};
 use crate::core::id::{Brand, Kind, Label, META, ObjectId, RunId, TICKETS, TicketId};
+use crate::core::ruling::Ruling;
 use crate::core::text;
 use crate::core::ticket::{Content, Ticket};
 use crate::core::time::Timestamp;
@@ -28,7 +30,7 @@ pub(crate) struct Row {
 pub(crate) struct Quarantined {
     pub(crate) ref_name: String,
     pub(crate) tip: ObjectId,
-    pub(crate) reason: String,
+    pub(crate) why: Denial,
 }
 
 /// All live tickets of a repository, and what pretends to be one.
@@ -64,11 +66,11 @@ impl Ledger<'_> {
                 continue;
             }
             match self.judge_ref(&ref_name, tip, &landed)? {
-                Ok(row) => {
+                Ruling::Granted(row) => {
                     is_stale = true;
                     rows.tickets.push(row);
                 }
-                Err(reason) => rows.quarantined.push(Quarantined { ref_name, tip, reason }),
+                Ruling::Denied(why) => rows.quarantined.push(Quarantined { ref_name, tip, why }),
             }
         }
         if is_stale || unused + lines.count() > 64 {
@@ -86,13 +88,13 @@ impl Ledger<'_> {
     }
 
     /// The ticket at a ref, or why it is none.
-    fn judge_ref(&self, ref_name: &str, tip: ObjectId, landed: &Landed<'_>) -> Result<Result<Row, String>, LedgerError> {
+    fn judge_ref(&self, ref_name: &str, tip: ObjectId, landed: &Landed<'_>) -> Result<Ruling<Row>, LedgerError> {
         let Ok(id) = TicketId::parse(&ref_name[TICKETS.len()..]) else {
-            return Ok(Err("the name is not a ticket id".to_owned()));
+            return Ok(Ruling::Denied(Denial::NotATicketId));
         };
         Ok(match replay::replay(self, &id, tip, None, landed)? {
-            Ok(ticket) => Ok(Row { updated: self.repo.read_commit(tip)?.time(), id, tip, ticket }),
-            Err(illegal) => Err(illegal.to_string()),
+            Ruling::Granted(ticket) => Ruling::Granted(Row { updated: self.repo.read_commit(tip)?.time(), id, tip, ticket }),
+            Ruling::Denied(illegal) => Ruling::Denied(illegal.into()),
         })
     }
 }

@@ -13,26 +13,26 @@ pub(crate) mod signed;
 
 pub(crate) mod tree;
 
+use crate::core::denial::{Denial, Illegal};
 use crate::core::event::{Action, Event, Role};
 use crate::core::fsm::{self, Refusal};
 use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
 use crate::core::meta::Policy;
+use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::ticket::{Content, Ticket};
 use crate::core::time::Timestamp;
 use crate::core::verdict::Verdict;
 use crate::core::wire::{self, Record, WireError};
-use crate::git::refs::{Moved, RefEdit};
+use crate::git::refs::{Moved, RefEdit, Update};
 use crate::git::signature::{NewCommit, SignError};
 use crate::git::{GitError, Repo};
 pub(crate) use facts::FactsHere;
-use replay::{Illegal, Landed};
+use replay::Landed;
 
 /// The file in a ticket's tree that says what is to be done.
 pub(crate) const DESCRIPTION: &str = "description.md";
-/// How often a write is tried again after a lost race.
-const TRIES: usize = 1000;
 
 /// What can go wrong with the ledger; a refused event is not among it.
 #[derive(Debug, thiserror::Error)]
@@ -47,27 +47,29 @@ pub(crate) enum LedgerError {
     NotFound(String),
     #[error("`{part}` could be {}", .ids.join(" or "))]
     Ambiguous { part: String, ids: Vec<String> },
-    #[error("ticket {id} is quarantined: {illegal}")]
-    Quarantined { id: TicketId, illegal: Illegal },
-    #[error("ticket {id} stays as it is: {reason}")]
-    Illegal { id: TicketId, reason: String },
+    #[error("ticket {id} is quarantined")]
+    Quarantined { id: TicketId, source: Illegal },
+    #[error("refusing to change ticket {id}")]
+    Illegal { id: TicketId, source: Denial },
     #[error("commit {commit_id} is not an event")]
     Event { commit_id: ObjectId, source: WireError },
-    #[error("commit {commit_id} cannot be put on another chain: {reason}")]
-    Unchained { commit_id: ObjectId, reason: String },
+    #[error("cannot replay commit {commit_id} on another chain")]
+    Unchained { commit_id: ObjectId, source: Denial },
     #[error("the remote `{remote}` cannot be reached: {why}")]
     Unreachable { remote: String, why: String },
     #[error("the remote `{remote}` refuses it: {why}")]
     RefusedThere { remote: String, why: String },
-    #[error("ticket {0} kept changing under the hand")]
-    Busy(TicketId),
     #[error("brand `{brand}` does not belong to this repository; {allowed}")]
     Brand { brand: String, allowed: String },
-    #[error("what is done as `{role}` has to be signed here, and could not be")]
+    #[error("cannot sign as `{role}`")]
     Unsigned { role: Role, source: SignError },
-    #[error("what is done as `{role}` is not for this machine to sign: {why}")]
-    NotYours { role: Role, why: String },
-    #[error("random numbers are not to be had")]
+    #[error("this machine may not sign as `{role}`")]
+    NotYours {
+        role: Role,
+        #[source]
+        why: Denial,
+    },
+    #[error("cannot read system randomness")]
     Random(#[source] getrandom::Error),
     #[error(transparent)]
     Id(#[from] InvalidId),
@@ -211,17 +213,12 @@ impl<'a> Ledger<'a> {
     /// When the ticket is not there or is quarantined, or git cannot write.
     pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
         let landed = Landed::new(self.repo, &self.policy);
-        for _ in 0..TRIES {
-            let (live, entry) = match self.prepare(id, draft, &landed)? {
-                Ok(prepared) => prepared,
-                Err(refusal) => return Ok(Answer::No(refusal)),
-            };
-            match self.repo.move_refs(&[RefEdit::advance(id.ref_name(), live, entry.tip)])? {
-                Moved::Done => return Ok(Answer::Yes(Box::new(entry))),
-                Moved::Lost => {}
-            }
-        }
-        Err(LedgerError::Busy(id.clone()))
+        self.repo.update_ref(&id.ref_name(), |live| {
+            Ok(match self.prepare_on(live, id, draft, &landed)? {
+                Ruling::Granted(entry) => Update::Move { to: entry.tip, then: Answer::Yes(Box::new(entry)) },
+                Ruling::Denied(refusal) => Update::Stop(Answer::No(refusal)),
+            })
+        })
     }
 
     /// Writes the commit of an event and moves no ref to it. Answers what the ref has to be for that, and the ticket as it
@@ -231,8 +228,20 @@ impl<'a> Ledger<'a> {
         id: &TicketId,
         draft: &Draft,
         landed: &Landed<'_>,
-    ) -> Result<Result<(Option<ObjectId>, Entry), Refusal>, LedgerError> {
-        let (live, entry) = self.read_judged(id, landed)?;
+    ) -> Result<Ruling<(Option<ObjectId>, Entry), Refusal>, LedgerError> {
+        let live = self.repo.find_ref(&id.ref_name())?;
+        Ok(self.prepare_on(live, id, draft, landed)?.map(|entry| (live, entry)))
+    }
+
+    /// As [`Ledger::prepare`], with the ref's value as it was just read.
+    fn prepare_on(
+        &self,
+        live: Option<ObjectId>,
+        id: &TicketId,
+        draft: &Draft,
+        landed: &Landed<'_>,
+    ) -> Result<Ruling<Entry, Refusal>, LedgerError> {
+        let entry = self.read_judged(live, id, landed)?;
         let mut action = draft.action.clone();
         if let Action::Edit { content } = &mut action {
             content.title = text::line(&secrets::redact(&content.title), text::MAX_TITLE);
@@ -248,7 +257,7 @@ impl<'a> Ledger<'a> {
         let facts = self.facts(landed, draft.verdict.as_ref());
         let ticket = match fsm::apply(Some(&entry.ticket), &event, &facts.borrow()) {
             Ok(ticket) => ticket,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Ruling::Denied(refusal)),
         };
         let mut tree_id = entry.tree_id;
         for (path, contents) in &draft.files {
@@ -266,10 +275,10 @@ impl<'a> Ledger<'a> {
             && draft.verdict.is_none()
             && !matches!(draft.action, Action::Expire)
             && self.policy.actors.is_empty();
-        if !is_plain && let Err(illegal) = replay::admit(self, id, tip, Some(entry.tip), landed)? {
-            return Err(LedgerError::Illegal { id: id.clone(), reason: illegal.reason });
+        if !is_plain && let Ruling::Denied(illegal) = replay::admit(self, id, tip, Some(entry.tip), landed)? {
+            return Err(LedgerError::Illegal { id: id.clone(), source: illegal.why });
         }
-        Ok(Ok((live, Entry { id: id.clone(), tip, tree_id, updated: who.time, ticket })))
+        Ok(Ruling::Granted(Entry { id: id.clone(), tip, tree_id, updated: who.time, ticket }))
     }
 
     /// A live ticket, as its tip says, or `None`.
@@ -290,24 +299,22 @@ impl<'a> Ledger<'a> {
         Ok(Entry { id, tip, tree_id: commit.tree_id, updated: commit.time(), ticket: record.after })
     }
 
-    /// A ticket whose whole chain came about by the rules, and its ref's value unless it is archived; what did not come
-    /// about so is shown and not acted on.
+    /// A ticket, live or archived, whose whole chain is legal; any other is shown and not acted on.
     ///
     /// # Errors
     /// [`LedgerError::Quarantined`] with the commit and the rule.
-    fn read_judged(&self, id: &TicketId, landed: &Landed<'_>) -> Result<(Option<ObjectId>, Entry), LedgerError> {
-        let live = self.repo.find_ref(&id.ref_name())?;
+    fn read_judged(&self, live: Option<ObjectId>, id: &TicketId, landed: &Landed<'_>) -> Result<Entry, LedgerError> {
         let tip = match live {
             Some(live) => Some(live),
             None => archive::find(self.repo, id)?,
         };
         let tip = tip.ok_or_else(|| LedgerError::NotFound(id.to_string()))?;
         match replay::replay(self, id, tip, None, landed)? {
-            Ok(ticket) => {
+            Ruling::Granted(ticket) => {
                 let commit = self.repo.read_commit(tip)?;
-                Ok((live, Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket }))
+                Ok(Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket })
             }
-            Err(illegal) => Err(LedgerError::Quarantined { id: id.clone(), illegal }),
+            Ruling::Denied(source) => Err(LedgerError::Quarantined { id: id.clone(), source }),
         }
     }
 

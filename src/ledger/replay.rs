@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BinaryHeap, HashSet};
-use std::fmt;
 
 use super::{FactsHere, Ledger, LedgerError, tree};
+use crate::core::denial::{Cause, Denial, Illegal};
 use crate::core::event::{Action, State};
 use crate::core::fsm::{self, Refusal};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::meta::Policy;
+use crate::core::ruling::{Ruling, granted};
 use crate::core::text::MAX_FILE;
 use crate::core::ticket::Ticket;
 use crate::core::time::Timestamp;
@@ -27,19 +28,6 @@ const MAX_BYTES: u64 = 256 * 1024 * 1024;
 const MAX_SKEW: u64 = 24 * 3600;
 /// How many events of a quarantined chain are looked at for where its lawful part ends.
 const MAX_REPAIR: usize = 1000;
-
-/// What is wrong with a chain, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Illegal {
-    pub(crate) commit_id: ObjectId,
-    pub(crate) reason: String,
-}
-
-impl fmt::Display for Illegal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} (commit {})", self.reason, self.commit_id.short(12))
-    }
-}
 
 /// One link of a chain, decoded.
 #[derive(Debug, Clone)]
@@ -156,55 +144,59 @@ impl<'a> Landed<'a> {
 /// The links from a tip down to, and without, `until`; newest first.
 ///
 /// # Errors
-/// [`Illegal`] inside when a link is not an event or has several parents; outside when git fails.
-pub(crate) fn links(repo: &Repo, tip: ObjectId, until: Option<ObjectId>) -> Result<Result<Vec<Link>, Illegal>, LedgerError> {
+/// When git fails; that a link is not an event or has several parents is a denial.
+pub(crate) fn links(repo: &Repo, tip: ObjectId, until: Option<ObjectId>) -> Result<Ruling<Vec<Link>, Illegal>, LedgerError> {
     let mut all = Vec::new();
     let mut next = Some(tip);
     let mut bytes = 0;
     while let Some(commit_id) = next.filter(|id| Some(*id) != until) {
-        let illegal = |reason: String| Ok(Err(Illegal { commit_id, reason }));
+        let illegal = |why: Denial| Ok(Ruling::Denied(Illegal { commit_id, why }));
         if all.len() >= MAX_CHAIN || bytes > MAX_BYTES {
-            return illegal("the chain is too long".to_owned());
+            return illegal(Denial::ChainTooLong);
         }
         match repo.read_header(commit_id) {
             Ok((Kind::Commit, size @ ..=MAX_COMMIT)) => bytes += size,
-            Ok((Kind::Commit, _)) => return illegal("the commit is too large".to_owned()),
-            Ok(_) => return illegal("it is not a commit".to_owned()),
-            Err(error) => return illegal(format!("it cannot be read: {error}")),
+            Ok((Kind::Commit, _)) => return illegal(Denial::CommitTooLarge),
+            Ok(_) => return illegal(Denial::NotACommit),
+            Err(error) => return illegal(Denial::Unreadable(Cause::new(error))),
         }
         let commit = match repo.read_commit(commit_id) {
             Ok(commit) => commit,
-            Err(error @ GitError::Malformed { .. }) => return illegal(error.to_string()),
+            Err(error @ GitError::Malformed { .. }) => return illegal(Denial::Unreadable(Cause::new(error))),
             Err(error) => return Err(error.into()),
         };
         let record = match wire::decode(&commit.message) {
             Ok(record) => record,
-            Err(error) => return illegal(error.to_string()),
+            Err(error) => return illegal(error.into()),
         };
         next = match commit.parents.as_slice() {
             [] => None,
             [parent] => Some(*parent),
-            _ => return illegal("an event has one parent".to_owned()),
+            _ => return illegal(Denial::SeveralParents),
         };
         all.push(Link { commit_id, commit, record });
     }
     if next.is_none() && until.is_some() {
-        return Ok(Err(Illegal { commit_id: tip, reason: "it does not descend from the ticket's present tip".to_owned() }));
+        return Ok(Ruling::Denied(Illegal { commit_id: tip, why: Denial::NotADescendant }));
     }
-    Ok(Ok(all))
+    Ok(Ruling::Granted(all))
 }
+
+/// How a chain is judged: [`admit`] what comes in, [`replay`] what is there.
+pub(crate) type JudgeChain =
+    fn(&Ledger<'_>, &TicketId, ObjectId, Option<ObjectId>, &Landed<'_>) -> Result<Ruling<Ticket, Illegal>, LedgerError>;
 
 /// Judges a chain as it is there: all of it, or what comes after `from`.
 ///
 /// # Errors
-/// [`Illegal`] inside with the first commit that breaks a rule; outside when git fails.
+/// When git fails; the first commit that breaks a rule is a denial.
 pub(crate) fn replay(
     ledger: &Ledger<'_>,
     id: &TicketId,
     tip: ObjectId,
     from: Option<ObjectId>,
     landed: &Landed<'_>,
-) -> Result<Result<Ticket, Illegal>, LedgerError> {
+) -> Result<Ruling<Ticket, Illegal>, LedgerError> {
     replay_by(ledger, id, tip, from, landed, Clock::Events)
 }
 
@@ -219,10 +211,12 @@ pub(crate) fn admit(
     tip: ObjectId,
     from: Option<ObjectId>,
     landed: &Landed<'_>,
-) -> Result<Result<Ticket, Illegal>, LedgerError> {
+) -> Result<Ruling<Ticket, Illegal>, LedgerError> {
     Ok(match replay_by(ledger, id, tip, from, landed, Clock::Checkers)? {
-        Ok(ticket) if ticket.state == State::Verified && !ticket.head.is_some_and(|head| ledger.repo.has_object(head)) => {
-            Err(Illegal { commit_id: tip, reason: "the commit that was judged is not here".to_owned() })
+        Ruling::Granted(ticket)
+            if ticket.state == State::Verified && !ticket.head.is_some_and(|head| ledger.repo.has_object(head)) =>
+        {
+            Ruling::Denied(Illegal { commit_id: tip, why: Denial::JudgedCommitMissing })
         }
         judged => judged,
     })
@@ -235,11 +229,8 @@ fn replay_by(
     from: Option<ObjectId>,
     landed: &Landed<'_>,
     clock: Clock,
-) -> Result<Result<Ticket, Illegal>, LedgerError> {
-    let links = match links(ledger.repo, tip, from)? {
-        Ok(links) => links,
-        Err(illegal) => return Ok(Err(illegal)),
-    };
+) -> Result<Ruling<Ticket, Illegal>, LedgerError> {
+    let links = granted!(links(ledger.repo, tip, from)?);
     let mut before: Option<(Ticket, ObjectId)> = match from {
         Some(from) => {
             let commit = ledger.repo.read_commit(from)?;
@@ -251,14 +242,14 @@ fn replay_by(
     let mut claimant = ledger.find_claimant(from)?;
     for link in links.iter().rev() {
         match judge(ledger, id, before.as_ref(), link, landed, clock)? {
-            Ok(after) => before = Some((after, link.commit.tree_id)),
-            Err(reason) => return Ok(Err(Illegal { commit_id: link.commit_id, reason })),
+            Ruling::Granted(after) => before = Some((after, link.commit.tree_id)),
+            Ruling::Denied(why) => return Ok(Ruling::Denied(Illegal { commit_id: link.commit_id, why })),
         }
-        if let Some(reason) = ledger.judge_holder(id, &mut claimant, link)? {
-            return Ok(Err(Illegal { commit_id: link.commit_id, reason }));
+        if let Ruling::Denied(why) = ledger.judge_holder(id, &mut claimant, link)? {
+            return Ok(Ruling::Denied(Illegal { commit_id: link.commit_id, why }));
         }
     }
-    Ok(before.map(|before| before.0).ok_or(Illegal { commit_id: tip, reason: "the chain is empty".to_owned() }))
+    Ok(before.map(|before| before.0).ok_or(Illegal { commit_id: tip, why: Denial::ChainEmpty }).into())
 }
 
 /// The last event of a chain up to which all is by the rules.
@@ -274,7 +265,7 @@ pub(crate) fn legal_part(
     let mut next = Some(tip);
     for _ in 0..MAX_REPAIR {
         let Some(commit_id) = next else { return Ok(None) };
-        if replay(ledger, id, commit_id, None, landed)?.is_ok() {
+        if replay(ledger, id, commit_id, None, landed)?.is_granted() {
             return Ok(Some(commit_id));
         }
         next = ledger.repo.read_commit(commit_id).ok().and_then(|commit| commit.parents.first().copied());
@@ -283,7 +274,7 @@ pub(crate) fn legal_part(
     Ok(Some(tip))
 }
 
-/// Judges one link; the reason is inside.
+/// Judges one link.
 fn judge(
     ledger: &Ledger<'_>,
     id: &TicketId,
@@ -291,36 +282,33 @@ fn judge(
     link: &Link,
     landed: &Landed<'_>,
     clock: Clock,
-) -> Result<Result<Ticket, String>, LedgerError> {
+) -> Result<Ruling<Ticket>, LedgerError> {
     let Record { event, after } = &link.record;
     if wire::encode(&link.record).as_bytes() != link.commit.message {
-        return Ok(Err("the event is not written the way it is written".to_owned()));
+        return Ok(Ruling::Denied(Denial::NotCanonical));
     }
-    if let Some(reason) = ledger.judge_hand(id, link)? {
-        return Ok(Err(reason));
-    }
+    granted!(ledger.judge_hand(id, link)?);
     if let Action::Create { content, repo } = &event.action {
         if *repo != ledger.repo_id {
-            return Ok(Err("the ticket was opened in another repository".to_owned()));
+            return Ok(Ruling::Denied(Denial::OtherRepository));
         }
         if !id.is_of_root(&link.commit.time().date(), &content.brand, link.commit_id) {
-            return Ok(Err(format!("the chain is not the one that `{id}` names")));
+            return Ok(Ruling::Denied(Denial::OtherTicket(id.clone())));
         }
     }
-    if let Err(reason) = tree::judge(ledger.repo, event.action.kind(), before.map(|before| before.1), link) {
-        return Ok(Err(reason));
-    }
+    granted!(Ruling::from(tree::judge(ledger.repo, event.action.kind(), before.map(|before| before.1), link)));
     let verdict = match event.action {
-        Action::Pass => match read_verdict(ledger.repo, link.commit.tree_id, after.seq)? {
-            Ok(verdict) if !verdict.is_on(id) => return Ok(Err("the verdict is on another ticket".to_owned())),
-            Ok(verdict) => match ledger.repo.read_commit(verdict.commit) {
-                Ok(judged) if judged.tree_id == verdict.tree => Some(verdict),
-                Ok(_) => return Ok(Err("the verdict names a tree that its commit has not".to_owned())),
-                // Work that was done anew since is kept by nobody; what is to land has to be here, which the gate sees to.
-                Err(_) => Some(verdict),
-            },
-            Err(reason) => return Ok(Err(reason)),
-        },
+        Action::Pass => {
+            let verdict = granted!(read_verdict(ledger.repo, link.commit.tree_id, after.seq)?);
+            if !verdict.is_on(id) {
+                return Ok(Ruling::Denied(Denial::VerdictOnOtherTicket));
+            }
+            // Work that was redone since is kept by nobody; what is to land has to be here, which the gate sees to.
+            if ledger.repo.read_commit(verdict.commit).is_ok_and(|judged| judged.tree_id != verdict.tree) {
+                return Ok(Ruling::Denied(Denial::VerdictOnOtherTree));
+            }
+            Some(verdict)
+        }
         _ => None,
     };
     let now = match clock {
@@ -338,41 +326,41 @@ fn judge(
                 // A newer writer may add what is not known here.
                 (computed.schema, computed.unknown) = (after.schema, after.unknown.clone());
             }
-            if computed == *after { Ok(computed) } else { Err(difference(&computed, after)) }
+            if computed == *after { Ruling::Granted(computed) } else { Ruling::Denied(difference(&computed, after)) }
         }
-        Err(Refusal::DependencyOpen(id)) => Err(format!("it was claimed before {id} was merged")),
-        Err(refusal) => Err(refusal.to_string()),
+        Err(Refusal::DependencyOpen(id)) => Ruling::Denied(Denial::DependencyOpen(id)),
+        Err(refusal) => Ruling::Denied(refusal.into()),
     })
 }
 
 /// Says what a commit claims that it has not earned.
-fn difference(computed: &Ticket, claimed: &Ticket) -> String {
+fn difference(computed: &Ticket, claimed: &Ticket) -> Denial {
     if computed.state != claimed.state {
-        return format!("it claims the state `{}` where the event leads to `{}`", claimed.state, computed.state);
+        return Denial::WrongState { claimed: claimed.state, computed: computed.state };
     }
     let what = if computed.content != claimed.content {
         "title, brand, kind, priority, labels or dependencies"
     } else if computed.run != claimed.run || computed.lease != claimed.lease {
-        "another holder or lease"
+        "holder or lease"
     } else if computed.attempt != claimed.attempt || computed.seq != claimed.seq {
-        "another attempt or number"
+        "attempt or number"
     } else if computed.head != claimed.head || computed.base != claimed.base {
-        "another head or base"
+        "head or base"
     } else {
-        "something"
+        "something else"
     };
-    format!("it changes {what}, which the event does not")
+    Denial::Unearned(what)
 }
 
-/// The verdict in a tree; the reason why there is none is inside.
+/// The verdict in a tree.
 ///
 /// # Errors
 /// When a tree cannot be read.
-pub(crate) fn read_verdict(repo: &Repo, tree_id: ObjectId, seq: u32) -> Result<Result<Verdict, String>, LedgerError> {
+pub(crate) fn read_verdict(repo: &Repo, tree_id: ObjectId, seq: u32) -> Result<Ruling<Verdict>, LedgerError> {
     let path = verdict_path(seq);
     let Some(text) = repo.find_file(tree_id, &path, MAX_FILE)? else {
-        return Ok(Err(format!("its tree has no `{path}`")));
+        return Ok(Ruling::Denied(Denial::NoVerdictFile(path)));
     };
     let text = String::from_utf8_lossy(&text);
-    Ok(Verdict::from_json(&text).map_err(|error| format!("`{path}` is not a verdict: {error}")))
+    Ok(Verdict::from_json(&text).map_err(|error| Denial::NotAVerdict { path, source: Cause::new(error) }).into())
 }

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::replay::{self, Landed, Link};
 use super::{Ledger, LedgerError, archive, policy, shared_remote};
+use crate::core::denial::{Cause, Denial};
 use crate::core::event::{EventKind, Role};
 use crate::core::fsm::{By, rule_of};
 use crate::core::id::{META, ObjectId, TICKETS, TicketId};
 use crate::core::refs::tracking;
+use crate::core::ruling::Ruling;
 use crate::core::signer::{self, Actor, Hand, Signed, email_of, is_asked};
-use crate::core::text;
 use crate::core::wire;
 use crate::git::Repo;
 use crate::git::object::parse_commit;
@@ -65,13 +66,13 @@ impl Published {
 pub(crate) fn read_hand(repo: &Repo, commit_id: ObjectId) -> Result<Hand, LedgerError> {
     let data = repo.read_commit_bytes(commit_id)?;
     let Some(commit) = parse_commit(&data) else {
-        let signed = Signed::Badly("it has not the shape of a commit");
+        let signed = Signed::Invalid("not in the form of a commit");
         return Ok(Hand { signed, author: String::new(), committer: String::new() });
     };
     let signed = match split(&data, commit.tree_id) {
         Sealed::Not => Signed::No,
         Sealed::With { payload, signature } => Signed::read(&payload, &signature),
-        Sealed::Strangely => Signed::Badly("it has headers that an event has not"),
+        Sealed::UnexpectedHeader => Signed::Invalid("the commit has headers that an event does not have"),
     };
     Ok(Hand { signed, author: commit.author, committer: commit.committer })
 }
@@ -84,7 +85,7 @@ pub(crate) fn sign(repo: &Repo, actors: &[Actor], role: Role, commit: &NewCommit
     let email = email_of(&commit.committer);
     // Asked first, so that nobody is asked for a passphrase in vain.
     if !actors.iter().any(|actor| actor.email == email && actor.roles.contains(&role)) {
-        return Err(LedgerError::NotYours { role, why: format!("`{email}` is no actor with this role") });
+        return Err(LedgerError::NotYours { role, why: Denial::NotAnActor(email.to_owned()) });
     }
     let payload = commit.to_bytes();
     let signature = repo.sign(&payload).map_err(|source| match source {
@@ -99,16 +100,16 @@ pub(crate) fn sign(repo: &Repo, actors: &[Actor], role: Role, commit: &NewCommit
 }
 
 impl Ledger<'_> {
-    /// Why an event is not by whom it has to be by, if it is not.
-    pub(super) fn judge_hand(&self, id: &TicketId, link: &Link) -> Result<Option<String>, LedgerError> {
+    /// Whether an event is by an actor who may write it.
+    pub(super) fn judge_hand(&self, id: &TicketId, link: &Link) -> Result<Ruling<()>, LedgerError> {
         let role = link.record.event.actor;
         if !is_asked(&self.policy.actors, role) {
-            return Ok(None);
+            return Ok(Ruling::Granted(()));
         }
         let hand = read_hand(self.repo, link.commit_id)?;
         match signer::permit(&self.policy.actors, role, &hand) {
-            Err(why) if !self.is_vouched(id, link.commit_id, role, &hand)? => Ok(Some(why)),
-            _ => Ok(None),
+            Err(why) if !self.is_vouched(id, link.commit_id, role, &hand)? => Ok(Ruling::Denied(why)),
+            _ => Ok(Ruling::Granted(())),
         }
     }
 
@@ -127,17 +128,17 @@ impl Ledger<'_> {
         Ok(None)
     }
 
-    /// Why an event that only the holder may write is not by whom the claim is by, if it is not: the run that holds a ticket
-    /// can be read by everybody, and its name alone proves nothing.
+    /// Whether an event that only the holder may write is by whoever wrote the claim: everybody can read which run holds a
+    /// ticket, so that its name alone proves nothing.
     pub(super) fn judge_holder(
         &self,
         id: &TicketId,
         claimant: &mut Option<String>,
         link: &Link,
-    ) -> Result<Option<String>, LedgerError> {
+    ) -> Result<Ruling<()>, LedgerError> {
         let event = &link.record.event;
         if event.actor != Role::Executor || !is_asked(&self.policy.actors, Role::Executor) {
-            return Ok(None);
+            return Ok(Ruling::Granted(()));
         }
         let email = email_of(&link.commit.committer);
         let kind = event.action.kind();
@@ -145,13 +146,13 @@ impl Ledger<'_> {
             *claimant = Some(email.to_owned());
         }
         if !rule_of(kind).by.contains(&By::Holder) || claimant.as_deref() == Some(email) {
-            return Ok(None);
+            return Ok(Ruling::Granted(()));
         }
         if self.is_vouched(id, link.commit_id, event.actor, &read_hand(self.repo, link.commit_id)?)? {
-            return Ok(None);
+            return Ok(Ruling::Granted(()));
         }
-        let claimant = text::escape(claimant.as_deref().unwrap_or_default());
-        Ok(Some(format!("it is for the holder, and `{}` is not `{claimant}`, who claimed it", text::escape(email))))
+        let claimant = claimant.clone().unwrap_or_default();
+        Ok(Ruling::Denied(Denial::NotTheClaimant { email: email.to_owned(), claimant }))
     }
 
     /// Whether an event was right by an older policy, and a later one vouches for it.
@@ -207,18 +208,15 @@ impl Ledger<'_> {
 
     /// As [`Ledger::write_event`], for an event that somebody wrote on another history; the reason why it is not for this
     /// machine to put it on top of this one is inside.
-    pub(crate) fn rewrite_event(&self, role: Role, commit: &NewCommit) -> Result<Result<ObjectId, String>, LedgerError> {
+    pub(crate) fn rewrite_event(&self, role: Role, commit: &NewCommit) -> Result<Ruling<ObjectId>, LedgerError> {
         let email = email_of(&commit.committer);
-        let theirs = |why: &str| {
-            let email = text::escape(email);
-            Ok(Err(format!("an event that `{email}` signed has to be put on top by its author's machine: {why}")))
-        };
+        let theirs = |source: Option<Cause>| Ok(Ruling::Denied(Denial::AuthorsMachine { email: email.to_owned(), source }));
         if is_asked(&self.policy.actors, role) && self.repo.identity().map_or(true, |who| who.email != email) {
-            return theirs("this is another one");
+            return theirs(None);
         }
         match self.write_event(role, commit) {
-            Err(error @ (LedgerError::Unsigned { .. } | LedgerError::NotYours { .. })) => theirs(&text::chain(&error)),
-            written => Ok(Ok(written?)),
+            Err(error @ (LedgerError::Unsigned { .. } | LedgerError::NotYours { .. })) => theirs(Some(Cause::new(error))),
+            written => Ok(Ruling::Granted(written?)),
         }
     }
 
@@ -241,7 +239,7 @@ fn find_lost(
     }
     for (id, tip) in tickets {
         let is_right = |ledger: &Ledger<'_>| -> Result<bool, LedgerError> {
-            Ok(replay::replay(ledger, &id, tip, None, &Landed::new(ledger.repo, &ledger.policy))?.is_ok())
+            Ok(replay::replay(ledger, &id, tip, None, &Landed::new(ledger.repo, &ledger.policy))?.is_granted())
         };
         if is_right(before)? && !is_right(after)? {
             return Ok(Some(id));

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::replay::{Link, conflict_prefix, verdict_path};
+use crate::core::denial::{Cause, Denial};
 use crate::core::event::EventKind;
 use crate::core::id::ObjectId;
 use crate::core::text::MAX_FILE;
@@ -16,7 +17,7 @@ const MAX_ENTRIES: usize = 1000;
 const MAX_FILES: usize = 4000;
 
 /// Whether an event may have this tree: most keep the one before, and none holds anything but plain files.
-pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<(), String> {
+pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, link: &Link) -> Result<(), Denial> {
     let tree_id = link.commit.tree_id;
     if before == Some(tree_id) {
         return Ok(());
@@ -27,7 +28,7 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
         }
         EventKind::Pass | EventKind::Fail => |path| path.starts_with("verdicts/"),
         EventKind::Conflict => |path| path.starts_with("conflicts/"),
-        _ => return Err(format!("`{event}` changes no content, but the tree is another")),
+        _ => return Err(Denial::TreeChanged(event)),
     };
     let old = match before {
         Some(before) => flatten(repo, before).unwrap_or_default(),
@@ -37,7 +38,7 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
     let before: HashMap<&str, ObjectId> = old.iter().map(|(path, id)| (path.as_str(), *id)).collect();
     let after: HashSet<&str> = new.iter().map(|(path, _)| path.as_str()).collect();
     if after.len() < new.len() {
-        return Err("a file is in the tree twice".to_owned());
+        return Err(Denial::FileTwice);
     }
     let own = verdict_path(link.record.after.seq);
     let own_conflict = conflict_prefix(link.record.after.seq);
@@ -52,17 +53,17 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
             _ => is_verdict && (*path != own || known.is_some()),
         };
         if !may(path) || is_of_another {
-            return Err(format!("`{event}` may not write `{}`", crate::core::text::escape(path)));
+            return Err(Denial::MayNotWrite { event, path: path.clone() });
         }
         match repo.read_header(*id) {
             Ok((Kind::Blob, size)) if size <= MAX_FILE as u64 => {}
-            Ok(_) => return Err(format!("`{}` is too large or no file", crate::core::text::escape(path))),
-            Err(_) => return Err(format!("`{}` is missing", crate::core::text::escape(path))),
+            Ok(_) => return Err(Denial::NotAFile(path.clone())),
+            Err(_) => return Err(Denial::FileMissing(path.clone())),
         }
     }
     let gone = old.iter().find(|entry| !after.contains(entry.0.as_str()) && (event != EventKind::Edit || !may(&entry.0)));
     match gone {
-        Some(gone) => Err(format!("`{event}` may not remove `{}`", crate::core::text::escape(&gone.0))),
+        Some(gone) => Err(Denial::MayNotRemove { event, path: gone.0.clone() }),
         None => Ok(()),
     }
 }
@@ -71,26 +72,26 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
 pub(crate) type Files = Vec<(String, ObjectId)>;
 
 /// The files of a ticket's tree: plain files, two levels deep.
-pub(crate) fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Files, String> {
+pub(crate) fn flatten(repo: &Repo, tree_id: ObjectId) -> Result<Files, Denial> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), tree_id)];
     while let Some((prefix, id)) = folders.pop() {
         let entries = match repo.read_tree(id) {
             Ok(entries) if entries.len() <= MAX_ENTRIES => entries,
-            Ok(_) => return Err("a folder of the ticket has too many entries".to_owned()),
-            Err(error) => return Err(error.to_string()),
+            Ok(_) => return Err(Denial::TooManyEntries),
+            Err(error) => return Err(Denial::Unreadable(Cause::new(error))),
         };
         for entry in entries {
             let path = format!("{prefix}{}", entry.name);
             let is_name = !matches!(entry.name.as_str(), "" | "." | ".." | ".git");
             let is_clean = is_name && entry.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
             if files.len() + folders.len() > MAX_FILES {
-                return Err("the ticket has too many files".to_owned());
+                return Err(Denial::TooManyFiles);
             }
             match entry.mode {
                 FILE if is_clean => files.push((path, entry.id)),
                 FOLDER if is_clean && prefix.is_empty() => folders.push((path + "/", entry.id)),
-                _ => return Err(format!("`{}` is not a plain file", crate::core::text::escape(&path))),
+                _ => return Err(Denial::NotAPlainFile(path)),
             }
         }
     }

@@ -1,33 +1,102 @@
-//! The policy on `refs/os/meta`: read by everybody, published by `git os init`.
+//! `refs/os/meta`: the policy, as `git os init` publishes it. Each publication is judged by the policy before it.
 
-use super::chain::keep_rejected;
-use super::{Order, Outcome, TRIES};
+use super::fold::Meeting;
+use super::{Joined, Kind, Order, Rank, Report, Scene, is_commit, rejected};
+use crate::core::denial::{Cause, Denial};
 use crate::core::event::Role;
 use crate::core::id::{Brand, META, ObjectId, TICKETS};
 use crate::core::meta::{self, FILE, Policy};
 use crate::core::registry::{Registry, RepoEntry};
+use crate::core::ruling::{Ruling, granted};
 use crate::core::signer::{self, Actor, is_asked};
 use crate::core::text::MAX_FILE;
 use crate::git::Repo;
-use crate::git::object::{Commit, Kind};
-use crate::git::refs::{Moved, RefEdit};
+use crate::git::object::Commit;
+use crate::git::refs::Update;
 use crate::git::signature::NewCommit;
 use crate::ledger::policy::{read, read_file, root_at, root_of};
 use crate::ledger::{Ledger, LedgerError, random_hex, signed};
 
-/// Publishes a policy, unless it is the one in force. Answers whether anything was written.
+pub(crate) struct Policies;
+
+impl Kind for Policies {
+    fn owns(&self, name: &str) -> bool {
+        name == META
+    }
+
+    fn rank(&self) -> Rank {
+        Rank::Policy
+    }
+
+    fn needs_policy(&self) -> bool {
+        false
+    }
+
+    fn judge(&self, scene: &Scene<'_>, _name: &str, old: Option<ObjectId>, new: ObjectId) -> Result<Ruling<()>, LedgerError> {
+        judge(scene.repo, old, new)
+    }
+
+    fn judge_deletion(&self, _scene: &Scene<'_>, _name: &str, _old: ObjectId) -> Result<Ruling<()>, LedgerError> {
+        Ok(Ruling::Denied(Denial::PolicyDeleted))
+    }
+
+    fn accept(&self, scene: &Scene<'_>, _name: &str, meeting: &Meeting) -> Result<Ruling<()>, LedgerError> {
+        let Meeting { theirs, is_forward, .. } = *meeting;
+        granted!(judge(scene.repo, meeting.base(), theirs)?);
+        // A clone that was initialised apart gives way as long as nothing stands on its policy.
+        let is_separate = !is_forward && is_of_another(scene.repo, theirs)? && !scene.repo.list_refs(TICKETS)?.is_empty();
+        Ok(if is_separate { Ruling::Denied(Denial::SeparateClone) } else { Ruling::Granted(()) })
+    }
+
+    fn join(
+        &self,
+        scene: &Scene<'_>,
+        _name: &str,
+        (ours, theirs): (ObjectId, ObjectId),
+        order: Order,
+    ) -> Result<Ruling<Joined>, LedgerError> {
+        let repo = scene.repo;
+        // Nothing is signed anew that was not right before.
+        if !judge(repo, None, ours)?.is_granted() {
+            return Ok(Ruling::Denied(Denial::LocalIllegal));
+        }
+        Ok(match put_together(repo, ours, theirs, order)? {
+            Some(Ok(tip)) => Ruling::Granted(Joined::Both { tip, conflicts: 0 }),
+            // What this machine alone published comes from its registry, from which an operator may publish it again.
+            Some(Err(_)) if order == Order::Theirs => {
+                rejected::keep(repo, ours)?;
+                Ruling::Granted(Joined::Theirs)
+            }
+            Some(Err(why)) => Ruling::Denied(Denial::OperatorNeeded(why)),
+            // Published here before it was known that there is one, and nothing stands on it yet.
+            None => Ruling::Granted(Joined::Theirs),
+        })
+    }
+
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+        let ruling = match is_commit(scene.repo, tip)? {
+            Ruling::Granted(()) => judge(scene.repo, None, tip)?,
+            denied @ Ruling::Denied(_) => denied,
+        };
+        if let Ruling::Denied(why) = ruling {
+            report.add(name, Some(tip), &why);
+        }
+        Ok(())
+    }
+}
+
+/// Publishes a policy, unless it is the one in force. Returns whether anything was written.
 ///
 /// # Errors
 /// When git cannot write.
 pub(crate) fn publish(repo: &Repo, policy: &Policy) -> Result<bool, LedgerError> {
-    for _ in 0..TRIES {
-        let old = repo.find_ref(META)?;
+    repo.update_ref(META, |old| {
         let known = if old.is_some() { Some(Ledger::open(repo)?) } else { None };
         if let Some(known) = &known
             && known.policy == *policy
             && !signed::is_overtaken(known)?
         {
-            return Ok(false);
+            return Ok(Update::Stop(false));
         }
         let file = repo.write_blob(policy.to_json().as_bytes())?;
         let mut tree_id = repo.edit_tree(None, FILE, Some(file))?;
@@ -43,12 +112,9 @@ pub(crate) fn publish(repo: &Repo, policy: &Policy) -> Result<bool, LedgerError>
         }
         message += &format!("Os-Nonce: {}\n", random_hex()?);
         let parents: Vec<_> = old.into_iter().collect();
-        let new = write(repo, actors, &NewCommit::by(&repo.identity()?, tree_id, &parents, message))?;
-        if repo.move_refs(&[RefEdit::advance(META, old, new)])? == Moved::Done {
-            return Ok(true);
-        }
-    }
-    Err(LedgerError::NotInitialised)
+        let to = write(repo, actors, &NewCommit::by(&repo.identity()?, tree_id, &parents, message))?;
+        Ok(Update::Move { to, then: true })
+    })
 }
 
 /// Writes a publication, signed by an operator where the policy before it has one.
@@ -101,61 +167,13 @@ pub(crate) fn of_registry(
     })
 }
 
-/// Folds in the policy a remote has. What was published here and is not there is put on top of it.
-///
-/// # Errors
-/// When git fails; that it is the policy of another repository is an answer.
-pub(crate) fn fold(repo: &Repo, theirs: ObjectId, order: Order) -> Result<Outcome, LedgerError> {
-    for _ in 0..TRIES {
-        let ours = repo.find_ref(META)?;
-        if let Some(ours) = ours
-            && (ours == theirs || (repo.has_object(theirs) && repo.is_ancestor(theirs, ours)?))
-        {
-            return Ok(Outcome::Same);
-        }
-        if repo.read_header(theirs)?.0 != Kind::Commit {
-            return Ok(Outcome::Refused("it is not a commit".to_owned()));
-        }
-        let descends = match ours {
-            Some(ours) => repo.is_ancestor(ours, theirs)?,
-            None => true,
-        };
-        if let Some(why) = judge(repo, ours.filter(|_| descends), theirs)? {
-            return Ok(Outcome::Refused(why));
-        }
-        let (tip, outcome) = match ours {
-            // Nothing is signed anew that was not right before.
-            Some(ours) if !descends && judge(repo, None, ours)?.is_some() => {
-                return Ok(Outcome::Refused(
-                    "what is here is not by the rules, and what is there does not go on from it".to_owned(),
-                ));
-            }
-            Some(ours) if !descends => match join(repo, ours, theirs, order)? {
-                Some(Ok(tip)) => (tip, Outcome::Merged { conflicts: 0 }),
-                // What this machine alone published comes from its registry, from which an operator may publish it again.
-                Some(Err(_)) if order == Order::Theirs => {
-                    keep_rejected(repo, ours)?;
-                    (theirs, Outcome::Brought)
-                }
-                Some(Err(why)) => return Ok(Outcome::Refused(why)),
-                // Published here before it was known that there is one, and nothing stands on it yet.
-                None if repo.list_refs(TICKETS)?.is_empty() => (theirs, Outcome::Brought),
-                None => {
-                    let why = "this clone was put under git-os apart from it, and its tickets belong to another repository";
-                    return Ok(Outcome::Refused(why.to_owned()));
-                }
-            },
-            _ => (theirs, Outcome::Brought),
-        };
-        if repo.move_refs(&[RefEdit::advance(META, ours, tip)])? == Moved::Done {
-            return Ok(outcome);
-        }
-    }
-    Err(LedgerError::NotInitialised)
-}
-
 /// The publications of two sides, those of the second on top of the first; `None` when they have not the same root.
-fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<Option<Result<ObjectId, String>>, LedgerError> {
+fn put_together(
+    repo: &Repo,
+    ours: ObjectId,
+    theirs: ObjectId,
+    order: Order,
+) -> Result<Option<Result<ObjectId, Cause>>, LedgerError> {
     let chain = |tip| -> Result<Vec<(ObjectId, Commit)>, LedgerError> {
         let mut all = Vec::new();
         let mut next = Some(tip);
@@ -190,10 +208,7 @@ fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<O
         tip = match write(repo, &actors, &NewCommit::like(commit, commit.tree_id, &[tip], message)) {
             Ok(tip) => tip,
             Err(error @ (LedgerError::Unsigned { .. } | LedgerError::NotYours { .. })) => {
-                let why = crate::core::text::chain(&error);
-                return Ok(Some(Err(format!(
-                    "a policy was published on both sides, and it takes an operator's machine to put them together: {why}"
-                ))));
+                return Ok(Some(Err(Cause::new(error))));
             }
             Err(error) => return Err(error),
         };
@@ -206,16 +221,13 @@ fn join(repo: &Repo, ours: ObjectId, theirs: ObjectId, order: Order) -> Result<O
 ///
 /// # Errors
 /// When git cannot read.
-pub(crate) fn is_of_another(repo: &Repo, theirs: ObjectId) -> Result<bool, LedgerError> {
+fn is_of_another(repo: &Repo, theirs: ObjectId) -> Result<bool, LedgerError> {
     let root = root_at(theirs, &repo.read_commit(theirs)?);
     Ok(read(repo)?.is_some_and(|known| known.0 != root))
 }
 
-/// Why a move of `refs/os/meta` is not a publication, if it is none.
-///
-/// # Errors
-/// When git cannot read.
-pub(crate) fn judge(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Option<String>, LedgerError> {
+/// Whether a move of `refs/os/meta` publishes policies, each by whom the one before it asks for.
+fn judge(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Ruling<()>, LedgerError> {
     let mut next = Some(new);
     let mut first = new;
     let mut root_named = Vec::new();
@@ -224,31 +236,27 @@ pub(crate) fn judge(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result
         let commit = repo.read_commit(id)?;
         let policy = match read_file(repo, commit.tree_id) {
             Ok(policy) => policy,
-            Err(error) => return Ok(Some(format!("commit {} holds no policy: {error}", id.short(12)))),
+            Err(error) => return Ok(Ruling::Denied(Denial::NotAPolicy { commit_id: id, source: Cause::new(error) })),
         };
-        if let Some(later) = later.replace(id)
-            && let Some(why) = judge_hand(repo, &policy.actors, later)?
-        {
-            return Ok(Some(why));
+        if let Some(later) = later.replace(id) {
+            granted!(judge_hand(repo, &policy.actors, later)?);
         }
         root_named.push(root_of(&commit.message));
         first = id;
         next = match commit.parents.as_slice() {
             [] => None,
             [parent] => Some(*parent),
-            _ => return Ok(Some("a policy has one parent".to_owned())),
+            _ => return Ok(Ruling::Denied(Denial::PolicyParents)),
         };
     }
     let root = match old {
-        Some(_) if next.is_none() => return Ok(Some("it does not descend from the policy in force".to_owned())),
+        Some(_) if next.is_none() => return Ok(Ruling::Denied(Denial::PolicyRewound)),
         Some(old) => {
             let commit = repo.read_commit(old)?;
             if let (Some(later), Some(actors)) = (later, actors_in_force(repo, commit.tree_id)?) {
-                if let Some(why) = judge_hand(repo, &actors, later)? {
-                    return Ok(Some(why));
-                }
+                granted!(judge_hand(repo, &actors, later)?);
             } else if later.is_some() {
-                return Ok(Some("the policy in force is one that this git-os does not understand".to_owned()));
+                return Ok(Ruling::Denied(Denial::PolicyNewer));
             }
             Some(root_at(old, &commit))
         }
@@ -258,19 +266,19 @@ pub(crate) fn judge(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result
         }
     };
     if root_named.iter().any(|named| *named != root) {
-        return Ok(Some("a policy names another repository".to_owned()));
+        return Ok(Ruling::Denied(Denial::PolicyOfAnother));
     }
-    Ok(None)
+    Ok(Ruling::Granted(()))
 }
 
-/// Why a publication is not by whom the policy before it asks for, if it is not.
-fn judge_hand(repo: &Repo, actors: &[Actor], commit_id: ObjectId) -> Result<Option<String>, LedgerError> {
+/// Whether a publication is by whom the policy before it asks for.
+fn judge_hand(repo: &Repo, actors: &[Actor], commit_id: ObjectId) -> Result<Ruling<()>, LedgerError> {
     if !is_asked(actors, Role::Operator) {
-        return Ok(None);
+        return Ok(Ruling::Granted(()));
     }
     let hand = signed::read_hand(repo, commit_id)?;
     let judged = signer::permit(actors, Role::Operator, &hand);
-    Ok(judged.err().map(|why| format!("commit {} is not by an operator: {why}", commit_id.short(12))))
+    Ok(judged.map_err(|why| Denial::NotByAnOperator { commit_id, why: Box::new(why) }).into())
 }
 
 /// The actors of a policy that is to be followed by another; `None` when they are not known. A file that is no policy at all

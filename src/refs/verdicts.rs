@@ -1,87 +1,154 @@
-//! Verdict notes, which repeat on code commits what the chains of tickets say.
+//! `refs/notes/os/verdicts`: notes on code commits, which repeat what the chains of tickets say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::core::id::ObjectId;
+use super::fold::Meeting;
+use super::sides::Sides;
+use super::{Joined, Kind, Order, Rank, Report, Scene, find_archived, grows, is_commit, tickets};
+use crate::core::denial::Denial;
+use crate::core::id::{ObjectId, VERDICT_NOTES};
+use crate::core::ruling::{Ruling, granted};
 use crate::core::text::MAX_FILE;
 use crate::core::verdict::Verdict;
-use crate::ledger::{Ledger, LedgerError, archive};
+use crate::git::Repo;
+use crate::ledger::LedgerError;
+
+pub(crate) struct Verdicts;
+
+impl Kind for Verdicts {
+    fn owns(&self, name: &str) -> bool {
+        name == VERDICT_NOTES
+    }
+
+    fn rank(&self) -> Rank {
+        Rank::Notes
+    }
+
+    fn judge(&self, scene: &Scene<'_>, _name: &str, old: Option<ObjectId>, new: ObjectId) -> Result<Ruling<()>, LedgerError> {
+        granted!(grows(scene.repo, old, new)?);
+        if let Some(stranger) = scene.repo.find_stranger_in_notes(new)? {
+            return Ok(Ruling::Denied(Denial::NotANote(stranger)));
+        }
+        granted!(loses_none(scene.repo, old, new)?);
+        is_backed(scene.repo, old, new)
+    }
+
+    fn accept(&self, scene: &Scene<'_>, _name: &str, meeting: &Meeting) -> Result<Ruling<()>, LedgerError> {
+        granted!(is_backed(scene.repo, meeting.ours, meeting.theirs)?);
+        loses_none(scene.repo, meeting.base(), meeting.theirs)
+    }
+
+    fn join(
+        &self,
+        scene: &Scene<'_>,
+        _name: &str,
+        (ours, theirs): (ObjectId, ObjectId),
+        order: Order,
+    ) -> Result<Ruling<Joined>, LedgerError> {
+        Sides::of(scene.repo, ours, theirs, order)?.join_notes(scene.repo)
+    }
+
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+        if let Ruling::Denied(why) = is_commit(scene.repo, tip)? {
+            report.add(name, Some(tip), &why);
+            return Ok(());
+        }
+        for (about, why) in find_faults(scene.repo, None, tip)? {
+            report.add(name, Some(about), &why);
+        }
+        if let Some(stranger) = scene.repo.find_stranger_in_notes(tip)? {
+            report.add(name, Some(tip), &Denial::NotANote(stranger));
+        }
+        Ok(())
+    }
+}
 
 /// A line of a note, and the commit it is about.
-pub(crate) type NoteLine = (ObjectId, String);
+type NoteLine = (ObjectId, String);
 
-impl Ledger<'_> {
-    /// Lines of notes that `new` has and `old` has not.
-    pub(crate) fn added_lines(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<NoteLine>, LedgerError> {
-        let notes = |id: Option<ObjectId>| -> Result<BTreeMap<ObjectId, ObjectId>, LedgerError> {
-            Ok(id.map(|id| self.repo.list_notes(id)).transpose()?.unwrap_or_default().into_iter().collect())
-        };
-        let (before, after) = (notes(old)?, notes(Some(new))?);
-        let mut added = Vec::new();
-        for (about, blob) in after.iter().filter(|(about, blob)| before.get(about) != Some(blob)) {
-            let text = |id: ObjectId| self.repo.read_blob(id, MAX_FILE).map(|text| String::from_utf8_lossy(&text).into_owned());
-            let known = before.get(about).map(|blob| text(*blob)).transpose()?.unwrap_or_default();
-            let now = text(*blob)?;
-            let new_lines = now.lines().filter(|line| !line.trim().is_empty() && !known.lines().any(|other| other == *line));
-            added.extend(new_lines.map(|line| (*about, line.to_owned())));
-        }
-        Ok(added)
+/// Lines of notes that `new` has and `old` has not.
+fn added_lines(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<NoteLine>, LedgerError> {
+    let notes = |id: Option<ObjectId>| -> Result<BTreeMap<ObjectId, ObjectId>, LedgerError> {
+        Ok(id.map(|id| repo.list_notes(id)).transpose()?.unwrap_or_default().into_iter().collect())
+    };
+    let (before, after) = (notes(old)?, notes(Some(new))?);
+    let mut added = Vec::new();
+    for (about, blob) in after.iter().filter(|(about, blob)| before.get(about) != Some(blob)) {
+        let text = |id: ObjectId| repo.read_blob(id, MAX_FILE).map(|text| String::from_utf8_lossy(&text).into_owned());
+        let known = before.get(about).map(|blob| text(*blob)).transpose()?.unwrap_or_default();
+        let known: HashSet<&str> = known.lines().collect();
+        let now = text(*blob)?;
+        let new_lines = now.lines().filter(|line| !line.trim().is_empty() && !known.contains(line));
+        added.extend(new_lines.map(|line| (*about, line.to_owned())));
     }
+    Ok(added)
+}
 
-    /// A line that a move of the verdict notes would drop.
-    ///
-    /// # Errors
-    /// When git cannot read the notes.
-    pub(crate) fn find_lost_verdict(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Option<NoteLine>, LedgerError> {
-        match old {
-            Some(old) => Ok(self.added_lines(Some(new), old)?.into_iter().next()),
-            None => Ok(None),
-        }
-    }
+/// Whether a move of the notes drops no line.
+fn loses_none(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Ruling<()>, LedgerError> {
+    let Some(old) = old else { return Ok(Ruling::Granted(())) };
+    Ok(match added_lines(repo, Some(new), old)?.into_iter().next() {
+        Some((about, line)) => Ruling::Denied(Denial::VerdictLost { about, line }),
+        None => Ruling::Granted(()),
+    })
+}
 
-    /// A line that a move of the verdict notes would bring, and no chain has.
-    ///
-    /// # Errors
-    /// When git cannot read the notes or the chains.
-    pub(crate) fn find_made_up(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Option<NoteLine>, LedgerError> {
-        for (about, line) in self.added_lines(old, new)? {
-            if !self.is_in_chain(about, &line)? {
-                return Ok(Some((about, line)));
-            }
+/// Whether a move of the notes brings no verdict but those that tickets have.
+fn is_backed(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Ruling<()>, LedgerError> {
+    for (about, line) in added_lines(repo, old, new)? {
+        if !is_in_chain(repo, about, &line)? {
+            return Ok(Ruling::Denied(Denial::VerdictUnbacked(about)));
         }
-        Ok(None)
     }
+    Ok(Ruling::Granted(()))
+}
 
-    /// Whether a line of a verdict note repeats a verdict in its ticket's chain.
-    ///
-    /// # Errors
-    /// When git cannot read the chain.
-    pub(crate) fn is_in_chain(&self, about: ObjectId, line: &str) -> Result<bool, LedgerError> {
-        let Ok(verdict) = Verdict::from_json(line) else { return Ok(false) };
-        let repo = self.repo;
-        let tip = match repo.find_ref(&verdict.ticket.ref_name())? {
-            Some(tip) => Some(tip),
-            None => archive::find(repo, &verdict.ticket)?,
-        };
-        let Some(tip) = tip.filter(|_| verdict.commit == about) else { return Ok(false) };
-        let tree_id = repo.read_commit(tip)?.tree_id;
-        let mut files = Vec::new();
-        // One that came too late was given all the same: it stands with the conflict that it became.
-        for folder in ["verdicts", "conflicts"] {
-            let folder = repo.find_entry(tree_id, folder)?;
-            files.extend(folder.map(|folder| repo.read_tree(folder.id)).transpose()?.unwrap_or_default());
+/// What is wrong with notes, of what came since others that were found to be right.
+///
+/// # Errors
+/// When git cannot read the notes or a chain.
+pub(crate) fn find_faults(repo: &Repo, since: Option<ObjectId>, tip: ObjectId) -> Result<Vec<(ObjectId, Denial)>, LedgerError> {
+    let mut faults = Vec::new();
+    for (about, line) in added_lines(repo, since, tip)? {
+        if !is_in_chain(repo, about, &line)? {
+            faults.push((about, Denial::VerdictUnbacked(about)));
+        } else if !has_judged_tree(repo, about, &line)? {
+            faults.push((about, Denial::NoteOnOtherTree(about)));
         }
-        for entry in &files {
-            // Other files that a conflict keeps are no verdicts, and may be of any size.
-            let Ok(text) = repo.read_blob(entry.id, MAX_FILE) else { continue };
-            let text = String::from_utf8_lossy(&text);
-            // Word for word, since a reader of notes sees what a parser leaves out.
-            if Verdict::from_json(&text)
-                .is_ok_and(|known| known == verdict && (text.trim_end() == line || known.to_json() == line))
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
+    Ok(faults)
+}
+
+/// Whether a commit, as long as it is here, has the tree that its verdict names.
+fn has_judged_tree(repo: &Repo, about: ObjectId, line: &str) -> Result<bool, LedgerError> {
+    let Ok(verdict) = Verdict::from_json(line) else { return Ok(false) };
+    Ok(!repo.has_object(about) || repo.read_commit(about)?.tree_id == verdict.tree)
+}
+
+/// Whether a line of a verdict note repeats a verdict in its ticket's chain.
+fn is_in_chain(repo: &Repo, about: ObjectId, line: &str) -> Result<bool, LedgerError> {
+    let Ok(verdict) = Verdict::from_json(line) else { return Ok(false) };
+    let name = verdict.ticket.ref_name();
+    let tip = match repo.find_ref(&name)? {
+        Some(tip) => Some(tip),
+        None => find_archived(repo, &tickets::Tickets, &name)?,
+    };
+    let Some(tip) = tip.filter(|_| verdict.commit == about) else { return Ok(false) };
+    let tree_id = repo.read_commit(tip)?.tree_id;
+    let mut files = Vec::new();
+    // One that came too late was given all the same: it stands with the conflict that it became.
+    for folder in ["verdicts", "conflicts"] {
+        let folder = repo.find_entry(tree_id, folder)?;
+        files.extend(folder.map(|folder| repo.read_tree(folder.id)).transpose()?.unwrap_or_default());
+    }
+    for entry in &files {
+        // Other files that a conflict keeps are no verdicts, and may be of any size.
+        let Ok(text) = repo.read_blob(entry.id, MAX_FILE) else { continue };
+        let text = String::from_utf8_lossy(&text);
+        // Word for word, since a reader of notes sees what a parser leaves out.
+        if Verdict::from_json(&text).is_ok_and(|known| known == verdict && (text.trim_end() == line || known.to_json() == line)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -53,7 +53,7 @@ impl Session<'_> {
         }
         let rows = ledger.rows()?;
         for strange in &rows.quarantined {
-            lines.push(format!("{}: `{}` is quarantined: {}", entry.name, strange.ref_name, strange.reason));
+            lines.push(format!("{}: `{}` is quarantined: {}", entry.name, strange.ref_name, strange.why.full()));
         }
         project_verdicts(&ledger)?;
         for id in recover::expire(&site)? {

@@ -4,6 +4,7 @@ use super::{fetch_anew, fold};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::refs::tracking;
+use crate::core::ruling::Ruling;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
 use crate::ledger::replay::Landed;
@@ -39,7 +40,7 @@ pub(crate) enum Arrival {
 pub(crate) fn land(ledger: &Ledger<'_>, remote: &str, landing: &Landing<'_>) -> Result<Arrival, LedgerError> {
     let repo = ledger.repo;
     let landed = Landed::new(repo, &ledger.policy).and_commit(landing.head);
-    let Ok((live, merged)) = ledger.prepare(landing.ticket, &Draft::new(Action::Merge, Role::Gate), &landed)? else {
+    let Ruling::Granted((live, merged)) = ledger.prepare(landing.ticket, &Draft::new(Action::Merge, Role::Gate), &landed)? else {
         return Ok(Arrival::Moved);
     };
     let short = landing.branch.trim_start_matches("refs/heads/");

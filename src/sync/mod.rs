@@ -6,6 +6,7 @@
 
 mod landing;
 mod offer;
+mod rewound;
 mod shared;
 mod standing;
 
@@ -15,21 +16,22 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub(crate) use self::landing::{Arrival, Landing, land};
 pub(crate) use self::offer::push;
+use self::rewound::rewound;
 pub(crate) use self::shared::submit_shared;
 pub(crate) use self::standing::standing;
-use crate::core::id::{META, ObjectId, TicketId};
-use crate::core::refs::{RefKind, TRACKING, mirrored, refspecs, tracking, tracking_prefix};
+use crate::core::denial::Denial;
+use crate::core::id::{ObjectId, TicketId};
+use crate::core::refs::{TRACKING, mirrored, refspecs, tracking, tracking_prefix};
 use crate::git::process::{read_file, write_file};
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::remote::{Fetched, Gone};
 use crate::git::{RefBackend, Repo};
-use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Ledger, LedgerError, shared_remote};
-use crate::refs::{self, Order, Outcome, chain, went_back};
+use crate::refs::{self, Folded, Kind, Order, Rank, Scene, kind_of};
 
 /// What a fold came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Folded {
+pub(crate) struct Summary {
     /// How many refs moved here.
     pub(crate) moved: usize,
     /// How many tickets had events on both sides.
@@ -38,20 +40,20 @@ pub(crate) struct Folded {
     pub(crate) conflicts: usize,
     /// Tickets whose name was found to be another ticket's, and their new names.
     pub(crate) renamed: Vec<(TicketId, TicketId)>,
-    /// Refs of the remote that are not by the rules, and why.
-    pub(crate) refused: Vec<(String, String)>,
+    /// Refs of the remote that are not legal, and why.
+    pub(crate) refused: Vec<(String, Denial)>,
 }
 
 /// What a sync of one repository came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Synced {
-    pub(crate) folded: Folded,
+    pub(crate) folded: Summary,
     /// How many refs the remote took.
     pub(crate) pushed: usize,
     /// What the remote did not take, and why.
     pub(crate) refused: Vec<(String, String)>,
-    /// What the remote does not have any more, or not all of it: nothing that is by the rules does that.
-    pub(crate) went_back: Vec<String>,
+    /// What the remote does not have any more, or not all of it: nothing legal does that.
+    pub(crate) rewound: Vec<String>,
     /// Why the remote could not be reached, if it could not.
     pub(crate) offline: Option<String>,
 }
@@ -97,10 +99,10 @@ pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
     }
     let folded = fold(repo, remote)?;
     let ledger = Ledger::open(repo)?;
-    let went_back = went_back(&ledger, remote, before)?;
+    let rewound = rewound(&ledger, remote, before)?;
     let mut synced = push(&ledger, remote)?;
     synced.folded.add(folded);
-    synced.went_back = went_back;
+    synced.rewound = rewound;
     Ok(synced)
 }
 
@@ -116,7 +118,7 @@ pub(crate) fn pull(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
     })
 }
 
-impl Folded {
+impl Summary {
     fn add(&mut self, other: Self) {
         self.moved += other.moved;
         self.merged += other.merged;
@@ -125,20 +127,20 @@ impl Folded {
         self.refused = other.refused;
     }
 
-    fn count(&mut self, name: &str, id: Option<&TicketId>, outcome: Outcome) {
+    fn count(&mut self, name: &str, outcome: Folded) {
         match outcome {
-            Outcome::Same => {}
-            Outcome::Brought => self.moved += 1,
-            Outcome::Merged { conflicts } => {
+            Folded::Same => {}
+            Folded::Brought => self.moved += 1,
+            Folded::Merged { conflicts } => {
                 self.moved += 1;
                 self.merged += 1;
                 self.conflicts += conflicts;
             }
-            Outcome::Renamed(new) => {
+            Folded::Renamed { from, to } => {
                 self.moved += 1;
-                self.renamed.extend(id.map(|id| (id.clone(), new)));
+                self.renamed.push((from, to));
             }
-            Outcome::Refused(why) => self.refused.push((name.to_owned(), why)),
+            Folded::Refused(why) => self.refused.push((name.to_owned(), why)),
         }
     }
 
@@ -153,20 +155,20 @@ impl Folded {
 ///
 /// # Errors
 /// When git or the ledger fails.
-pub(crate) fn fold_fetched(repo: &Repo) -> Result<Folded, LedgerError> {
+pub(crate) fn fold_fetched(repo: &Repo) -> Result<Summary, LedgerError> {
     let now = fingerprint(repo);
     let file = repo.os_dir().join("folded");
     if now.is_empty() || read_file(&file).is_ok_and(|known| known == now) {
-        return Ok(Folded::default());
+        return Ok(Summary::default());
     }
-    let mut all = Folded::default();
+    let mut all = Summary::default();
     for remote in remotes(repo)? {
         let folded = fold(repo, &remote)?;
         let refused = folded.refused.clone();
         all.add(folded);
         all.refused.splice(0..0, refused);
     }
-    all.refused.sort();
+    all.refused.sort_by(|left, right| left.0.cmp(&right.0));
     all.refused.dedup();
     // A read-only repository is looked at anew each time.
     drop(write_file(&file, now.as_bytes(), 0o644));
@@ -222,51 +224,80 @@ fn fingerprint(repo: &Repo) -> String {
 /// Folds in what is here of one remote.
 ///
 /// # Errors
-/// When git or the ledger fails; what is not by the rules is left outside and named.
-pub(crate) fn fold(repo: &Repo, remote: &str) -> Result<Folded, LedgerError> {
-    let prefix = tracking_prefix(remote);
-    let mut theirs: BTreeMap<String, ObjectId> =
-        repo.list_refs(&prefix)?.into_iter().map(|(name, tip)| (mirrored(&name[prefix.len()..]), tip)).collect();
-    let mut folded = Folded::default();
+/// When git or the ledger fails; what is not legal is left outside and named.
+pub(crate) fn fold(repo: &Repo, remote: &str) -> Result<Summary, LedgerError> {
+    let mut summary = Summary::default();
+    let mut theirs = Vec::new();
+    for (name, tip) in fetched_refs(repo, remote)? {
+        match kind_of(&name) {
+            Some(kind) if kind.is_shared() => theirs.push(Incoming { name, kind, tip }),
+            Some(_) => {}
+            None => summary.refused.push((name, Denial::UnknownRef)),
+        }
+    }
     let order = match shared_remote(repo) {
         Some(shared) if shared == remote => Order::Theirs,
         Some(_) => Order::Ours,
         None => Order::Older,
     };
-    if let Some(tip) = theirs.remove(META) {
-        let outcome = refs::policy::fold(repo, tip, order)?;
-        let is_other = matches!(outcome, Outcome::Refused(_));
-        folded.count(META, None, outcome);
-        if is_other {
-            // Whose tickets these are is not known.
-            return Ok(folded);
-        }
+    let (policy, rest) = theirs.into_iter().partition(|one| one.kind.rank() == Rank::Policy);
+    if fold_together(&Scene::new(repo, None), policy, order, &mut summary)? > 0 {
+        // Whose tickets these are is not known.
+        summary.refused.retain(|(name, _)| kind_of(name).is_some());
+        return Ok(summary);
     }
     let ledger = match Ledger::open(repo) {
         Ok(ledger) => ledger,
         // What is there belongs to nothing that is known.
-        Err(LedgerError::NotInitialised) => return Ok(folded),
+        Err(LedgerError::NotInitialised) => return Ok(Summary::default()),
         Err(error) => return Err(error),
     };
-    let mut tickets = Vec::new();
-    let mut others = Vec::new();
-    for (name, tip) in theirs {
-        match RefKind::of(&name) {
-            Some(RefKind::Ticket(id)) => tickets.push((name, id, tip)),
-            Some(RefKind::Archive) => folded.count(&name, None, refs::archive::fold(&ledger, tip, order)?),
-            Some(kind) if kind.is_shared() => others.push((name, kind, tip)),
-            Some(_) => {}
-            None => folded.refused.push((name, "git-os has no such ref".to_owned())),
-        }
+    let mut ranks: BTreeMap<Rank, Vec<Incoming>> = BTreeMap::new();
+    for one in rest {
+        ranks.entry(one.kind.rank()).or_default().push(one);
     }
-    fold_tickets(&ledger, remote, tickets, order, &mut folded)?;
-    for (name, kind, tip) in others {
-        let outcome = refs::fold(&ledger, &kind, &name, tip, order)?;
-        folded.count(&name, None, outcome);
+    let scene = Scene::of(&ledger).and_of(remote);
+    for incoming in ranks.into_values() {
+        fold_together(&scene, incoming, order, &mut summary)?;
     }
     refs::archive::settle(&ledger)?;
     forget_archived(repo, remote)?;
-    Ok(folded)
+    Ok(summary)
+}
+
+/// A ref as it was fetched, by the name it has at its remote.
+struct Incoming {
+    name: String,
+    kind: &'static dyn Kind,
+    tip: ObjectId,
+}
+
+/// The refs that were fetched of a remote, by the names they have there.
+fn fetched_refs(repo: &Repo, remote: &str) -> Result<Vec<(String, ObjectId)>, LedgerError> {
+    let prefix = tracking_prefix(remote);
+    Ok(repo.list_refs(&prefix)?.into_iter().map(|(name, tip)| (mirrored(&name[prefix.len()..]), tip)).collect())
+}
+
+/// Folds refs of one rank in; one that waits for another, which comes later in the list, is tried again as long as that
+/// helps. Returns how many were refused.
+fn fold_together(scene: &Scene<'_>, incoming: Vec<Incoming>, order: Order, summary: &mut Summary) -> Result<usize, LedgerError> {
+    let mut waiting = incoming;
+    loop {
+        let before = waiting.len();
+        let mut refused = Vec::new();
+        for one in waiting {
+            match refs::fold(scene, one.kind, &one.name, one.tip, order)? {
+                Folded::Refused(why) => refused.push((one, why)),
+                folded => summary.count(&one.name, folded),
+            }
+        }
+        if refused.is_empty() || refused.len() == before {
+            let count = refused.len();
+            summary.refused.extend(refused.into_iter().map(|(one, why)| (one.name, why)));
+            return Ok(count);
+        }
+        waiting = refused.into_iter().map(|one| one.0).collect();
+    }
 }
 
 /// What tickets would be once all is folded in that was fetched from the shared remote and simply goes on from what is here.
@@ -276,56 +307,27 @@ pub(crate) fn fold(repo: &Repo, remote: &str) -> Result<Folded, LedgerError> {
 /// When git or the ledger fails.
 pub(crate) fn fetched(ledger: &Ledger<'_>) -> Result<BTreeMap<String, Option<ObjectId>>, LedgerError> {
     let repo = ledger.repo;
-    let mut refs = BTreeMap::new();
-    let Some(remote) = shared_remote(repo) else { return Ok(refs) };
-    let prefix = tracking_prefix(&remote);
-    let landed = Landed::new(repo, &ledger.policy);
-    for (name, theirs) in repo.list_refs(&tracking(&remote, crate::core::id::TICKETS))? {
-        let name = mirrored(&name[prefix.len()..]);
-        let (Some(RefKind::Ticket(id)), ours) = (RefKind::of(&name), repo.find_ref(&name)?) else { continue };
-        let goes_on = match ours {
-            Some(ours) => ours != theirs && repo.is_ancestor(ours, theirs).unwrap_or(false),
-            None => crate::ledger::archive::find(repo, &id)?.is_none(),
-        };
-        if goes_on && replay::replay(ledger, &id, theirs, None, &landed)?.is_ok() {
-            refs.insert(name, Some(theirs));
+    let mut ahead = BTreeMap::new();
+    let Some(remote) = shared_remote(repo) else { return Ok(ahead) };
+    let scene = Scene::of(ledger);
+    for (name, theirs) in fetched_refs(repo, &remote)? {
+        let Some(kind) = kind_of(&name).filter(|kind| kind.rank() == Rank::Ticket) else { continue };
+        // What cannot be judged here lets nothing land.
+        let Ok(ruling) = refs::meet(&scene, kind, &name, repo.find_ref(&name)?, theirs) else { continue };
+        if ruling.granted().flatten().is_some_and(|meeting| meeting.is_forward) {
+            ahead.insert(name, Some(theirs));
         }
     }
-    Ok(refs)
+    Ok(ahead)
 }
 
-/// Folds tickets in; one that waits for another, which comes later in the list, is tried again as long as that helps.
-fn fold_tickets(
-    ledger: &Ledger<'_>,
-    remote: &str,
-    tickets: Vec<(String, TicketId, ObjectId)>,
-    order: Order,
-    folded: &mut Folded,
-) -> Result<(), LedgerError> {
-    let mut waiting = tickets;
-    loop {
-        let before = waiting.len();
-        let landed = Landed::new(ledger.repo, &ledger.policy).and_of(&ledger.policy, remote);
-        let mut refused = Vec::new();
-        for (name, id, tip) in waiting {
-            match chain::fold(ledger, &id, tip, order, &landed)? {
-                Outcome::Refused(why) => refused.push(((name, id, tip), why)),
-                outcome => folded.count(&name, Some(&id), outcome),
-            }
-        }
-        if refused.is_empty() || refused.len() == before {
-            folded.refused.extend(refused.into_iter().map(|((name, ..), why)| (name, why)));
-            return Ok(());
-        }
-        waiting = refused.into_iter().map(|one| one.0).collect();
+/// Folds one ref in, as it was just fetched.
+fn fold_one(ledger: &Ledger<'_>, remote: &str, name: &str) -> Result<Folded, LedgerError> {
+    let Some(theirs) = ledger.repo.find_ref(&tracking(remote, name))? else { return Ok(Folded::Same) };
+    match kind_of(name) {
+        Some(kind) => refs::fold(&Scene::of(ledger), kind, name, theirs, Order::Theirs),
+        None => Ok(Folded::Refused(Denial::UnknownRef)),
     }
-}
-
-/// Folds one ticket in, as it was just fetched.
-fn fold_ticket(ledger: &Ledger<'_>, remote: &str, id: &TicketId) -> Result<Outcome, LedgerError> {
-    let Some(theirs) = ledger.repo.find_ref(&tracking(remote, &id.ref_name()))? else { return Ok(Outcome::Same) };
-    let landed = Landed::new(ledger.repo, &ledger.policy);
-    chain::fold(ledger, id, theirs, Order::Theirs, &landed)
 }
 
 /// Lets go of what was fetched of tickets that are archived here as they are there.

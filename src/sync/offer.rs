@@ -1,21 +1,18 @@
 //! What this clone has that a remote has not: put together, and pushed until the remote has it or says why not.
 
-use crate::refs;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Synced, fetch_anew, fold};
+use super::{Synced, fetch_anew, fetched_refs, fold};
 use crate::core::event::State;
-use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
-use crate::core::refs::{RefKind, mirrored, tracking_prefix};
-use crate::core::ticket::Ticket;
-use crate::core::wire;
+use crate::core::id::{BRANCHES, ObjectId};
+use crate::core::refs::{NOTES_ROOT, ROOT};
 use crate::git::Repo;
 use crate::git::refs::pause;
 use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
 use crate::ledger::cache::Row;
-use crate::ledger::replay::{self, Landed};
-use crate::ledger::{Ledger, LedgerError, archive};
-use crate::refs::keeps;
+use crate::ledger::replay::Landed;
+use crate::ledger::{Ledger, LedgerError};
+use crate::refs::{Rank, find_archived, kind_of};
 
 /// How often a push is tried again after a lost race.
 const TRIES: u32 = 60;
@@ -88,39 +85,34 @@ fn named(words: &str, batch: &[Offer]) -> Vec<(String, String)> {
 /// When the ledger cannot be read.
 pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, LedgerError> {
     let repo = ledger.repo;
-    let prefix = tracking_prefix(remote);
-    let theirs: BTreeMap<String, ObjectId> =
-        repo.list_refs(&prefix)?.into_iter().map(|(name, tip)| (mirrored(&name[prefix.len()..]), tip)).collect();
+    let theirs: BTreeMap<String, ObjectId> = fetched_refs(repo, remote)?.into_iter().collect();
     let rows = ledger.rows()?;
     let quarantined: BTreeSet<&str> = rows.quarantined.iter().map(|strange| strange.ref_name.as_str()).collect();
-    let mut ours = repo.list_refs("refs/os/")?;
-    ours.extend(repo.list_refs("refs/notes/os/")?);
+    let mut ours = repo.list_refs(ROOT)?;
+    ours.extend(repo.list_refs(NOTES_ROOT)?);
     let there = There::new(ledger, remote)?;
     let mut offers: Vec<Offer> = Vec::new();
     let mut is_held_back = false;
     let mut here = BTreeSet::new();
     for (name, tip) in ours {
-        let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
+        let Some(kind) = kind_of(&name).filter(|kind| kind.is_shared()) else { continue };
         here.insert(name.clone());
         let expected = theirs.get(&name).copied();
         if quarantined.contains(name.as_str()) || expected == Some(tip) {
             continue;
         }
-        let mut new = Some(tip);
-        if matches!(kind, RefKind::Ticket(_)) {
-            new = there.part_to_share(tip)?;
-            is_held_back |= new != Some(tip);
-        }
-        // What the remote has and was not folded in, since it is not by the rules, is not written over.
-        let descends = match (expected, new) {
+        let new = kind.part_to_share(repo, &there.landed, tip)?;
+        is_held_back |= new != Some(tip);
+        // What the remote has and was not folded in, since it is not legal, is not written over.
+        let is_forward = match (expected, new) {
             (Some(expected), Some(new)) if expected == new => false,
             (Some(expected), Some(new)) => {
-                repo.is_ancestor(expected, new).unwrap_or(false) || goes_on_from_archive(ledger, &kind, expected, new)?
+                repo.is_ancestor(expected, new).unwrap_or(false) || kind.may_replace(ledger, &name, expected, new)?
             }
             (None, new) => new.is_some(),
             (_, None) => false,
         };
-        if descends {
+        if is_forward {
             offers.push(Offer { name, expected, new });
         }
     }
@@ -129,38 +121,22 @@ pub(super) fn offers(ledger: &Ledger<'_>, remote: &str) -> Result<Vec<Offer>, Le
         offers.extend(there.head_offer(row, is_in_step));
     }
     for (name, tip) in theirs.iter().filter(|(name, _)| !here.contains(*name)) {
-        let archived = match RefKind::of(name) {
-            Some(RefKind::Ticket(id)) => archive::find(repo, &id)?,
-            Some(RefKind::Session) => archive::find_session(repo, name)?,
-            _ => None,
-        };
-        if let Some(archived) = archived
-            && refs::archive::has_all(ledger, *tip, archived, name.starts_with(TICKETS))?
+        let Some(kind) = kind_of(name) else { continue };
+        if let Some(archived) = find_archived(repo, kind, name)?
+            && kind.keeps(ledger, *tip, archived)?
         {
             offers.push(Offer { name: name.clone(), expected: Some(*tip), new: None });
         }
     }
-    // Notes only repeat chains, and wait for those that wait.
-    offers.retain(|offer| !is_held_back || offer.name != VERDICT_NOTES);
-    // A policy before what it judges, an archive before what it takes the place of, chains before the notes that repeat them.
-    let rank = |offer: &Offer| match offer.name.as_str() {
-        META => 0,
-        ARCHIVE => 1,
-        name if name.starts_with(BRANCHES) => 2,
-        name if name.starts_with(TICKETS) && offer.new.is_some() => 3,
-        VERDICT_NOTES => 5,
-        _ if offer.new.is_none() => 6,
-        _ => 4,
+    let rank = |offer: &Offer| match kind_of(&offer.name) {
+        None => Rank::Branch,
+        Some(_) if offer.new.is_none() => Rank::Deletion,
+        Some(kind) => kind.rank(),
     };
+    // Notes only repeat chains, and wait for those that wait.
+    offers.retain(|offer| !is_held_back || rank(offer) != Rank::Notes);
     offers.sort_by_key(rank);
     Ok(offers)
-}
-
-/// Whether a ticket goes on from where it was archived, and says all that the live one at the remote said.
-fn goes_on_from_archive(ledger: &Ledger<'_>, kind: &RefKind, expected: ObjectId, new: ObjectId) -> Result<bool, LedgerError> {
-    let RefKind::Ticket(id) = kind else { return Ok(false) };
-    let Some(archived) = archive::find(ledger.repo, id)? else { return Ok(false) };
-    Ok(ledger.repo.is_ancestor(archived, new)? && keeps(ledger, expected, new)?)
 }
 
 /// What the remote's branches have.
@@ -181,25 +157,6 @@ impl<'a> There<'a> {
 
     fn has(&self, commit_id: ObjectId) -> bool {
         self.landed.has_seen(commit_id)
-    }
-
-    /// How much of a chain can go: that work is merged is not said where it has not arrived, nor that it is verified where
-    /// what it sits on has not.
-    fn part_to_share(&self, tip: ObjectId) -> Result<Option<ObjectId>, LedgerError> {
-        // Where history is cut off, what is not here is taken to have arrived long ago.
-        let is_cut = self.repo.is_shallow();
-        let has = |commit_id: ObjectId| self.has(commit_id) || (is_cut && !self.repo.has_object(commit_id));
-        let can_go = |ticket: &Ticket| match ticket.state {
-            State::Merged => ticket.head.is_some_and(has),
-            State::Verified => ticket.base.is_some_and(has),
-            _ => true,
-        };
-        let commit = self.repo.read_commit(tip)?;
-        if wire::decode(&commit.message).is_ok_and(|record| can_go(&record.after)) {
-            return Ok(Some(tip));
-        }
-        let Ok(links) = replay::links(self.repo, tip, None)? else { return Ok(None) };
-        Ok(links.iter().find(|link| can_go(&link.record.after)).map(|link| link.commit_id))
     }
 
     /// The work that was handed in goes with the ticket, on its branch: whoever judges it needs it. It waits for what it sits

@@ -1,17 +1,17 @@
 //! Events that have to be the only one of their kind: pushed before they count, so that the remote picks one winner.
 
-use super::{Outcome, fold_ticket, push};
+use super::{fold_one, push};
 use crate::core::event::Action;
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::meta::OfflineClaims;
 use crate::core::refs::tracking;
-use crate::git::refs::{Moved, RefEdit};
+use crate::core::ruling::Ruling;
+use crate::git::refs::{Attempts, Moved, RefEdit};
 use crate::git::remote::{Fetched, Gone, Offer, PrePush, Pushed};
 use crate::ledger::replay::Landed;
 use crate::ledger::{Answer, Draft, Ledger, LedgerError, shared_remote};
+use crate::refs::Folded;
 
-/// How often a push is tried again after a lost race; each time the remote's answer is read anew.
-const TRIES: usize = 200;
 /// How often the remote is asked what became of a push whose answer was lost.
 const ASKS: usize = 3;
 
@@ -41,11 +41,13 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
     let repo = ledger.repo;
     let name = id.ref_name();
     let mut has_shared = false;
-    for _ in 0..TRIES {
+    let mut attempts = Attempts::at(&name);
+    loop {
+        attempts.begin()?;
         let landed = Landed::new(repo, &ledger.policy);
         let (live, next) = match ledger.prepare(id, draft, &landed)? {
-            Ok(prepared) => prepared,
-            Err(refusal) => return Ok(Answer::No(refusal)),
+            Ruling::Granted(prepared) => prepared,
+            Ruling::Denied(refusal) => return Ok(Answer::No(refusal)),
         };
         let expected = repo.find_ref(&tracking(remote, &name))?;
         if let Some(expected) = expected
@@ -81,7 +83,6 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
         }
         refold(ledger, remote, id)?;
     }
-    Err(LedgerError::Busy(id.clone()))
 }
 
 /// Whether a push whose answer was lost arrived all the same.
@@ -105,8 +106,8 @@ fn fetch_one(ledger: &Ledger<'_>, remote: &str, id: &TicketId) -> Result<Fetched
 }
 
 fn refold(ledger: &Ledger<'_>, remote: &str, id: &TicketId) -> Result<(), LedgerError> {
-    match fold_ticket(ledger, remote, id)? {
-        Outcome::Refused(reason) => Err(LedgerError::Illegal { id: id.clone(), reason }),
+    match fold_one(ledger, remote, &id.ref_name())? {
+        Folded::Refused(source) => Err(LedgerError::Illegal { id: id.clone(), source }),
         _ => Ok(()),
     }
 }

@@ -51,7 +51,7 @@ fn the_demo_lands_work_over_all_brands_and_is_held_by_the_gate() {
     let said = sandbox.os(".", &["demo", "demo"]);
     let wall = started.elapsed();
     assert_eq!(said.code, Some(0), "{said}");
-    let said = said.says("refused, as it should be; main has not moved").says("stays where it is").said();
+    let said = said.says("refused, as it should be; main has not moved").says("refusing to update").said();
 
     let tickets = demo_tickets(&sandbox);
     let landed: Vec<_> = tickets.iter().filter(|one| one.state == "merged").collect();

@@ -132,9 +132,9 @@ fn what_was_refused_or_given_back_is_not_free_to_land() {
         .sh("ws/hub", &format!("git branch feature {0} && git update-ref -d refs/heads/claude/{1}", ticket.head, ticket.id))
         .ok();
     crew.os(&["release", &ticket.id]).ok();
-    let _said = sandbox.git("ws/hub", &["merge", "--ff-only", "feature"]).fails("stays where it is");
+    let _said = sandbox.git("ws/hub", &["merge", "--ff-only", "feature"]).fails("refusing to update");
     crew.os(&["claim", &ticket.id]).ok();
-    let _said = sandbox.git("ws/hub", &["update-ref", "refs/heads/main", "feature"]).fails("stays where it is");
+    let _said = sandbox.git("ws/hub", &["update-ref", "refs/heads/main", "feature"]).fails("refusing to update");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_verdict_that_is_not_true_is_refused_before_it_is_written() {
     let other = sandbox.id("ws/hub", "main^{tree}");
     let good = sandbox.verdict("ws/hub", &ticket);
     sandbox.write("ws/hub/bad.json", good.replace(&tree, &other));
-    let _said = crew.os(&["pass", &ticket.id, "--verdict", "bad.json"]).fails("a tree that its commit has not");
+    let _said = crew.os(&["pass", &ticket.id, "--verdict", "bad.json"]).fails("a tree that its commit does not have");
     assert_eq!(crew.state(&ticket.id), "verifying");
     sandbox.pass("ws/hub", &ticket).ok();
 }

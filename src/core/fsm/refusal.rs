@@ -8,10 +8,11 @@ use crate::core::id::{RunId, TicketId};
 use crate::core::time::Timestamp;
 
 /// Why an event is not allowed: an answer, not a failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Refusal {
-    /// It is already there, or it is not there yet.
-    Exists(bool),
+    AlreadyExists,
+    DoesNotExist,
     WrongState {
         event: EventKind,
         state: State,
@@ -38,8 +39,8 @@ pub(crate) enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exists(true) => write!(out, "a ticket is created once"),
-            Self::Exists(false) => write!(out, "the first event of a ticket is `create`"),
+            Self::AlreadyExists => write!(out, "a ticket is created once"),
+            Self::DoesNotExist => write!(out, "the first event of a ticket is `create`"),
             Self::WrongState { event, state } => {
                 write!(out, "cannot {event} a ticket that is `{state}`")?;
                 match rule_of(*event).from {
@@ -59,5 +60,15 @@ impl fmt::Display for Refusal {
             Self::Needs { event, what } => write!(out, "`{event}` needs {what}"),
             Self::OutOfBounds(what) => write!(out, "{what}"),
         }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Refusal {
+    /// The code that scripts hold on to; it never changes.
+    #[must_use]
+    pub(crate) fn code(&self) -> &'static str {
+        self.into()
     }
 }

@@ -103,7 +103,7 @@ fn a_policy_of_a_newer_git_os_stops_nobody_and_opens_nothing() {
         let _said = stage.sandbox.sh("r", &format!("{newer}; git update-ref refs/os/meta $commit")).fails("holds no policy");
         stage.sandbox.sh("r", &format!("{newer}; git -c core.hooksPath=/dev/null update-ref refs/os/meta $commit")).ok();
         stage.sandbox.sh("r", "git commit -q --allow-empty -m x; git commit -q --amend --allow-empty -m y").ok();
-        let _said = stage.sandbox.sh("r", "git update-ref -d refs/os/tickets/$DRAFT").fails("could not be judged");
+        let _said = stage.sandbox.sh("r", "git update-ref -d refs/os/tickets/$DRAFT").fails("cannot be judged");
         stage.sandbox.os("r", &["list"]).says("policy version 99").ok();
     }
 }

@@ -23,7 +23,11 @@ const BYPASSES: &[Bypass] = &[
         "git -c core.hooksPath=/dev/null reset -q --hard $MAIN~1",
         "refs/os/tickets/$LANDED: ",
     ),
-    ("no hooks, main deleted", "git -c core.hooksPath=/dev/null update-ref -d refs/heads/main", "refs/heads/main: it is gone"),
+    (
+        "no hooks, main deleted",
+        "git -c core.hooksPath=/dev/null update-ref -d refs/heads/main",
+        "refs/heads/main: the branch is gone",
+    ),
     (
         "no hooks, work committed on a branch and not handed in",
         "cd ../r; git worktree add -q ../w claude/$RUNNING; (cd ../w; git commit -q --allow-empty -m w); git -c core.hooksPath=/dev/null merge -q claude/$RUNNING; git worktree remove ../w",
@@ -41,7 +45,7 @@ const BYPASSES: &[Bypass] = &[
     (
         "a ref file of an object that is not there",
         "echo 0123456789012345678901234567890123456789 >.git/refs/heads/main",
-        "refs/heads/main: its commit is not here",
+        "refs/heads/main: commit ",
     ),
     (
         "packed-refs",
@@ -75,7 +79,7 @@ const BYPASSES: &[Bypass] = &[
     (
         "a note",
         "git -c core.hooksPath=/dev/null notes --ref=os/verdicts add -m pass $WORK",
-        "refs/notes/os/verdicts: a verdict note that no ticket has",
+        "refs/notes/os/verdicts: no ticket has the verdict noted on",
     ),
     (
         "no hooks, the policy",

@@ -26,12 +26,7 @@ commit() { # ID [ARGS]…, message on stdin
 type Forgery = (&'static str, &'static str, &'static str, &'static str);
 
 const FORGERIES: &[Forgery] = &[
-    (
-        "a state that was not earned",
-        "$DRAFT",
-        "next $DRAFT approve verified | commit $DRAFT",
-        "it claims the state `verified` where",
-    ),
+    ("a state that was not earned", "$DRAFT", "next $DRAFT approve verified | commit $DRAFT", "claims the state `verified`, but"),
     (
         "a step that was skipped",
         "$DRAFT",
@@ -54,7 +49,7 @@ const FORGERIES: &[Forgery] = &[
         "a number that is skipped",
         "$DRAFT",
         "next $DRAFT approve ready -e 's/^Os-Seq.*/Os-Seq: 9/' | commit $DRAFT",
-        "another attempt or number",
+        "attempt or number",
     ),
     (
         "a title that changes on the way",
@@ -74,40 +69,40 @@ const FORGERIES: &[Forgery] = &[
         "a second root",
         "$DRAFT",
         "body $DRAFT | sed 's/^Os-Nonce.*/Os-Nonce: 0123456789abcdef0123456789abcdef/' | git commit-tree -F - $(tip $DRAFT)^{tree}",
-        "stays where it is",
+        "refusing to update",
     ),
     ("a parent from another ticket", "$DRAFT", "next $DRAFT approve ready | commit $OPEN", "does not descend from"),
     (
         "content that changes on the way",
         "$DRAFT",
         "next $DRAFT approve ready | git commit-tree -F - -p $(tip $DRAFT) $MAIN^{tree}",
-        "changes no content",
+        "changes no files",
     ),
     (
         "a second block of trailers",
         "$DRAFT",
         "(next $DRAFT approve ready; echo; echo Os-State: verified) | commit $DRAFT",
-        "stays where it is",
+        "refusing to update",
     ),
     (
         "a trailer that is there twice",
         "$DRAFT",
         "next $DRAFT approve ready -e 's/^Os-State.*/&\\nOs-State: verified/' | commit $DRAFT",
-        "stays where it is",
+        "refusing to update",
     ),
     (
         "a trailer that is not known",
         "$DRAFT",
         "next $DRAFT approve ready -e 's/^Os-Nonce.*/&\\nOs-Foo: bar/' | commit $DRAFT",
-        "stays where it is",
+        "refusing to update",
     ),
     ("no nonce", "$DRAFT", "next $DRAFT approve ready -e '/^Os-Nonce/d' | commit $DRAFT", "Os-Nonce"),
-    ("no message", "$DRAFT", "echo hello | commit $DRAFT", "stays where it is"),
+    ("no message", "$DRAFT", "echo hello | commit $DRAFT", "refusing to update"),
     (
         "an escape in the text",
         "$DRAFT",
         "(next $DRAFT comment draft | sed -e '1a\\' -e '\\' | sed -e '2a\\' -e \"$(printf '\\033')[2J\") | commit $DRAFT",
-        "stays where it is",
+        "refusing to update",
     ),
     ("a large message", "$DRAFT", "(body $DRAFT; head -c 300000 /dev/zero | tr '\\0' x) | commit $DRAFT", "too large"),
     (
@@ -120,13 +115,13 @@ const FORGERIES: &[Forgery] = &[
         "another holder",
         "$RUNNING",
         "next $RUNNING submit verifying -e 's/^Os-Run.*/Os-Run: 33333333333333333333333333333333/' -e \"s/^Os-Nonce.*/Os-Head: $WORK\\nOs-Base: $MAIN\\n&/\" | commit $RUNNING",
-        "another holder or lease",
+        "holder or lease",
     ),
     (
         "a longer lease",
         "$RUNNING",
         "next $RUNNING comment running -e 's/^Os-Lease.*/Os-Lease: 2036-05-07T12:30:00Z/' -e '1s/$/\\n\\nhello/' | commit $RUNNING",
-        "another holder or lease",
+        "holder or lease",
     ),
     (
         "a pass without a verdict",
@@ -150,7 +145,7 @@ const FORGERIES: &[Forgery] = &[
         "a pass of other work",
         "$OPEN",
         "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed \"s/$WORK/$GOOD/\")\"",
-        "stays where it is",
+        "refusing to update",
     ),
     (
         "a pass with a failed check",
@@ -261,7 +256,7 @@ fn a_chain_of_another_repository_is_refused() {
         let ticket = sandbox.ticket("s", "Elsewhere", "ready");
         sandbox.set("ID", &ticket.id);
         let fetch = sandbox.sh("r", "git fetch -q ../s refs/os/tickets/$ID:refs/os/tickets/$ID");
-        let _said = fetch.fails("the ticket was opened in another repository");
+        let _said = fetch.fails("the ticket was created in another repository");
         assert_eq!(sandbox.refs("r", &["refs/os/tickets"]), "");
         sandbox.sh("r", "git -c core.hooksPath=/dev/null fetch -q ../s refs/os/tickets/$ID:refs/os/tickets/$ID").ok();
         let _said = sandbox.os("r", &["fsck"]).fails("another repository");

@@ -137,7 +137,7 @@ fn hooks_of_others_still_run_and_come_back() {
             let installed = listing(&sandbox.path("r/.git"));
             sandbox.os("r", &["init"]).says("nothing to do").ok();
             assert_eq!(listing(&sandbox.path("r/.git")), installed, "{}", manager.name);
-            let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+            let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
 
             sandbox.os("r", &["uninstall"]).ok();
             let mut after = listing(&sandbox.path("r/.git"));
@@ -170,7 +170,7 @@ fn a_veto_of_somebody_elses_hook_is_one_and_nothing_is_judged_twice() {
         sandbox.sh("r", "git branch ever").ok();
         let _said = sandbox.sh("r", "git branch never").fails("");
         assert_eq!(sandbox.refs("r", &["refs/heads/never"]), "");
-        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
         // Where git-os is gone its refs are still looked after, and the other hook is one of the things that are missing.
         sandbox.sh("r", "rm ../bin/git-os; git branch never").ok();
         let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("cannot be judged");
@@ -188,7 +188,7 @@ fn a_hook_that_took_the_place_of_ours_is_chained_and_none_is_thrown_away() {
     sandbox.script(&format!("{hooks}/pre-merge-commit"), &hook(&sandbox, "second"));
     sandbox.os("r", &["init"]).says("hooks installed").ok();
     assert!(log(&sandbox, "r").contains("second"));
-    let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+    let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
     sandbox.os("r", &["uninstall"]).ok();
     assert!(sandbox.read(&format!("{hooks}/pre-merge-commit")).contains("second"));
     assert!(sandbox.read(&format!("{hooks}/pre-merge-commit.git-os-older")).contains("first"));
@@ -204,7 +204,7 @@ fn a_hooks_path_that_is_set_later_is_noticed_and_taken_in() {
         }
         sandbox.sh("r", "git config core.hooksPath .husky/_; git update-ref refs/os/foreign HEAD; git -c core.hooksPath=/dev/null update-ref -d refs/os/foreign").ok();
         sandbox.os("r", &["init"]).says("hooks installed").ok();
-        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("stays where it is");
+        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
         assert!(log(&sandbox, "r").contains("pre-commit"));
         sandbox.os("r", &["uninstall"]).ok();
         assert_eq!(sandbox.git("r", &["config", "core.hooksPath"]).ok(), ".husky/_");

@@ -30,7 +30,7 @@ fn where_all_is_gated_nothing_but_verified_work_and_auto_commit_paths_land() {
         sandbox.sh("r", "git checkout -q -b other; echo x >c; git add c; git commit -q -m x; git commit -q --amend -m y; git switch -q main").ok();
         let ticket = sandbox.ticket("r", "Work", "merged");
         sandbox.os("r", &["fsck"]).ok();
-        sandbox.sh("r", "git revert --no-edit HEAD").fails("stays where it is");
+        sandbox.sh("r", "git revert --no-edit HEAD").fails("refusing to update");
         sandbox.sh("r", "git reset -q --hard; git -c core.hooksPath=/dev/null commit -q --allow-empty -m e; git -c core.hooksPath=/dev/null merge -q --no-edit other").ok();
         let _said = sandbox.os("r", &["fsck"]).fails("belongs to no verified ticket");
         assert_eq!(sandbox.state("r", &ticket.id), "merged");
@@ -44,7 +44,7 @@ fn where_nothing_is_gated_branches_are_free_and_our_refs_are_not() {
         let sandbox = &stage.sandbox;
         sandbox.sh("r", "git merge -q --no-edit $WORK; git reset -q --hard $MAIN~1; git commit -q --amend -m x; git merge -q --no-edit $WORK").ok();
         sandbox.sh("r", "git checkout -q --detach; git branch -D main; git branch main $MAIN; git switch -q main").ok();
-        let _said = sandbox.sh("r", "git update-ref -d refs/os/tickets/$OPEN").fails("stays where it is");
+        let _said = sandbox.sh("r", "git update-ref -d refs/os/tickets/$OPEN").fails("refusing to update");
         sandbox.os("r", &["fsck"]).ok();
         assert_eq!(sandbox.state("r", &stage.landed.id), "merged");
     }
@@ -59,7 +59,7 @@ fn a_gate_that_is_changed_holds_from_the_next_command_on() {
         let _said = stage
             .sandbox
             .sh("r", "git commit -q --allow-empty -m x && echo x >c && git add c && git commit -q -m x")
-            .fails("stays where it is");
+            .fails("refusing to update");
         stage.sandbox.os("r", &["init"]).says("nothing to do").ok();
     }
 }
@@ -91,7 +91,7 @@ fn where_all_is_gated_no_name_of_a_file_is_a_way_in() {
         sandbox.workspace(&["r"], "gate = \"all\"\nauto_commit = [\"wiki/**\"]\n");
         sandbox.sh("r", "mkdir wiki && echo a >wiki/a && git add wiki && git commit -q -m page").ok();
         let odd = "name=$(printf '\\377'); echo x >\"$name\"; git add \"$name\"; git commit -q -m odd";
-        let _said = sandbox.sh("r", odd).fails("stays where it is");
+        let _said = sandbox.sh("r", odd).fails("refusing to update");
         sandbox
             .sh(
                 "r",

@@ -25,9 +25,9 @@ fn all_works(sandbox: &Sandbox, dir: &str) {
     let open = sandbox.ticket(dir, "Open", "verifying");
     let main = sandbox.id(dir, "refs/heads/main");
     let move_main = |to: &str| sandbox.git(dir, &["update-ref", "refs/heads/main", to, &main]);
-    let _said = move_main(&open.head).fails("stays where it is");
-    let _said = sandbox.git(dir, &["update-ref", "-d", &format!("refs/os/tickets/{}", draft.id)]).fails("stays where it is");
-    let _said = sandbox.git(dir, &["update-ref", "refs/os/foreign", &main]).fails("stays where it is");
+    let _said = move_main(&open.head).fails("refusing to update");
+    let _said = sandbox.git(dir, &["update-ref", "-d", &format!("refs/os/tickets/{}", draft.id)]).fails("refusing to update");
+    let _said = sandbox.git(dir, &["update-ref", "refs/os/foreign", &main]).fails("refusing to update");
     move_main(&verified.head).ok();
     assert_eq!(sandbox.state(dir, &verified.id), "merged");
     sandbox.git(dir, &["pack-refs", "--all"]).ok();
@@ -185,7 +185,7 @@ fn what_lies_about_history_changes_no_verdict() {
                         git.version,
                         if out.code == Some(0) { "ALLOWED" } else { "refused" }
                     );
-                    let _said = out.fails("stays where it is");
+                    let _said = out.fails("refusing to update");
                 }
                 assert_eq!(stage.sandbox.sh("r", &format!("{set} git os list --json")).ok().matches("\"verifying\"").count(), 1);
                 stage.sandbox.sh("r", &format!("{set} git os fsck")).ok();

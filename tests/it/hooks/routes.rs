@@ -4,7 +4,7 @@ use super::stage::Stage;
 use crate::sandbox::gits;
 
 /// What our hook says.
-const STAYS: &str = "stays where it is";
+const STAYS: &str = "refusing to update";
 
 /// A name, lines of shell that prepare, lines of which the last must fail, and what is said then.
 type Route = (&'static str, &'static str, &'static str, &'static str);

@@ -132,14 +132,14 @@ fn a_worker_neither_approves_nor_judges() {
     let (id, _) = handed_in(&fleet);
     let draft = fleet.new_ticket("m0", "Draft");
     fleet.settle();
-    fleet.os("m1", &["approve", &draft]).fails("`m1@example.com` is no actor with this role");
-    fleet.os("m1", &["verify", &id]).fails("is not for this machine to sign");
+    fleet.os("m1", &["approve", &draft]).fails("no actor with the email `m1@example.com` has this role");
+    fleet.os("m1", &["verify", &id]).fails("this machine may not sign");
     // Past the program: signed with the worker's key, and in the operator's name with it.
     let approve = format!("next {draft} approve ready -e 's/^Os-Actor.*/Os-Actor: operator/'");
     let own = format!("c=$({approve} | signed {draft}); force {draft} $c");
-    forge(&fleet, "m1", &own).fails("it acts as `operator`, which `m1`, who signed it, is not");
+    forge(&fleet, "m1", &own).fails("acts as `operator`, and the signer `m1` does not have that role");
     let named = "export GIT_AUTHOR_EMAIL=m0@example.com GIT_COMMITTER_EMAIL=m0@example.com";
-    forge(&fleet, "m1", &format!("{named}; {own}")).fails("it acts as `operator`, which `m1`, who signed it, is not");
+    forge(&fleet, "m1", &format!("{named}; {own}")).fails("acts as `operator`, and the signer `m1` does not have that role");
     // A verdict, with all that belongs to it.
     let judge = "22222222222222222222222222222222";
     let pass = |how: &str| {
@@ -155,7 +155,7 @@ fn a_worker_neither_approves_nor_judges() {
          {how} $c"
     )
     };
-    forge(&fleet, "m1", &pass(&format!("force {id}"))).fails("it acts as `verifier`, which `m1`, who signed it, is not");
+    forge(&fleet, "m1", &pass(&format!("force {id}"))).fails("acts as `verifier`, and the signer `m1` does not have that role");
     // By an operator's hand the very same is right: the keys alone were in the way.
     forge(&fleet, "m0", &pass(&format!("git update-ref refs/os/tickets/{id}"))).ok();
     assert_eq!(fleet.sandbox.state("m0", &id), "verified");
@@ -169,11 +169,11 @@ fn what_is_not_signed_is_refused_and_found() {
     let draft = fleet.new_ticket("m0", "Draft");
     fleet.settle();
     let approve = format!("c=$(next {draft} approve ready | commit {draft})");
-    forge(&fleet, "m0", &format!("{approve}; force {draft} $c")).fails("it acts as `operator` and is not signed");
+    forge(&fleet, "m0", &format!("{approve}; force {draft} $c")).fails("acts as `operator` and is not signed");
     let name = format!("refs/os/tickets/{draft}");
-    forge(&fleet, "m0", &format!("{approve}; git update-ref {name} $c")).fails("it acts as `operator` and is not signed");
+    forge(&fleet, "m0", &format!("{approve}; git update-ref {name} $c")).fails("acts as `operator` and is not signed");
     forge(&fleet, "m0", &format!("{approve}; past update-ref {name} $c")).ok();
-    fleet.os("m0", &["fsck"]).fails("it acts as `operator` and is not signed");
+    fleet.os("m0", &["fsck"]).fails("acts as `operator` and is not signed");
     fleet.os("m0", &["claim", &draft]).fails("quarantined");
     // A role that nobody has stays as it was.
     fleet.sandbox.sh(BARE, &format!("git update-ref refs/heads/x {name}")).ok();
@@ -200,7 +200,7 @@ fn a_signature_is_of_one_event_by_one_hand() {
         (
             "in another's name",
             format!("export GIT_AUTHOR_EMAIL=m1@example.com GIT_COMMITTER_EMAIL=m1@example.com; {approve} | signed {two}"),
-            "it says it is by `m1@example.com`, and `m0` signed it",
+            "the commit is by `m1@example.com`, but `m0` signed it",
         ),
         (
             "two signatures",
@@ -208,17 +208,17 @@ fn a_signature_is_of_one_event_by_one_hand() {
                 "git cat-file commit $({approve} | signed {two}) >../c
                  (sed '/^gpgsig/,$d' ../c; sed -n '/^gpgsig/,/END/p' ../c; sed -n '/^gpgsig/,$p' ../c) | again"
             ),
-            "it has headers that an event has not",
+            "the commit has headers that an event does not have",
         ),
         (
             "a signature in the middle",
             format!("git cat-file commit $({approve} | signed {two}) | sed '/END SSH/a encoding UTF-8' | again"),
-            "it has headers that an event has not",
+            "the commit has headers that an event does not have",
         ),
         (
             "a header beside it",
             format!("git cat-file commit $({approve} | signed {two}) | sed '/^committer/a encoding UTF-8' | again"),
-            "it has headers that an event has not",
+            "the commit has headers that an event does not have",
         ),
         (
             "for files",
@@ -234,7 +234,7 @@ fn a_signature_is_of_one_event_by_one_hand() {
             format!(
                 "rm -f ../k ../k.pub; ssh-keygen -q -t ed25519 -N '' -f ../k; {approve} | git -c user.signingKey=../k commit-tree -S -F - -p $(tip {two}) $(tip {two})^{{tree}}"
             ),
-            "is nobody's",
+            "belongs to no actor",
         ),
     ];
     for (name, script, says) in forgeries {
@@ -304,7 +304,7 @@ fn the_name_of_a_run_is_not_its_key() {
     fleet.os("m1", &["claim", &id]).ok();
     fleet.settle();
     let run = forge(&fleet, "m2", &format!("body {id} | sed -n 's/^Os-Run: //p'")).ok();
-    let says = "`m2@example.com` is not `m1@example.com`, who claimed it";
+    let says = "`m2@example.com` is not `m1@example.com`, who claimed the ticket";
     fleet.os("m2", &["start", &id, "--run", &run]).fails(says);
     let start = format!("c=$(next {id} start running | signed {id}); force {id} $c");
     forge(&fleet, "m2", &start).fails(says);
@@ -353,13 +353,13 @@ fn a_key_that_is_gone_signs_nothing_new_and_what_it_signed_stays() {
     fleet.os("m0", &["sync"]).ok();
     fleet.os("m0", &["fsck"]).ok();
     fleet.os("m1", &["sync"]).code.expect("an end");
-    fleet.os("m1", &["fsck"]).fails("is nobody's");
-    fleet.os("m1", &["claim", &old]).fails("is nobody's");
+    fleet.os("m1", &["fsck"]).fails("belongs to no actor");
+    fleet.os("m1", &["claim", &old]).fails("belongs to no actor");
     // As a branch from before, in a clone that never heard of it.
     let claim = format!(
         "c=$(next {old} claim claimed -e 's/^Os-Actor.*/Os-Actor: ticket-executor/' -e 's/^Os-Attempt.*/Os-By: {RUN}\\nOs-Run: {RUN}\\nOs-Lease: 2099-01-01T00:00:00Z\\nOs-Attempt: 1/' | signed {old})"
     );
-    forge(&fleet, "m1", &format!("{claim}; force {old} $c")).fails("is nobody's");
+    forge(&fleet, "m1", &format!("{claim}; force {old} $c")).fails("belongs to no actor");
     // Another worker goes on.
     fleet.os("m2", &["sync"]).ok();
     fleet.os("m2", &["claim", &old]).ok();
@@ -425,7 +425,7 @@ fn diverged_events_are_put_together_by_their_authors_machine() {
     let url = format!("file://{}", fleet.sandbox.path("m1").display());
     fleet.git("m0", &["remote", "add", "m1", &url]).ok();
     fleet.git("m0", &["fetch", "-q", "m1", "+refs/os/tickets/*:refs/os-remote/m1/tickets/*"]).ok();
-    fleet.os("m0", &["sync", "m1"]).says("has to be put on top by its author's machine").code.expect("an end");
+    fleet.os("m0", &["sync", "m1"]).says("must be replayed on its author's machine").code.expect("an end");
     assert_eq!(fleet.sandbox.id("m0", &format!("refs/os/tickets/{id}")), before);
     fleet.os("m0", &["fsck"]).ok();
     // The worker's can, and then everybody has it.

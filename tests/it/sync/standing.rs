@@ -47,8 +47,8 @@ fn what_stays_outside_is_named_by_the_doctor_until_it_is_mended() {
     }
     examined(&fleet, "m1").fails("grade B");
     let said = examined(&fleet, "m0").fails("grade B");
-    assert!(said.contains(&format!("`{name}` of `origin` stays outside")), "{said}");
-    assert!(said.contains("`refs/os/anything` of `origin` stays outside: git-os has no such ref"), "{said}");
+    assert!(said.contains(&format!("`{name}` of `origin` is not taken in")), "{said}");
+    assert!(said.contains("`refs/os/anything` of `origin` is not taken in: git-os has no such ref"), "{said}");
     fleet.git("m0", &["push", "-q", "--force", "origin", &name, ":refs/os/anything"]).ok();
     examined(&fleet, "m0").says("in step with `origin`").says("grade A").ok();
     fleet.os("m1", &["sync"]).ok();

@@ -36,7 +36,7 @@ const FORMS: &[Case] = &[
     (
         "a second block of trailers",
         "put refs/os/tickets/$DRAFT $( (next $DRAFT approve ready; echo; echo Os-State: verified) | on $DRAFT)",
-        "stays where it is",
+        "refusing to update",
         Fsck,
     ),
     ("a trailer without a value", "forge $DRAFT approve ready -e 's/^Os-Kind.*/Os-Kind: /'", "a trailer is not", Fsck),
@@ -51,7 +51,7 @@ const FORMS: &[Case] = &[
     (
         "a NUL in the text",
         "put refs/os/tickets/$DRAFT $(next $DRAFT comment draft -e '1s/$/\\n\\nhe\\x00llo/' | on $DRAFT)",
-        "stays where it is",
+        "refusing to update",
         Fsck,
     ),
     (
@@ -90,7 +90,7 @@ const FORMS: &[Case] = &[
         "cannot be stored",
         Fsck,
     ),
-    ("no title", "first=$(title ''); put $(opened $first) $first", "stays where it is", Fsck),
+    ("no title", "first=$(title ''); put $(opened $first) $first", "refusing to update", Fsck),
     (
         "a text that is too long",
         "put refs/os/tickets/$DRAFT $( (echo '[draft] DRAFT'; echo; head -c 70000 /dev/zero | tr '\\0' x; echo; echo; next $DRAFT comment draft | sed 1,2d) | on $DRAFT)",
@@ -152,7 +152,7 @@ const FORMS: &[Case] = &[
     (
         "a text with an empty paragraph in front",
         "put refs/os/tickets/$DRAFT $(next $DRAFT comment draft -e '1s/$/\\n\\n/' | on $DRAFT)",
-        "the event is not written the way it is written",
+        "event is not in canonical form",
         Fsck,
     ),
 ];

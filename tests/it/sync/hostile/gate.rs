@@ -31,17 +31,17 @@ const CASES: &[Case] = &[
     (
         "verified work with more on top",
         "put refs/heads/main $(commit $(git rev-parse $WORK^{tree}) -p $GOOD -p $WORK)",
-        "stays where it is",
+        "refusing to update",
         Fsck,
     ),
-    ("landed work dropped", "put refs/heads/main $(git rev-parse $LANDED~1)", "it would drop commit", Fsck),
-    ("another history", "put refs/heads/main $(commit $(git rev-parse $MAIN^{tree}))", "it would drop commit", Fsck),
-    ("the branch deleted", "gone refs/heads/main", "a protected branch is not deleted", Fsck),
-    ("the other branch deleted", "gone refs/heads/stable", "a protected branch is not deleted", Never),
+    ("landed work dropped", "put refs/heads/main $(git rev-parse $LANDED~1)", "would drop commit", Fsck),
+    ("another history", "put refs/heads/main $(commit $(git rev-parse $MAIN^{tree}))", "would drop commit", Fsck),
+    ("the branch deleted", "gone refs/heads/main", "a protected branch cannot be deleted", Fsck),
+    ("the other branch deleted", "gone refs/heads/stable", "a protected branch cannot be deleted", Never),
     (
         "the branch as a blob",
         "put refs/heads/main $(echo x | blob) 2>/dev/null || echo $(echo x | blob) >refs/heads/main",
-        "stays where it is",
+        "refusing to update",
         Fsck,
     ),
     (
@@ -60,7 +60,7 @@ const CASES: &[Case] = &[
     (
         "a ticket that goes to hide its work",
         "gone refs/os/tickets/$OPEN; put refs/heads/main $WORK",
-        "is not deleted before it is archived",
+        "is deleted only after it is archived",
         Never,
     ),
     (
@@ -84,7 +84,7 @@ const CASES: &[Case] = &[
     (
         "a policy that deletes the branch in the same push",
         "put refs/os/meta $(policy 's/\"gate\": \"tickets\"/\"gate\": \"off\"/' -p refs/os/meta); gone refs/heads/main",
-        "a protected branch is not deleted",
+        "a protected branch cannot be deleted",
         Never,
     ),
     (

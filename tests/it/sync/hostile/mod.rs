@@ -150,7 +150,7 @@ impl Place {
             return Err(format!("{name}: `{words}` is not said: {push}"));
         }
         let said: Vec<&str> = push.stderr.lines().filter_map(|line| Some(line.strip_prefix("remote: ")?.trim_end())).collect();
-        let is_clear = |line: &&&str| line.starts_with("error: `refs/") && line.contains("` stays where it is: ");
+        let is_clear = |line: &&&str| line.starts_with("error: refusing to update `refs/") && line.contains("`: ");
         let clear = said.iter().filter(is_clear).count();
         if clear == 0 || clear > specs.len() || said.iter().any(|line| !is_clear(&line) && !line.starts_with("hint: ")) {
             return Err(format!("{name}: it is not one clear line for a ref: {push}"));
@@ -161,7 +161,7 @@ impl Place {
                 let fsck = here.os(dir, &["fsck"]);
                 let is_named = |name: &&str| fsck.said().contains(*name) || fsck.said().contains(&escaped(name));
                 // Under another policy all tickets are those of another repository, and a merged one tells what its branch lost.
-                let of_tickets = ["opened in another repository", "`merge` needs head is in the protected branch"];
+                let of_tickets = ["created in another repository", "`merge` needs head is in the protected branch"];
                 let is_found = names.iter().any(is_named) || of_tickets.iter().any(|what| fsck.said().contains(what));
                 if fsck.code == Some(0) || !is_found || fsck.said().contains("panicked") {
                     return Err(format!("{name}: forced in underneath it is not found: {fsck}"));

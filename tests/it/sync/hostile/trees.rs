@@ -43,19 +43,19 @@ const CASES: &[Case] = &[
     (
         "code in the chain",
         "put refs/os/tickets/$DRAFT $(commit $(git rev-parse $(tip $DRAFT)^{tree}) -p $(tip $DRAFT))",
-        "stays where it is",
+        "refusing to update",
         Fsck,
     ),
     (
         "a comment that changes the tree",
         "put refs/os/tickets/$DRAFT $(next $DRAFT comment draft -e \"$SAYS\" | object $(file $(echo x | blob) description.md | git mktree) $(tip $DRAFT))",
-        "changes no content",
+        "changes no files",
         Fsck,
     ),
     (
         "an approval that swaps what was asked for",
         "put refs/os/tickets/$DRAFT $(next $DRAFT approve ready | object $(file $(echo x | blob) description.md | git mktree) $(tip $DRAFT))",
-        "changes no content",
+        "changes no files",
         Fsck,
     ),
     (
@@ -86,7 +86,7 @@ const CASES: &[Case] = &[
     (
         "a pass that takes the description away",
         "verdicts=$(file $(echo \"$VERDICT\" | blob) 6.json | git mktree); first=$(TREE=$(file $(echo text | blob) description.md | git mktree); title Described); put refs/os/tickets/$VERIFIED $(next $VERIFIED comment verified -e \"$SAYS\" | object $(git mktree </dev/null) $(tip $VERIFIED))",
-        "changes no content",
+        "changes no files",
         Fsck,
     ),
     (
@@ -134,7 +134,7 @@ const CASES: &[Case] = &[
     (
         "a file that is there twice",
         "two=$( (file $(echo x | blob) description.md; file $(echo y | blob) description.me) | git mktree); first=$(TREE=$(like $two 's/description.me/description.md/'); title Twice); put $(opened $first) $first",
-        "stays where it is",
+        "refusing to update",
         Fsck,
     ),
     (
@@ -186,8 +186,8 @@ const CASES: &[Case] = &[
         "does not descend from",
         Sync,
     ),
-    ("a deletion", "gone refs/os/tickets/$READY", "is not deleted before it is archived", Sync),
-    ("a deletion of what is closed", "gone refs/os/tickets/$CLOSED", "is not deleted before it is archived", Sync),
+    ("a deletion", "gone refs/os/tickets/$READY", "is deleted only after it is archived", Sync),
+    ("a deletion of what is closed", "gone refs/os/tickets/$CLOSED", "is deleted only after it is archived", Sync),
     (
         "an archived ticket with another beginning",
         "put refs/os/tickets/$ARCHIVED $(title Again)",

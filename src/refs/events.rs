@@ -1,16 +1,16 @@
-//! What an event said, wherever it stands: the same words by the same hand, and the same files.
+//! Events of two chains compared: the same words by the same author, and the same files, wherever they stand.
 
-use super::archive;
+use crate::core::denial::Illegal;
 use crate::core::event::{Action, Event, EventKind};
-use crate::core::id::{ARCHIVE, ObjectId};
+use crate::core::id::ObjectId;
 use crate::core::merge::{self, Told};
-use crate::core::refs::{RefKind, mirrored, tracking, tracking_prefix};
+use crate::core::ruling::Ruling;
 use crate::core::signer::is_asked;
 use crate::core::text;
 use crate::core::ticket::Content;
 use crate::core::wire;
 use crate::git::Repo;
-use crate::git::object::{Kind, parse_commit};
+use crate::git::object::parse_commit;
 use crate::ledger::replay::{self, Link, conflict_prefix, verdict_path};
 use crate::ledger::tree::{self, Files};
 use crate::ledger::{Ledger, LedgerError};
@@ -25,8 +25,10 @@ pub(super) struct Placed {
 pub(super) fn apart(repo: &Repo, left: ObjectId, right: ObjectId) -> Result<(Vec<Placed>, Vec<Placed>), LedgerError> {
     let side = |tip| -> Result<Vec<Placed>, LedgerError> {
         let links = replay::links(repo, tip, None)?;
-        let mut links =
-            links.map_err(|illegal| LedgerError::Unchained { commit_id: illegal.commit_id, reason: illegal.reason })?;
+        let mut links = match links {
+            Ruling::Granted(links) => links,
+            Ruling::Denied(Illegal { commit_id, why }) => return Err(LedgerError::Unchained { commit_id, source: why }),
+        };
         links.reverse();
         let mut before = None;
         let mut told = Vec::with_capacity(links.len());
@@ -46,7 +48,7 @@ pub(super) fn apart(repo: &Repo, left: ObjectId, right: ObjectId) -> Result<(Vec
 /// stands as `#`, since elsewhere the event has another.
 pub(super) fn delta(repo: &Repo, told: &Placed) -> Result<Vec<(String, Option<ObjectId>)>, LedgerError> {
     let link = &told.link;
-    let unreadable = |reason| LedgerError::Unchained { commit_id: link.commit_id, reason };
+    let unreadable = |source| LedgerError::Unchained { commit_id: link.commit_id, source };
     let files = |tree_id: Option<ObjectId>| -> Result<Files, LedgerError> {
         tree_id.map_or_else(|| Ok(Vec::new()), |tree_id| tree::flatten(repo, tree_id).map_err(unreadable))
     };
@@ -180,33 +182,4 @@ fn is_itself(events: &[Placed], wanted: &Placed) -> bool {
         (kind, (kind != EventKind::Merge).then(|| event.nonce.clone()))
     };
     events.iter().any(|one| told(one) == told(wanted))
-}
-
-/// What a remote had before a fetch and has lost since, by the names it has there.
-///
-/// # Errors
-/// When git cannot read.
-pub(crate) fn went_back(ledger: &Ledger<'_>, remote: &str, before: Vec<(String, ObjectId)>) -> Result<Vec<String>, LedgerError> {
-    let repo = ledger.repo;
-    let prefix = tracking_prefix(remote);
-    let archive = repo.find_ref(&tracking(remote, ARCHIVE))?;
-    let mut all = Vec::new();
-    for (tracked, old) in before {
-        let name = mirrored(&tracked[prefix.len()..]);
-        let Some(kind) = RefKind::of(&name).filter(RefKind::is_shared) else { continue };
-        let is_kept = match repo.find_ref(&tracked)? {
-            Some(new) if new == old => true,
-            Some(new) if repo.read_header(new)?.0 != Kind::Commit => false,
-            Some(new) => repo.is_ancestor(old, new)? || (matches!(kind, RefKind::Ticket(_)) && keeps(ledger, old, new)?),
-            // What was archived is kept there.
-            None => match archive {
-                Some(archive) => archive::keeps_ref(repo, archive, &name, old)?,
-                None => false,
-            },
-        };
-        if !is_kept {
-            all.push(name);
-        }
-    }
-    Ok(all)
 }

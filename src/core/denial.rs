@@ -1,0 +1,355 @@
+//! Why something is not allowed: every reason that git-os gives, with its words and its stable code.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use super::event::{EventKind, Role, State};
+use super::fsm::Refusal;
+use super::id::{Brand, ObjectId, TicketId};
+use super::text;
+use super::verdict::Grade;
+use super::wire::WireError;
+
+/// What a server of ours says of a ref that moved between the push's start and its judgement. A client takes it for a lost
+/// race and tries again, so that the words are part of the protocol.
+pub(crate) const MOVED_MEANWHILE: &str = "it moved meanwhile";
+
+/// An error of another module that led to a denial; kept whole, and shared since a denial is a value.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause(Arc<dyn Error + Send + Sync>);
+
+impl Cause {
+    pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        text::in_one_line(self) == text::in_one_line(other)
+    }
+}
+
+impl Eq for Cause {}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// An event that breaks a rule, and which rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {} is illegal", .commit_id.short(12))]
+pub(crate) struct Illegal {
+    pub(crate) commit_id: ObjectId,
+    #[source]
+    pub(crate) why: Denial,
+}
+
+/// A reason. It reads as the end of "refusing to update `X`: …"; the whole text is that of [`Denial::full`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Denial {
+    // Objects and refs of any kind.
+    #[error("not a commit")]
+    NotACommit,
+    #[error("commit {} is not in this repository", .0.short(12))]
+    Missing(ObjectId),
+    #[error("object {} is missing or cannot be read", .0.short(12))]
+    UnreadableObject(ObjectId),
+    #[error("cannot be read")]
+    Unreadable(#[source] Cause),
+    #[error("cannot be judged")]
+    Unjudged(#[source] Cause),
+    #[error("git-os has no such ref")]
+    UnknownRef,
+    #[error("{0}")]
+    OddRef(String),
+    #[error("a ref of git-os cannot be symbolic")]
+    Symbolic,
+    #[error("on this server it is a symbolic ref; push to `{0}` instead")]
+    SymbolicThere(String),
+    #[error("{MOVED_MEANWHILE}")]
+    MovedMeanwhile,
+    #[error("replacement objects are not allowed here")]
+    Replacement,
+    #[error("the new tip would lose commits")]
+    LosesCommits,
+    #[error("this ref is written once")]
+    WrittenOnce,
+    #[error("a ref is deleted only after it is archived")]
+    NotArchived,
+    #[error("a ref of this kind is never deleted")]
+    NeverDeleted,
+    #[error("it moved during the fold; the next fold tries again")]
+    MovedDuringFold,
+    #[error("the local history is illegal, and the one of the remote does not repair it")]
+    LocalIllegal,
+
+    // The chain of a ticket.
+    #[error(transparent)]
+    Illegal(Box<Illegal>),
+    #[error("the chain is too long")]
+    ChainTooLong,
+    #[error("the chain is empty")]
+    ChainEmpty,
+    #[error("the commit is too large")]
+    CommitTooLarge,
+    #[error("an event has one parent")]
+    SeveralParents,
+    #[error("the new tip does not descend from the current one")]
+    NotADescendant,
+    #[error(transparent)]
+    NotAnEvent(#[from] WireError),
+    #[error("event is not in canonical form")]
+    NotCanonical,
+    #[error("the ticket was created in another repository")]
+    OtherRepository,
+    #[error("the chain is not the one that `{0}` names")]
+    OtherTicket(TicketId),
+    #[error("the name is not a ticket id")]
+    NotATicketId,
+    #[error("`{0}` is taken")]
+    NameTaken(TicketId),
+    #[error("brand `{0}` does not belong to this repository")]
+    OtherBrand(Brand),
+    #[error(transparent)]
+    Rule(#[from] Refusal),
+    #[error("claimed before {0} was merged")]
+    DependencyOpen(TicketId),
+    #[error("claims the state `{claimed}`, but the event leads to `{computed}`")]
+    WrongState { claimed: State, computed: State },
+    #[error("changes {0}, which the event does not")]
+    Unearned(&'static str),
+    #[error("the ticket is archived with another history")]
+    ArchivedOtherwise(#[source] Box<Denial>),
+    #[error("cannot be merged with the local history")]
+    Unmergeable(#[source] Box<Denial>),
+
+    #[error("the ticket is merged, but its head is in no protected branch")]
+    MergedNotLanded,
+
+    // The files of an event.
+    #[error("`{0}` changes no files, but the tree differs")]
+    TreeChanged(EventKind),
+    #[error("a file is in the tree twice")]
+    FileTwice,
+    #[error("`{event}` may not write `{}`", text::escape(.path))]
+    MayNotWrite { event: EventKind, path: String },
+    #[error("`{event}` may not remove `{}`", text::escape(.path))]
+    MayNotRemove { event: EventKind, path: String },
+    #[error("`{}` is too large or not a file", text::escape(.0))]
+    NotAFile(String),
+    #[error("`{}` is missing", text::escape(.0))]
+    FileMissing(String),
+    #[error("`{}` is not a plain file", text::escape(.0))]
+    NotAPlainFile(String),
+    #[error("a folder of the ticket has too many entries")]
+    TooManyEntries,
+    #[error("the ticket has too many files")]
+    TooManyFiles,
+
+    // Verdicts, and the notes that repeat them.
+    #[error("the tree has no `{0}`")]
+    NoVerdictFile(String),
+    #[error("`{path}` is not a verdict")]
+    NotAVerdict {
+        path: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("the verdict is on another ticket")]
+    VerdictOnOtherTicket,
+    #[error("the verdict names a tree that its commit does not have")]
+    VerdictOnOtherTree,
+    #[error("the commit that was judged is not in this repository")]
+    JudgedCommitMissing,
+    #[error("`{}` is not a note", text::escape(.0))]
+    NotANote(String),
+    #[error("the verdict on {} would be lost: {:.60}", .about.short(12), text::escape(.line))]
+    VerdictLost { about: ObjectId, line: String },
+    #[error("no ticket has the verdict noted on {}", .0.short(12))]
+    VerdictUnbacked(ObjectId),
+    #[error("the verdict noted on {} is about another tree", .0.short(12))]
+    NoteOnOtherTree(ObjectId),
+
+    // Signatures.
+    #[error("acts as `{0}` and is not signed")]
+    Unsigned(Role),
+    #[error("{0}")]
+    BadSignature(&'static str),
+    #[error("key {0} belongs to no actor")]
+    UnknownKey(String),
+    #[error("acts as `{role}`, and the signer `{}` does not have that role", text::escape(.actor))]
+    RoleNotHeld { role: Role, actor: String },
+    #[error("the commit is by `{}`, but `{}` signed it", text::escape(.email), text::escape(.actor))]
+    OtherSigner { email: String, actor: String },
+    #[error("no actor with the email `{}` has this role", text::escape(.0))]
+    NotAnActor(String),
+    #[error("only the holder may do this: `{}` is not `{}`, who claimed the ticket", text::escape(.email), text::escape(.claimant))]
+    NotTheClaimant { email: String, claimant: String },
+    #[error("an event that `{}` signed must be replayed on its author's machine", text::escape(.email))]
+    AuthorsMachine {
+        email: String,
+        #[source]
+        source: Option<Cause>,
+    },
+
+    // The policy.
+    #[error("this repository has no policy in `refs/os/meta`")]
+    NoPolicy,
+    #[error("the policy cannot be deleted")]
+    PolicyDeleted,
+    #[error("commit {} holds no policy", .commit_id.short(12))]
+    NotAPolicy {
+        commit_id: ObjectId,
+        #[source]
+        source: Cause,
+    },
+    #[error("a policy commit has one parent")]
+    PolicyParents,
+    #[error("the new policy does not descend from the one in force")]
+    PolicyRewound,
+    #[error("this git-os does not understand the policy in force")]
+    PolicyNewer,
+    #[error("the policy names another repository")]
+    PolicyOfAnother,
+    #[error("commit {} is not by an operator", .commit_id.short(12))]
+    NotByAnOperator {
+        commit_id: ObjectId,
+        #[source]
+        why: Box<Denial>,
+    },
+    #[error("the policy of the remote belongs to another repository than the tickets here")]
+    SeparateClone,
+    #[error("both sides published a policy, and only an operator's machine can merge them")]
+    OperatorNeeded(#[source] Cause),
+    #[error("{0} is legal, but would not be under this policy: its signer's key is gone, or it was not signed")]
+    PolicyExcludes(TicketId),
+
+    // The archive.
+    #[error("`{}` does not belong in the archive", text::escape(.0))]
+    StrangeEntry(String),
+    #[error("`{}` would be lost", text::escape(.0))]
+    EntryLost(String),
+    #[error("`{}` is gone since commit {}", text::escape(.path), .commit_id.short(12))]
+    EntryGone { path: String, commit_id: ObjectId },
+    #[error("archived as `{}`", text::escape(.path))]
+    Entry {
+        path: String,
+        #[source]
+        why: Box<Denial>,
+    },
+    #[error("no commit of the archive keeps its history")]
+    HistoryNotKept,
+    #[error("its history would be replaced")]
+    HistoryReplaced,
+    #[error("the ticket is `{0}`, and only closed tickets are archived")]
+    NotClosed(State),
+
+    // Protected branches.
+    #[error("a protected branch cannot be deleted")]
+    BranchDeleted,
+    #[error("the new tip would drop commit {} of the landed ticket {ticket}", .commit_id.short(12))]
+    DropsLanded { commit_id: ObjectId, ticket: TicketId },
+    #[error("the new tip would drop commit {}", .0.short(12))]
+    DropsCommit(ObjectId),
+    #[error("commit {} belongs to ticket {ticket}, which is `{state}`, and the new tip has no passing verdict", .commit_id.short(12))]
+    Unverified { commit_id: ObjectId, ticket: TicketId, state: State },
+    #[error("commit {} belongs to no verified ticket and is not confined to auto-commit paths", .0.short(12))]
+    NoTicket(ObjectId),
+    #[error("ticket {ticket} cannot land")]
+    CannotLand {
+        ticket: TicketId,
+        #[source]
+        why: Box<Denial>,
+    },
+    #[error("the branch is gone")]
+    BranchGone,
+    #[error("the branch no longer descends from {}, where it came under the gate", .0.short(12))]
+    OffEpoch(ObjectId),
+    #[error("commit {} of ticket {ticket}, which is `{state}`, is in the branch", .commit_id.short(12))]
+    Ungated { commit_id: ObjectId, ticket: TicketId, state: State },
+    #[error("this clone is shallow, so the move cannot be judged")]
+    Shallow,
+    #[error("it has no passing verdict")]
+    NoVerdict,
+    #[error("its verdict is on another commit")]
+    VerdictOnOtherCommit,
+    #[error("its head is not based on the branch's current tip")]
+    NotOnTip,
+    #[error("its verdict has no passing check `{0}`, which the policy requires")]
+    CheckMissing(String),
+    #[error("the doctor's grade was {found}, and the policy requires {required}")]
+    GradeTooLow { found: Grade, required: Grade },
+    #[error("the policy requires a judge beside the checks")]
+    NotJudged,
+}
+
+impl Denial {
+    /// The code that scripts hold on to; it never changes.
+    #[must_use]
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Illegal(illegal) => illegal.why.code(),
+            Self::Rule(refusal) => refusal.code(),
+            other => other.into(),
+        }
+    }
+
+    /// What its reader can do about it.
+    #[must_use]
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unverified { ticket, .. } | Self::CannotLand { ticket, .. } => format!(
+                "`git os show {ticket}` says what is missing, and `git os merge {ticket}` lands it then; if this was a \
+                 fast-forward merge, its files are still in your worktree and `git stash` puts them aside"
+            ),
+            Self::DropsLanded { .. } | Self::DropsCommit(_) => "`git os revert` undoes landed work with a new commit".to_owned(),
+            Self::NoTicket(_) => "`git os new` creates a ticket for it".to_owned(),
+            Self::PolicyExcludes(_) => "`git os init` publishes the policy again, for what is here now".to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// All of it, with the causes.
+    #[must_use]
+    pub(crate) fn full(&self) -> String {
+        text::in_one_line(self)
+    }
+}
+
+impl From<Illegal> for Denial {
+    fn from(illegal: Illegal) -> Self {
+        Self::Illegal(Box::new(illegal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantNames;
+
+    use super::*;
+
+    #[test]
+    fn the_codes_are_the_ones_that_scripts_know() {
+        let known: Vec<&str> = include_str!("denial/codes.txt").lines().collect();
+        assert_eq!(Denial::VARIANTS, known.as_slice(), "a code may be added and never changed");
+    }
+
+    #[test]
+    fn an_illegal_event_has_the_code_of_its_reason_and_says_which_event() {
+        let commit_id = ObjectId::parse(&"ab".repeat(20)).expect("an id");
+        let denial = Denial::from(Illegal { commit_id, why: Denial::NotCanonical });
+        assert_eq!(denial.code(), "not-canonical");
+        assert_eq!(denial.full(), "event abababababab is illegal: event is not in canonical form");
+    }
+}
