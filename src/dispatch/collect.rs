@@ -9,7 +9,7 @@ use crate::core::text;
 use crate::core::time::Timestamp;
 use crate::git::Repo;
 use crate::git::process::{modified, remove_file};
-use crate::git::refs::{Moved, RefEdit};
+use crate::git::refs::{Attempts, Moved, RefEdit};
 use crate::git::worktree::Worktree;
 use crate::ledger::{Ledger, archive};
 
@@ -53,12 +53,15 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
 /// When git cannot write.
 pub(super) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option<String>, DispatchError> {
     let time = repo.identity()?.time.to_string().to_lowercase().replace(':', "");
-    for number in 0..100 {
-        let suffix = if number == 0 { String::new() } else { format!("-{number}") };
-        let name = format!("{RESCUE}{id}/{time}{suffix}");
+    let folder = format!("{RESCUE}{id}/{time}");
+    let mut attempts = Attempts::at(&folder);
+    let mut number = 0;
+    loop {
+        attempts.begin()?;
+        let name = if number == 0 { folder.clone() } else { format!("{folder}-{number}") };
         match repo.find_ref(&name)? {
             Some(known) if known == saved => return Ok(Some(name)),
-            Some(_) => {}
+            Some(_) => number += 1,
             None => {
                 if repo.move_refs(&[RefEdit::create(&name, saved)])? == Moved::Done {
                     return Ok(Some(name));
@@ -66,7 +69,6 @@ pub(super) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option
             }
         }
     }
-    Ok(None)
 }
 
 /// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more. Answers whether

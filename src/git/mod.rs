@@ -12,6 +12,8 @@ pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
 pub(crate) mod signature;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
@@ -53,6 +55,8 @@ pub(crate) enum GitError {
     Refs { source: Box<dyn std::error::Error + Send + Sync> },
     #[error("cannot move `{name}`")]
     Move { name: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("`{name}` kept changing; gave up after {attempts} attempts")]
+    Busy { name: String, attempts: u32 },
     #[error("cannot start `{program}`")]
     Start { program: String, source: std::io::Error },
     #[error("`git {command}` failed: {stderr}")]

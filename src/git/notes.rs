@@ -2,15 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::refs::{Moved, RefEdit};
+use super::refs::Update;
 use super::tree::{FILE, FOLDER};
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 
 /// The largest note that is read, in bytes.
 const MAX_NOTE: usize = 1024 * 1024;
-/// How often a lost race over the notes ref is tried again.
-const TRIES: usize = 50;
 
 /// What notes are about, and the blob of each.
 type Notes = Vec<(ObjectId, ObjectId)>;
@@ -94,8 +92,7 @@ impl Repo {
     /// # Errors
     /// When the notes cannot be read or written.
     pub(crate) fn add_note_line(&self, notes_ref: &str, about: ObjectId, line: &str, who: &Identity) -> Result<(), GitError> {
-        for _ in 0..TRIES {
-            let old = self.find_ref(notes_ref)?;
+        self.update_ref(notes_ref, |old| {
             let old_tree = old.map(|id| self.read_commit(id)).transpose()?.map(|commit| commit.tree_id);
             let hex = about.to_string();
             let found = old_tree.map(|tree_id| self.find_note_path(tree_id, about)).transpose()?.flatten();
@@ -106,16 +103,13 @@ impl Repo {
             };
             let mut text = String::from_utf8_lossy(&text).into_owned();
             if text.lines().any(|known| known == line) {
-                return Ok(());
+                return Ok(Update::Stop(()));
             }
             text = text + line + "\n";
             let tree_id = self.edit_tree(old_tree, &path, Some(self.write_blob(text.as_bytes())?))?;
             let parents: Vec<_> = old.into_iter().collect();
-            let new = self.write_commit(tree_id, &parents, who, &format!("Add a note on {}\n", about.short(12)))?;
-            if self.move_refs(&[RefEdit::advance(notes_ref, old, new)])? == Moved::Done {
-                return Ok(());
-            }
-        }
-        Err(GitError::Move { name: notes_ref.to_owned(), source: "it kept moving".into() })
+            let to = self.write_commit(tree_id, &parents, who, &format!("Add a note on {}\n", about.short(12)))?;
+            Ok(Update::Move { to, then: () })
+        })
     }
 }

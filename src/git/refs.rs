@@ -1,5 +1,7 @@
 //! Refs: read, listed, and moved by compare-and-swap, by gix where it can and by git itself where it cannot.
 
+mod update;
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,7 @@ use gix::refs::{FullName, Target};
 use super::object::{foreign, native};
 use super::{GitError, RefBackend, Repo};
 use crate::core::id::ObjectId;
+pub(crate) use update::{Attempts, Update};
 
 /// How long a lock of somebody else is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -9,9 +9,9 @@ use crate::core::id::{Brand, LEARNINGS, RunId, TicketId};
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::time::Timestamp;
+use crate::git::Repo;
 use crate::git::process::{read_file, write_file};
-use crate::git::refs::{Moved, RefEdit};
-use crate::git::{GitError, Repo};
+use crate::git::refs::Update;
 use crate::ledger::{LedgerError, random_hex};
 use crate::workspace::{Workspace, WorkspaceError};
 
@@ -79,24 +79,20 @@ pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, Ledg
     if let Some(run) = &learning.run {
         message += &format!("Os-Run: {run}\n");
     }
-    for _ in 0..100 {
-        let old = repo.find_ref(&name)?;
+    repo.update_ref(&name, |old| {
         if old.is_some()
             && read_stream(repo, &name)?
                 .iter()
                 .any(|known| known.text == with_rest(&subject, rest) && known.ticket == learning.ticket)
         {
-            return Ok(false);
+            return Ok(Update::Stop(false));
         }
         let tree_id = repo.write_tree(&mut [])?;
         let parents: Vec<_> = old.into_iter().collect();
         let message = format!("{message}Os-Nonce: {}\n", random_hex()?);
-        let new = repo.write_commit(tree_id, &parents, &repo.identity()?, &message)?;
-        if repo.move_refs(&[RefEdit::advance(&name, old, new)])? == Moved::Done {
-            return Ok(true);
-        }
-    }
-    Err(GitError::Move { name, source: "it kept moving".into() }.into())
+        let to = repo.write_commit(tree_id, &parents, &repo.identity()?, &message)?;
+        Ok(Update::Move { to, then: true })
+    })
 }
 
 fn with_rest(subject: &str, rest: &str) -> String {

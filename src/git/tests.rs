@@ -1,0 +1,32 @@
+//! A repository to try things in, and commits for it.
+
+use std::process::Command;
+
+use camino::Utf8PathBuf;
+use tempfile::TempDir;
+
+use super::Repo;
+use crate::core::id::ObjectId;
+
+/// The tree that is empty; no commit here needs another.
+const EMPTY: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+#[expect(clippy::disallowed_methods, reason = "a repository to look at")]
+pub(crate) fn repo() -> (TempDir, Repo) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = Utf8PathBuf::from_path_buf(dir.path().canonicalize().expect("it is there")).expect("UTF-8");
+    let mut git = Command::new("git");
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+        git.env_remove(name);
+    }
+    assert!(git.args(["init", "-q", path.as_str()]).status().expect("git").success());
+    let repo = Repo::open(&path).expect("a repository");
+    (dir, repo)
+}
+
+pub(crate) fn commit(repo: &Repo, parents: &[ObjectId], time: i64, salt: usize) -> ObjectId {
+    let parents = parents.iter().fold(String::new(), |all, parent| format!("{all}parent {parent}\n"));
+    let who = format!("A <a@example.com> {time} +0000");
+    let text = format!("tree {EMPTY}\n{parents}author {who}\ncommitter {who}\n\n{salt}\n");
+    repo.write_commit_bytes(text.as_bytes()).expect("written")
+}
