@@ -243,7 +243,7 @@ pub(crate) enum Followed {
 pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: &str) -> Result<Followed, DispatchError> {
     let repo = &site.repo;
     if let Fetched::Failed(why) = sync::fetch(repo, remote)? {
-        return Ok(Followed::Away(why));
+        return Ok(Followed::Away(why.to_string()));
     }
     sync::fold(repo, remote)?;
     let short = trunk.trim_start_matches("refs/heads/");

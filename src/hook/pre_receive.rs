@@ -7,7 +7,6 @@ use super::{Answer, here, install, say};
 use crate::core::id::{META, ObjectId};
 use crate::core::refs::{RefKind, is_ours};
 use crate::core::text::escape;
-use crate::git::remote::MOVED_MEANWHILE;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
 
@@ -96,7 +95,7 @@ fn misplaced(before: &Repo, moves: &[Move]) -> Vec<(String, Judged)> {
         } else if (RefKind::of(&one.name).is_some() || (is_watched(&one.name) && !is_ours(&one.name))) && one.old != one.new {
             match before.find_present_ref(&one.name) {
                 Ok(present) if present == one.old => {}
-                Ok(_) => refused.push(no(&one.name, MOVED_MEANWHILE.to_owned())),
+                Ok(_) => refused.push(no(&one.name, "it moved meanwhile".to_owned())),
                 Err(error) => refused.push(no(&one.name, format!("it could not be judged: {error}"))),
             }
         }

@@ -76,7 +76,7 @@ fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result
         (_, Some(remote)) => land::follow(site, ledger, &remote, &ledger.policy.trunk().unwrap_or_default())?,
         (Some(remote), None) => match sync::fetch(&site.repo, &remote)? {
             Fetched::Done => Followed::Done,
-            Fetched::Failed(why) => Followed::Away(why),
+            Fetched::Failed(why) => Followed::Away(why.to_string()),
         },
         (None, None) => Followed::Done,
     };

@@ -66,7 +66,7 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
                 continue;
             }
             Pushed::Refused(why) => return Err(LedgerError::RefusedThere { remote: remote.to_owned(), why }),
-            Pushed::Unclear(why) => has_arrived(ledger, remote, id, next.tip, &why)?,
+            Pushed::Unclear(why) => has_arrived(ledger, remote, id, next.tip, &why.to_string())?,
         };
         if is_won {
             // If somebody here was faster the fold puts what they wrote on top.
@@ -77,7 +77,7 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
             return Ok(Answer::Yes(Box::new(next)));
         }
         if let Fetched::Failed(why) = fetch_one(ledger, remote, id)? {
-            return Err(LedgerError::Unreachable { remote: remote.to_owned(), why });
+            return Err(LedgerError::Unreachable { remote: remote.to_owned(), why: why.to_string() });
         }
         refold(ledger, remote, id)?;
     }
