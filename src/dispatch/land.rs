@@ -11,6 +11,7 @@ use crate::core::text;
 use crate::gate;
 use crate::git::Git;
 use crate::git::remote::Fetched;
+use crate::git::worktree::Forwarded;
 use crate::ledger::{Draft, Entry, Ledger, shared_remote};
 use crate::sync::{self, Arrival};
 
@@ -177,20 +178,18 @@ fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
 /// The reason why it stays is inside.
 fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Result<(), String>, DispatchError> {
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
-    let output = if let Some(worktree) = checked_out {
-        let git = crate::git::Git::at(&worktree.path);
-        git.run(["merge", "--quiet", "--ff-only", "--no-autostash", "--no-verify-signatures", &new.to_string()])?
+    let moved = if let Some(worktree) = checked_out {
+        Git::at(&worktree.path).fast_forward(new)?
     } else {
-        let message = format!("git os: land {}", new.short(12));
-        site.repo.git().run(["update-ref", "-m", &message, trunk, &new.to_string(), &old.to_string()])?
+        site.repo.forward(trunk, old, new, &format!("git os: land {}", new.short(12)))?
     };
     let short = trunk.trim_start_matches("refs/heads/");
-    Ok(match output.code {
-        0 => Ok(()),
-        _ if output.stderr.contains("would be overwritten") => Err(format!(
+    Ok(match moved {
+        Forwarded::Done => Ok(()),
+        Forwarded::Overwrites => Err(format!(
             "`{short}` is checked out with changes that are not committed and would be overwritten; commit or stash them"
         )),
-        _ => Err(format!("`{short}` could not be moved: {}", output.stderr)),
+        Forwarded::Failed(failure) => Err(format!("`{short}` could not be moved: {failure}")),
     })
 }
 

@@ -110,7 +110,9 @@ fn kind(output: &Output) -> FailureKind {
 /// The words of git that say why, on one line.
 fn reason(stderr: &str) -> String {
     let line = |prefix: &str| stderr.lines().find_map(|line| line.trim().strip_prefix(prefix).map(str::to_owned));
-    let why = line("fatal: ").or_else(|| line("error: ")).or_else(|| stderr.lines().next().map(str::to_owned));
+    // What ssh said stands before it, and says why.
+    let fatal = line("fatal: ").filter(|why| !why.starts_with("Could not read from remote repository"));
+    let why = fatal.or_else(|| line("error: ")).or_else(|| stderr.lines().next().map(str::to_owned));
     why.unwrap_or_else(|| "git said nothing".to_owned())
 }
 
@@ -261,6 +263,12 @@ mod tests {
             let failure = Failure::of_fetch(&ended(128, "", &format!("{stderr}\n\n{ssh}")));
             assert_eq!((failure.kind, failure.may_pass()), (kind, may_pass), "{stderr}");
         }
+        let refused = Failure::of_fetch(&ended(
+            128,
+            "",
+            &format!("git@x: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\n{ssh}"),
+        ));
+        assert_eq!(refused.to_string(), "git@x: Permission denied (publickey).");
         assert_eq!(Failure::of_fetch(&ended(129, "", "error: unknown option `x'\nusage: git fetch")).kind, FailureKind::Misuse);
         let locked = "error: cannot lock ref 'refs/x'\nBUG: refs.c:2278: abort called on a closed reference transaction";
         assert_eq!(Failure::of_fetch(&ended(134, "", locked)).kind, FailureKind::LostRace);
