@@ -12,6 +12,9 @@ mod ledger;
 mod sync;
 mod workspace;
 
+// What concerns this machine alone.
+mod local;
+
 // May this commit land; may this ref move.
 mod gate;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::turn::Patience;
-use super::{DispatchError, Site, collect, take_in, write};
+use super::{DispatchError, Site, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
@@ -13,6 +13,8 @@ use crate::git::Git;
 use crate::git::remote::Fetched;
 use crate::git::worktree::Forwarded;
 use crate::ledger::{Draft, Entry, Ledger, shared_remote};
+use crate::local::locks::clear_of_ticket;
+use crate::local::worktrees;
 use crate::sync::{self, Arrival};
 
 /// What became of an attempt to land.
@@ -117,18 +119,18 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     let sitting = sitting.and_then(|worktree| Some((site.repo.pinned(&worktree.path)?, worktree.path)));
     let mut was_killed = false;
     if let Some((git, path)) = &sitting {
-        let here = take_in::commit_of(git, "HEAD")?.unwrap_or(head);
+        let here = git.find_commit("HEAD")?.unwrap_or(head);
         // What is committed on top of the work is somebody's; a branch that left it was moved by a rebase that was killed here.
         let goes_on = ledger.repo.is_ancestor(head, here).unwrap_or(true);
         if *path == site.worktree(&entry.id) && !goes_on {
-            was_killed = collect::clear_locks(&site.repo, &entry.id, path)?;
+            was_killed = clear_of_ticket(&site.repo, &entry.id, path)?;
         }
         if !was_killed && has_changes(git, head)? {
             return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
         }
         let kept = match (was_killed, goes_on && here != head) {
-            (true, _) => collect::rescue(&site.repo, &entry.id, path, here)?,
-            (false, true) => collect::keep(&site.repo, &entry.id, here)?,
+            (true, _) => worktrees::rescue(&site.repo, &entry.id, path, here)?,
+            (false, true) => worktrees::keep(&site.repo, &entry.id, here)?,
             (false, false) => None,
         };
         if let Some(name) = kept {

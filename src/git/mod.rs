@@ -6,15 +6,13 @@
 pub(crate) mod ancestry;
 pub(crate) mod diff;
 pub(crate) mod failure;
-mod locks;
+pub(crate) mod locks;
 pub(crate) mod notes;
 pub(crate) mod object;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
 pub(crate) mod signature;
-#[cfg(test)]
-mod tests;
 pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
@@ -314,3 +312,6 @@ fn absolute(path: &Path) -> Result<Utf8PathBuf, GitError> {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     Utf8PathBuf::from_path_buf(full).map_err(|path| GitError::Path(path.to_string_lossy().into_owned()))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

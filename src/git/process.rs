@@ -259,7 +259,7 @@ pub(crate) fn modified(path: &Utf8Path) -> Result<Timestamp, GitError> {
 ///
 /// # Errors
 /// When it is not there.
-pub(super) fn age(path: &Utf8Path) -> Result<Duration, GitError> {
+pub(crate) fn age(path: &Utf8Path) -> Result<Duration, GitError> {
     let time = path.metadata().and_then(|file| file.modified()).map_err(GitError::file(path))?;
     Ok(time.elapsed().unwrap_or_default())
 }

@@ -46,6 +46,17 @@ impl Git {
     }
 }
 
+impl Git {
+    /// The commit that a name stands for here.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub(crate) fn find_commit(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        let line = self.line(["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;
+        Ok(line.and_then(|text| ObjectId::parse(&text).ok()))
+    }
+}
+
 impl Repo {
     /// Moves a branch that is checked out nowhere; hooks are asked, as for any move of a branch.
     ///
@@ -81,6 +92,19 @@ impl Repo {
     pub(crate) fn add_worktree(&self, path: &Utf8Path, branch: &str) -> Result<(), GitError> {
         let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
         self.git().config("core.hooksPath=/dev/null").output(["worktree", "add", "--force", path.as_str(), branch]).map(drop)
+    }
+
+    /// Adds a worktree at a commit, on no branch, in place of what is left of another time; hooks do not run for it.
+    ///
+    /// # Errors
+    /// When something is in the way and stays, or git cannot.
+    pub(crate) fn add_detached_worktree(&self, path: &Utf8Path, commit_id: ObjectId) -> Result<(), GitError> {
+        // Its folder, or what git knows of it.
+        if path.as_std_path().exists() || self.find_worktree_git_dir(path).is_some() {
+            self.clear_worktree(path)?;
+        }
+        let git = self.git().config("core.hooksPath=/dev/null");
+        git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &commit_id.to_string()]).map(drop)
     }
 
     /// Removes a worktree with all that is in it; whoever calls has saved what matters.

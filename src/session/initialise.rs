@@ -13,6 +13,7 @@ use crate::gate;
 use crate::git::remote::Fetched;
 use crate::hook::install;
 use crate::ledger::{Ledger, archive, shared_remote};
+use crate::local::locks;
 use crate::sync;
 
 impl Session<'_> {
@@ -32,7 +33,7 @@ impl Session<'_> {
 
     fn initialise_one(&self, entry: &RepoEntry, lines: &mut Vec<String>) -> Result<(), SessionError> {
         let repo = self.workspace.open(entry)?;
-        for lock in recover::unlock(&repo)? {
+        for lock in locks::unlock(&repo)? {
             lines.push(format!("{}: removed `{lock}`, which a killed process left", entry.name));
         }
         let Ok(ledger) = Ledger::open(&repo) else {
