@@ -11,6 +11,8 @@ named! {
     FailureKind, "kind of failure", {
         /// Somebody else holds a ref, or moved it first: read again and try again.
         LostRace = "lost-race",
+        /// A hook said no, here or over there.
+        Refused = "refused",
         /// The remote could not be reached, or the connection broke.
         Unreachable = "unreachable",
         /// The remote does not let us in as who we are.
@@ -42,14 +44,15 @@ impl Error for Failure {}
 
 /// The exit code of git for options that it does not know.
 const USAGE: i32 = 129;
-/// The exit codes of a fetch that reached the remote and could not write the refs here. Since 2.41 git ends in an assertion
-/// of its own, by SIGABRT, when such a ref is locked.
+/// The exit codes of a fetch that reached the remote and could not write the refs here. Some versions, 2.47 among them, end
+/// in an assertion of their own, by SIGABRT, when such a ref is locked.
 const NOT_STORED: [i32; 2] = [1, 134];
 
 /// What git says where nothing but its words tells. It runs with `LC_ALL=C`; the first that is found counts, since
 /// `Could not read from remote repository` follows them all.
 const PHRASES: &[(&str, FailureKind)] = &[
     ("cannot lock ref", FailureKind::LostRace),
+    ("ref updates aborted by hook", FailureKind::Refused),
     ("does not support --atomic", FailureKind::Unsupported),
     ("could not read Username", FailureKind::NoCredentials),
     ("could not read Password", FailureKind::NoCredentials),
@@ -94,7 +97,7 @@ impl Failure {
     pub(crate) fn may_pass(&self) -> bool {
         match self.kind {
             FailureKind::LostRace | FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Failed => true,
-            FailureKind::NoCredentials | FailureKind::Unsupported | FailureKind::Misuse => false,
+            FailureKind::Refused | FailureKind::NoCredentials | FailureKind::Unsupported | FailureKind::Misuse => false,
         }
     }
 }
@@ -103,7 +106,9 @@ fn kind(output: &Output) -> FailureKind {
     if output.code == USAGE {
         return FailureKind::Misuse;
     }
-    let found = PHRASES.iter().find(|(phrase, _)| output.stderr.contains(phrase));
+    // What the remote's own programs print is not git's word.
+    let says = |phrase: &str| output.stderr.lines().any(|line| !line.starts_with("remote: ") && line.contains(phrase));
+    let found = PHRASES.iter().find(|(phrase, _)| says(phrase));
     found.map_or(FailureKind::Failed, |(_, kind)| *kind)
 }
 
@@ -258,7 +263,9 @@ mod tests {
             ),
             ("fatal: '../x' does not appear to be a git repository", FailureKind::Unreachable, true),
             ("fatal: the receiving end does not support --atomic push", FailureKind::Unsupported, false),
-            ("fatal: ref updates aborted by hook", FailureKind::Failed, true),
+            ("error: no\nfatal: ref updates aborted by hook", FailureKind::Refused, false),
+            ("remote: Authentication failed\nfatal: the remote end hung up unexpectedly", FailureKind::Unreachable, true),
+            ("fatal: bad object HEAD", FailureKind::Failed, true),
         ] {
             let failure = Failure::of_fetch(&ended(128, "", &format!("{stderr}\n\n{ssh}")));
             assert_eq!((failure.kind, failure.may_pass()), (kind, may_pass), "{stderr}");

@@ -103,6 +103,13 @@ impl Repo {
             // A server that judges says no to what is not what the push takes it to be, too.
             Undone::Declined(_) if self.has_moved(remote, offers)? => Pushed::Lost,
             Undone::Declined(words) => Pushed::Refused(words),
+            Undone::Unclear(failure) if failure.kind == FailureKind::Refused => {
+                if self.has_moved(remote, offers)? {
+                    Pushed::Lost
+                } else {
+                    Pushed::Refused(failure.to_string())
+                }
+            }
             Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
                 Pushed::Refused("it cannot move several refs at once, which git-os relies on".to_owned())
             }
@@ -183,8 +190,8 @@ mod tests {
         }
 
         /// The remote asks this before it takes anything.
-        fn hook(&self, commands: &str) {
-            let hook = self.there.home().join("hooks/pre-receive");
+        fn hook(&self, name: &str, commands: &str) {
+            let hook = self.there.home().join("hooks").join(name);
             write_file(&hook, format!("#!/bin/sh\n{commands}\necho 'error: not this' >&2\nexit 1\n").as_bytes(), 0o755)
                 .expect("written");
         }
@@ -193,12 +200,19 @@ mod tests {
     #[test]
     fn what_the_remote_has_afterwards_tells_a_race_from_a_no() {
         let pair = Pair::new();
-        pair.hook("");
+        pair.hook("pre-receive", "");
         assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Refused("error: not this".to_owned()));
         let theirs = commit(&pair.there, &[pair.first], 3, 0);
-        pair.hook(&format!("unset GIT_QUARANTINE_PATH && git update-ref {NAME} {theirs}"));
+        pair.hook("pre-receive", &format!("unset GIT_QUARANTINE_PATH && git update-ref {NAME} {theirs}"));
         assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Lost);
         assert_eq!(pair.there.find_ref(NAME).expect("readable"), Some(theirs));
+    }
+
+    #[test]
+    fn a_no_of_the_last_hook_is_a_no_too() {
+        let pair = Pair::new();
+        pair.hook("reference-transaction", "");
+        assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Refused("ref updates aborted by hook".to_owned()));
     }
 
     #[test]
