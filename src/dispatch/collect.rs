@@ -57,7 +57,7 @@ fn collect(
         (Some(beyond), _) if is_there => worktrees::rescue(&site.repo, id, &worktree.path, beyond)?,
         // A branch stays; commits that were on none would be lost with the worktree.
         (Some(beyond), Some(head)) if worktree.branch.is_none() && !site.repo.is_ancestor(head, beyond)? => {
-            worktrees::keep(&site.repo, id, head)?
+            Some(worktrees::keep(&site.repo, id, head)?)
         }
         _ => None,
     };

@@ -130,7 +130,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
         }
         let kept = match (was_killed, goes_on && here != head) {
             (true, _) => worktrees::rescue(&site.repo, &entry.id, path, here)?,
-            (false, true) => worktrees::keep(&site.repo, &entry.id, here)?,
+            (false, true) => Some(worktrees::keep(&site.repo, &entry.id, here)?),
             (false, false) => None,
         };
         if let Some(name) = kept {

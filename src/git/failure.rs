@@ -150,7 +150,12 @@ pub(super) fn of_push(output: &Output) -> Undone {
         return Undone::Lost;
     }
     let plain = summaries.iter().find(|summary| !says(summary, IN_COMPANY));
-    let Some(&summary) = plain.or(summaries.first()) else { return Undone::Unclear(Failure::of_remote(output)) };
+    let Some(&summary) = plain.or(summaries.first()) else {
+        let failure = Failure::of_remote(output);
+        // The last of the remote's hooks says no so late that there is no report.
+        let is_refused = failure.kind == FailureKind::Refused;
+        return if is_refused { Undone::Declined(failure.words) } else { Undone::Unclear(failure) };
+    };
     if says(summary, CONTENDED) {
         return Undone::Lost;
     }

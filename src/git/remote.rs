@@ -103,13 +103,6 @@ impl Repo {
             // A server that judges says no to what is not what the push takes it to be, too.
             Undone::Declined(_) if self.has_moved(remote, offers)? => Pushed::Lost,
             Undone::Declined(words) => Pushed::Refused(words),
-            Undone::Unclear(failure) if failure.kind == FailureKind::Refused => {
-                if self.has_moved(remote, offers)? {
-                    Pushed::Lost
-                } else {
-                    Pushed::Refused(failure.to_string())
-                }
-            }
             Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
                 Pushed::Refused("it cannot move several refs at once, which git-os relies on".to_owned())
             }

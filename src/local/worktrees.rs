@@ -125,14 +125,14 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
             repo.write_commit(tree_id, &parents, &repo.identity()?, &format!("Save what the worktree of {id} held\n"))?
         }
     };
-    keep(repo, id, saved)
+    keep(repo, id, saved).map(Some)
 }
 
 /// Puts a ref on a commit that nothing else may lead to. Returns its name.
 ///
 /// # Errors
 /// When git cannot write.
-pub(crate) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option<String>, LedgerError> {
+pub(crate) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<String, LedgerError> {
     let time = repo.identity()?.time.to_string().to_lowercase().replace(':', "");
     let folder = format!("{RESCUE}{id}/{time}");
     let mut attempts = Attempts::at(&folder);
@@ -141,11 +141,11 @@ pub(crate) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option
         attempts.begin()?;
         let name = if number == 0 { folder.clone() } else { format!("{folder}-{number}") };
         match repo.find_ref(&name)? {
-            Some(known) if known == saved => return Ok(Some(name)),
+            Some(known) if known == saved => return Ok(name),
             Some(_) => number += 1,
             None => {
                 if repo.move_refs(&[RefEdit::create(&name, saved)])? == Moved::Done {
-                    return Ok(Some(name));
+                    return Ok(name);
                 }
             }
         }
@@ -155,6 +155,7 @@ pub(crate) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::tests::{commit, repo};
 
     #[test]
     fn worktrees_are_kept_as_long_as_the_policy_says() {
@@ -175,6 +176,32 @@ mod tests {
             let is_so = kept_until(state, at).is_none_or(|until| after(hours) < until);
             assert_eq!(is_so, is_kept, "{state:?} after {hours} h");
         }
+    }
+
+    #[test]
+    fn what_is_saved_is_saved_once_and_over_nothing_else() {
+        let (_dir, repo) = repo();
+        for setting in [["user.name", "A"], ["user.email", "a@example.com"]] {
+            repo.git().output(["config"].iter().chain(&setting)).expect("set");
+        }
+        let repo = Repo::open(repo.home()).expect("a repository");
+        let id = TicketId::parse("T-2026-05-07-one-91c2").expect("valid");
+        let commits = [0, 1, 2].map(|salt| commit(&repo, &[], 1, salt));
+        let names = commits.map(|commit_id| keep(&repo, &id, commit_id).expect("written"));
+        for (name, commit_id) in names.iter().zip(commits) {
+            assert_eq!(repo.find_ref(name).expect("readable"), Some(commit_id), "{name}");
+        }
+        let path = of_ticket(&repo, &id);
+        repo.add_detached_worktree(&path, commits[0]).expect("added");
+        let path_in_list = list(&repo).remove(&id).map(|(path, _)| path);
+        assert_eq!(path_in_list.as_ref(), Some(&path));
+        assert_eq!(rescue(&repo, &id, &path, commits[0]).expect("read"), None, "nothing is lost with it");
+        crate::git::process::write_file(&path.join("a"), b"mine", 0o644).expect("written");
+        let saved = rescue(&repo, &id, &path, commits[0]).expect("written").expect("something is");
+        let tip = repo.find_ref(&saved).expect("readable").expect("it is there");
+        let tree_id = repo.read_commit(tip).expect("a commit").tree_id;
+        assert_eq!(repo.find_file(tree_id, "a", 100).expect("readable"), Some(b"mine".to_vec()));
+        assert_eq!(repo.read_commit(tip).expect("a commit").parents, [commits[0]]);
     }
 
     #[test]
