@@ -123,6 +123,8 @@ pub(crate) fn clear_of_ticket(repo: &Repo, id: &TicketId, worktree: &Utf8Path) -
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::git::tests::repo;
 
@@ -145,16 +147,20 @@ mod tests {
         for lock in [&left, &held] {
             write_file(lock, b"", 0o644).expect("written");
         }
-        std::thread::scope(|scope| {
+        let is_over = AtomicBool::new(false);
+        let removed = std::thread::scope(|scope| {
             scope.spawn(|| {
-                for _ in 0..20 {
+                while !is_over.load(Ordering::Relaxed) {
                     // Another one of the same name each time.
                     write_file(&held, b"", 0o644).expect("written");
                     crate::git::refs::pause(1);
                 }
             });
-            assert_eq!(unlock(&repo).expect("removed"), std::slice::from_ref(&left));
+            let removed = unlock(&repo);
+            is_over.store(true, Ordering::Relaxed);
+            removed
         });
+        assert_eq!(removed.expect("removed"), std::slice::from_ref(&left));
         assert!(!left.exists() && held.exists());
         assert!(stale(&repo).is_empty(), "it is not old");
     }
