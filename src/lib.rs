@@ -15,6 +15,9 @@ mod refs;
 mod sync;
 mod workspace;
 
+// What concerns this machine alone.
+mod local;
+
 // May this commit land; may this ref move.
 mod gate;
 

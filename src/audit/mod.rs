@@ -47,14 +47,11 @@ pub(crate) fn audit(ledger: &Ledger<'_>) -> Result<Report, LedgerError> {
 }
 
 fn audit_ref(scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
-    let audited = match kind_of(name) {
-        Some(kind) => kind.audit(scene, name, tip, report),
-        None => {
-            report.add(name, Some(tip), &Denial::UnknownRef);
-            Ok(())
-        }
+    let Some(kind) = kind_of(name) else {
+        report.add(name, Some(tip), &Denial::UnknownRef);
+        return Ok(());
     };
-    match audited {
+    match kind.audit(scene, name, tip, report) {
         // What cannot be read is no excuse for the rest.
         Err(LedgerError::Git(error @ (GitError::Malformed { .. } | GitError::Read { .. }))) => {
             report.add(name, Some(tip), &Denial::Unjudged(Cause::new(error)));

@@ -2,12 +2,12 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, Place, held_file, refused, view};
+use super::context::{Context, Place, refused, view};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{RunId, TicketId};
 use crate::error::CliError;
-use crate::git::process::write_file;
 use crate::ledger::{Answer, Draft, Entry, new_run};
+use crate::local::held;
 use crate::sync::submit_shared;
 
 /// Take a ready ticket, exclusively
@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         }
         None => next(ctx, &run, lease)?,
     };
-    write_file(&held_file(&place, &entry.id), format!("{run}\n").as_bytes(), 0o600)?;
+    held::keep(&place.repo, &entry.id, &run)?;
     if args.json {
         return ctx.ui.json(&super::with_version(&view(&place.ledger()?, &entry)?));
     }

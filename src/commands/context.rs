@@ -11,9 +11,9 @@ use crate::core::text::plural;
 use crate::env::Env;
 use crate::error::CliError;
 use crate::gate;
-use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError};
+use crate::local::held;
 use crate::sync::{self, submit_shared};
 use crate::ui::Ui;
 use crate::workspace::{CONFIG_KEY, Workspace};
@@ -127,7 +127,7 @@ impl Context {
     /// # Errors
     /// When there is none, or it is not a run id.
     pub(crate) fn run_of(&self, place: &Place, id: &TicketId, given: Option<&str>) -> Result<RunId, CliError> {
-        let kept = || read_file(&held_file(place, id)).ok().map(|text| text.trim().to_owned());
+        let kept = || held::find(&place.repo, id);
         let own = || self.env.run.clone().filter(|_| self.env.ticket.as_deref() == Some(id.as_str()));
         let text = given.map(str::to_owned).or_else(own).or_else(kept);
         let text = text.ok_or_else(|| CliError::no(format!("no run of this clone holds {id}; name one with `--run`")))?;
@@ -154,12 +154,6 @@ pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Resul
         Answer::Yes(entry) => Ok(*entry),
         Answer::No(refusal) => Err(refused(ledger, id, &refusal)),
     }
-}
-
-/// Where this clone keeps the run with which it claimed a ticket by hand.
-#[must_use]
-pub(crate) fn held_file(place: &Place, id: &TicketId) -> Utf8PathBuf {
-    place.repo.os_dir().join("held").join(id.as_str())
 }
 
 /// The answer no, with who holds the ticket if that is why.

@@ -7,15 +7,15 @@ use super::context::{Context, Place};
 use crate::core::text::plural;
 use crate::core::verdict::Grade;
 use crate::doctor::repair::{Repair, repair_repo};
-use crate::doctor::{COUNT, Examined, Outcome, Report, examine, examine_repo};
+use crate::doctor::{COUNT, Counts, Examined, Outcome, Report, examine, examine_repo};
 use crate::error::CliError;
 use crate::git::Repo;
 use crate::ui::Tone;
 
 /// Examine the workspace: nineteen checks, each with a reason and a remedy, and a grade
 ///
-/// A when all pass, B when one or two fail, C up to five, F beyond. A check whose subject does not exist here says n/a
-/// and counts as passed; one that could not run counts as failed. Exits with 1 below A. With --repo, one repository.
+/// A when none fails, B when one or two do, C up to five, F beyond. A check whose subject does not exist here says n/a
+/// and is not counted; one that could not run counts as failed. Exits with 1 below A. With --repo, one repository.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Print the checks and the grade; this is what it does anyway
@@ -35,7 +35,8 @@ pub(super) struct Args {
 struct Answer<'a> {
     version: u32,
     grade: Grade,
-    passed: usize,
+    #[serde(flatten)]
+    counts: Counts,
     checks: &'a [Examined],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     repairs: Vec<String>,
@@ -53,8 +54,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let repairs = if args.fix { mend(ctx, &place) } else { Vec::new() };
     let report = look(ctx, &place);
     if args.json {
-        let (grade, passed) = (report.grade, report.passed());
-        ctx.ui.json(&Answer { version: 1, grade, passed, checks: &report.checks, repairs })?;
+        let (grade, counts) = (report.grade, report.counts());
+        ctx.ui.json(&Answer { version: 1, grade, counts, checks: &report.checks, repairs })?;
     } else {
         print(ctx, &report)?;
     }
@@ -137,5 +138,34 @@ fn print(ctx: &Context, report: &Report) -> Result<(), CliError> {
         ctx.ui.line(format!("{remedy}   # {}", numbers.join(", ")))?;
     }
     ctx.ui.line("")?;
-    ctx.ui.line(format!("grade {} ({}/{COUNT})", report.grade, report.passed()))
+    ctx.ui.line(format!("grade {} ({})", report.grade, tally(report.counts())))
+}
+
+/// What the grade stands on, such as `14 of 14 checks passed, 5 n/a`.
+fn tally(counts: Counts) -> String {
+    let Counts { passed, made, applicable } = counts;
+    let mut words = vec![format!("{passed} of {} passed", plural(applicable, "check"))];
+    if made < applicable {
+        words.push(format!("{} could not be made", applicable - made));
+    }
+    if applicable < COUNT {
+        words.push(format!("{} n/a", COUNT - applicable));
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grade_says_what_it_stands_on() {
+        for (passed, made, applicable, said) in [
+            (19, 19, 19, "19 of 19 checks passed"),
+            (14, 14, 14, "14 of 14 checks passed, 5 n/a"),
+            (12, 13, 14, "12 of 14 checks passed, 1 could not be made, 5 n/a"),
+        ] {
+            assert_eq!(tally(Counts { passed, made, applicable }), said);
+        }
+    }
 }

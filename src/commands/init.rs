@@ -16,6 +16,8 @@ use crate::error::{CliError, Kind};
 use crate::git::process::{git_version, read_file, write_file};
 use crate::git::{OLDEST_GIT, Repo};
 use crate::hook::install;
+use crate::local::held;
+use crate::local::locks::has_session;
 use crate::workspace::{CONFIG_KEY, Workspace};
 
 /// Put the repositories of a registry under git-os
@@ -125,19 +127,13 @@ fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
     }
     drop(git.run(["config", "--local", "--remove-section", "git-os"])?);
     // Derived, and of this machine alone.
-    if is_in_session(repo) {
-        for file in ["board", "doctor", "held"] {
+    if has_session(repo) {
+        for file in ["board", "doctor"] {
             crate::git::process::remove_all(&repo.os_dir().join(file))?;
         }
-        return Ok(());
+        return Ok(held::forget_all(repo)?);
     }
     Ok(crate::git::process::remove_all(&repo.os_dir())?)
-}
-
-/// Whether a session that lives holds the lock of this hub.
-fn is_in_session(repo: &Repo) -> bool {
-    let file = std::fs::File::open(repo.os_dir().join("session.lock"));
-    file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// Whether a file was written by git-os.

@@ -134,7 +134,7 @@ pub(super) fn run_log(ctx: &Context, args: &LogArgs) -> Result<(), CliError> {
     let entry = read(&ledger, &id)?;
     let links = match replay::links(&place.repo, entry.tip, None)? {
         Ruling::Granted(links) => links,
-        Ruling::Denied(source) => return Err(LedgerError::Quarantined { id, source }.into()),
+        Ruling::Denied(illegal) => return Err(LedgerError::Quarantined { id, source: Box::new(illegal) }.into()),
     };
     if args.json {
         return ctx.ui.json(&Log { version: VERSION, id, events: links.iter().map(event).collect() });

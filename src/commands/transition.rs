@@ -4,14 +4,15 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, Place, held_file, submit};
+use super::context::{Context, Place, submit};
 use crate::core::event::{Action, EventKind, Role, State, StepState};
 use crate::core::id::{StepId, TicketId};
 use crate::core::time::parse_span;
 use crate::core::verdict::Verdict;
 use crate::error::CliError;
-use crate::git::process::{read_file, remove_file};
+use crate::git::process::read_file;
 use crate::ledger::{Draft, Entry};
+use crate::local::held;
 use crate::runner::outbox::Message;
 
 /// Tickets, and nothing else to say.
@@ -159,7 +160,7 @@ pub(super) fn run_plain(ctx: &Context, kind: EventKind, args: &Plain) -> Result<
         };
         let entry = submit(&ledger, &id, &draft)?;
         if entry.ticket.run.is_none() {
-            remove_file(&held_file(&place, &id))?;
+            held::forget(&place.repo, &id)?;
         }
         report(ctx, &entry)?;
     }

@@ -11,10 +11,6 @@ use super::text;
 use super::verdict::Grade;
 use super::wire::WireError;
 
-/// What a server of ours says of a ref that moved between the push's start and its judgement. A client takes it for a lost
-/// race and tries again, so that the words are part of the protocol.
-pub(crate) const MOVED_MEANWHILE: &str = "it moved meanwhile";
-
 /// An error of another module that led to a denial; kept whole, and shared since a denial is a value.
 #[derive(Debug, Clone)]
 pub(crate) struct Cause(Arc<dyn Error + Send + Sync>);
@@ -77,7 +73,7 @@ pub(crate) enum Denial {
     Symbolic,
     #[error("on this server it is a symbolic ref; push to `{0}` instead")]
     SymbolicThere(String),
-    #[error("{MOVED_MEANWHILE}")]
+    #[error("it moved meanwhile")]
     MovedMeanwhile,
     #[error("replacement objects are not allowed here")]
     Replacement,

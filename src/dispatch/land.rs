@@ -4,7 +4,7 @@ use crate::core::ruling::Ruling;
 use std::collections::BTreeSet;
 
 use super::turn::Patience;
-use super::{DispatchError, Site, collect, take_in, write};
+use super::{DispatchError, Site, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
@@ -12,7 +12,10 @@ use crate::core::text;
 use crate::gate;
 use crate::git::Git;
 use crate::git::remote::Fetched;
+use crate::git::worktree::Forwarded;
 use crate::ledger::{Draft, Entry, Ledger, shared_remote};
+use crate::local::locks::clear_of_ticket;
+use crate::local::worktrees;
 use crate::sync::{self, Arrival};
 
 /// What became of an attempt to land.
@@ -117,18 +120,18 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     let sitting = sitting.and_then(|worktree| Some((site.repo.pinned(&worktree.path)?, worktree.path)));
     let mut was_killed = false;
     if let Some((git, path)) = &sitting {
-        let here = take_in::commit_of(git, "HEAD")?.unwrap_or(head);
+        let here = git.find_commit("HEAD")?.unwrap_or(head);
         // What is committed on top of the work is somebody's; a branch that left it was moved by a rebase that was killed here.
         let goes_on = ledger.repo.is_ancestor(head, here).unwrap_or(true);
         if *path == site.worktree(&entry.id) && !goes_on {
-            was_killed = collect::clear_locks(&site.repo, &entry.id, path)?;
+            was_killed = clear_of_ticket(&site.repo, &entry.id, path)?;
         }
         if !was_killed && has_changes(git, head)? {
             return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
         }
         let kept = match (was_killed, goes_on && here != head) {
-            (true, _) => collect::rescue(&site.repo, &entry.id, path, here)?,
-            (false, true) => collect::keep(&site.repo, &entry.id, here)?,
+            (true, _) => worktrees::rescue(&site.repo, &entry.id, path, here)?,
+            (false, true) => Some(worktrees::keep(&site.repo, &entry.id, here)?),
             (false, false) => None,
         };
         if let Some(name) = kept {
@@ -178,20 +181,18 @@ fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
 /// The reason why it stays is inside.
 fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Result<(), String>, DispatchError> {
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
-    let output = if let Some(worktree) = checked_out {
-        let git = crate::git::Git::at(&worktree.path);
-        git.run(["merge", "--quiet", "--ff-only", "--no-autostash", "--no-verify-signatures", &new.to_string()])?
+    let moved = if let Some(worktree) = checked_out {
+        Git::at(&worktree.path).fast_forward(new)?
     } else {
-        let message = format!("git os: land {}", new.short(12));
-        site.repo.git().run(["update-ref", "-m", &message, trunk, &new.to_string(), &old.to_string()])?
+        site.repo.forward(trunk, old, new, &format!("git os: land {}", new.short(12)))?
     };
     let short = trunk.trim_start_matches("refs/heads/");
-    Ok(match output.code {
-        0 => Ok(()),
-        _ if output.stderr.contains("would be overwritten") => Err(format!(
+    Ok(match moved {
+        Forwarded::Done => Ok(()),
+        Forwarded::Overwrites => Err(format!(
             "`{short}` is checked out with changes that are not committed and would be overwritten; commit or stash them"
         )),
-        _ => Err(format!("`{short}` could not be moved: {}", output.stderr)),
+        Forwarded::Failed(failure) => Err(format!("`{short}` could not be moved: {failure}")),
     })
 }
 
@@ -244,7 +245,7 @@ pub(crate) enum Followed {
 pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: &str) -> Result<Followed, DispatchError> {
     let repo = &site.repo;
     if let Fetched::Failed(why) = sync::fetch(repo, remote)? {
-        return Ok(Followed::Away(why));
+        return Ok(Followed::Away(why.to_string()));
     }
     sync::fold(repo, remote)?;
     let short = trunk.trim_start_matches("refs/heads/");

@@ -8,7 +8,6 @@ pub(crate) mod collect;
 pub(crate) mod land;
 mod learn;
 mod prepare;
-pub(crate) mod record;
 pub(crate) mod recover;
 pub(crate) mod schedule;
 mod take_in;
@@ -17,7 +16,7 @@ pub(crate) mod verify;
 mod work;
 pub(crate) mod worker;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use crate::core::event::{Action, EventKind, Role, State};
 use crate::core::fsm::Refusal;
@@ -27,11 +26,12 @@ use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay;
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
+use crate::local::runs::RunRecord;
+use crate::local::worktrees;
 use crate::runner::RunnerError;
 use crate::runner::process::ProcessError;
 use crate::sync::submit_shared;
 use crate::workspace::{Workspace, WorkspaceError};
-use record::RunRecord;
 
 /// How often a moved branch is rebased onto and verified anew before the ticket is set aside.
 const MAX_STALE: u32 = 20;
@@ -59,8 +59,6 @@ pub(crate) enum DispatchError {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Git(#[from] GitError),
-    #[error("cannot access `{path}`")]
-    File { path: Utf8PathBuf, source: std::io::Error },
 }
 
 /// How far a ticket came.
@@ -113,7 +111,7 @@ impl<'a> Site<'a> {
     /// The worktree of a ticket.
     #[must_use]
     pub(crate) fn worktree(&self, id: &TicketId) -> Utf8PathBuf {
-        worktrees(&self.repo).join(id.as_str())
+        worktrees::of_ticket(&self.repo, id)
     }
 
     /// The folder of the registry.
@@ -122,17 +120,6 @@ impl<'a> Site<'a> {
         let root = self.workspace.root();
         root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned())
     }
-}
-
-/// Where the worktrees of tickets are.
-#[must_use]
-pub(crate) fn worktrees(repo: &Repo) -> Utf8PathBuf {
-    // Beside the main worktree, also when seen from a linked one; in a bare repository inside of it.
-    let top = match repo.common_dir().file_name() {
-        Some(".git") => repo.common_dir().parent().unwrap_or(repo.common_dir()),
-        _ => repo.common_dir(),
-    };
-    top.join(".claude/worktrees")
 }
 
 /// Claims a ready ticket for a new run. `None` when somebody was faster or something it depends on is open.
@@ -292,10 +279,4 @@ fn give_back(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, run: &RunId, w
     let action = if entry.ticket.attempt >= ledger.policy.max_attempts { Action::Block } else { Action::Release };
     (site.tell)(&format!("attempt {} failed: {}", entry.ticket.attempt, crate::core::text::headline(why)));
     write(ledger, &entry.id, &Draft::new(action, Role::Executor).by(run).saying(why)).map(drop)
-}
-
-/// Whether a path is inside of a folder, both as they are on disk.
-pub(crate) fn is_inside(path: &Utf8Path, folder: &Utf8Path) -> bool {
-    let real = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-    real(path).starts_with(real(folder))
 }

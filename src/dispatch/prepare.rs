@@ -2,13 +2,14 @@
 
 use camino::Utf8PathBuf;
 
-use super::record::{RunRecord, Stage};
 use super::{DispatchError, Site, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
 use crate::git::process::{remove_all, rename_file};
 use crate::git::worktree::is_same_place;
 use crate::ledger::{Draft, Entry, Ledger};
+use crate::local::runs::{RunRecord, Stage};
+use crate::local::worktrees::rescue;
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     (site.tell)("preparing the worktree");
@@ -37,7 +38,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
     let known = ledger.repo.list_worktrees()?;
     let is_known = known.iter().any(|worktree| is_same_place(&worktree.path, &path)) && path.as_std_path().exists();
     if is_known && let Some(git) = ledger.repo.pinned(&path) {
-        super::collect::rescue(&site.repo, &entry.id, &path, start)?;
+        rescue(&site.repo, &entry.id, &path, start)?;
         set_branch(site, &branch, start)?;
         git.output(["symbolic-ref", "HEAD", &branch])?;
         git.output(["reset", "--quiet", "--hard"])?;

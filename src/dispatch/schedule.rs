@@ -10,9 +10,9 @@ use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::registry::RepoEntry;
 use crate::core::text;
 use crate::core::text::plural;
-use crate::dispatch::record::RunRecord;
 use crate::env::Env;
 use crate::ledger::Ledger;
+use crate::local::runs::RunRecord;
 use crate::runner::process::{is_draining, is_interrupted};
 use crate::workspace::Workspace;
 

@@ -11,6 +11,7 @@ use crate::core::id::{ObjectId, TicketId};
 use crate::git::Git;
 use crate::git::process::remove_all;
 use crate::ledger::Entry;
+use crate::local::worktrees::rescue;
 
 /// What a worktree is in the middle of, by the name of git's own file.
 const UNFINISHED: [(&str, &str); 6] = [
@@ -39,14 +40,14 @@ pub(super) fn commit_all(
     let Some(git_dir) = site.repo.find_worktree_git_dir(worktree) else { return Ok(Err("the worktree is gone".to_owned())) };
     if let Some((_, what)) = UNFINISHED.iter().find(|(name, _)| git_dir.join(name).as_std_path().exists()) {
         if let Some(beyond) = site.repo.find_ref(&entry.id.branch())? {
-            super::collect::rescue(&site.repo, &entry.id, worktree, beyond)?;
+            rescue(&site.repo, &entry.id, worktree, beyond)?;
         }
         for (name, _) in UNFINISHED {
             remove_all(&git_dir.join(name))?;
         }
         return Ok(Err(format!("the work was left in the middle of {what}")));
     }
-    let Some(head) = commit_of(git, "HEAD")? else { return Ok(Err("the worktree has no commit".to_owned())) };
+    let Some(head) = git.find_commit("HEAD")? else { return Ok(Err("the worktree has no commit".to_owned())) };
     let repositories = embedded(git)?;
     let status = git.output(["status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all"])?;
     if status.trim().is_empty() {
@@ -64,12 +65,6 @@ pub(super) fn commit_all(
     let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}\n", entry.ticket.content.title, entry.id);
     let head = site.repo.write_commit(tree_id, &[head], &site.repo.identity()?, &message)?;
     Ok(Ok(Taken { head, note: Some("What was left uncommitted was committed in the run's name.".to_owned()) }))
-}
-
-/// The commit that a name stands for in a worktree.
-pub(super) fn commit_of(git: &Git, name: &str) -> Result<Option<ObjectId>, DispatchError> {
-    let line = git.line(["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;
-    Ok(line.and_then(|text| ObjectId::parse(&text).ok()))
 }
 
 /// The paths of other repositories inside of a worktree that its index knows.
@@ -112,7 +107,7 @@ fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Result<Obj
             "the protected branch moved, and the work does not apply on top of it any more; conflicts in {files}"
         )));
     }
-    Ok(commit_of(&git, "HEAD")?.ok_or_else(|| "the worktree has no commit".to_owned()))
+    Ok(git.find_commit("HEAD")?.ok_or_else(|| "the worktree has no commit".to_owned()))
 }
 
 /// Puts a worktree on a branch, with the files as they are there; what it held was taken in before.

@@ -14,6 +14,7 @@ use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
+use crate::local::worktrees::of_verification;
 use crate::runner::process::{self, Ended, Finished, Spec};
 use crate::runner::{self, Brief, Duty, Surroundings};
 use crate::sync;
@@ -121,17 +122,11 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn add(site: &Site<'_>, id: &TicketId, head: ObjectId) -> Result<Self, DispatchError> {
-        let path = super::worktrees(&site.repo).join(format!("{id}.verify"));
-        let place = Self { path };
+        let place = Self { path: of_verification(&site.repo, id) };
         if place.path.as_std_path().exists() {
             process::sweep_place(&place.path);
         }
-        // Its folder, or what git knows of it, may be left of another time.
-        if place.path.as_std_path().exists() || site.repo.find_worktree_git_dir(&place.path).is_some() {
-            place.remove(site)?;
-        }
-        let git = site.repo.git().config("core.hooksPath=/dev/null");
-        git.output(["worktree", "add", "--quiet", "--force", "--detach", place.path.as_str(), &head.to_string()])?;
+        site.repo.add_detached_worktree(&place.path, head)?;
         Ok(place)
     }
 

@@ -1,10 +1,11 @@
 //! Running → verifying: the agent works, and what it left is handed in.
 
-use super::record::{RunRecord, Stage};
 use super::{DispatchError, Site, brief, give_back, learn, prepare, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::git::process::remove_all;
 use crate::ledger::{Draft, Entry, Ledger};
+use crate::local::locks::clear_of_ticket;
+use crate::local::runs::{RunRecord, Stage};
 use crate::runner::outbox::{self, Message};
 use crate::runner::process::{Ended, sweep};
 use crate::runner::{self, Brief, Duty, Surroundings};
@@ -75,7 +76,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
 
 /// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more.
 fn clear_locks(site: &Site<'_>, entry: &Entry) -> Result<(), DispatchError> {
-    super::collect::clear_locks(&site.repo, &entry.id, &site.worktree(&entry.id)).map(drop)
+    Ok(clear_of_ticket(&site.repo, &entry.id, &site.worktree(&entry.id)).map(drop)?)
 }
 
 /// Takes in what the agent left: messages, commits, uncommitted work.

@@ -13,6 +13,7 @@ use crate::core::registry::RepoEntry;
 use crate::core::text;
 use crate::env::Env;
 use crate::ledger::{Draft, shared_remote};
+use crate::local::locks;
 use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted, pause};
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
@@ -100,7 +101,7 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
     let mut reached = true;
     for entry in repos(workspace, plan) {
         let came = Site::open(workspace, entry, env, &|line| watch.remark(&format!("{}: {line}", entry.name))).and_then(|site| {
-            for lock in recover::unlock(&site.repo)? {
+            for lock in locks::unlock(&site.repo)? {
                 watch.remark(&format!("{}: removed `{lock}`, which a killed process left", entry.name));
             }
             let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };

@@ -1,6 +1,6 @@
 //! Nineteen checks of a workspace, each with a reason and a remedy, and the grade they make.
 //!
-//! A check whose subject does not exist says `n/a` and counts as passed; one that could not run counts as failed.
+//! A check whose subject does not exist says `n/a` and is not counted; one that could not run counts as failed.
 
 mod agents;
 mod environment;
@@ -24,7 +24,7 @@ use crate::git::Repo;
 use crate::workspace::Workspace;
 use subject::Subject;
 
-/// How many checks there are; the grade A means all of them.
+/// How many checks there are; the grade A means all of them that apply.
 pub(crate) const COUNT: usize = 19;
 
 named! {
@@ -127,6 +127,20 @@ pub(crate) struct Examined {
     /// A command that is safe to paste; empty where nothing is wrong.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) remedy: String,
+    /// Whether it came to an answer about its subject: it has one here, and could be looked at.
+    #[serde(skip)]
+    is_made: bool,
+}
+
+/// How many checks came to what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    /// Made, and nothing was wrong.
+    pub(crate) passed: usize,
+    /// Those that could run.
+    pub(crate) made: usize,
+    /// Those whose subject is there.
+    pub(crate) applicable: usize,
 }
 
 /// All nineteen.
@@ -152,10 +166,15 @@ impl Report {
         self.checks.iter().filter(|check| check.outcome == Outcome::Fail)
     }
 
-    /// How many did not fail.
+    /// How many checks there really were: one that does not apply has passed nothing.
     #[must_use]
-    pub(crate) fn passed(&self) -> usize {
-        self.checks.len() - self.failed().count()
+    pub(crate) fn counts(&self) -> Counts {
+        let count = |is_so: fn(&Examined) -> bool| self.checks.iter().filter(|check| is_so(check)).count();
+        Counts {
+            passed: count(|check| check.outcome == Outcome::Pass),
+            made: count(|check| check.is_made),
+            applicable: count(|check| check.outcome != Outcome::NotApplicable),
+        }
     }
 }
 
@@ -164,13 +183,15 @@ impl Report {
 pub(crate) fn examine_repo(workspace: Option<&Workspace>, entry: Option<&RepoEntry>, repo: &Repo, program: &Utf8Path) -> Report {
     let subject = Subject::new(workspace, entry, repo, program);
     let run = |check: &Check| {
-        let finding = (check.run)(&subject).unwrap_or_else(|trouble| Finding {
+        let found = (check.run)(&subject);
+        let is_made = found.as_ref().is_ok_and(|finding| finding.outcome != Outcome::NotApplicable);
+        let finding = found.unwrap_or_else(|trouble| Finding {
             outcome: Outcome::Fail,
             reason: format!("it could not be checked: {}", trouble.0),
             remedy: if subject.is_initialised() { "git os fsck" } else { "git os init" }.to_owned(),
         });
         let Finding { outcome, reason, remedy } = finding;
-        Examined { number: check.number, name: check.name, outcome, reason, remedy }
+        Examined { number: check.number, name: check.name, outcome, reason, remedy, is_made }
     };
     Report::new(CHECKS.iter().map(run).collect())
 }
@@ -193,7 +214,7 @@ pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
         if first.outcome == Outcome::Fail && !reports.is_empty() {
             missing.push(first.reason.clone());
         }
-        (first.outcome, first.reason) = (Outcome::Fail, few(&missing));
+        (first.outcome, first.reason, first.is_made) = (Outcome::Fail, few(&missing), true);
         "git os init".clone_into(&mut first.remedy);
     }
     Report::new(checks)
@@ -220,6 +241,8 @@ fn fold(reports: &[(&RepoName, Report)]) -> Report {
             outcome,
             reason: fold_reasons(of_outcome, all.len()),
             remedy: remedies.join("; "),
+            // One repository in which it could not run leaves it open.
+            is_made: !of_outcome.is_empty() && of_outcome.iter().all(|one| one.1.is_made),
         }
     };
     Report::new(CHECKS.iter().enumerate().map(one).collect())

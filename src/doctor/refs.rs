@@ -13,9 +13,8 @@ use crate::core::meta::Gate;
 use crate::core::text::escape;
 use crate::core::text::plural;
 use crate::gate;
-use crate::git::process::modified;
 use crate::git::{RefBackend, Repo};
-use crate::ledger::replay::{Landed, system_clock};
+use crate::ledger::replay::Landed;
 use crate::ledger::{Ledger, shared_remote};
 use crate::sync;
 
@@ -26,8 +25,6 @@ const MAX_LIVE: usize = 10_000;
 const MAX_WAITING: usize = 10 * refs::archive::DUE;
 /// How many refs may wait to be pushed. To have some is what working is like; with so many nobody knows of months of work.
 const MAX_UNPUSHED: usize = 500;
-/// How old, in seconds, a lock is that nobody can still hold: a ref is moved in milliseconds.
-const STALE: i64 = 60;
 /// The folders of loose refs that are ours.
 const FOLDERS: [&str; 2] = ["refs/os", "refs/notes/os"];
 
@@ -85,13 +82,6 @@ fn loose_files(repo: &Repo) -> Vec<Utf8PathBuf> {
 
 fn is_lock(path: &Utf8Path) -> bool {
     path.extension() == Some("lock")
-}
-
-/// Locks on refs of ours that whoever took them left behind.
-pub(super) fn stale_locks(repo: &Repo) -> Vec<Utf8PathBuf> {
-    let now = system_clock();
-    let is_stale = |path: &Utf8PathBuf| modified(path).is_ok_and(|then| now.0 - then.0 > STALE);
-    loose_files(repo).into_iter().filter(|path| is_lock(path)).filter(is_stale).collect()
 }
 
 pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
@@ -180,7 +170,7 @@ pub(super) fn notes(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 }
 
 pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    let locks = stale_locks(subject.repo);
+    let locks = crate::local::locks::stale(subject.repo);
     if !locks.is_empty() {
         let faults: Vec<_> = locks.iter().map(|lock| format!("`{lock}` was left behind and blocks its ref")).collect();
         return Ok(Finding::of(&faults, "", "git os doctor --fix"));

@@ -4,10 +4,11 @@ use crate::core::text::in_one_line;
 use camino::Utf8Path;
 
 use super::subject::Subject;
-use super::{Outcome, Report, examine_repo, refs, setup, work};
+use super::{Outcome, Report, examine_repo, setup, work};
 use crate::core::registry::RepoEntry;
 use crate::git::Repo;
 use crate::git::process::remove_file;
+use crate::local::locks;
 use crate::workspace::Workspace;
 
 /// The checks that `git os init` heals.
@@ -29,7 +30,7 @@ pub(crate) fn repair_repo(
     program: &Utf8Path,
 ) -> Vec<Repair> {
     let mut repairs = Vec::new();
-    for lock in refs::stale_locks(repo) {
+    for lock in locks::stale(repo) {
         repairs.push(match remove_file(&lock) {
             Ok(()) => Repair::Done(format!("removed the stale lock `{lock}`")),
             Err(error) => Repair::Failed(in_one_line(&error)),

@@ -5,15 +5,14 @@
 
 pub(crate) mod ancestry;
 pub(crate) mod diff;
-mod locks;
+pub(crate) mod failure;
+pub(crate) mod locks;
 pub(crate) mod notes;
 pub(crate) mod object;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
 pub(crate) mod signature;
-#[cfg(test)]
-mod tests;
 pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
@@ -26,6 +25,7 @@ use gix::ThreadSafeRepository;
 
 use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
+use failure::{Failure, NotFound};
 pub(crate) use process::Git;
 
 /// The oldest git that is supported: `reference-transaction` and `worktree add` behave as described since then,
@@ -59,8 +59,8 @@ pub(crate) enum GitError {
     Busy { name: String, attempts: u32 },
     #[error("cannot start `{program}`")]
     Start { program: String, source: std::io::Error },
-    #[error("`git {command}` failed: {stderr}")]
-    Command { command: String, code: i32, stderr: String },
+    #[error("`git {command}` failed")]
+    Command { command: String, source: Failure },
     #[error("cannot access `{path}`")]
     File { path: Utf8PathBuf, source: std::io::Error },
 }
@@ -126,16 +126,12 @@ impl Repo {
         let found = ThreadSafeRepository::discover_with_environment_overrides_opts(dir, upwards, trust);
         match found {
             Ok(found) => Self::wrap(&found, dir),
-            Err(error) if error.to_string().contains("owned by") => Err(GitError::Untrusted(dir.to_owned())),
-            Err(_) if !dir.as_std_path().exists() => Err(none()),
-            Err(error) => {
-                let text = format!("{error:?}");
-                if text.contains("git repository") || text.contains("NoGitRepository") {
-                    Err(none())
-                } else {
-                    Err(open_error(dir, error))
-                }
-            }
+            Err(error) => Err(match failure::of_discovery(&error) {
+                NotFound::Foreign => GitError::Untrusted(dir.to_owned()),
+                NotFound::Nowhere => none(),
+                NotFound::Broken if !dir.as_std_path().exists() => none(),
+                NotFound::Broken => open_error(dir, error),
+            }),
         }
     }
 
@@ -316,3 +312,6 @@ fn absolute(path: &Path) -> Result<Utf8PathBuf, GitError> {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     Utf8PathBuf::from_path_buf(full).map_err(|path| GitError::Path(path.to_string_lossy().into_owned()))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

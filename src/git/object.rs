@@ -160,7 +160,7 @@ impl Repo {
             match self.inner.objects.write_buf(kind, data) {
                 Ok(id) => return Ok(foreign(&id)),
                 // A `git gc` takes away folders of loose objects that are empty, also while something is put into one.
-                Err(error) if tries < TRIES && format!("{error:?}").contains("NotFound") => {
+                Err(error) if tries < TRIES && super::failure::is_gone(&error) => {
                     tries += 1;
                     super::refs::pause(tries);
                 }

@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
+use super::failure::Failure;
 use super::{GitError, Repo};
 use crate::core::time::Timestamp;
 
@@ -68,6 +70,7 @@ pub(crate) struct Git {
 #[derive(Debug, Clone)]
 #[must_use]
 pub(crate) struct Output {
+    /// As a shell has it: 128 and more for a signal.
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
@@ -159,7 +162,7 @@ impl Git {
         });
         let output = output.map_err(fail)?;
         Ok(Output {
-            code: output.status.code().unwrap_or(128),
+            code: output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap_or(128),
             stdout: output.stdout,
             stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         })
@@ -172,7 +175,7 @@ impl Git {
     pub(crate) fn output<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<String, GitError> {
         let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         let output = self.run(&args)?;
-        check(&args, output)
+        check(&args, &output)
     }
 
     /// As `output`, with something on standard input.
@@ -182,7 +185,7 @@ impl Git {
     pub(crate) fn input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &[u8]) -> Result<String, GitError> {
         let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         let output = Self::finish(self.command(&args), Some(input))?;
-        check(&args, output)
+        check(&args, &output)
     }
 
     /// The first line a command prints; `None` when it exits with anything but 0.
@@ -196,12 +199,12 @@ impl Git {
     }
 }
 
-fn check(args: &[std::ffi::OsString], output: Output) -> Result<String, GitError> {
+fn check(args: &[std::ffi::OsString], output: &Output) -> Result<String, GitError> {
     if output.code == 0 {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let command = args.iter().map(|arg| arg.to_string_lossy()).take(3).collect::<Vec<_>>().join(" ");
-    Err(GitError::Command { command, code: output.code, stderr: output.stderr })
+    Err(GitError::Command { command, source: Failure::of(output) })
 }
 
 /// Reads a text file of git's or ours.
@@ -256,7 +259,7 @@ pub(crate) fn modified(path: &Utf8Path) -> Result<Timestamp, GitError> {
 ///
 /// # Errors
 /// When it is not there.
-pub(super) fn age(path: &Utf8Path) -> Result<Duration, GitError> {
+pub(crate) fn age(path: &Utf8Path) -> Result<Duration, GitError> {
     let time = path.metadata().and_then(|file| file.modified()).map_err(GitError::file(path))?;
     Ok(time.elapsed().unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use gix::actor::SignatureRef;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
 use gix::refs::{FullName, Target};
 
+use super::failure::{is_gone, is_locked};
 use super::object::{foreign, native};
 use super::{GitError, RefBackend, Repo};
 use crate::core::id::ObjectId;
@@ -215,8 +216,7 @@ impl Repo {
                     return Ok(Moved::Lost);
                 }
             }
-            let text = format!("{error:?}");
-            if !text.contains("lock") || started.elapsed() > PATIENCE {
+            if !is_in_the_way(&error) || started.elapsed() > PATIENCE {
                 return Err(error);
             }
             let names: Vec<&str> = edits.iter().map(|edit| edit.name.as_str()).collect();
@@ -277,6 +277,15 @@ impl Repo {
         }
         input += "prepare\ncommit\n";
         self.git().config("core.hooksPath=/dev/null").input(["update-ref", "--no-deref", "--stdin"], input.as_bytes()).map(drop)
+    }
+}
+
+/// Whether a move failed only because somebody else was at it: they hold a lock, or took away a folder that was empty.
+fn is_in_the_way(error: &GitError) -> bool {
+    match error {
+        GitError::Move { source, .. } => is_locked(source.as_ref()) || is_gone(source.as_ref()),
+        GitError::Command { source, .. } => is_locked(source),
+        _ => false,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Remotes: fetch, push by compare-and-swap, and what a push came to.
 
+use std::collections::BTreeMap;
+
+use super::failure::{Failure, FailureKind, Undone, of_push};
+use super::refs::pause;
 use super::{GitError, Repo};
-use crate::core::denial::MOVED_MEANWHILE;
 use crate::core::id::ObjectId;
 
 /// One ref of a push: what the remote has to have, and what it shall have.
@@ -24,18 +27,16 @@ pub(crate) enum Pushed {
     /// The remote said no, in these words; nothing moved.
     Refused(String),
     /// The remote could not be reached, or the connection broke: whether anything moved is not known.
-    Unclear(String),
+    Unclear(Failure),
 }
-
-/// What a server that judges says of a ref that is not what the push takes it to be.
 
 /// How a fetch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Fetched {
     Done,
-    /// The remote could not be reached or read, in git's words.
-    Failed(String),
+    /// The remote could not be reached or read.
+    Failed(Failure),
 }
 
 /// What becomes of what was fetched before and is not there any more.
@@ -67,11 +68,12 @@ impl Repo {
                 return Ok(Fetched::Done);
             }
             // Another fetch into the same refs, beside this one, says nothing of the remote.
-            if tries >= TRIES || !output.stderr.contains("cannot lock ref") {
-                return Ok(Fetched::Failed(reason(&output.stderr)));
+            let failure = Failure::of_fetch(&output);
+            if tries >= TRIES || failure.kind != FailureKind::LostRace {
+                return Ok(Fetched::Failed(failure));
             }
             tries += 1;
-            super::refs::pause(tries);
+            pause(tries);
         }
     }
 
@@ -93,8 +95,33 @@ impl Repo {
         words.extend(["--end-of-options".to_owned(), remote.to_owned()]);
         words.extend(offers.iter().map(|offer| format!("{}:{}", hex(offer.new), offer.name)));
         let output = self.network().run(&words)?;
-        let report = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(read_report(output.code, &report, &output.stderr, offers.len()))
+        if output.code == 0 {
+            return Ok(Pushed::Done);
+        }
+        Ok(match of_push(&output) {
+            Undone::Lost => Pushed::Lost,
+            // A server that judges says no to what is not what the push takes it to be, too.
+            Undone::Declined(_) if self.has_moved(remote, offers)? => Pushed::Lost,
+            Undone::Declined(words) => Pushed::Refused(words),
+            Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
+                Pushed::Refused("it cannot move several refs at once, which git-os relies on".to_owned())
+            }
+            Undone::Unclear(failure) => Pushed::Unclear(failure),
+        })
+    }
+
+    /// Whether a remote has by now anything else than what offers expect. One that does not answer is not known to have.
+    fn has_moved(&self, remote: &str, offers: &[Offer]) -> Result<bool, GitError> {
+        let names = offers.iter().map(|offer| offer.name.as_str());
+        let output = self.network().run(["ls-remote", "--refs", "--end-of-options", remote].into_iter().chain(names))?;
+        if output.code != 0 {
+            return Ok(false);
+        }
+        let report = String::from_utf8_lossy(&output.stdout);
+        let there: BTreeMap<&str, &str> =
+            report.lines().filter_map(|line| line.split_once('\t').map(|(id, name)| (name, id))).collect();
+        let is_there = |offer: &Offer| there.get(offer.name.as_str()).and_then(|id| ObjectId::parse(id).ok());
+        Ok(offers.iter().any(|offer| is_there(offer) != offer.expected))
     }
 
     /// Offers of one push, as many as fit on a command line; one push is all or none, several are one after the other.
@@ -117,81 +144,110 @@ pub(crate) enum PrePush {
     Skipped,
 }
 
-/// The words of git that say why, on one line.
-fn reason(stderr: &str) -> String {
-    let line = |prefix: &str| stderr.lines().find_map(|line| line.trim().strip_prefix(prefix).map(str::to_owned));
-    let why = line("fatal: ").or_else(|| line("error: ")).or_else(|| stderr.lines().next().map(str::to_owned));
-    why.unwrap_or_else(|| "git said nothing".to_owned())
-}
-
-/// What `git push --porcelain` came to. The report has a line `<flag>\t<from>:<to>\t<summary>` for each ref that got an
-/// answer; without one the connection broke before.
-fn read_report(code: i32, report: &str, stderr: &str, offered: usize) -> Pushed {
-    let lines: Vec<&str> = report.lines().filter(|line| line.chars().nth(1) == Some('\t')).collect();
-    let remote_words = || {
-        let said = stderr.lines().filter_map(|line| line.trim().strip_prefix("remote: "));
-        said.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-    };
-    if code == 0 {
-        return Pushed::Done;
-    }
-    let refused: Vec<&&str> = lines.iter().filter(|line| line.starts_with('!')).collect();
-    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
-    // What a race looks like: the lease is over, the ref is locked or is not what it was, here or over there.
-    let race = [
-        "stale info",
-        "fetch first",
-        "non-fast-forward",
-        "failed to update ref",
-        "cannot lock ref",
-        "incorrect old value",
-        "reference already exists",
-        "needs force",
-        "failed to lock",
-        "already exists",
-    ];
-    let plain = refused.iter().find(|line| !has(line, &["atomic push fail", "atomic transaction failed"]));
-    match plain.or(refused.first()) {
-        Some(line) if has(line, &["hook declined"]) => {
-            let words = remote_words();
-            let mut errors = words.lines().filter(|line| line.starts_with("error: ")).peekable();
-            if errors.peek().is_some() && errors.all(|line| line.ends_with(MOVED_MEANWHILE)) {
-                return Pushed::Lost;
-            }
-            Pushed::Refused(if words.is_empty() { "its hook declined".to_owned() } else { words })
-        }
-        Some(line) if has(line, &race) => Pushed::Lost,
-        Some(line) if has(line, &["atomic transaction failed", "atomic push fail"]) => Pushed::Lost,
-        Some(line) if has(line, &["remote failed to report", "unpacker error"]) => Pushed::Unclear(reason(stderr)),
-        Some(line) => Pushed::Refused(line.split('\t').next_back().unwrap_or_default().to_owned()),
-        // Asked for a lease that the remote, by what it announced, does not meet: nothing was sent.
-        None if stderr.contains("does not support --atomic") => {
-            Pushed::Refused("it cannot move several refs at once, which git-os relies on".to_owned())
-        }
-        None if offered > 0 => Pushed::Unclear(reason(stderr)),
-        None => Pushed::Done,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::process::write_file;
+    use crate::git::refs::{Moved, RefEdit};
+    use crate::git::tests::{bare, commit, repo};
+
+    const NAME: &str = "refs/os/x";
+
+    /// A remote that has a ref at a first commit, and one that was made here to follow it.
+    struct Pair {
+        _dirs: [tempfile::TempDir; 2],
+        here: Repo,
+        there: Repo,
+        first: ObjectId,
+        next: ObjectId,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let ((here_dir, here), (there_dir, there)) = (repo(), bare());
+            let first = commit(&here, &[], 1, 0);
+            let next = commit(&here, &[first], 2, 0);
+            let pair = Self { _dirs: [here_dir, there_dir], here, there, first, next };
+            assert_eq!(pair.push(None, first), Pushed::Done);
+            pair
+        }
+
+        fn push(&self, expected: Option<ObjectId>, new: ObjectId) -> Pushed {
+            let offer = Offer { name: NAME.to_owned(), expected, new: Some(new) };
+            self.here.push(self.there.home().as_str(), &[offer], PrePush::Skipped).expect("git starts")
+        }
+
+        fn fetch(&self) -> Fetched {
+            let spec = format!("+{NAME}:refs/os-remote/x");
+            self.here.fetch(self.there.home().as_str(), &[spec], Gone::Kept).expect("git starts")
+        }
+
+        /// The remote asks this before it takes anything.
+        fn hook(&self, name: &str, commands: &str) {
+            let hook = self.there.home().join("hooks").join(name);
+            write_file(&hook, format!("#!/bin/sh\n{commands}\necho 'error: not this' >&2\nexit 1\n").as_bytes(), 0o755)
+                .expect("written");
+        }
+    }
 
     #[test]
-    fn a_report_tells_a_lost_race_from_a_no_and_from_a_broken_line() {
-        let stale = "To x\n!\ta:refs/os/x\t[rejected] (stale info)\nDone\n";
-        assert_eq!(read_report(1, stale, "", 1), Pushed::Lost);
-        let locked = "To x\n!\ta:refs/os/x\t[remote rejected] (cannot lock ref 'refs/os/x': is at 1 but expected 2)\nDone\n";
-        assert_eq!(read_report(1, locked, "", 1), Pushed::Lost);
-        let atomic =
-            "!\ta:refs/os/y\t[rejected] (atomic push failed)\n!\ta:refs/os/x\t[remote rejected] (pre-receive hook declined)\n";
-        let said = "remote: error: refusing to update `refs/os/x`: no        \nerror: failed to push";
-        assert_eq!(read_report(1, atomic, said, 2), Pushed::Refused("error: refusing to update `refs/os/x`: no".to_owned()));
-        let late = "remote: error: refusing to update `refs/os/x`: it moved meanwhile\nerror: failed to push";
-        assert_eq!(read_report(1, atomic, late, 2), Pushed::Lost);
-        assert_eq!(
-            read_report(128, "", "fatal: unable to access 'http://x': refused\n", 1),
-            Pushed::Unclear("unable to access 'http://x': refused".to_owned())
-        );
+    fn what_the_remote_has_afterwards_tells_a_race_from_a_no() {
+        let pair = Pair::new();
+        pair.hook("pre-receive", "");
+        assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Refused("error: not this".to_owned()));
+        let theirs = commit(&pair.there, &[pair.first], 3, 0);
+        pair.hook("pre-receive", &format!("unset GIT_QUARANTINE_PATH && git update-ref {NAME} {theirs}"));
+        assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Lost);
+        assert_eq!(pair.there.find_ref(NAME).expect("readable"), Some(theirs));
+    }
+
+    #[test]
+    fn a_no_of_the_last_hook_is_a_no_too() {
+        let pair = Pair::new();
+        pair.hook("reference-transaction", "");
+        assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Refused("ref updates aborted by hook".to_owned()));
+    }
+
+    #[test]
+    fn a_lease_that_is_over_and_a_lock_are_lost_races() {
+        let pair = Pair::new();
+        assert_eq!(pair.push(None, pair.next), Pushed::Lost);
+        let lock = pair.there.home().join(format!("{NAME}.lock"));
+        write_file(&lock, b"", 0o644).expect("written");
+        assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Lost);
+        crate::git::process::remove_file(&lock).expect("removed");
+        assert_eq!(pair.push(Some(pair.first), pair.next), Pushed::Done);
+    }
+
+    #[test]
+    fn a_fetch_that_finds_a_ref_locked_is_told_from_a_remote_that_is_away() {
+        let pair = Pair::new();
+        let lock = pair.here.git_dir().join("refs/os-remote/x.lock");
+        write_file(&lock, b"", 0o644).expect("written");
+        let Fetched::Failed(failure) = pair.fetch() else { panic!("the ref is locked") };
+        assert_eq!(failure.kind, FailureKind::LostRace, "{failure}");
+        crate::git::process::remove_file(&lock).expect("removed");
+        assert_eq!(pair.fetch(), Fetched::Done);
+        crate::git::process::remove_all(pair.there.home()).expect("removed");
+        let Fetched::Failed(failure) = pair.fetch() else { panic!("the remote is gone") };
+        assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
+        let Pushed::Unclear(failure) = pair.push(Some(pair.first), pair.next) else { panic!("the remote is gone") };
+        assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
+    }
+
+    #[test]
+    fn a_ref_that_is_locked_for_a_moment_is_waited_for() {
+        let pair = Pair::new();
+        let lock = pair.here.git_dir().join(format!("{NAME}.lock"));
+        write_file(&lock, b"", 0o644).expect("written");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Longer than the store waits by itself.
+                (0..4).for_each(|_| pause(20));
+                crate::git::process::remove_file(&lock).expect("removed");
+            });
+            let moved = pair.here.move_refs(&[RefEdit::create(NAME, pair.first)]);
+            assert_eq!(moved.expect("the lock went"), Moved::Done);
+        });
     }
 }

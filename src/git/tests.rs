@@ -11,15 +11,25 @@ use crate::core::id::ObjectId;
 /// The tree that is empty; no commit here needs another.
 const EMPTY: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
-#[expect(clippy::disallowed_methods, reason = "a repository to look at")]
+/// A repository with a work tree.
 pub(crate) fn repo() -> (TempDir, Repo) {
+    init(&[])
+}
+
+/// A bare one.
+pub(crate) fn bare() -> (TempDir, Repo) {
+    init(&["--bare"])
+}
+
+#[expect(clippy::disallowed_methods, reason = "a repository to look at")]
+fn init(args: &[&str]) -> (TempDir, Repo) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = Utf8PathBuf::from_path_buf(dir.path().canonicalize().expect("it is there")).expect("UTF-8");
     let mut git = Command::new("git");
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         git.env_remove(name);
     }
-    assert!(git.args(["init", "-q", path.as_str()]).status().expect("git").success());
+    assert!(git.args(["init", "-q"]).args(args).arg(&path).status().expect("git").success());
     let repo = Repo::open(&path).expect("a repository");
     (dir, repo)
 }

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::failure::Failure;
 use super::process::remove_all;
 use super::{Git, GitError, Repo};
 use crate::core::id::ObjectId;
@@ -15,7 +16,57 @@ pub(crate) struct Worktree {
     pub(crate) head: Option<ObjectId>,
 }
 
+/// How a branch was moved forward where it is checked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Forwarded {
+    Done,
+    /// Files that are not committed are in the way; nothing was changed.
+    Overwrites,
+    Failed(Failure),
+}
+
+/// The exit code of a merge that could not write the files; one that git gives up otherwise has another.
+const NOT_WRITTEN: i32 = 1;
+
+impl Git {
+    /// Moves the branch that is checked out here to a commit ahead of it, together with index and files.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub(crate) fn fast_forward(&self, to: ObjectId) -> Result<Forwarded, GitError> {
+        let to = to.to_string();
+        let output = self.run(["merge", "--quiet", "--ff-only", "--no-autostash", "--no-verify-signatures", &to])?;
+        if output.code == 0 {
+            return Ok(Forwarded::Done);
+        }
+        let is_in_the_way =
+            output.code == NOT_WRITTEN && self.run(["read-tree", "--dry-run", "-m", "-u", "HEAD", &to])?.code != 0;
+        Ok(if is_in_the_way { Forwarded::Overwrites } else { Forwarded::Failed(Failure::of(&output)) })
+    }
+}
+
+impl Git {
+    /// The commit that a name stands for here.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub(crate) fn find_commit(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        let line = self.line(["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;
+        Ok(line.and_then(|text| ObjectId::parse(&text).ok()))
+    }
+}
+
 impl Repo {
+    /// Moves a branch that is checked out nowhere; hooks are asked, as for any move of a branch.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub(crate) fn forward(&self, branch: &str, old: ObjectId, new: ObjectId, message: &str) -> Result<Forwarded, GitError> {
+        let output = self.git().run(["update-ref", "-m", message, branch, &new.to_string(), &old.to_string()])?;
+        Ok(if output.code == 0 { Forwarded::Done } else { Forwarded::Failed(Failure::of(&output)) })
+    }
+
     /// All worktrees, the main one first.
     ///
     /// # Errors
@@ -41,6 +92,19 @@ impl Repo {
     pub(crate) fn add_worktree(&self, path: &Utf8Path, branch: &str) -> Result<(), GitError> {
         let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
         self.git().config("core.hooksPath=/dev/null").output(["worktree", "add", "--force", path.as_str(), branch]).map(drop)
+    }
+
+    /// Adds a worktree at a commit, on no branch, in place of what is left of another time; hooks do not run for it.
+    ///
+    /// # Errors
+    /// When something is in the way and stays, or git cannot.
+    pub(crate) fn add_detached_worktree(&self, path: &Utf8Path, commit_id: ObjectId) -> Result<(), GitError> {
+        // Its folder, or what git knows of it.
+        if path.as_std_path().exists() || self.find_worktree_git_dir(path).is_some() {
+            self.clear_worktree(path)?;
+        }
+        let git = self.git().config("core.hooksPath=/dev/null");
+        git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &commit_id.to_string()]).map(drop)
     }
 
     /// Removes a worktree with all that is in it; whoever calls has saved what matters.
@@ -95,4 +159,40 @@ pub(crate) fn is_same_place(left: &Utf8Path, right: &Utf8Path) -> bool {
         path.canonicalize_utf8().ok().or_else(|| Some(path.parent()?.canonicalize_utf8().ok()?.join(path.file_name()?)))
     };
     left == right || left.file_name() == right.file_name() && real(left).is_some_and(|left| real(right) == Some(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::process::{remove_file, write_file};
+    use crate::git::tests::repo;
+
+    #[test]
+    fn what_is_in_the_way_of_a_branch_is_told_from_what_else_stops_it() {
+        let (_dir, repo) = repo();
+        let git = repo.git().variable("GIT_AUTHOR_NAME", "A").variable("GIT_AUTHOR_EMAIL", "a@example.com");
+        let git = git.variable("GIT_COMMITTER_NAME", "A").variable("GIT_COMMITTER_EMAIL", "a@example.com");
+        let commit = |text: &str| {
+            write_file(&repo.home().join("a"), text.as_bytes(), 0o644).expect("written");
+            git.output(["add", "a"]).expect("added");
+            git.output(["commit", "--quiet", "--message", text]).expect("committed");
+            ObjectId::parse(git.output(["rev-parse", "HEAD"]).expect("a commit").trim()).expect("an id")
+        };
+        let (first, next) = (commit("1"), commit("2"));
+        git.output(["reset", "--quiet", "--hard", &first.to_string()]).expect("reset");
+        write_file(&repo.home().join("a"), b"mine", 0o644).expect("written");
+        assert_eq!(git.fast_forward(next).expect("git starts"), Forwarded::Overwrites);
+        git.output(["add", "a"]).expect("added");
+        assert_eq!(git.fast_forward(next).expect("git starts"), Forwarded::Overwrites);
+        git.output(["reset", "--quiet", "--hard"]).expect("reset");
+        let hook = repo.git_dir().join("hooks/reference-transaction");
+        write_file(&hook, b"#!/bin/sh\nexit 1\n", 0o755).expect("written");
+        assert!(matches!(git.fast_forward(next).expect("git starts"), Forwarded::Failed(_)));
+        remove_file(&hook).expect("removed");
+        assert_eq!(git.fast_forward(next).expect("git starts"), Forwarded::Done);
+        let aside = commit("3");
+        git.output(["reset", "--quiet", "--hard", &first.to_string()]).expect("reset");
+        assert!(commit("4") != aside);
+        assert!(matches!(git.fast_forward(aside).expect("git starts"), Forwarded::Failed(_)));
+    }
 }

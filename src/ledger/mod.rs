@@ -48,13 +48,13 @@ pub(crate) enum LedgerError {
     #[error("`{part}` could be {}", .ids.join(" or "))]
     Ambiguous { part: String, ids: Vec<String> },
     #[error("ticket {id} is quarantined")]
-    Quarantined { id: TicketId, source: Illegal },
+    Quarantined { id: TicketId, source: Box<Illegal> },
     #[error("refusing to change ticket {id}")]
-    Illegal { id: TicketId, source: Denial },
+    Illegal { id: TicketId, source: Box<Denial> },
     #[error("commit {commit_id} is not an event")]
     Event { commit_id: ObjectId, source: WireError },
     #[error("cannot replay commit {commit_id} on another chain")]
-    Unchained { commit_id: ObjectId, source: Denial },
+    Unchained { commit_id: ObjectId, source: Box<Denial> },
     #[error("the remote `{remote}` cannot be reached: {why}")]
     Unreachable { remote: String, why: String },
     #[error("the remote `{remote}` refuses it: {why}")]
@@ -67,7 +67,7 @@ pub(crate) enum LedgerError {
     NotYours {
         role: Role,
         #[source]
-        why: Denial,
+        why: Box<Denial>,
     },
     #[error("cannot read system randomness")]
     Random(#[source] getrandom::Error),
@@ -276,7 +276,7 @@ impl<'a> Ledger<'a> {
             && !matches!(draft.action, Action::Expire)
             && self.policy.actors.is_empty();
         if !is_plain && let Ruling::Denied(illegal) = replay::admit(self, id, tip, Some(entry.tip), landed)? {
-            return Err(LedgerError::Illegal { id: id.clone(), source: illegal.why });
+            return Err(LedgerError::Illegal { id: id.clone(), source: Box::new(illegal.why) });
         }
         Ok(Ruling::Granted(Entry { id: id.clone(), tip, tree_id, updated: who.time, ticket }))
     }
@@ -314,7 +314,7 @@ impl<'a> Ledger<'a> {
                 let commit = self.repo.read_commit(tip)?;
                 Ok(Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket })
             }
-            Ruling::Denied(source) => Err(LedgerError::Quarantined { id: id.clone(), source }),
+            Ruling::Denied(source) => Err(LedgerError::Quarantined { id: id.clone(), source: Box::new(source) }),
         }
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn sign(repo: &Repo, actors: &[Actor], role: Role, commit: &NewCommit
     let email = email_of(&commit.committer);
     // Asked first, so that nobody is asked for a passphrase in vain.
     if !actors.iter().any(|actor| actor.email == email && actor.roles.contains(&role)) {
-        return Err(LedgerError::NotYours { role, why: Denial::NotAnActor(email.to_owned()) });
+        return Err(LedgerError::NotYours { role, why: Box::new(Denial::NotAnActor(email.to_owned())) });
     }
     let payload = commit.to_bytes();
     let signature = repo.sign(&payload).map_err(|source| match source {
@@ -95,7 +95,7 @@ pub(crate) fn sign(repo: &Repo, actors: &[Actor], role: Role, commit: &NewCommit
     // Whatever program made it, it is judged as everybody will judge it.
     let signed = Signed::read(&payload, signature.as_bytes());
     let hand = Hand { signed, author: commit.author.clone(), committer: commit.committer.clone() };
-    signer::permit(actors, role, &hand).map_err(|why| LedgerError::NotYours { role, why })?;
+    signer::permit(actors, role, &hand).map_err(|why| LedgerError::NotYours { role, why: Box::new(why) })?;
     Ok(commit.to_signed_bytes(&signature))
 }
 

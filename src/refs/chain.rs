@@ -177,7 +177,7 @@ fn conflict(repo: &Repo, before: &Ticket, before_tree: ObjectId, told: &Placed, 
         verdict: None,
     };
     let after = fsm::apply(Some(before), &event, &facts)
-        .map_err(|refusal| LedgerError::Unchained { commit_id: told.link.commit_id, source: refusal.into() })?;
+        .map_err(|refusal| LedgerError::Unchained { commit_id: told.link.commit_id, source: Box::new(refusal.into()) })?;
     let prefix = conflict_prefix(after.seq);
     let raw = repo.write_blob(&repo.read_commit_bytes(told.link.commit_id)?)?;
     let mut tree = repo.edit_tree(Some(before_tree), &format!("{prefix}event"), Some(raw))?;
@@ -223,7 +223,7 @@ fn rename(
 }
 
 fn root_of(repo: &Repo, tip: ObjectId) -> Result<Placed, LedgerError> {
-    let unchained = |commit_id, source| LedgerError::Unchained { commit_id, source };
+    let unchained = |commit_id, why| LedgerError::Unchained { commit_id, source: Box::new(why) };
     let link = match replay::links(repo, tip, None)? {
         Ruling::Granted(links) => links.into_iter().next_back(),
         Ruling::Denied(illegal) => return Err(unchained(illegal.commit_id, illegal.why)),

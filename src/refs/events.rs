@@ -27,7 +27,9 @@ pub(super) fn apart(repo: &Repo, left: ObjectId, right: ObjectId) -> Result<(Vec
         let links = replay::links(repo, tip, None)?;
         let mut links = match links {
             Ruling::Granted(links) => links,
-            Ruling::Denied(Illegal { commit_id, why }) => return Err(LedgerError::Unchained { commit_id, source: why }),
+            Ruling::Denied(Illegal { commit_id, why }) => {
+                return Err(LedgerError::Unchained { commit_id, source: Box::new(why) });
+            }
         };
         links.reverse();
         let mut before = None;
@@ -48,7 +50,7 @@ pub(super) fn apart(repo: &Repo, left: ObjectId, right: ObjectId) -> Result<(Vec
 /// stands as `#`, since elsewhere the event has another.
 pub(super) fn delta(repo: &Repo, told: &Placed) -> Result<Vec<(String, Option<ObjectId>)>, LedgerError> {
     let link = &told.link;
-    let unreadable = |source| LedgerError::Unchained { commit_id: link.commit_id, source };
+    let unreadable = |why| LedgerError::Unchained { commit_id: link.commit_id, source: Box::new(why) };
     let files = |tree_id: Option<ObjectId>| -> Result<Files, LedgerError> {
         tree_id.map_or_else(|| Ok(Vec::new()), |tree_id| tree::flatten(repo, tree_id).map_err(unreadable))
     };

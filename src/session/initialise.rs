@@ -13,6 +13,7 @@ use crate::gate;
 use crate::git::remote::Fetched;
 use crate::hook::install;
 use crate::ledger::{Ledger, shared_remote};
+use crate::local::locks;
 use crate::refs;
 use crate::sync;
 
@@ -33,7 +34,7 @@ impl Session<'_> {
 
     fn initialise_one(&self, entry: &RepoEntry, lines: &mut Vec<String>) -> Result<(), SessionError> {
         let repo = self.workspace.open(entry)?;
-        for lock in recover::unlock(&repo)? {
+        for lock in locks::unlock(&repo)? {
             lines.push(format!("{}: removed `{lock}`, which a killed process left", entry.name));
         }
         let Ok(ledger) = Ledger::open(&repo) else {
@@ -77,7 +78,7 @@ fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result
         (_, Some(remote)) => land::follow(site, ledger, &remote, &ledger.policy.trunk().unwrap_or_default())?,
         (Some(remote), None) => match sync::fetch(&site.repo, &remote)? {
             Fetched::Done => Followed::Done,
-            Fetched::Failed(why) => Followed::Away(why),
+            Fetched::Failed(why) => Followed::Away(why.to_string()),
         },
         (None, None) => Followed::Done,
     };

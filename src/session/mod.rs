@@ -14,8 +14,7 @@ mod outstanding;
 mod scout;
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::time::{Duration, Instant};
+use std::fs::File;
 
 use serde::Serialize;
 
@@ -29,9 +28,9 @@ use crate::core::verdict::Grade;
 use crate::dispatch::DispatchError;
 use crate::dispatch::schedule::{Ending, Watch};
 use crate::env::Env;
-use crate::git::process::write_file;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
+use crate::local::locks::take_session;
 use crate::runner::process::{heed_interrupts, is_interrupted};
 use crate::workspace::{Workspace, WorkspaceError};
 use log::Log;
@@ -213,28 +212,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// How long a session that was killed may take to let go of the lock: a process that it had just begun to start holds it
-/// until it has started.
-const LETTING_GO: Duration = Duration::from_millis(500);
-
-/// One session at a time; the system lets go of the lock when the process ends, however it ends.
-#[expect(clippy::disallowed_methods, reason = "a lock of another process can only be waited for")]
+/// One session at a time.
 fn lock(hub: &Repo) -> Result<File, SessionError> {
-    let path = hub.os_dir().join("session.lock");
-    if !path.as_std_path().exists() {
-        write_file(&path, b"", 0o644)?;
-    }
-    let failed = |source| GitError::File { path: path.clone(), source };
-    let file = File::options().write(true).open(&path).map_err(failed)?;
-    let started = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if started.elapsed() < LETTING_GO => std::thread::sleep(LETTING_GO / 25),
-            Err(TryLockError::WouldBlock) => return Err(SessionError::Busy),
-            Err(TryLockError::Error(source)) => return Err(failed(source).into()),
-        }
-    }
+    take_session(hub)?.ok_or(SessionError::Busy)
 }
 
 /// What is true now of what the freshness of phases depends on.

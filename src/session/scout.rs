@@ -10,11 +10,12 @@ use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::core::text::plural;
-use crate::dispatch::{DispatchError, Site, verify, worktrees};
+use crate::dispatch::{DispatchError, Site, verify};
 use crate::env::Env;
 use crate::git::Repo;
 use crate::git::tree::{FILE, FOLDER};
 use crate::ledger::{Ledger, new_run};
+use crate::local::worktrees;
 use crate::runner::process::sweep_place;
 use crate::workspace::Workspace;
 
@@ -133,15 +134,11 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
     if ledger.policy.checks.is_empty() || site.entry.agent.is_none() {
         return Ok(Vec::new());
     }
-    let path = worktrees(&site.repo).join(format!("scout-{}", site.entry.name));
+    let path = worktrees::folder(&site.repo).join(format!("scout-{}", site.entry.name));
     if path.as_std_path().exists() {
         sweep_place(&path);
     }
-    if path.as_std_path().exists() || site.repo.find_worktree_git_dir(&path).is_some() {
-        site.repo.clear_worktree(&path)?;
-    }
-    let git = site.repo.git().config("core.hooksPath=/dev/null");
-    git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &head.to_string()])?;
+    site.repo.add_detached_worktree(&path, head)?;
     let mut failing = Vec::new();
     let run = new_run()?;
     for check in &ledger.policy.checks {

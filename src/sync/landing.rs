@@ -70,7 +70,7 @@ pub(crate) fn land(ledger: &Ledger<'_>, remote: &str, landing: &Landing<'_>) -> 
     }
     // A race, or an answer that was lost: what the remote has by now tells.
     if let Fetched::Failed(why) = fetch_anew(repo, remote)? {
-        return Ok(Arrival::Away(why));
+        return Ok(Arrival::Away(why.to_string()));
     }
     fold(repo, remote)?;
     Ok(match repo.find_ref(&tracking(remote, &landing.ticket.ref_name()))? {

@@ -95,7 +95,7 @@ pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
     let before = repo.list_refs(&tracking_prefix(remote))?;
     // What the remote has lost would be taken for something that it has.
     if let Fetched::Failed(why) = fetch_anew(repo, remote)? {
-        return Ok(Synced { offline: Some(why), ..Synced::default() });
+        return Ok(Synced { offline: Some(why.to_string()), ..Synced::default() });
     }
     let folded = fold(repo, remote)?;
     let ledger = Ledger::open(repo)?;
@@ -113,7 +113,7 @@ pub(crate) fn sync(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
 pub(crate) fn pull(repo: &Repo, remote: &str) -> Result<Synced, LedgerError> {
     // What was deleted over there is not in step, however well it was known.
     Ok(match fetch_anew(repo, remote)? {
-        Fetched::Failed(why) => Synced { offline: Some(why), ..Synced::default() },
+        Fetched::Failed(why) => Synced { offline: Some(why.to_string()), ..Synced::default() },
         Fetched::Done => Synced { folded: fold(repo, remote)?, ..Synced::default() },
     })
 }

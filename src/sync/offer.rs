@@ -43,12 +43,12 @@ pub(crate) fn push(ledger: &Ledger<'_>, remote: &str) -> Result<Synced, LedgerEr
                 lost @ (Pushed::Lost | Pushed::Unclear(_)) => {
                     tries += 1;
                     if let Fetched::Failed(why) = fetch_anew(ledger.repo, remote)? {
-                        synced.offline = Some(why);
+                        synced.offline = Some(why.to_string());
                         break 'again;
                     }
                     match lost {
-                        Pushed::Unclear(why) if tries > 3 => {
-                            synced.offline = Some(why);
+                        Pushed::Unclear(why) if tries > 3 || !why.may_pass() => {
+                            synced.offline = Some(why.to_string());
                             break 'again;
                         }
                         _ if tries > TRIES => {

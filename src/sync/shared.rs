@@ -68,7 +68,7 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
                 continue;
             }
             Pushed::Refused(why) => return Err(LedgerError::RefusedThere { remote: remote.to_owned(), why }),
-            Pushed::Unclear(why) => has_arrived(ledger, remote, id, next.tip, &why)?,
+            Pushed::Unclear(why) => has_arrived(ledger, remote, id, next.tip, &why.to_string())?,
         };
         if is_won {
             // If somebody here was faster the fold puts what they wrote on top.
@@ -79,7 +79,7 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
             return Ok(Answer::Yes(Box::new(next)));
         }
         if let Fetched::Failed(why) = fetch_one(ledger, remote, id)? {
-            return Err(LedgerError::Unreachable { remote: remote.to_owned(), why });
+            return Err(LedgerError::Unreachable { remote: remote.to_owned(), why: why.to_string() });
         }
         refold(ledger, remote, id)?;
     }
@@ -107,7 +107,7 @@ fn fetch_one(ledger: &Ledger<'_>, remote: &str, id: &TicketId) -> Result<Fetched
 
 fn refold(ledger: &Ledger<'_>, remote: &str, id: &TicketId) -> Result<(), LedgerError> {
     match fold_one(ledger, remote, &id.ref_name())? {
-        Folded::Refused(source) => Err(LedgerError::Illegal { id: id.clone(), source }),
+        Folded::Refused(why) => Err(LedgerError::Illegal { id: id.clone(), source: Box::new(why) }),
         _ => Ok(()),
     }
 }

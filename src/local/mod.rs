@@ -1,0 +1,6 @@
+//! What concerns this machine alone: its runs, its worktrees, locks, and what was claimed by hand.
+
+pub(crate) mod held;
+pub(crate) mod locks;
+pub(crate) mod runs;
+pub(crate) mod worktrees;
