@@ -1,4 +1,4 @@
-//! What the state machine says when the answer is no.
+//! The reasons for which the state machine refuses an event.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::core::time::Timestamp;
 /// Why an event is not allowed: an answer, not a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It is already there, or it is not there yet.
+    /// The ticket already exists (`true`), or does not exist yet (`false`).
     Exists(bool),
     WrongState {
         event: EventKind,
@@ -24,7 +24,7 @@ pub(crate) enum Refusal {
         event: EventKind,
         holder: Option<RunId>,
     },
-    /// The run that did the work may not judge it.
+    /// The run that did the work cannot judge it.
     OwnWork,
     DependencyOpen(TicketId),
     LeaseHolds(Timestamp),
