@@ -1,60 +1,60 @@
-//! Remotes: fetch, push by compare-and-swap, and what a push came to.
+//! Remotes: fetch, push by compare-and-swap, and the result of a push.
 
 use super::{GitError, Repo};
 use crate::core::id::ObjectId;
 
-/// One ref of a push: what the remote has to have, and what it shall have.
+/// One ref update of a push: the expected value on the remote, and the new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) name: String,
-    /// What the remote has as far as is known here; the remote refuses when it has anything else.
+    /// The value that the remote is known to have; the remote refuses the update if it has another one.
     pub(crate) expected: Option<ObjectId>,
     /// `None` deletes.
     pub(crate) new: Option<ObjectId>,
 }
 
-/// How a push ended, for all of its refs at once.
+/// The result of a push, for all of its refs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Pushed {
     Done,
-    /// A ref of the remote was not what it was expected to be; nothing moved.
+    /// A ref on the remote did not have the expected value; nothing was updated.
     Lost,
-    /// The remote said no, in these words; nothing moved.
+    /// The remote refused, with this message; nothing was updated.
     Refused(String),
-    /// The remote could not be reached, or the connection broke: whether anything moved is not known.
+    /// The remote was unreachable or the connection broke: it is unknown whether anything was updated.
     Unclear(String),
 }
 
-/// What a server that judges says of a ref that is not what the push takes it to be.
+/// What the server hook says if a ref does not have the value that the push expects.
 pub(crate) const MOVED_MEANWHILE: &str = "it moved meanwhile";
 
-/// How a fetch ended.
+/// The result of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Fetched {
     Done,
-    /// The remote could not be reached or read, in git's words.
+    /// The remote was unreachable or could not be read; git's message.
     Failed(String),
 }
 
-/// What becomes of what was fetched before and is not there any more.
+/// What happens to fetched refs that the remote no longer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gone {
     Kept,
     Forgotten,
 }
 
-/// How often a fetch is tried again that another one was in the way of.
+/// The maximum number of attempts when another fetch interferes.
 const TRIES: u32 = 3;
-/// Most arguments of one push; the rest goes in a further one.
+/// The maximum number of arguments of one push; more refs need another push.
 const MAX_OFFERS: usize = 400;
 
 impl Repo {
-    /// Brings refs of a remote here, by these refspecs. The remote's other branches and tags are left alone.
+    /// Fetches refs of a remote with these refspecs. Does not fetch the remote's other branches and tags.
     ///
     /// # Errors
-    /// When git cannot be started.
+    /// If git cannot be started.
     pub(crate) fn fetch(&self, remote: &str, refspecs: &[String], gone: Gone) -> Result<Fetched, GitError> {
         let mut args = vec!["fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
         args.push(if gone == Gone::Forgotten { "--prune" } else { "--no-prune" });
@@ -66,7 +66,7 @@ impl Repo {
             if output.code == 0 {
                 return Ok(Fetched::Done);
             }
-            // Another fetch into the same refs, beside this one, says nothing of the remote.
+            // A conflict with another fetch into the same refs says nothing about the remote.
             if tries >= TRIES || !output.stderr.contains("cannot lock ref") {
                 return Ok(Fetched::Failed(reason(&output.stderr)));
             }
@@ -75,10 +75,10 @@ impl Repo {
         }
     }
 
-    /// Offers refs to a remote, all or none: each goes only if the remote has what is expected.
+    /// Pushes refs to a remote, all or none: each is updated only if the remote has the expected value.
     ///
     /// # Errors
-    /// When git cannot be started.
+    /// If git cannot be started.
     pub(crate) fn push(&self, remote: &str, offers: &[Offer], hooks: PrePush) -> Result<Pushed, GitError> {
         if offers.is_empty() {
             return Ok(Pushed::Done);
@@ -97,13 +97,13 @@ impl Repo {
         Ok(read_report(output.code, &report, &output.stderr, offers.len()))
     }
 
-    /// Offers of one push, as many as fit on a command line; one push is all or none, several are one after the other.
+    /// Splits ref updates into pushes that fit on a command line. Each push is atomic, but several pushes together are not.
     #[must_use]
     pub(crate) fn batches(offers: &[Offer]) -> Vec<Vec<Offer>> {
         offers.chunks(MAX_OFFERS).map(<[Offer]>::to_vec).collect()
     }
 
-    /// A git that talks to remotes: no background work is left behind, and nothing is asked of anybody.
+    /// Returns a git for remotes: it leaves no background processes and does not prompt.
     fn network(&self) -> super::Git {
         self.git().config("fetch.writeCommitGraph=false").config("push.useForceIfIncludes=false").config("remote.pushDefault=")
     }
@@ -113,19 +113,19 @@ impl Repo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PrePush {
     Runs,
-    /// Refs of ours are judged already, and are no code that a hook could test.
+    /// git-os refs have already been checked, and contain no code that a hook could test.
     Skipped,
 }
 
-/// The words of git that say why, on one line.
+/// Git's reason for an error, on one line.
 fn reason(stderr: &str) -> String {
     let line = |prefix: &str| stderr.lines().find_map(|line| line.trim().strip_prefix(prefix).map(str::to_owned));
     let why = line("fatal: ").or_else(|| line("error: ")).or_else(|| stderr.lines().next().map(str::to_owned));
     why.unwrap_or_else(|| "git said nothing".to_owned())
 }
 
-/// What `git push --porcelain` came to. The report has a line `<flag>\t<from>:<to>\t<summary>` for each ref that got an
-/// answer; without one the connection broke before.
+/// Interprets `git push --porcelain`. The report has a line `<flag>\t<from>:<to>\t<summary>` for each ref that the remote
+/// answered for; if a line is missing, the connection broke before.
 fn read_report(code: i32, report: &str, stderr: &str, offered: usize) -> Pushed {
     let lines: Vec<&str> = report.lines().filter(|line| line.chars().nth(1) == Some('\t')).collect();
     let remote_words = || {
@@ -137,7 +137,7 @@ fn read_report(code: i32, report: &str, stderr: &str, offered: usize) -> Pushed 
     }
     let refused: Vec<&&str> = lines.iter().filter(|line| line.starts_with('!')).collect();
     let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
-    // What a race looks like: the lease is over, the ref is locked or is not what it was, here or over there.
+    // Messages of a race: a stale lease, or a ref that is locked or changed, on either side.
     let race = [
         "stale info",
         "fetch first",
@@ -164,7 +164,7 @@ fn read_report(code: i32, report: &str, stderr: &str, offered: usize) -> Pushed 
         Some(line) if has(line, &["atomic transaction failed", "atomic push fail"]) => Pushed::Lost,
         Some(line) if has(line, &["remote failed to report", "unpacker error"]) => Pushed::Unclear(reason(stderr)),
         Some(line) => Pushed::Refused(line.split('\t').next_back().unwrap_or_default().to_owned()),
-        // Asked for a lease that the remote, by what it announced, does not meet: nothing was sent.
+        // The remote does not support what the push requires; nothing was sent.
         None if stderr.contains("does not support --atomic") => {
             Pushed::Refused("it cannot move several refs at once, which git-os relies on".to_owned())
         }

@@ -1,4 +1,4 @@
-//! The walk against what is found without cleverness, and how far it goes.
+//! Compares the walk with a simple implementation, and checks how far it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::git::process::remove_file;
 
-/// The tree that is empty; no commit here needs another.
+/// The empty tree; the commits here need no other.
 const EMPTY: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 #[expect(clippy::disallowed_methods, reason = "a repository to look at")]
@@ -32,7 +32,7 @@ fn commit(repo: &Repo, parents: &[ObjectId], time: i64, salt: usize) -> ObjectId
     repo.write_commit_bytes(text.as_bytes()).expect("written")
 }
 
-/// Numbers that look random and are the same each time.
+/// Repeatable pseudo-random numbers.
 struct Random(u64);
 
 impl Random {
@@ -42,7 +42,7 @@ impl Random {
     }
 }
 
-/// A history with merges, and what each of its commits reaches.
+/// A history with merges, and the ancestors of each of its commits.
 fn history(
     repo: &Repo,
     random: &mut Random,
@@ -106,7 +106,7 @@ fn what_is_common_is_not_walked() {
     let root = commit(&repo, &[], 1000, 0);
     let mut chain = vec![root];
     for number in 1..40_usize {
-        // Some in the same second, as machines make them.
+        // Some commits are from the same second, as if made by a program.
         let time = 1000 + i64::try_from(number / 3).expect("a time");
         chain.push(commit(&repo, &[chain[number - 1]], time, number));
     }
