@@ -1,4 +1,4 @@
-//! Worktrees of tickets that are done with: saved where something is uncommitted, then removed.
+//! Removes worktrees of finished tickets, after saving uncommitted changes.
 
 use camino::Utf8Path;
 
@@ -13,15 +13,15 @@ use crate::git::refs::{Moved, RefEdit};
 use crate::git::worktree::Worktree;
 use crate::ledger::{Ledger, archive};
 
-/// How long a worktree stays after its ticket ended, in seconds: merged, blocked, orphan.
+/// How long a worktree is kept after its ticket ended, in seconds: merged, blocked, orphaned.
 const AFTER_MERGED: i64 = 24 * 3600;
 const AFTER_BLOCKED: i64 = 3 * 24 * 3600;
 const ORPHAN: i64 = 24 * 3600;
 
-/// Saves what a worktree has beyond a commit, committed or not, to a ref of its own. Answers its name if there was anything.
+/// Saves what a worktree has beyond a commit, committed or not, to a new ref. Returns the ref's name if there was anything.
 ///
 /// # Errors
-/// When git cannot write.
+/// If git cannot write.
 pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: ObjectId) -> Result<Option<String>, DispatchError> {
     let Some(git) = repo.pinned(path) else { return Ok(None) };
     clear_locks(repo, id, path)?;
@@ -47,10 +47,10 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
     keep(repo, id, saved)
 }
 
-/// Puts a ref on a commit that nothing else may lead to. Answers its name.
+/// Creates a ref for a commit that may otherwise be unreachable. Returns the ref's name.
 ///
 /// # Errors
-/// When git cannot write.
+/// If git cannot write.
 pub(super) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option<String>, DispatchError> {
     let time = repo.identity()?.time.to_string().to_lowercase().replace(':', "");
     for number in 0..100 {
@@ -69,11 +69,11 @@ pub(super) fn keep(repo: &Repo, id: &TicketId, saved: ObjectId) -> Result<Option
     Ok(None)
 }
 
-/// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more. Answers whether
-/// one was killed while it wrote the files.
+/// Removes the locks that a killed git left in the ticket's branch and worktree; the run must have no live processes. Returns
+/// whether git was killed while it wrote the files.
 ///
 /// # Errors
-/// When one of them stays.
+/// If a lock cannot be removed.
 pub(super) fn clear_locks(repo: &Repo, id: &TicketId, path: &Utf8Path) -> Result<bool, DispatchError> {
     let mut was_writing = false;
     if let Some(git_dir) = repo.find_worktree_git_dir(path) {
@@ -86,10 +86,10 @@ pub(super) fn clear_locks(repo: &Repo, id: &TicketId, path: &Utf8Path) -> Result
     Ok(was_writing)
 }
 
-/// Removes the worktrees whose time is over. Answers what was done, and what could not be, a line each.
+/// Removes the worktrees that are no longer needed. Returns one line for each removal and each failure.
 ///
 /// # Errors
-/// When git cannot list them.
+/// If git cannot list the worktrees.
 pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     let ledger = site.ledger()?;
     let folder = worktrees(&site.repo);
@@ -105,7 +105,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     Ok(done)
 }
 
-/// Removes one worktree if its time is over.
+/// Removes one worktree if it is no longer needed.
 fn collect(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -130,14 +130,14 @@ fn collect(
         (None, Some(git_dir)) => modified(&git_dir)?,
         (None, None) => now,
     };
-    // Somebody removed the folder: there is nothing to wait for.
+    // If the user removed the folder, there is no need to wait.
     if is_there && now.0 - since.0 < limit {
         return Ok(());
     }
     let beyond = entry.as_ref().and_then(|entry| entry.ticket.head).or(ledger.find_trunk_tip()?);
     let saved = match (beyond, worktree.head) {
         (Some(beyond), _) if is_there => rescue(&site.repo, id, &worktree.path, beyond)?,
-        // A branch stays; commits that were on none would be lost with the worktree.
+        // The commits of a branch survive; commits on a detached HEAD would be lost with the worktree.
         (Some(beyond), Some(head)) if worktree.branch.is_none() && !site.repo.is_ancestor(head, beyond)? => {
             keep(&site.repo, id, head)?
         }

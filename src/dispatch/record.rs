@@ -1,4 +1,4 @@
-//! What this machine knows of its own runs: a file each, and beside it one that is locked as long as the orchestrator lives.
+//! The runs of this machine: one record file per run, and a lock file that stays locked while the orchestrator lives.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -11,15 +11,15 @@ use crate::core::id::{ObjectId, RunId, TicketId};
 use crate::git::Repo;
 use crate::git::process::{read_file, remove_all, remove_file, write_file};
 
-/// How far the agent of a run is.
+/// How far a run's agent is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Stage {
     /// Claimed; no agent was started.
     Claimed,
-    /// An agent works, from this commit on.
+    /// An agent is working, starting from this commit.
     Working { attempt: u32, from: ObjectId },
-    /// It is done and its work waits to be handed in.
+    /// The agent has finished, and its work is not submitted yet.
     Worked { attempt: u32, agent: String, record: serde_json::Value, failure: Option<String> },
 }
 
@@ -31,30 +31,30 @@ pub(crate) struct Body {
     pub(crate) stage: Stage,
 }
 
-/// A run of this process.
+/// The record of a run that this process owns.
 #[derive(Debug)]
 pub(crate) struct RunRecord {
     body: Body,
     path: Utf8PathBuf,
-    /// Held open and locked; the system lets go of it when the process ends, however it ends.
+    /// Open and locked; the system releases the lock when the process ends in any way.
     _lock_file: File,
 }
 
-/// Where the records are.
+/// The folder of the records.
 #[must_use]
 pub(crate) fn folder(repo: &Repo) -> Utf8PathBuf {
     repo.os_dir().join("runs")
 }
 
 impl RunRecord {
-    /// Notes a new run.
+    /// Writes the record of a new run.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub(crate) fn create(repo: &Repo, ticket: &TicketId, run: &RunId) -> Result<Self, DispatchError> {
         let path = folder(repo).join(run.as_str());
         let body = Body { run: run.clone(), ticket: ticket.clone(), stage: Stage::Claimed };
-        // The lock comes first: a record that nobody holds would be taken for that of a killed process.
+        // Take the lock first: a record without a locked file looks like that of a killed process.
         let lock_path = lock_path(&path);
         write_file(&lock_path, b"", 0o600)?;
         let lock = lock(&lock_path)?.ok_or_else(|| file_error(&lock_path, std::io::Error::other("it is locked")))?;
@@ -62,10 +62,10 @@ impl RunRecord {
         Ok(Self { body, path, _lock_file: lock })
     }
 
-    /// Takes over a run whose process is gone. `None` when it lives; a file that is no record is removed.
+    /// Takes over a run whose process is gone. Returns `None` if the process lives; removes a file that is not a record.
     ///
     /// # Errors
-    /// When the file cannot be accessed.
+    /// If the file cannot be accessed.
     pub(crate) fn take_over(path: &Utf8Path) -> Result<Option<Self>, DispatchError> {
         let lock_path = lock_path(path);
         let Some(lock) = lock(&lock_path)? else { return Ok(None) };
@@ -87,38 +87,38 @@ impl RunRecord {
         &self.body.ticket
     }
 
-    /// How far it is.
+    /// How far the run is.
     pub(crate) fn stage(&self) -> &Stage {
         &self.body.stage
     }
 
-    /// Notes how far it is.
+    /// Records how far the run is.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub(crate) fn advance(&mut self, stage: Stage) -> Result<(), DispatchError> {
         self.body.stage = stage;
         Ok(write_file(&self.path, &json(&self.body), 0o600)?)
     }
 
-    /// Forgets the run, and the messages it left.
+    /// Removes the record and the messages of the run.
     ///
     /// # Errors
-    /// When a file stays.
+    /// If a file cannot be removed.
     pub(crate) fn remove(self) -> Result<(), DispatchError> {
         remove_all(&self.outbox())?;
         remove_file(&self.path)?;
         Ok(remove_file(&lock_path(&self.path))?)
     }
 
-    /// Where the run leaves messages for its orchestrator.
+    /// The folder for the run's messages to its orchestrator.
     pub(crate) fn outbox(&self) -> Utf8PathBuf {
         let os_dir = self.path.parent().and_then(Utf8Path::parent).unwrap_or(&self.path);
         os_dir.join("outbox").join(self.body.run.as_str())
     }
 }
 
-/// The file that is locked as long as the run's orchestrator lives.
+/// The file that is locked while the run's orchestrator lives.
 fn lock_path(path: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{path}.lock"))
 }
@@ -127,7 +127,7 @@ fn read(path: &Utf8Path) -> Option<Body> {
     serde_json::from_str(&read_file(path).ok()?).ok()
 }
 
-/// Whether this machine has a record of a run that can be read.
+/// Whether this machine has a readable record of a run.
 #[must_use]
 pub(crate) fn has(repo: &Repo, run: &RunId) -> bool {
     read(&folder(repo).join(run.as_str())).is_some()
@@ -141,7 +141,7 @@ fn file_error(path: &Utf8Path, source: std::io::Error) -> DispatchError {
     DispatchError::File { path: path.to_owned(), source }
 }
 
-/// Locks a file, unless somebody else has.
+/// Locks a file; `None` if another process has locked it.
 fn lock(path: &Utf8Path) -> Result<Option<File>, DispatchError> {
     let file = File::options().write(true).create(true).truncate(false).open(path).map_err(|source| file_error(path, source))?;
     match file.try_lock() {
@@ -151,7 +151,7 @@ fn lock(path: &Utf8Path) -> Result<Option<File>, DispatchError> {
     }
 }
 
-/// All records of a repository, in the order of their runs; a lock alone counts, as what is left of one.
+/// Lists all records of a repository, ordered by run; a lock file alone counts as a leftover record.
 #[must_use]
 pub(crate) fn list(repo: &Repo) -> Vec<Utf8PathBuf> {
     let folder = folder(repo);

@@ -1,6 +1,6 @@
-//! May this commit become the tip of a protected branch? One answer for hooks, the server, `git os merge` and fsck.
+//! Whether a commit may become the tip of a protected branch: one answer for hooks, server, `git os merge` and fsck.
 //!
-//! Only reads: a verdict was earned before, when the ticket was verified.
+//! The gate only reads. The verdict already exists from the verification of the ticket.
 
 mod aftermath;
 mod work;
@@ -19,33 +19,33 @@ use crate::git::{GitError, Repo};
 use crate::ledger::replay::{self, Landed};
 use crate::ledger::{Entry, Ledger, LedgerError, archive};
 
-/// Why a protected branch stays where it is.
+/// Why a protected branch cannot be updated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Closed {
     Deleted,
-    /// It would drop the work of a landed ticket, or, where all is gated, anything at all.
+    /// The update would drop the work of a landed ticket or, with the gate `all`, any commit.
     Drops {
         commit_id: ObjectId,
         ticket: Option<TicketId>,
     },
-    /// It brings a ticket's commit, and its tip is not verified work.
+    /// The update adds a commit of a ticket, and its tip is not verified work.
     Unverified {
         commit_id: ObjectId,
         ticket: TicketId,
         state: State,
     },
-    /// Everything needs a ticket here, and this has none.
+    /// With the gate `all`, every commit needs a ticket, and this one has none.
     NoTicket {
         commit_id: ObjectId,
     },
-    /// The tip is a ticket's head, but its verdict does not carry it.
+    /// The tip is the head of a ticket, but the ticket's verdict does not let it land.
     Verdict {
         ticket: TicketId,
         why: String,
     },
-    /// What it brings cannot be read as git objects have to be.
+    /// An object that the update adds is malformed.
     Unreadable(String),
-    /// History is cut off, so nothing can be said.
+    /// The repository is shallow, so history cannot be checked.
     Shallow,
 }
 
@@ -76,10 +76,10 @@ impl fmt::Display for Closed {
     }
 }
 
-/// Judges a move of a protected branch; what is there and cannot be read is refused.
+/// Checks an update of a protected branch; refuses objects that exist but cannot be read.
 ///
 /// # Errors
-/// When git cannot read what it takes.
+/// If git cannot read an object.
 pub(crate) fn judge(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Option<Closed>, LedgerError> {
     match judge_readable(ledger, old, new) {
         Err(LedgerError::Git(error @ GitError::Malformed { .. })) => Ok(Some(Closed::Unreadable(error.to_string()))),
@@ -95,7 +95,7 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
     }
     let Some(new) = new else { return Ok(Some(Closed::Deleted)) };
     if gate == Gate::All && old.is_some() && ledger.repo.is_shallow() {
-        // What was dropped cannot be told; where the history comes from there is all of it.
+        // A shallow repository cannot tell what is dropped. The repository that the history came from is complete.
         return Ok(Some(Closed::Shallow));
     }
     let difference = ledger.repo.difference(old, new)?;
@@ -119,7 +119,7 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
     if let Some((commit_id, ticket, state)) = involved {
         return Ok(Some(Closed::Unverified { commit_id, ticket, state }));
     }
-    // Everything is gated: what is left has to be the first history, or confined to auto-commit paths.
+    // With the gate `all`, the remaining commits must be the first history or change only auto-commit paths.
     if old.is_none() && ledger.policy.epoch.is_empty() {
         return Ok(None);
     }
@@ -133,7 +133,7 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
     Ok(None)
 }
 
-/// Whether what is dropped was landed work.
+/// Checks whether the update drops landed work.
 fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Option<Closed>, LedgerError> {
     let Some(first) = removed.first() else { return Ok(None) };
     if ledger.policy.gate == Gate::All {
@@ -143,7 +143,7 @@ fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Option<Clo
     let live = ledger.repo.list_refs(TICKETS)?;
     let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
     for (id, tip) in live.chain(archive::list(ledger.repo)?) {
-        // What cannot be read landed nothing.
+        // A ticket that cannot be read has landed nothing.
         let Ok(entry) = ledger.read_entry(id, tip) else { continue };
         let head = entry.ticket.head.filter(|_| matches!(entry.ticket.state, State::Merged | State::Verified));
         if let Some(head) = head.filter(|head| removed.contains(head)) {
@@ -153,15 +153,15 @@ fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Option<Clo
     Ok(None)
 }
 
-/// What a move to `new` brings that no protected branch has had yet.
+/// The commits that an update to `new` adds and that no protected branch has had yet.
 fn added(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId, added: Vec<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
     let mut added = added;
     let mut known: Vec<ObjectId> = Vec::new();
     for branch in ledger.policy.protected_refs() {
-        // As it is: what comes with the same push excuses nothing.
+        // Use the present value: another update in the same push is no excuse.
         known.extend(ledger.repo.find_present_ref(&branch)?);
     }
-    // A branch that is not there began where it came under the gate.
+    // A branch that does not exist started at its epoch.
     known.extend(ledger.policy.epoch.values().filter(|_| old.is_none()));
     known.retain(|id| Some(*id) != old);
     known.sort_unstable();
@@ -175,7 +175,7 @@ fn added(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId, added: Vec<O
     Ok(added)
 }
 
-/// The ticket whose head this commit is, if its verdict carries it; or why it does not.
+/// Finds the ticket with this head, if its verdict lets it land; otherwise the reason why not.
 fn verified_head(ledger: &Ledger<'_>, new: ObjectId) -> Result<Option<Result<Entry, Closed>>, LedgerError> {
     let mut refused = None;
     for (name, tip) in ledger.repo.list_refs(TICKETS)? {
@@ -197,10 +197,10 @@ fn verified_head(ledger: &Ledger<'_>, new: ObjectId) -> Result<Option<Result<Ent
     Ok(refused)
 }
 
-/// The verdict of a verified ticket, if it lets the ticket's head land; or why it does not.
+/// Returns the verdict of a verified ticket if it lets the ticket's head land; otherwise the reason why not.
 ///
 /// # Errors
-/// When git cannot read what it takes.
+/// If git cannot read an object.
 pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Result<Verdict, String>, LedgerError> {
     if let Err(illegal) = replay::replay(ledger, &entry.id, entry.tip, None, &Landed::new(ledger.repo, &ledger.policy))? {
         return Ok(Err(format!("its chain is not legal: {illegal}")));
@@ -228,10 +228,10 @@ pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Result<Verdi
     Ok(Err(why))
 }
 
-/// The verdict of the latest `pass` of a chain.
+/// Finds the verdict of the latest `pass` in a chain.
 ///
 /// # Errors
-/// When git cannot read the chain.
+/// If git cannot read the chain.
 pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, LedgerError> {
     let mut next = Some(tip);
     while let Some(commit_id) = next {
@@ -246,7 +246,7 @@ pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, L
     Ok(None)
 }
 
-/// Whether a commit touches auto-commit paths alone.
+/// Whether a commit changes only auto-commit paths.
 fn is_confined(ledger: &Ledger<'_>, paths: Option<&Paths>, commit_id: ObjectId) -> Result<bool, LedgerError> {
     let Some(paths) = paths.filter(|_| !ledger.policy.auto_commit.is_empty()) else { return Ok(false) };
     let is_merge = ledger.repo.read_commit(commit_id)?.parents.len() > 1;
