@@ -1,10 +1,10 @@
-//! What can happen to a ticket: states, roles, events and what each event says.
+//! What can happen to a ticket: states, roles, events and the data of each event.
 
 use super::id::{Nonce, ObjectId, RunId, StepId};
 use super::ticket::Content;
 use super::time::Timestamp;
 
-/// An enum whose variants have one written form each, the same everywhere.
+/// Defines an enum whose variants each have exactly one written form.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident, $what:literal, { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -12,7 +12,7 @@ macro_rules! named {
         pub(crate) enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
 
         impl $name {
-            /// All of them, in the order of the table.
+            /// All variants, in declaration order.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The written form.
@@ -48,7 +48,7 @@ macro_rules! named {
 pub(crate) use named;
 
 named! {
-    /// Where a ticket stands.
+    /// The state of a ticket.
     State, "state", {
         Draft = "draft", Ready = "ready", Claimed = "claimed", Running = "running", AwaitingInput = "awaiting-input",
         Verifying = "verifying", Verified = "verified", Blocked = "blocked",
@@ -57,13 +57,13 @@ named! {
 }
 
 impl State {
-    /// Whether nothing can follow but comments.
+    /// Whether only comments and conflicts can follow.
     #[must_use]
     pub(crate) fn is_terminal(self) -> bool {
         matches!(self, Self::Merged | Self::Rejected | Self::Canceled)
     }
 
-    /// Whether some run holds a ticket in this state.
+    /// Whether a run holds a ticket in this state.
     #[must_use]
     pub(crate) fn is_held(self) -> bool {
         matches!(self, Self::Claimed | Self::Running | Self::AwaitingInput | Self::Verifying | Self::Verified)
@@ -71,7 +71,7 @@ impl State {
 }
 
 named! {
-    /// In what capacity somebody acts.
+    /// The capacity in which someone acts.
     Role, "role", {
         Operator = "operator", Planner = "planner", Executor = "ticket-executor", Reviewer = "reviewer", Verifier = "verifier",
         Scout = "scout", Distiller = "distiller", Librarian = "librarian", OperatorGlobal = "operator-global", Gate = "gate", Sync = "sync",
@@ -88,30 +88,30 @@ named! {
 }
 
 named! {
-    /// How far a step of a plan is.
+    /// The state of a plan step.
     StepState, "step state", { Running = "running", Done = "done", Failed = "failed", Waiting = "waiting" }
 }
 
-/// What an event does, with what it needs to be said for it.
+/// What an event does, with the data it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Opens a ticket in the repository whose policy chain has this root.
+    /// Creates a ticket in the repository whose policy chain has this root.
     Create {
         content: Content,
         repo: ObjectId,
     },
-    /// Replaces what the ticket says of itself.
+    /// Replaces the content of the ticket.
     Edit {
         content: Content,
     },
     Approve,
     Reject,
-    /// Takes the ticket for a run, until the lease is over.
+    /// Claims the ticket for a run, until the lease expires.
     Claim {
         run: RunId,
         lease: Timestamp,
     },
-    /// Begins the attempt with this number.
+    /// Starts the attempt with this number.
     Start {
         attempt: u32,
     },
@@ -124,13 +124,13 @@ pub(crate) enum Action {
     },
     Ask,
     Answer,
-    /// Hands in `head`, which sits on the protected branch's tip `base`.
+    /// Submits `head`, which is based on the protected branch's tip `base`.
     Submit {
         head: ObjectId,
         base: ObjectId,
     },
     Pass,
-    /// Refuses the work: back to `running`, or to `blocked` when the attempts are used up.
+    /// Fails the work: back to `running`, or to `blocked` if all attempts are used up.
     Fail {
         then: State,
     },
@@ -179,16 +179,16 @@ impl Action {
     }
 }
 
-/// One event: what is done, by whom, and the words that go with it.
+/// One event: what is done, by whom, and the text that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) action: Action,
     pub(crate) actor: Role,
     /// The program and model that acted, such as `claude/claude-opus`.
     pub(crate) agent: Option<String>,
-    /// The run that acts, when it is a run that acts.
+    /// The run that acts, if a run acts.
     pub(crate) by: Option<RunId>,
     pub(crate) nonce: Nonce,
-    /// Free text: a reason, a question, an answer; already storable (`text::body`).
+    /// Free text: a reason, a question or an answer; already in storable form (`text::body`).
     pub(crate) text: String,
 }

@@ -1,4 +1,4 @@
-//! Which phases a session runs and which it may skip, with the reason for each.
+//! Which phases a session runs and which it can skip, with the reason for each.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use super::id::{Brand, RepoName};
 use super::session::{Phase, Seen};
 use super::verdict::Grade;
 
-/// What is true at the start of a session.
+/// The facts at the start of a session.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Present {
     /// Today in UTC, `YYYY-MM-DD`.
     pub(crate) date: String,
-    /// The repositories that scouts read: brand, and commit of the trunk, empty when unborn.
+    /// The repositories that scouts read: the brand, and the commit of the trunk, empty if the trunk has no commit.
     pub(crate) repos: BTreeMap<RepoName, (Brand, String)>,
-    /// A fingerprint of all that the doctor looks at.
+    /// A fingerprint of everything that the doctor checks.
     pub(crate) health: String,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Decision {
     pub(crate) phase: Phase,
     pub(crate) runs: bool,
     pub(crate) why: String,
-    /// The brands it is about; empty when it is about all.
+    /// The brands that the phase covers; empty means all.
     pub(crate) brands: Vec<Brand>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn decide(seen: &Seen, present: &Present) -> Vec<Decision> {
             changed.push(brand.clone());
         }
     }
-    // What an interrupted session was told and did not talk about is still news.
+    // News that an interrupted session has read but not discussed is still news.
     let mut news = changed.clone();
     news.extend(seen.news.iter().filter(|brand| !changed.contains(brand)).cloned());
     let interviewed = |brand: &Brand| seen.interviewed.get(brand) == Some(&present.date);
@@ -50,13 +50,13 @@ pub(crate) fn decide(seen: &Seen, present: &Present) -> Vec<Decision> {
         .collect()
 }
 
-/// Brands by what is to be done about them.
+/// Brands by what has to be done for them.
 struct Brands<'a> {
     /// They have commits that no scout has read.
     changed: &'a [Brand],
-    /// Scouts have read or will read something new in them.
+    /// Scouts have read, or will read, something new in them.
     news: &'a [Brand],
-    /// They are to be interviewed.
+    /// They will be interviewed.
     engaged: &'a [Brand],
 }
 

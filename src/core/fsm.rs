@@ -1,6 +1,6 @@
 //! The state machine of a ticket: one table, and the one function that applies it.
 //!
-//! The command line, the hooks, the server and fsck all ask [`apply`]; nothing else says what is allowed.
+//! The command line, the hooks, the server and fsck all call [`apply`]; no other code decides what is allowed.
 
 mod refusal;
 
@@ -12,13 +12,13 @@ use super::time::Timestamp;
 use super::verdict::{Judgement, Verdict};
 use super::{text, wire};
 
-/// How long past its end a lease still holds, since clocks differ.
+/// How long a lease is still respected after it expires, because clocks differ.
 pub(crate) const LEASE_GRACE_SECONDS: u64 = 60;
 
-/// From which states an event may happen.
+/// The states in which an event may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum From {
-    /// It opens the chain.
+    /// No state: the event starts the chain.
     Nothing,
     In(&'static [State]),
     /// Any state that is not terminal.
@@ -26,16 +26,16 @@ pub(crate) enum From {
     Any,
 }
 
-/// To which state an event leads.
+/// The state to which an event leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum To {
     Is(State),
     Same,
-    /// The event itself says which of these.
+    /// One of these, as the event itself says.
     OneOf(&'static [State]),
 }
 
-/// Who may do it.
+/// Who may write the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
     Role(Role),
@@ -55,7 +55,7 @@ pub(crate) struct Rule {
     pub(crate) from: From,
     pub(crate) to: To,
     pub(crate) by: &'static [By],
-    /// What must be said or true besides, in words; [`apply`] checks it.
+    /// What else must be given or true, in words; [`apply`] checks it.
     pub(crate) needs: &'static str,
 }
 
@@ -117,10 +117,10 @@ pub(crate) const RULES: &[Rule] = {
     ]
 };
 
-/// The rule for an event.
+/// Returns the rule for an event.
 ///
 /// # Panics
-/// Never: `every_event_has_one_rule` holds the table to it.
+/// Never: the test `every_event_has_one_rule` ensures that there is one.
 #[must_use]
 pub(crate) fn rule_of(event: EventKind) -> &'static Rule {
     RULES.iter().find(|rule| rule.event == event).expect("every event has a rule")
@@ -139,19 +139,19 @@ impl Rule {
     }
 }
 
-/// What is known of a dependency.
+/// What is known about a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dependency {
     Merged,
-    /// It exists here and is not merged.
+    /// It exists in this repository and is not merged.
     Open,
-    /// It is not a ticket of this repository; whoever sees the registry decides.
+    /// It is not a ticket of this repository; a caller that can see the registry decides.
     Elsewhere,
 }
 
-/// What the rules need to know of the world, given by whoever asks.
+/// What the rules need to know about the world, given by the caller.
 pub(crate) struct Facts<'a> {
-    /// The checker's own clock.
+    /// The clock of the checking machine.
     pub(crate) now: Timestamp,
     pub(crate) dependency: &'a dyn Fn(&TicketId) -> Dependency,
     /// Whether a commit is in a protected branch.
@@ -160,7 +160,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) verdict: Option<&'a Verdict>,
 }
 
-/// The ticket after an event, or why the event is not allowed.
+/// Returns the ticket after an event, or why the event is not allowed.
 ///
 /// # Errors
 /// A [`Refusal`] that names the rule.
@@ -205,7 +205,7 @@ pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -
     Ok(after)
 }
 
-/// Sizes and shapes that hold for every event.
+/// Checks the sizes and shapes that apply to every event.
 fn bounds(event: &Event) -> Result<(), Refusal> {
     let kind = event.action.kind();
     if !text::is_body(&event.text) {
@@ -242,7 +242,7 @@ fn bounds(event: &Event) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether this actor and run may do it.
+/// Checks whether this actor and run may write the event.
 fn permit(rule: &Rule, before: &Ticket, event: &Event) -> Result<(), Refusal> {
     let is_holder = before.run.is_some() && event.by == before.run;
     let mut refusal = Refusal::WrongRole { event: rule.event, actor: event.actor };
@@ -268,7 +268,7 @@ fn permit(rule: &Rule, before: &Ticket, event: &Event) -> Result<(), Refusal> {
     Err(refusal)
 }
 
-/// What the event itself changes, beside the state that the table gives.
+/// Applies what the event itself changes, in addition to the state from the table.
 fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>) -> Result<(), Refusal> {
     let kind = event.action.kind();
     match &event.action {
@@ -358,7 +358,7 @@ fn judge_pass(before: &Ticket, event: &Event, facts: &Facts<'_>) -> Result<(), R
     Ok(())
 }
 
-/// What each state has and has not, whatever led to it.
+/// Sets and clears the fields that the new state requires, whatever event led to it.
 fn settle(after: &mut Ticket) {
     match after.state {
         State::Draft | State::Ready | State::Blocked => {

@@ -1,16 +1,16 @@
-//! Identifiers: parsed at the edge, valid ever after.
+//! Identifiers: parsed once at the edge, and valid from then on.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not the identifier it was taken for.
+/// Why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {wanted}")]
 pub(crate) struct InvalidId {
     /// The text, escaped for a terminal.
     pub(crate) text: String,
-    /// What it should have been, with an article.
+    /// What it should be, with an article.
     pub(crate) wanted: &'static str,
 }
 
@@ -30,10 +30,10 @@ pub(crate) struct ObjectId {
 }
 
 impl ObjectId {
-    /// From raw bytes, 20 or 32 of them.
+    /// Makes an id from 20 or 32 raw bytes.
     ///
     /// # Errors
-    /// When the length is neither.
+    /// If there is any other number of bytes.
     pub(crate) fn from_bytes(raw: &[u8]) -> Result<Self, InvalidId> {
         if raw.len() != 20 && raw.len() != 32 {
             return Err(invalid("", "an object id"));
@@ -43,10 +43,10 @@ impl ObjectId {
         Ok(Self { len: if raw.len() == 20 { 20 } else { 32 }, bytes })
     }
 
-    /// From 40 or 64 lower-case hexadecimal digits.
+    /// Makes an id from 40 or 64 lower-case hexadecimal digits.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// If the text is anything else.
     pub(crate) fn parse(hex: &str) -> Result<Self, InvalidId> {
         let raw = hex.as_bytes();
         if raw.len() != 40 && raw.len() != 64 {
@@ -68,7 +68,7 @@ impl ObjectId {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// Whether all bytes are zero, which is git's way to say "no object".
+    /// Whether all bytes are zero, which git uses for "no object".
     #[must_use]
     pub(crate) fn is_zero(&self) -> bool {
         self.as_bytes().iter().all(|byte| *byte == 0)
@@ -129,10 +129,10 @@ macro_rules! text_id {
         pub(crate) struct $name(String);
 
         impl $name {
-            /// Takes a text that has the shape of this identifier.
+            /// Parses a text as this identifier.
             ///
             /// # Errors
-            /// When it has not.
+            /// If the text does not have the right form.
             pub(crate) fn parse(text: &str) -> Result<Self, InvalidId> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) { Ok(Self(text.to_owned())) } else { Err(invalid(text, $wanted)) }
@@ -188,7 +188,7 @@ fn is_hex(text: &str, len: std::ops::RangeInclusive<usize>) -> bool {
 }
 
 text_id! {
-    /// A business domain: lower-case letters, digits, `-` and `_`; `_global` belongs to all.
+    /// A business domain: lower-case letters, digits, `-` and `_`; `_global` covers all brands.
     Brand, "a brand (lower-case letters, digits, `-`, `_`; at most 40)", is_word
 }
 text_id! {
@@ -204,11 +204,11 @@ text_id! {
     Kind, "a kind (lower-case letters, digits, `-`, `_`; at most 40)", is_word
 }
 text_id! {
-    /// One attempt of one agent session: 128 random bits as 32 hexadecimal digits.
+    /// One attempt at a ticket: 128 random bits as 32 hexadecimal digits.
     RunId, "a run id (32 hexadecimal digits)", |text| is_hex(text, 32..=32)
 }
 text_id! {
-    /// Random bits that keep two otherwise equal events apart.
+    /// Random bits that distinguish two otherwise equal events.
     Nonce, "a nonce (32 hexadecimal digits)", |text| is_hex(text, 32..=32)
 }
 text_id! {
@@ -229,7 +229,7 @@ text_id! {
 }
 
 impl Brand {
-    /// The brand of what belongs to all.
+    /// The brand for what belongs to all brands.
     pub(crate) const GLOBAL: &'static str = "_global";
 }
 
@@ -249,7 +249,7 @@ fn ticket_parts(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 impl TicketId {
-    /// Names the ticket whose chain starts at `root`: `digits` is how many of its digits the id shows.
+    /// Makes the id of the ticket whose chain starts at `root`, with that many of its digits.
     #[must_use]
     pub(crate) fn of_root(date: &str, brand: &Brand, root: ObjectId, digits: usize) -> Self {
         Self(format!("T-{date}-{brand}-{}", root.short(digits)))
@@ -262,34 +262,34 @@ impl TicketId {
             .is_some_and(|parts| parts.0 == date && parts.1 == brand.as_str() && root.to_string().starts_with(parts.2))
     }
 
-    /// The day (UTC) on which it was created.
+    /// The day (UTC) on which the ticket was created.
     #[must_use]
     pub(crate) fn date(&self) -> &str {
         &self.0[2..12]
     }
 
-    /// The ref that holds the chain while the ticket is open.
+    /// The ref that holds the chain while the ticket is live.
     #[must_use]
     pub(crate) fn ref_name(&self) -> String {
         format!("{TICKETS}{}", self.0)
     }
 
-    /// The branch on which the ticket's work is done.
+    /// The branch for the work on the ticket.
     #[must_use]
     pub(crate) fn branch(&self) -> String {
         format!("{BRANCHES}{}", self.0)
     }
 }
 
-/// Where live tickets are.
+/// The refs of live tickets.
 pub(crate) const TICKETS: &str = "refs/os/tickets/";
-/// Where the branches of tickets are.
+/// The branches of tickets.
 pub(crate) const BRANCHES: &str = "refs/heads/claude/";
 /// The policy of a repository, as published from the registry.
 pub(crate) const META: &str = "refs/os/meta";
 /// Closed tickets and old sessions.
 pub(crate) const ARCHIVE: &str = "refs/os/archive";
-/// Learnings, one append-only stream for each writing clone.
+/// Learnings, one append-only ref for each clone that writes.
 pub(crate) const LEARNINGS: &str = "refs/os/learnings/";
 /// Session logs, in the hub.
 pub(crate) const SESSIONS: &str = "refs/os/sessions/";
@@ -299,9 +299,9 @@ pub(crate) const WIKI: &str = "refs/os/wiki";
 pub(crate) const RESCUE: &str = "refs/os/rescue/";
 /// Wiki proposals and their state.
 pub(crate) const PROPOSALS: &str = "refs/os/proposals/";
-/// What was said in a run, redacted.
+/// The redacted transcript of a run.
 pub(crate) const TRANSCRIPTS: &str = "refs/os/transcripts/";
-/// Local events that lost and could not be replayed.
+/// Local histories with events that could not be replayed.
 pub(crate) const REJECTED: &str = "refs/os/rejected/";
 /// Verdicts as notes on code commits.
 pub(crate) const VERDICT_NOTES: &str = "refs/notes/os/verdicts";

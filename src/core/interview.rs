@@ -1,4 +1,4 @@
-//! The interview: five questions for each engaged brand, and the answers as a file can hold them.
+//! The interview: five questions for each engaged brand, and the file format of the answers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::id::Brand;
 use super::registry::Fault;
 use super::text;
 
-/// The keys of the answers and the questions, in the order in which they are asked.
+/// The keys of the answers with their questions, in the order in which they are asked.
 pub(crate) const QUESTIONS: [(&str, &str); 5] = [
     ("matters", "What matters most now?"),
     ("next", "What should be done next? One ticket a line; an empty line ends."),
@@ -18,7 +18,7 @@ pub(crate) const QUESTIONS: [(&str, &str); 5] = [
     ("learned", "What was learned that others should know?"),
 ];
 
-/// One wish of an answer to `next`: it becomes a draft.
+/// One wish from an answer to `next`; it becomes a draft.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wish {
     pub(crate) title: String,
@@ -26,11 +26,11 @@ pub(crate) struct Wish {
     pub(crate) kind: Option<String>,
     pub(crate) priority: Option<u8>,
     pub(crate) description: Option<String>,
-    /// The title of another draft that has to be merged first.
+    /// The title of another draft that must be merged first.
     pub(crate) after: Option<String>,
 }
 
-/// One brand's answers.
+/// The answers for one brand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answers {
     pub(crate) matters: String,
@@ -40,10 +40,10 @@ pub(crate) struct Answers {
     pub(crate) learned: String,
 }
 
-/// Reads an answers file: `[brand.<name>]` with the five keys.
+/// Parses an answers file: `[brand.<name>]` with the five keys.
 ///
 /// # Errors
-/// All faults with their lines.
+/// All errors, with their lines.
 pub(crate) fn parse(file: &str) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> {
     let line = |span: Option<std::ops::Range<usize>>| file[..span.map_or(0, |span| span.start)].matches('\n').count() + 1;
     let document =

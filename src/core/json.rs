@@ -1,4 +1,4 @@
-//! A ticket as programs see it: the same object for `--json`, for agents and for the board.
+//! A ticket as other programs see it: the same object for `--json`, for agents and for the board.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::id::{Brand, Kind, Label, ObjectId, RepoName, RunId, TicketId};
 use super::ticket::Ticket;
 use super::time::Timestamp;
 
-/// The version that every `--json` answer carries.
+/// The version in every `--json` answer.
 pub(crate) const VERSION: u32 = 1;
 
 /// One ticket.
@@ -22,7 +22,7 @@ pub(crate) struct TicketView {
     pub(crate) priority: u8,
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
-    /// `null` where a list leaves it out.
+    /// `null` in a list.
     pub(crate) description: Option<String>,
     pub(crate) run: Option<RunId>,
     pub(crate) lease: Option<Timestamp>,
@@ -36,7 +36,7 @@ pub(crate) struct TicketView {
 }
 
 impl TicketView {
-    /// Puts together what the chain says and what only its place tells.
+    /// Combines the content of the chain with what only its location tells.
     #[must_use]
     pub(crate) fn new(id: &TicketId, repo: &RepoName, ticket: &Ticket, updated: Timestamp, description: Option<String>) -> Self {
         Self {

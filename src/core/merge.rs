@@ -1,10 +1,10 @@
-//! What it means that an event is still there after histories were put one on top of the other.
+//! When an event counts as kept after one history was replayed on top of another.
 
 use super::event::{Action, Event, EventKind};
 use super::id::ObjectId;
 use super::ticket::Content;
 
-/// An edit made on one text, put on another: what it changed is changed, and what it left alone stays as it is there.
+/// Replays an edit on other content: fields that the edit changed are set, and all other fields stay.
 #[must_use]
 pub(crate) fn rebase(was: &Content, edited: &Content, onto: &Content) -> Content {
     fn pick<T: Clone + PartialEq>(was: &T, edited: &T, onto: &T) -> T {
@@ -20,21 +20,21 @@ pub(crate) fn rebase(was: &Content, edited: &Content, onto: &Content) -> Content
     }
 }
 
-/// One event with what it was written on, as far as it takes to know it again elsewhere.
+/// One event, with as much of its context as is needed to recognise it in another history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told<'a> {
     pub(crate) event: &'a Event,
-    /// Who wrote it and when, as git has it: author and committer.
+    /// Its author and committer lines, as git stores them.
     pub(crate) by: (&'a str, &'a str),
-    /// The content before it.
+    /// The content before the event.
     pub(crate) before: Option<&'a Content>,
-    /// The head that the ticket has after it.
+    /// The head of the ticket after the event.
     pub(crate) head: Option<ObjectId>,
 }
 
-/// Whether `new` says all that `old` said: the same event, word for word, on whatever it stands.
+/// Whether `new` has everything that `old` has: the same event, whatever commit it follows.
 ///
-/// That a head has landed is a fact and not an act: two machines that both noticed it said the same.
+/// A landing is a fact and not an act, so two machines that both noticed the same landing wrote the same event.
 #[must_use]
 pub(crate) fn says_the_same(old: &Told<'_>, new: &Told<'_>) -> bool {
     if old.event.action.kind() == EventKind::Merge && new.event.action.kind() == EventKind::Merge {
@@ -51,8 +51,8 @@ pub(crate) fn says_the_same(old: &Told<'_>, new: &Told<'_>) -> bool {
     act && words(old.event) == words(new.event) && old.by == new.by
 }
 
-/// Which of two histories comes first where no remote says so: the one whose first event of its own is older; where both
-/// are of one second, the one with the lesser id. Both sides come to the same answer.
+/// Decides which of two histories comes first if there is no remote to order them: the one whose first own event is older
+/// or, in the same second, has the smaller id. Both sides get the same result.
 #[must_use]
 pub(crate) fn is_first(ours: (i64, ObjectId), theirs: (i64, ObjectId)) -> bool {
     ours < theirs

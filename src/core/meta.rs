@@ -1,4 +1,4 @@
-//! The policy of one repository, as `refs/os/meta` publishes it: hooks and servers read this and nothing else.
+//! The policy of one repository, as published to `refs/os/meta`; hooks and servers read nothing else.
 
 use std::collections::BTreeMap;
 
@@ -10,33 +10,33 @@ use super::id::{Brand, ObjectId, RepoName};
 use super::signer::Actor;
 use super::verdict::Grade;
 
-/// The version of the schema below, of a policy without actors.
+/// The schema version of a policy without actors.
 pub(crate) const VERSION: u32 = 1;
-/// The version of a policy with actors: a git-os that knows nothing of them must not judge by the rest of it.
+/// The schema version of a policy with actors; a git-os that does not know actors must not apply the rest of it.
 pub(crate) const SIGNED: u32 = 2;
-/// The file that holds the policy in the tree of `refs/os/meta`.
+/// The file of the policy in the tree of `refs/os/meta`.
 pub(crate) const FILE: &str = "policy.json";
-/// How often a ticket is tried when the registry does not say.
+/// How often a ticket is attempted, if the registry does not say.
 pub(crate) const DEFAULT_ATTEMPTS: u32 = 3;
 
 named! {
     /// Which commits need a verified ticket to land.
     Gate, "gate mode", {
-        /// Commits of ticket branches.
+        /// Commits of tickets.
         Tickets = "tickets",
-        /// All commits but those that touch auto-commit paths alone.
+        /// All commits, except those that change only auto-commit paths.
         All = "all",
         Off = "off",
     }
 }
 
 named! {
-    /// What a landing does about the shared remote.
+    /// What a landing does with the shared remote.
     Push, "push policy", { Auto = "auto", Manual = "manual", Never = "never" }
 }
 
 named! {
-    /// What a claim does when the shared remote cannot be reached.
+    /// What a claim does if the shared remote is unreachable.
     OfflineClaims, "offline claim policy", { Refuse = "refuse", Allow = "allow" }
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Policy {
     pub(crate) version: u32,
     pub(crate) repo: RepoName,
     pub(crate) brand: Brand,
-    /// Every brand a ticket here may have: the repository's own, and `_global` in the hub.
+    /// All brands that a ticket in this repository can have: its own, and `_global` in the hub.
     pub(crate) brands: Vec<Brand>,
     /// Short names of the protected branches, such as `main`.
     pub(crate) protected: Vec<String>,
@@ -63,33 +63,33 @@ pub(crate) struct Policy {
     pub(crate) checks: Vec<Check>,
     /// The worst grade with which work may land.
     pub(crate) grade: Grade,
-    /// Whether a judging agent has to agree beside the checks.
+    /// Whether a judge must agree in addition to the checks.
     pub(crate) judged: bool,
     pub(crate) max_attempts: u32,
     pub(crate) silo: bool,
-    /// Whether a ticket may be claimed while the shared remote, which picks the winner, is away.
+    /// Whether a ticket can be claimed while the shared remote, which picks the winner, is unreachable.
     #[serde(default = "refused")]
     pub(crate) offline_claims: OfflineClaims,
-    /// Where each protected branch was when it came under the gate; fsck looks at what came after.
+    /// The commit of each protected branch where the gate began to apply; fsck checks the commits after it.
     pub(crate) epoch: BTreeMap<String, ObjectId>,
-    /// Whose signature it takes for which role; a role that nobody has here takes none.
+    /// The actors whose signatures are required; a role that no actor has needs no signature.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) actors: Vec<Actor>,
 }
 
-/// What a policy means that says nothing of claims while the remote is away.
+/// The default for a policy without `offline_claims`.
 fn refused() -> OfflineClaims {
     OfflineClaims::Refuse
 }
 
-/// The version in which a policy with these actors is written.
+/// The schema version for a policy with these actors.
 #[must_use]
 pub(crate) fn version_of(actors: &[Actor]) -> u32 {
     if actors.is_empty() { VERSION } else { SIGNED }
 }
 
 impl Policy {
-    /// The file as it is stored: indented JSON and a line break.
+    /// Returns the file as it is stored: indented JSON and a line break.
     ///
     /// # Panics
     /// Never: all keys are strings.
@@ -98,10 +98,10 @@ impl Policy {
         serde_json::to_string_pretty(self).expect("a policy has only string keys") + "\n"
     }
 
-    /// Reads the file.
+    /// Parses the file.
     ///
     /// # Errors
-    /// When it is not a policy of a version known here.
+    /// If it is not a policy of a supported version.
     pub(crate) fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
         let policy: Self = serde_json::from_slice(text)?;
         if policy.version == version_of(&policy.actors) {
@@ -111,7 +111,7 @@ impl Policy {
         }
     }
 
-    /// Whether a full ref name is a protected branch.
+    /// Whether a full ref name is that of a protected branch.
     #[must_use]
     pub(crate) fn is_protected(&self, ref_name: &str) -> bool {
         ref_name.strip_prefix("refs/heads/").is_some_and(|branch| self.protected.iter().any(|name| name == branch))
@@ -129,7 +129,7 @@ impl Policy {
     }
 }
 
-/// Patterns of paths, in the language of `.gitignore`.
+/// Path patterns, in the syntax of `.gitignore`.
 pub(crate) struct Paths(Gitignore);
 
 impl Paths {

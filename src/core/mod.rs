@@ -1,6 +1,6 @@
 //! The rules of git-os as values and total functions: no files, no git, no clock, no printing.
 //!
-//! Whoever wants to know what git-os permits reads [`fsm`]; whoever wants to know how it is written down reads [`wire`].
+//! [`fsm`] defines what git-os permits, and [`wire`] defines how it is stored.
 
 pub(crate) mod denial;
 pub(crate) mod event;

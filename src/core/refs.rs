@@ -5,10 +5,10 @@ pub(crate) const ROOT: &str = "refs/os/";
 /// Where the notes of git-os are.
 pub(crate) const NOTES_ROOT: &str = "refs/notes/os/";
 
-/// Whether a ref stands where only refs of ours may.
+/// Whether a ref name is reserved for git-os.
 #[must_use]
 pub(crate) fn is_ours(name: &str) -> bool {
-    // Where files are found by names in any case, `refs/OS/meta` is `refs/os/meta`.
+    // On a file system that ignores case, `refs/OS/meta` is `refs/os/meta`.
     let is = |root: &str| {
         let split = name.split_at_checked(root.len());
         split.is_some_and(|(start, rest)| start.eq_ignore_ascii_case(root) && (rest.is_empty() || rest.starts_with('/')))
@@ -22,17 +22,17 @@ pub(crate) fn tracking_prefix(remote: &str) -> String {
     format!("{TRACKING}{remote}/")
 }
 
-/// Where all remotes' refs are kept.
+/// The prefix for the refs of all remotes.
 pub(crate) const TRACKING: &str = "refs/os-remote/";
 
-/// What a fetch brings along, into a namespace of its own.
+/// The refspecs with which a fetch writes the refs of git-os to a separate namespace.
 #[must_use]
 pub(crate) fn refspecs(remote: &str) -> [String; 2] {
     let prefix = tracking_prefix(remote);
     [format!("+refs/os/*:{prefix}*"), format!("+refs/notes/os/*:{prefix}notes/*")]
 }
 
-/// The ref of ours that a tracking ref mirrors, by what follows the prefix of its remote.
+/// Returns the git-os ref that a tracking ref mirrors, given the part after the prefix of its remote.
 #[must_use]
 pub(crate) fn mirrored(rest: &str) -> String {
     match rest.strip_prefix("notes/") {
@@ -41,7 +41,7 @@ pub(crate) fn mirrored(rest: &str) -> String {
     }
 }
 
-/// Where a remote's value of a ref of ours is kept.
+/// Returns the tracking ref for a git-os ref of a remote.
 #[must_use]
 pub(crate) fn tracking(remote: &str, name: &str) -> String {
     let rest = match name.strip_prefix("refs/notes/os/") {

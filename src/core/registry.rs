@@ -1,4 +1,4 @@
-//! `registry.toml`: the single list of the workspace's repositories, read with every fault at once.
+//! `registry.toml`: the list of the workspace's repositories; all errors are reported at once.
 
 mod reader;
 
@@ -13,11 +13,11 @@ use super::meta::{Check, Gate, OfflineClaims, Push};
 use super::signer::Actor;
 use super::verdict::Grade;
 
-/// The file's name.
+/// The name of the file.
 pub(crate) const FILE: &str = "registry.toml";
 
 named! {
-    /// Which program an agent is.
+    /// The program that an agent uses.
     AgentKind, "agent kind", {
         Claude = "claude", Codex = "codex", Gemini = "gemini", Opencode = "opencode", Aider = "aider", Command = "command",
     }
@@ -30,8 +30,8 @@ pub(crate) struct Registry {
     pub(crate) jobs: usize,
     pub(crate) repos: Vec<RepoEntry>,
     pub(crate) agents: BTreeMap<String, AgentEntry>,
-    /// Whose signature it takes for which role, in all repositories; `None` leaves it as it is there, so that a registry of
-    /// before takes nobody's keys away.
+    /// The actors whose signatures are required, in all repositories. `None` keeps the actors of the policy, so that an old
+    /// registry does not remove keys.
     pub(crate) actors: Option<Vec<Actor>>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Registry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RepoEntry {
     pub(crate) name: RepoName,
-    /// Relative to the registry file.
+    /// The path, relative to the registry file.
     pub(crate) path: String,
     pub(crate) brand: Brand,
     pub(crate) remote: Option<String>,
@@ -53,10 +53,10 @@ pub(crate) struct RepoEntry {
     pub(crate) verifier: Option<String>,
     pub(crate) checks: Vec<Check>,
     pub(crate) max_attempts: u32,
-    /// How long one run of an agent, or one check, may take; in seconds.
+    /// The time limit for one run of an agent, or for one check, in seconds.
     pub(crate) timeout: u64,
     pub(crate) grade: Grade,
-    /// Whether tickets may be claimed while the remote is away.
+    /// Whether tickets can be claimed while the remote is unreachable.
     pub(crate) offline_claims: OfflineClaims,
 }
 
@@ -69,10 +69,10 @@ pub(crate) struct AgentEntry {
     pub(crate) model: Option<String>,
 }
 
-/// One thing that is wrong, and where.
+/// One error, and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Counted from 1.
+    /// The line number, counted from 1.
     pub(crate) line: usize,
     pub(crate) what: String,
 }
@@ -84,10 +84,10 @@ impl fmt::Display for Fault {
 }
 
 impl Registry {
-    /// Reads the file's text.
+    /// Parses the text of the file.
     ///
     /// # Errors
-    /// All faults, in the order of their lines.
+    /// All errors, in the order of their lines.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         let document = Document::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -96,13 +96,13 @@ impl Registry {
         reader::read(text, document.as_table())
     }
 
-    /// The repository with this name.
+    /// Finds the repository with this name.
     #[must_use]
     pub(crate) fn find_repo(&self, name: &str) -> Option<&RepoEntry> {
         self.repos.iter().find(|repo| repo.name.as_str() == name)
     }
 
-    /// The repositories of a brand, in the order of the file; those of `_global` are the hub.
+    /// The repositories of a brand, in the order of the file; for `_global`, the hub.
     pub(crate) fn repos_of<'a>(&'a self, brand: &'a Brand) -> impl Iterator<Item = &'a RepoEntry> {
         self.repos.iter().filter(move |repo| repo.brand == *brand || (brand.as_str() == Brand::GLOBAL && repo.name == self.hub))
     }
@@ -163,7 +163,7 @@ line 12: `timeout`: `soon` is not a time such as 30m
         );
     }
 
-    /// A key of ed25519.
+    /// An ed25519 key.
     const KEY: &str = include_str!("signer/key.pub");
 
     fn with_actors(tables: &str) -> Result<Registry, Vec<Fault>> {

@@ -1,23 +1,23 @@
-//! What looks like a secret in a text: tokens whose issuers gave them a shape of their own, and private keys.
+//! Finds secrets in a text: tokens with a known format, and private keys.
 
 use std::ops::Range;
 
-/// Something that looks like a secret, and where in the text it stands, in bytes.
+/// A possible secret, and its range in the text, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
-    /// What it looks like, with an article.
+    /// What kind of secret it is, with an article.
     pub(crate) kind: &'static str,
     pub(crate) at: Range<usize>,
 }
 
-/// A token: a prefix, and how what follows it looks.
+/// The format of a token: a prefix, and what follows it.
 struct Shape {
     kind: &'static str,
     prefix: &'static str,
-    /// How many characters follow at least.
+    /// The minimum number of characters after the prefix.
     least: usize,
     takes: fn(u8) -> bool,
-    /// Whether a digit, a small and a capital letter must be among them, since the prefix alone says little.
+    /// Whether these must include a digit, a lower-case and an upper-case letter, because the prefix alone is not specific.
     mixed: bool,
 }
 
@@ -41,7 +41,7 @@ fn dashed(byte: u8) -> bool {
     word(byte) || byte == b'-'
 }
 
-/// A longer prefix stands before a shorter one that it starts with.
+/// A longer prefix must come before a shorter prefix that it starts with.
 const SHAPES: &[Shape] = &[
     shape("an AWS access key", "AKIA", 16, capital_or_digit),
     shape("an AWS access key", "ASIA", 16, capital_or_digit),
@@ -63,17 +63,17 @@ const SHAPES: &[Shape] = &[
 const PRIVATE_KEY: &str = "a private key";
 const KEY_BEGIN: &str = "-----BEGIN ";
 const KEY_END: &str = "PRIVATE KEY-----";
-/// How many different characters a token has at least; a placeholder such as `ghp_xxxx…` has fewer.
+/// The minimum number of different characters in a token; a placeholder such as `ghp_xxxx…` has fewer.
 const VARIETY: usize = 6;
 
-/// All that looks like a secret, in the order of the text.
+/// Returns all possible secrets, in the order of the text.
 #[must_use]
 pub(crate) fn scan(text: &str) -> Vec<Secret> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        // Only at the start of a word, so that `task-…` is not `sk-…`.
+        // Match only at the start of a word: `task-…` does not contain `sk-…`.
         let is_start = at == 0 || !dashed(bytes[at - 1]);
         let secret = match bytes[at] {
             b'-' => private_key(text, at),
@@ -86,7 +86,7 @@ pub(crate) fn scan(text: &str) -> Vec<Secret> {
     found
 }
 
-/// The text with every secret replaced by what it was; done before anything is written to a ref.
+/// Replaces every secret in the text with its kind; called before anything is written to a ref.
 #[must_use]
 pub(crate) fn redact(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
@@ -96,7 +96,7 @@ pub(crate) fn redact(text: &str) -> String {
         clean += &format!("[{} was here]", secret.kind);
         from = secret.at.end;
         if secret.kind == PRIVATE_KEY {
-            // The key itself stands between its first and its last line.
+            // The key itself is between its first and its last line.
             let rest = &text[from..];
             from = rest
                 .find("-----END ")
@@ -121,7 +121,7 @@ fn token(bytes: &[u8], at: usize) -> Option<Secret> {
     let has = |is: fn(&u8) -> bool| body.iter().any(is);
     let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
     let variety = (0..=u8::MAX).filter(|byte| body.contains(byte)).count();
-    // Vendors' manuals show keys that say so.
+    // Vendors' manuals show keys that contain this word.
     let is_example = body.to_ascii_lowercase().windows(7).any(|part| part == b"example");
     let is_secret = len >= shape.least && variety >= VARIETY && !is_example && (is_mixed || !shape.mixed);
     is_secret.then(|| Secret { kind: shape.kind, at: at..start + len })
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// Written in two parts, so that no scanner takes this file for a leak.
+    /// Joins two parts, so that secret scanners do not report this file.
     fn joined(parts: [&str; 2]) -> String {
         parts.concat()
     }

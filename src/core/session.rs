@@ -1,4 +1,4 @@
-//! A session: its phases, and what it remembers for the next one.
+//! A session: its phases, and what it passes to the next session.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::id::{Brand, RepoName};
 use super::verdict::Grade;
 
 named! {
-    /// The phases of `git os start`, in their order.
+    /// The phases of `git os start`, in order.
     Phase, "phase", {
         Initialise = "initialise", Scout = "scout", Housekeeping = "housekeeping", Outstanding = "outstanding", Brief = "brief",
         Interview = "interview", Draft = "draft", Dispatch = "dispatch", Close = "close",
@@ -17,7 +17,7 @@ named! {
 }
 
 impl Phase {
-    /// The number by which people call it, 0 to 8.
+    /// The number of the phase, 0 to 8.
     #[must_use]
     pub(crate) fn number(self) -> usize {
         Self::ALL.iter().position(|phase| *phase == self).unwrap_or_default()
@@ -27,21 +27,21 @@ impl Phase {
 /// What sessions remember: `seen.json` in the tree of a session's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
-    /// How many sessions came before: which of two of the same second is the later one.
+    /// The number of earlier sessions; orders two sessions of the same second.
     #[serde(default)]
     pub(crate) number: u64,
-    /// The commit of each repository's trunk that scouts last read.
+    /// The commit of each repository's trunk that scouts have read last.
     pub(crate) scouted: BTreeMap<RepoName, String>,
-    /// The brands of which scouts brought news in a session that is not closed yet.
+    /// The brands with news from a session that is not closed yet.
     #[serde(default)]
     pub(crate) news: BTreeSet<Brand>,
-    /// The day on which each brand was last interviewed.
+    /// The day of each brand's last interview.
     pub(crate) interviewed: BTreeMap<Brand, String>,
     /// The day of the last distillation.
     pub(crate) distilled: Option<String>,
-    /// The doctor's last grade, and the fingerprint of what it looked at.
+    /// The doctor's last grade, and the fingerprint of what it checked.
     pub(crate) doctor: Option<(Grade, String)>,
-    /// What was drafted, so that one signal becomes one ticket.
+    /// The signals that have drafts, so that one signal becomes one ticket.
     #[serde(default)]
     pub(crate) drafted: BTreeMap<String, String>,
 }

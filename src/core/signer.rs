@@ -1,4 +1,4 @@
-//! Who may act in which role, and whose signature it is: keys of actors, and git's ssh signatures read without trust.
+//! Who may act in which role, and who signed: keys of actors, and git's ssh signatures, parsed without trust.
 
 use serde::{Deserialize, Serialize};
 use ssh_key::public::KeyData;
@@ -8,23 +8,23 @@ use super::denial::Denial;
 use super::event::Role;
 use super::text;
 
-/// What git signs commits as; a signature made for files or mail is none.
+/// The namespace of git's signatures; a signature for a file or a mail has another one.
 const NAMESPACE: &str = "git";
-/// The longest signature that is read, in bytes; one by ed25519 has about 300.
+/// The maximum length of a signature, in bytes; an ed25519 signature has about 300.
 const MAX_SIGNATURE: usize = 1024;
 
-/// Whose events are judged by their signature.
+/// A person or program whose events must be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Actor {
     pub(crate) name: String,
-    /// What author and committer of their events say.
+    /// The email address of author and committer in the actor's events.
     pub(crate) email: String,
     pub(crate) keys: Vec<Key>,
     pub(crate) roles: Vec<Role>,
 }
 
-/// A public key of ed25519, without its comment. Of the kinds that ssh knows it is the one whose signatures are always the
-/// same for the same text, so that an event that is put on another history twice is one event.
+/// An ed25519 public key, without its comment. Of the key types of ssh, only ed25519 always makes the same signature for
+/// the same text, so that an event that is replayed twice becomes one commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Key(String);
@@ -39,10 +39,10 @@ pub(crate) enum InvalidKey {
 }
 
 impl Key {
-    /// Reads `ssh-ed25519 AAAA… comment`.
+    /// Parses `ssh-ed25519 AAAA… comment`.
     ///
     /// # Errors
-    /// When it is something else.
+    /// If the text is anything else.
     pub(crate) fn parse(line: &str) -> Result<Self, InvalidKey> {
         let kind = line.split(' ').next().unwrap_or_default();
         if kind != "ssh-ed25519"
@@ -60,7 +60,7 @@ impl Key {
         PublicKey::from(key.clone()).to_openssh().ok().map(Self)
     }
 
-    /// As people tell keys apart, `SHA256:…`.
+    /// The fingerprint, `SHA256:…`.
     #[must_use]
     pub(crate) fn fingerprint(&self) -> String {
         PublicKey::from_openssh(&self.0).map_or_else(|_| self.0.clone(), |key| key.fingerprint(HashAlg::Sha256).to_string())
@@ -80,7 +80,7 @@ impl From<Key> for String {
     }
 }
 
-/// What is known of who wrote a commit: whose key signed it, and what its author and committer say.
+/// Who wrote a commit, as far as is known: the key that signed it, and its author and committer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hand {
     pub(crate) signed: Signed,
@@ -92,14 +92,14 @@ pub(crate) struct Hand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signed {
     No,
-    /// By whoever has this key.
+    /// Signed with this key.
     By(Key),
     /// There is something that looks like a signature and is none, for this reason.
     Invalid(&'static str),
 }
 
 impl Signed {
-    /// Whose signature this is of these bytes.
+    /// Reads and verifies a signature of these bytes.
     #[must_use]
     pub(crate) fn read(payload: &[u8], signature: &[u8]) -> Self {
         let Some(signature) = std::str::from_utf8(signature).ok().filter(|text| text.len() <= MAX_SIGNATURE) else {
@@ -110,7 +110,7 @@ impl Signed {
         if read.namespace() != NAMESPACE {
             return Self::Invalid("its signature was made for something else than git");
         }
-        // One written form: who has no key cannot make another commit of the same event by writing the signature otherwise.
+        // Accept only the canonical form: otherwise anyone could make a second commit of the same event with another encoding.
         let is_canonical = read.version() == SshSig::VERSION
             && read.reserved().is_empty()
             && read.to_pem(LineEnding::LF).is_ok_and(|written| written.trim_end() == signature.trim_end_matches('\n'));
@@ -124,19 +124,19 @@ impl Signed {
     }
 }
 
-/// The mail address in `Name <mail> seconds zone`.
+/// Returns the email address in `Name <mail> seconds zone`.
 #[must_use]
 pub(crate) fn email_of(line: &str) -> &str {
     line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(email, _)| email)
 }
 
-/// Whether events in this role are signed.
+/// Whether events in this role must be signed.
 #[must_use]
 pub(crate) fn is_asked(actors: &[Actor], role: Role) -> bool {
     actors.iter().any(|actor| actor.roles.contains(&role))
 }
 
-/// Whether a hand may act in a role; the reason why not is the error.
+/// Checks whether a signer may act in a role.
 ///
 /// # Errors
 /// The reason.
@@ -167,7 +167,7 @@ pub(crate) fn permit(actors: &[Actor], role: Role, hand: &Hand) -> Result<(), De
 mod tests {
     use super::*;
 
-    /// Made by `ssh-keygen -t ed25519` and `ssh-keygen -Y sign`.
+    /// Made with `ssh-keygen -t ed25519` and `ssh-keygen -Y sign`.
     const KEY: &str = include_str!("signer/key.pub");
     const SIGNATURE: &str = include_str!("signer/hello.sig");
     const OF_A_FILE: &str = include_str!("signer/hello.file.sig");

@@ -1,33 +1,33 @@
-//! Text from anywhere: what may be stored, and how it is shown.
+//! Untrusted text: how it is stored, and how it is shown.
 
 use std::borrow::Cow;
 
-/// The longest title, in bytes.
+/// The maximum length of a title, in bytes.
 pub(crate) const MAX_TITLE: usize = 200;
-/// The longest body of an event, in bytes.
+/// The maximum length of an event's body, in bytes.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
-/// The largest file in a ticket's tree, in bytes.
+/// The maximum size of a file in a ticket's tree, in bytes.
 pub(crate) const MAX_FILE: usize = 1024 * 1024;
 
-/// Whether a character may neither be stored in a line nor reach a terminal as it is.
+/// Whether a character must be escaped before it is stored in a line or shown on a terminal.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Shows text safely on a terminal: control, bidirectional and invisible characters are written as escapes.
+/// Makes text safe for a terminal: control, bidirectional and invisible characters are escaped.
 #[must_use]
 pub(crate) fn escape(text: &str) -> String {
     shown(text).into_owned()
 }
 
-/// As [`escape`], without a copy of what is safe already.
+/// Like [`escape`], but does not copy text that is already safe.
 #[must_use]
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     escape_with(text, |_| false)
 }
 
-/// As [`escape`], but line breaks and tabs stay.
+/// Like [`escape`], but keeps line breaks and tabs.
 #[must_use]
 pub(crate) fn escape_lines(text: &str) -> String {
     escape_with(text, |character| matches!(character, '\n' | '\t')).into_owned()
@@ -48,19 +48,20 @@ fn escape_with(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a text is printable ASCII alone, as most are; long lists look here first.
+/// Whether a text is only printable ASCII; a fast path, because most texts are.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// Makes one line of storable text: white space is folded, what is unsafe is escaped, what is too long is cut.
+/// Makes one storable line: folds white space, escapes unsafe characters and truncates.
 #[must_use]
 pub(crate) fn line(text: &str, max_bytes: usize) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
     cut(&escape(&folded), max_bytes).to_owned()
 }
 
-/// Makes storable text of several lines: line ends are `\n`, what is unsafe is escaped, blank ends are dropped, what is too long is cut.
+/// Makes storable text of several lines: line ends are `\n`, unsafe characters are escaped, blank ends are removed, and
+/// long text is truncated.
 #[must_use]
 pub(crate) fn body(text: &str) -> String {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -69,13 +70,13 @@ pub(crate) fn body(text: &str) -> String {
     cut(trimmed, MAX_BODY).trim_end().to_owned()
 }
 
-/// Whether `body` would leave this text as it is.
+/// Whether `body` would not change this text.
 #[must_use]
 pub(crate) fn is_body(text: &str) -> bool {
     body(text) == text
 }
 
-/// Whether `line` would leave this text as it is.
+/// Whether `line` would not change this text.
 #[must_use]
 pub(crate) fn is_line(text: &str, max_bytes: usize) -> bool {
     let is_folded = || text.trim_ascii().len() == text.len() && !text.contains("  ");
@@ -96,13 +97,13 @@ pub(crate) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// What a text says in one line: its first, without the colon that leads to the others.
+/// Summarises a text in one line: its first line, without a colon at the end.
 #[must_use]
 pub(crate) fn headline(text: &str) -> &str {
     first_line(text).trim_end_matches([':', ' '])
 }
 
-/// The message of an error and those of its causes, one a line; a cause that only repeats is left out.
+/// The message of an error and those of its causes, one per line, without repetitions.
 #[must_use]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -17,19 +17,19 @@ impl Timestamp {
         (timestamp.to_string() == text).then_some(timestamp)
     }
 
-    /// The calendar date in UTC, `YYYY-MM-DD`. A time that no calendar holds is the first of 1970.
+    /// The calendar date in UTC, `YYYY-MM-DD`; 1970-01-01 for a time outside the calendar.
     #[must_use]
     pub(crate) fn date(self) -> String {
         self.to_string()[..10].to_owned()
     }
 
-    /// This many seconds later.
+    /// The time this many seconds later.
     #[must_use]
     pub(crate) fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add_unsigned(seconds))
     }
 
-    /// The time since `earlier` for people: `just now`, `5 min`, `3 h`, `2 d`.
+    /// The time since `earlier`, for people: `just now`, `5 min`, `3 h`, `2 d`.
     #[must_use]
     pub(crate) fn since(self, earlier: Self) -> String {
         match self.0.saturating_sub(earlier.0) {
@@ -44,7 +44,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = jiff::Timestamp::from_second(self.0).unwrap_or_default();
-        // Years outside 0–9999 would be longer than every reader expects.
+        // Years outside 0–9999 would be longer than readers expect.
         let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
         let time = if (0..=9999).contains(&year) { time } else { jiff::Timestamp::default() };
         out.pad(&time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Reads a span such as `90s`, `30m`, `2h` or `1d`, in seconds.
+/// Parses a time span such as `90s`, `30m`, `2h` or `1d`, to seconds.
 #[must_use]
 pub(crate) fn parse_span(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);

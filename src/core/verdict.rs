@@ -1,4 +1,4 @@
-//! A verifier's judgement of one exact commit, with its evidence.
+//! The result of the verification of one commit, with its evidence.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,38 +9,38 @@ use super::id::{ObjectId, RunId, TicketId};
 pub(crate) const VERSION: u32 = 1;
 
 named! {
-    /// Yes or no.
+    /// Pass or fail.
     Judgement, "judgement", { Pass = "pass", Fail = "fail" }
 }
 
 named! {
-    /// How well the doctor finds the repository.
+    /// The doctor's grade of a repository.
     Grade, "grade", { A = "A", B = "B", C = "C", F = "F" }
 }
 
-/// How one check ended.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CheckResult {
     pub(crate) name: String,
-    /// The command as the policy has it.
+    /// The command, as in the policy.
     pub(crate) run: String,
-    /// The exit code; 128 + the signal's number when a signal ended it; 124 when time was up.
+    /// The exit code; 128 plus the signal's number if a signal ended it; 124 if it timed out.
     pub(crate) exit: i32,
-    /// The object id that git gives to the output as a blob.
+    /// The id of the output as a git blob.
     pub(crate) output: ObjectId,
     /// Wall time in milliseconds.
     pub(crate) millis: u64,
 }
 
-/// Who judged beyond the checks, and in which words.
+/// Who judged in addition to the checks, and the reasons they gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Judge {
-    /// The agent's name in the registry; `checks` when checks alone decide.
+    /// The agent's name in the registry; `checks` if no agent was asked.
     pub(crate) agent: String,
     pub(crate) reasons: Vec<String>,
 }
 
-/// The whole judgement: `verdicts/<n>.json` of the event, one line of the note.
+/// The whole verdict: `verdicts/<n>.json` of the event, and one line of the note.
 #[expect(clippy::struct_field_names, reason = "the field is what the word means")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verdict {
@@ -49,25 +49,25 @@ pub(crate) struct Verdict {
     pub(crate) verdict: Judgement,
     /// The verifier's run.
     pub(crate) run: RunId,
-    /// The run whose work it is.
+    /// The run that did the work.
     pub(crate) holder: RunId,
     pub(crate) commit: ObjectId,
     pub(crate) tree: ObjectId,
     pub(crate) base: ObjectId,
     pub(crate) checks: Vec<CheckResult>,
     pub(crate) judge: Judge,
-    /// The doctor's grade of the repository when it was judged.
+    /// The doctor's grade of the repository at the time of the verification.
     pub(crate) grade: Grade,
 }
 
 impl Verdict {
-    /// Whether it is on this ticket: by its id, or by the shorter one it had before another ticket was found to have it too.
+    /// Whether the verdict is for this ticket, by its id or by the shorter id it had before another ticket got the same one.
     #[must_use]
     pub(crate) fn is_on(&self, id: &TicketId) -> bool {
         id.as_str().starts_with(self.ticket.as_str())
     }
 
-    /// One line of JSON.
+    /// Encodes the verdict as one line of JSON.
     ///
     /// # Panics
     /// Never: all keys are strings.
@@ -76,10 +76,10 @@ impl Verdict {
         serde_json::to_string(self).expect("a verdict has only string keys")
     }
 
-    /// Reads one line of JSON.
+    /// Parses one line of JSON.
     ///
     /// # Errors
-    /// When it is not a verdict of a version known here.
+    /// If it is not a verdict of a supported version.
     pub(crate) fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         let verdict: Self = serde_json::from_str(text)?;
         if verdict.version == VERSION {
@@ -89,7 +89,7 @@ impl Verdict {
         }
     }
 
-    /// Whether every check ended with 0.
+    /// Whether every check exited with 0.
     #[must_use]
     pub(crate) fn checks_passed(&self) -> bool {
         self.checks.iter().all(|check| check.exit == 0)

@@ -1,7 +1,7 @@
-//! How an event is written down: one commit message, one encoder, one decoder.
+//! The stored form of an event: one commit message, one encoder, one decoder.
 //!
-//! `[state] title`, a free body, and as last paragraph the trailers. Every message has exactly one written form,
-//! so that whoever checks an event encodes what the rules compute and compares bytes.
+//! A message is `[state] title`, a free body, and the trailers as the last paragraph. Every record has exactly one canonical
+//! form, so a check encodes what the rules compute and compares bytes.
 
 use std::fmt::Write as _;
 
@@ -11,16 +11,16 @@ use super::text;
 use super::ticket::{Content, LOWEST_PRIORITY, MAX_LIST, Ticket};
 use super::time::Timestamp;
 
-/// The schema written here.
+/// The schema version that this encoder writes.
 pub(crate) const SCHEMA: u32 = 1;
-/// The longest message that is read, in bytes.
+/// The maximum length of a message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
-/// How many trailers a message may have.
+/// The maximum number of trailers in a message.
 const MAX_TRAILERS: usize = 64;
-/// The longest trailer value that is not known here, in bytes.
+/// The maximum length of the value of an unknown trailer, in bytes.
 const MAX_UNKNOWN: usize = 4096;
 
-/// What one commit of a chain says: the event, and the ticket after it.
+/// The content of one commit of a chain: the event, and the ticket after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) event: Event,
@@ -64,7 +64,7 @@ const KNOWN: &[&str] = &[
     "Os-Seq",
 ];
 
-/// Writes a record as a commit message.
+/// Encodes a record as a commit message.
 #[must_use]
 pub(crate) fn encode(record: &Record) -> String {
     let Record { event, after } = record;
@@ -148,7 +148,7 @@ fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The trailers of a message, each looked up once by its key.
+/// The trailers of a message; each is read once, by its key.
 struct Trailers<'a> {
     known: [Option<&'a str>; KNOWN.len()],
     unknown: Vec<(String, String)>,
@@ -159,17 +159,17 @@ impl<'a> Trailers<'a> {
         KNOWN.iter().position(|known| *known == key).and_then(|at| self.known[at])
     }
 
-    /// A trailer that must be there and be valid.
+    /// Reads a trailer that must be present and valid.
     fn read<T>(&self, key: &'static str, parse: impl Fn(&'a str) -> Option<T>) -> Result<T, WireError> {
         self.find(key).and_then(parse).ok_or(WireError::Trailer(key))
     }
 
-    /// A trailer that may be absent but not invalid.
+    /// Reads a trailer that may be absent, but must be valid if present.
     fn maybe<T>(&self, key: &'static str, parse: impl Fn(&'a str) -> Option<T>) -> Result<Option<T>, WireError> {
         self.find(key).map(|text| parse(text).ok_or(WireError::Trailer(key))).transpose()
     }
 
-    /// A list of words separated by single spaces; absent means empty.
+    /// Reads a list of words separated by single spaces; an absent trailer is an empty list.
     fn list<T>(&self, key: &'static str, parse: impl Fn(&'a str) -> Option<T>) -> Result<Vec<T>, WireError> {
         let Some(text) = self.find(key) else { return Ok(Vec::new()) };
         let words: Option<Vec<_>> = text.split(' ').map(parse).collect();
@@ -186,10 +186,10 @@ fn step(text: &str) -> Option<(StepId, StepState)> {
     Some((StepId::parse(id).ok()?, StepState::parse(state)?))
 }
 
-/// Reads a commit message.
+/// Decodes a commit message.
 ///
 /// # Errors
-/// When the message is anything but what [`encode`] writes, whatever bytes it consists of.
+/// If the message is not exactly what [`encode`] writes. Any input bytes are safe.
 pub(crate) fn decode(message: &[u8]) -> Result<Record, WireError> {
     if message.len() > MAX_MESSAGE {
         return Err(WireError::Malformed("it is too long"));
@@ -237,7 +237,7 @@ fn read_trailers(paragraph: &str) -> Result<Trailers<'_>, WireError> {
             return Err(WireError::Malformed("a trailer is not `Os-Key: value`"));
         }
         match KNOWN.iter().position(|known| *known == key) {
-            // One order, so that there is one written form; what is not known stands last.
+            // Enforce one order, because there is only one canonical form; unknown trailers come last.
             Some(at) if at >= next && trailers.unknown.is_empty() => {
                 trailers.known[at] = Some(value);
                 next = at + 1;
@@ -275,7 +275,7 @@ fn read_ticket(trailers: &Trailers<'_>, schema: u32, state: State, title: &str) 
     })
 }
 
-/// What the event did, read from the ticket after it where the two say the same.
+/// Reads what the event did, from the ticket after it where both have the same data.
 fn read_action(kind: EventKind, trailers: &Trailers<'_>, after: &Ticket) -> Result<Action, WireError> {
     let work = || Some((after.head?, after.base?));
     Ok(match kind {

@@ -1,4 +1,4 @@
-//! What an agent is told: put together from the ticket and the repository, and from nothing else.
+//! The brief of an agent, made from the ticket and the repository only.
 
 use camino::Utf8Path;
 
@@ -9,15 +9,15 @@ use crate::git::process::read_file;
 use crate::ledger::{Entry, Ledger};
 use crate::memory::learnings;
 
-/// How much of a repository's own instructions is passed on, in bytes.
+/// How much of a repository's own instructions goes into a brief, in bytes.
 const MAX_INSTRUCTIONS: usize = 32 * 1024;
-/// How many lessons are passed on.
+/// The maximum number of learnings in a brief.
 const MAX_LESSONS: usize = 10;
 
-/// What an executor is told.
+/// Returns the brief of an executor.
 ///
 /// # Errors
-/// When the ticket cannot be read.
+/// If the ticket cannot be read.
 pub(crate) fn executor(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -56,10 +56,10 @@ pub(crate) fn executor(
     Ok(text)
 }
 
-/// What a verifier is told.
+/// Returns the brief of a verifier.
 ///
 /// # Errors
-/// When the ticket cannot be read.
+/// If the ticket cannot be read.
 pub(crate) fn verifier(
     ledger: &Ledger<'_>,
     entry: &Entry,
@@ -101,7 +101,7 @@ fn head(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, DispatchError> {
 fn instructions(worktree: &Utf8Path) -> String {
     let found = ["CLAUDE.md", "AGENTS.md"].iter().find_map(|name| {
         let path = worktree.join(name);
-        // A link could lead out of the worktree.
+        // Do not follow links, which could lead out of the worktree.
         let is_plain = path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_INSTRUCTIONS as u64);
         is_plain.then(|| read_file(&path).ok().map(|text| (name, text))).flatten()
     });

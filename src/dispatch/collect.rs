@@ -1,4 +1,4 @@
-//! Worktrees of tickets that are done with: saved where something is uncommitted, then removed.
+//! Removes worktrees of finished tickets, after saving uncommitted changes.
 
 use super::{DispatchError, Site};
 use crate::core::event::State;
@@ -10,10 +10,10 @@ use crate::git::worktree::Worktree;
 use crate::ledger::{Ledger, archive};
 use crate::local::worktrees;
 
-/// Removes the worktrees whose time is over. Answers what was done, and what could not be, a line each.
+/// Removes the worktrees that are no longer needed. Returns one line for each removal and each failure.
 ///
 /// # Errors
-/// When git cannot list them.
+/// If git cannot list the worktrees.
 pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     let ledger = site.ledger()?;
     let folder = worktrees::folder(&site.repo);
@@ -28,7 +28,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     Ok(done)
 }
 
-/// Removes one worktree if its time is over.
+/// Removes one worktree if it is no longer needed.
 fn collect(
     site: &Site<'_>,
     ledger: &Ledger<'_>,

@@ -1,4 +1,4 @@
-//! Verified → merged: the protected branch moves by fast-forward to the very commit that was judged.
+//! Verified → merged: fast-forwards the protected branch to exactly the verified commit.
 
 use crate::core::ruling::Ruling;
 use std::collections::BTreeSet;
@@ -18,22 +18,22 @@ use crate::local::locks::clear_of_ticket;
 use crate::local::worktrees;
 use crate::sync::{self, Arrival};
 
-/// What became of an attempt to land.
+/// The result of an attempt to land.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Landing {
     Landed,
-    /// The branch had moved; the ticket is to be verified anew.
+    /// The branch has moved; the ticket must be verified again.
     Stale,
-    /// It was another ticket's turn; what has changed meanwhile decides what comes next.
+    /// Another ticket had its turn; the next attempt decides by the new state.
     Waited,
-    /// It cannot land as things are, and why.
+    /// It cannot land now, for this reason.
     Held(String),
 }
 
-/// Lands a verified ticket, or hands it in anew on top of a branch that moved, or lets another go first for a while.
+/// Lands a verified ticket, or resubmits it on top of a branch that moved, or lets another ticket land first.
 ///
 /// # Errors
-/// When git or the ledger fails.
+/// If git or the ledger fails.
 pub(crate) fn run(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -55,7 +55,7 @@ pub(crate) fn run(
             Followed::Apart(why) => return Ok(Landing::Held(why)),
         }
         if ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
-            // Somebody wrote on the ticket meanwhile: what it is now decides what comes next.
+            // Another event was written in the meantime; the ticket's new state decides what comes next.
             return Ok(Landing::Stale);
         }
         if !is_away && patience.lets_another_go_first(site, ledger, entry)? {
@@ -72,7 +72,7 @@ pub(crate) fn run(
         }
         site.env.step("landing");
         if let Some(remote) = remote.as_ref().filter(|_| !is_away) {
-            // There first: of two machines that land at once the remote takes one, and the other has moved nothing yet.
+            // Push first: if two machines land at once, the remote accepts one, and the other has not changed anything yet.
             match sync::land(ledger, remote, &sync::Landing { ticket: &entry.id, branch: &trunk, head })? {
                 Arrival::Done => {}
                 Arrival::Moved => return Ok(Landing::Stale),
@@ -88,7 +88,7 @@ pub(crate) fn run(
         }
         site.env.step("moved");
     }
-    // The hook may have noticed the landing by now.
+    // The hook may already have noticed the landing.
     gate::reconcile(ledger)?;
     site.env.step("merged");
     let short = trunk.trim_start_matches("refs/heads/");
@@ -96,10 +96,10 @@ pub(crate) fn run(
     Ok(Landing::Landed)
 }
 
-/// What follows a landing; doing it again changes nothing.
+/// Does what follows a landing; doing it again changes nothing.
 ///
 /// # Errors
-/// When git or the ledger fails.
+/// If git or the ledger fails.
 pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<(), DispatchError> {
     if let Some(head) = entry.ticket.head {
         provenance(ledger, entry, head)?;
@@ -111,7 +111,7 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
     super::learn::after_landing(site, ledger, entry)
 }
 
-/// Puts the work on top of the branch as it is now, and hands it in anew.
+/// Rebases the work onto the present tip of the branch, and resubmits it.
 fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -> Result<Landing, DispatchError> {
     (site.tell)("the branch moved; rebasing");
     let branch = entry.id.branch();
@@ -148,11 +148,11 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             write(ledger, &entry.id, &Draft::new(Action::Stale { head, base: tip }, Role::Gate))?;
             site.env.step("restacked");
             if let Some(run) = &entry.ticket.run {
-                // Whoever sees it `verifying` with its lease over would give it to somebody else.
+                // A machine that sees the ticket `verifying` with an expired lease would release it.
                 super::renew(site, ledger, &entry.id, run)?;
             }
             if let Some(remote) = remote_of(site) {
-                // The others let it go first from now on.
+                // From now on, the others let it go first.
                 share(site, ledger, &remote)?;
             }
         }
@@ -161,8 +161,8 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     Ok(Landing::Stale)
 }
 
-/// Whether somebody changed files of a worktree since they were handed in. Who is killed after the branch was moved leaves
-/// files of before, or some of each: nobody's changes.
+/// Whether a user changed files of a worktree after they were submitted. A process that was killed after it moved the branch
+/// leaves old files, or a mix of old and new; those do not count as changes.
 fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
     let changed = |since: &str| -> Result<BTreeSet<String>, DispatchError> {
         let mut names = BTreeSet::new();
@@ -177,8 +177,8 @@ fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
     Ok(!since_branch.is_empty() && !since_branch.is_disjoint(&changed(&handed_in.to_string())?))
 }
 
-/// Moves a protected branch by fast-forward, together with index and files where it is checked out.
-/// The reason why it stays is inside.
+/// Fast-forwards a protected branch, together with index and files where it is checked out. The inner error is the reason
+/// why it could not be moved.
 fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Result<(), String>, DispatchError> {
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
     let moved = if let Some(worktree) = checked_out {
@@ -196,7 +196,7 @@ fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result
     })
 }
 
-/// Notes on the landed commit whose work it is.
+/// Writes a note on the landed commit that names its ticket and run.
 fn provenance(ledger: &Ledger<'_>, entry: &Entry, head: ObjectId) -> Result<(), DispatchError> {
     let links = crate::ledger::replay::links(ledger.repo, entry.tip, None)?.granted().unwrap_or_default();
     let submit = links.iter().find(|link| matches!(link.record.event.action, Action::Submit { .. }));
@@ -207,16 +207,16 @@ fn provenance(ledger: &Ledger<'_>, entry: &Entry, head: ObjectId) -> Result<(), 
     Ok(ledger.repo.add_note_line(PROVENANCE_NOTES, head, &note.to_string(), &ledger.repo.identity()?)?)
 }
 
-/// The remote that a landing goes to, where the registry says that it does.
+/// The remote that landings are pushed to, if the registry says so.
 #[must_use]
 pub(crate) fn remote_of(site: &Site<'_>) -> Option<String> {
     shared_remote(&site.repo).filter(|_| site.entry.push == Push::Auto)
 }
 
-/// Pushes what is new here of what is shared; that the remote is away is told, and made up for by the next one.
+/// Pushes new shared refs. An unreachable remote is reported, and the next push makes up for it.
 ///
 /// # Errors
-/// When git or the ledger fails.
+/// If git or the ledger fails.
 pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Result<(), DispatchError> {
     let synced = sync::push(ledger, remote)?;
     if let Some(why) = synced.offline {
@@ -228,20 +228,20 @@ pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Resul
     Ok(())
 }
 
-/// How it went to come to where the shared remote is.
+/// The result of following the shared remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Followed {
     Done,
-    /// It cannot be reached, and why.
+    /// The remote is unreachable, for this reason.
     Away(String),
-    /// The branch here cannot be brought to where it is there, and why.
+    /// The local branch cannot be fast-forwarded to the remote's, for this reason.
     Apart(String),
 }
 
-/// Brings here what the shared remote has, and the protected branch to where it is there.
+/// Fetches from the shared remote, and fast-forwards the protected branch to the remote's.
 ///
 /// # Errors
-/// When git or the ledger fails.
+/// If git or the ledger fails.
 pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: &str) -> Result<Followed, DispatchError> {
     let repo = &site.repo;
     if let Fetched::Failed(why) = sync::fetch(repo, remote)? {

@@ -1,4 +1,4 @@
-//! What a run leaves behind for others.
+//! Makes learnings of what a run leaves behind.
 
 use super::{DispatchError, Site, find_words};
 use crate::core::event::{Action, EventKind, Role};
@@ -7,7 +7,7 @@ use crate::ledger::{Draft, Entry, Ledger};
 use crate::memory::learnings::{self, Confidence, Learning};
 use crate::runner::outbox::Message;
 
-/// Takes over what an agent said while it worked.
+/// Records the messages that an agent sent while it worked.
 pub(super) fn from_outbox(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -36,7 +36,7 @@ pub(super) fn from_outbox(
     Ok(())
 }
 
-/// By rule: what a verifier caught, and what then landed, is a lesson.
+/// Makes a learning of the reason why an earlier attempt failed, now that the work has landed.
 pub(super) fn after_landing(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<(), DispatchError> {
     if entry.ticket.attempt > 1
         && let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])?

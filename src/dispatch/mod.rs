@@ -1,7 +1,7 @@
-//! From a ready ticket to landed work: one file a stage, each an event or a ref, so that whoever comes next can go on.
+//! From a ready ticket to landed work: one file per stage. Each stage is an event or a ref, so that another process can resume.
 //!
-//! [`carry`] looks at the state in the chain and does what that state asks for, until the ticket is closed or waits.
-//! A killed orchestrator is continued by the same function: nothing it needs is in memory alone.
+//! [`carry`] does what the state in the chain asks for, until the ticket is closed or waits. The same function resumes the
+//! work of a killed orchestrator: nothing that it needs is only in memory.
 
 pub(crate) mod brief;
 pub(crate) mod collect;
@@ -33,10 +33,10 @@ use crate::runner::process::ProcessError;
 use crate::sync::submit_shared;
 use crate::workspace::{Workspace, WorkspaceError};
 
-/// How often a moved branch is rebased onto and verified anew before the ticket is set aside.
+/// How often work is rebased onto a moved branch and verified again before the ticket is blocked.
 const MAX_STALE: u32 = 20;
 
-/// What can go wrong with the orchestrator itself; what goes wrong with the work is in the ticket.
+/// An error of the orchestrator itself; errors in the work are recorded in the ticket.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DispatchError {
     #[error("repository `{0}` has no agent in the registry")]
@@ -61,28 +61,28 @@ pub(crate) enum DispatchError {
     Git(#[from] GitError),
 }
 
-/// How far a ticket came.
+/// How far a ticket got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
     Landed,
     Blocked(String),
     /// It waits for an answer.
     Waiting(String),
-    /// Somebody else has it, or it was closed meanwhile.
+    /// Another run has it, or it was closed in the meantime.
     Gone,
-    /// It cannot go on, or land, as things are.
+    /// It cannot continue or land now, for this reason.
     Held(String),
-    /// The orchestrator could not work on it; the ticket stays as it is, for the next session.
+    /// The orchestrator failed; the ticket stays unchanged for the next session.
     Failed(String),
 }
 
-/// Where work is done: one repository of the workspace, and who watches.
+/// The place of work: one repository of the workspace, and where progress is reported.
 pub(crate) struct Site<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) entry: &'a RepoEntry,
     pub(crate) repo: Repo,
     pub(crate) env: &'a Env,
-    /// Is told what goes on.
+    /// Reports progress.
     pub(crate) tell: &'a (dyn Fn(&str) + Sync),
 }
 
@@ -90,7 +90,7 @@ impl<'a> Site<'a> {
     /// Opens a repository of the workspace for work.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// If it cannot be opened.
     pub(crate) fn open(
         workspace: &'a Workspace,
         entry: &'a RepoEntry,
@@ -100,15 +100,15 @@ impl<'a> Site<'a> {
         Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, tell })
     }
 
-    /// The ledger of the repository.
+    /// Opens the ledger of the repository.
     ///
     /// # Errors
-    /// When it is not under git-os.
+    /// If git-os is not set up in it.
     pub(crate) fn ledger(&self) -> Result<Ledger<'_>, LedgerError> {
         Ledger::open(&self.repo)
     }
 
-    /// The worktree of a ticket.
+    /// The path of a ticket's worktree.
     #[must_use]
     pub(crate) fn worktree(&self, id: &TicketId) -> Utf8PathBuf {
         worktrees::of_ticket(&self.repo, id)
@@ -125,11 +125,11 @@ impl<'a> Site<'a> {
 /// Claims a ready ticket for a new run. `None` when somebody was faster or something it depends on is open.
 ///
 /// # Errors
-/// When the ledger cannot be written.
+/// If the ledger cannot be written.
 pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>, DispatchError> {
     let ledger = site.ledger()?;
     let Some(entry) = ledger.find(id)? else { return Ok(None) };
-    // There is nothing yet that the work could be built on.
+    // Without a commit on the trunk there is nothing to base the work on.
     if ledger.find_trunk_tip()?.is_none() {
         return Ok(None);
     }
@@ -137,7 +137,7 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
         return Ok(None);
     }
     let run = new_run()?;
-    // The record comes first: a claim without one would look like another machine's.
+    // Write the record first: a claim without a record looks like another machine's.
     let record = RunRecord::create(&site.repo, id, &run)?;
     let lease = site.repo.identity()?.time.plus(lease_seconds(site.entry));
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
@@ -153,7 +153,7 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     }
 }
 
-/// Long enough for an agent, its checks and its judge at their slowest.
+/// The lease time, enough for an agent, its checks and its judge at their slowest.
 fn lease_seconds(entry: &RepoEntry) -> u64 {
     entry.timeout.saturating_mul(3).saturating_add(600)
 }
@@ -162,10 +162,10 @@ fn agent_name(entry: &RepoEntry) -> Result<&str, DispatchError> {
     entry.agent.as_deref().ok_or_else(|| DispatchError::NoAgent(entry.name.to_string()))
 }
 
-/// Takes a ticket that this run holds as far as it gets.
+/// Takes a ticket that this run holds as far as possible.
 ///
 /// # Errors
-/// When the orchestrator itself fails; the ticket then stays as it is, for the next session.
+/// If the orchestrator itself fails; the ticket then stays unchanged for the next session.
 pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate, DispatchError> {
     let run = record.run().clone();
     let (mut stale, mut patience) = (0, turn::Patience::default());
@@ -182,7 +182,7 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             State::AwaitingInput if is_ours => return Ok(Fate::Waiting(last_reason(&ledger, &entry)?)),
             State::Claimed if is_ours => prepare::run(site, &ledger, &entry, record)?,
             State::Running if is_ours => work::run(site, &ledger, &entry, record)?,
-            // Where roles are signed a worker may be nothing but that.
+            // If roles are signed, a worker may have no other role.
             State::Verifying if is_ours && !ledger.may_act(Role::Verifier) => {
                 return Ok(Fate::Held(format!(
                     "it is handed in, and waits for a {} to say `git os verify {id}`",
@@ -227,7 +227,7 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
     }
 }
 
-/// Puts off the end of the claim where other machines watch it and half of it is gone.
+/// Renews the lease if other machines respect it and half of it has passed.
 fn renew(site: &Site<'_>, ledger: &Ledger<'_>, id: &TicketId, run: &RunId) -> Result<(), DispatchError> {
     let Some(entry) = ledger.find(id)? else { return Ok(()) };
     let (Some(lease), Some(_)) = (entry.ticket.lease, &site.entry.remote) else { return Ok(()) };
@@ -236,16 +236,16 @@ fn renew(site: &Site<'_>, ledger: &Ledger<'_>, id: &TicketId, run: &RunId) -> Re
         && lease.0 - now.0 < i64::try_from(lease_seconds(site.entry) / 2).unwrap_or(i64::MAX)
     {
         let lease = now.plus(lease_seconds(site.entry));
-        // Not being allowed any more is found out by the next event.
+        // If the run no longer holds the ticket, the next event will fail.
         drop(ledger.submit(id, &Draft::new(Action::Renew { lease }, Role::Executor).by(run))?);
     }
     Ok(())
 }
 
-/// Writes an event that must be possible here.
+/// Writes an event that must be valid at this point.
 ///
 /// # Errors
-/// When it is not.
+/// If it is not valid.
 pub(crate) fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Entry, DispatchError> {
     match ledger.submit(id, draft)? {
         Answer::Yes(entry) => Ok(*entry),
@@ -253,15 +253,15 @@ pub(crate) fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result
     }
 }
 
-/// The words of the latest event that says why something did not go on.
+/// Returns the text of the latest event that gives a reason for a stop.
 ///
 /// # Errors
-/// When the chain cannot be read.
+/// If the chain cannot be read.
 pub(crate) fn last_reason(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, DispatchError> {
     Ok(find_words(ledger, entry, &[EventKind::Fail, EventKind::Block, EventKind::Ask, EventKind::Release])?.unwrap_or_default())
 }
 
-/// The words of the latest event of one of these kinds since the ticket was last made ready.
+/// Finds the text of the latest event of these kinds since the ticket was last made ready.
 fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result<Option<String>, DispatchError> {
     let Some(links) = replay::links(ledger.repo, entry.tip, None)?.granted() else { return Ok(None) };
     for link in links {
@@ -274,7 +274,7 @@ fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result
     Ok(None)
 }
 
-/// Records that an attempt came to nothing: back into the queue, or aside when the attempts are used up.
+/// Ends a failed attempt: makes the ticket ready again, or blocks it if all attempts are used up.
 fn give_back(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, run: &RunId, why: &str) -> Result<(), DispatchError> {
     let action = if entry.ticket.attempt >= ledger.policy.max_attempts { Action::Block } else { Action::Release };
     (site.tell)(&format!("attempt {} failed: {}", entry.ticket.attempt, crate::core::text::headline(why)));

@@ -1,4 +1,4 @@
-//! Claimed → running: branch and worktree.
+//! Claimed → running: creates the branch and the worktree.
 
 use camino::Utf8PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     let base = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
     let branch = entry.id.branch();
     let tip = ledger.repo.find_ref(&branch)?;
-    // Work of an earlier attempt is built upon as long as it still descends from the trunk.
+    // Continue the work of an earlier attempt if it still descends from the trunk.
     let start = match tip {
         Some(tip) if ledger.repo.is_ancestor(base, tip)? => tip,
         _ => base,
@@ -31,7 +31,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     Ok(())
 }
 
-/// A worktree at this commit on the ticket's branch; what was there before is saved first.
+/// Creates a worktree at this commit on the ticket's branch; saves existing changes first.
 pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, start: ObjectId) -> Result<(), DispatchError> {
     let path = site.worktree(&entry.id);
     let branch = entry.id.branch();
@@ -45,7 +45,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
         git.output(["clean", "--quiet", "-d", "--force"])?;
         return Ok(());
     }
-    // Something is there that git does not know as a worktree: nobody can say what of it matters.
+    // git does not know this path as a worktree, so nobody can tell what in it matters.
     if path.is_symlink() || path.as_std_path().exists() {
         let lost = (1..).map(|number| Utf8PathBuf::from(format!("{path}.lost-{number}")));
         if let Some(lost) = lost.into_iter().find(|lost| !lost.is_symlink() && !lost.as_std_path().exists()) {
@@ -61,7 +61,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
     Ok(())
 }
 
-/// Moves the ticket's branch, past which nobody else looks.
+/// Moves the ticket's branch; only the ticket's holder uses it.
 pub(super) fn set_branch(site: &Site<'_>, branch: &str, commit_id: ObjectId) -> Result<(), DispatchError> {
     if site.repo.find_ref(branch)? != Some(commit_id) {
         site.repo.git().output(["update-ref", "-m", "git os", branch, &commit_id.to_string()])?;

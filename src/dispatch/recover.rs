@@ -1,4 +1,4 @@
-//! What a session does with the runs that a killed one left behind.
+//! Continues or cleans up the runs that a killed session left behind.
 
 use super::{DispatchError, Site};
 use crate::core::event::{Action, Role, State};
@@ -11,16 +11,16 @@ use crate::sync::submit_shared;
 /// The runs of this repository whose orchestrator is gone.
 #[derive(Debug, Default)]
 pub(crate) struct Orphans {
-    /// Those that still hold their ticket.
+    /// Runs that still hold their ticket.
     pub(crate) holding: Vec<RunRecord>,
-    /// Those that were about to claim one at the shared remote: their push may arrive yet.
+    /// Runs that were claiming a ticket on the shared remote; their push may still arrive.
     pub(crate) in_doubt: Vec<RunRecord>,
 }
 
-/// The runs of this repository whose orchestrator is gone and that matter; what is left of others is cleared.
+/// Finds the runs of this repository whose orchestrator is gone and that still matter; removes what is left of others.
 ///
 /// # Errors
-/// When the ledger cannot be read.
+/// If the ledger cannot be read.
 pub(crate) fn orphans(site: &Site<'_>) -> Result<Orphans, DispatchError> {
     let ledger = site.ledger()?;
     let has_remote = shared_remote(&site.repo).is_some();
@@ -28,9 +28,9 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Orphans, DispatchError> {
     for path in runs::list(&site.repo) {
         let Some(record) = RunRecord::take_over(&path)? else { continue };
         sweep(record.run());
-        // A ticket that cannot be read keeps its record until it can.
+        // If a ticket cannot be read, keep its record until it can.
         let Ok(entry) = ledger.find(record.ticket()) else { continue };
-        // A merged one is held too, as long as what follows a landing may not be done.
+        // A merged ticket counts as held until everything that follows a landing is done.
         let is_ready = entry.as_ref().is_some_and(|entry| entry.ticket.state == State::Ready);
         let holds = entry.is_some_and(|entry| {
             let is_open = entry.ticket.state.is_held() || entry.ticket.state == State::Merged;
@@ -50,7 +50,7 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Orphans, DispatchError> {
 /// Gives back what others held for too long. Answers which.
 ///
 /// # Errors
-/// When the ledger cannot be read or written.
+/// If the ledger cannot be read or written.
 pub(crate) fn expire(site: &Site<'_>) -> Result<Vec<TicketId>, DispatchError> {
     let ledger = site.ledger()?;
     let now = site.repo.identity()?.time;
@@ -60,7 +60,7 @@ pub(crate) fn expire(site: &Site<'_>) -> Result<Vec<TicketId>, DispatchError> {
         let has_record = row.ticket.run.as_ref().is_some_and(|run| runs::has(&site.repo, run));
         if is_over && !has_record && row.ticket.state.is_held() && row.ticket.state != State::Verified {
             let draft = Draft::new(Action::Expire, Role::Operator).saying("the lease was over");
-            // While the remote is away nothing is taken from anybody.
+            // While the remote is unreachable, no claim is taken away.
             if let Ok(Answer::Yes(_)) = submit_shared(&ledger, &row.id, &draft) {
                 expired.push(row.id);
             }

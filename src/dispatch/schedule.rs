@@ -1,4 +1,4 @@
-//! Which ticket next, in which lane: one run per brand at a time, up to so many lanes.
+//! Chooses the next ticket for each lane: one run per brand at a time, up to a number of lanes.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use crate::local::runs::RunRecord;
 use crate::runner::process::{is_draining, is_interrupted};
 use crate::workspace::Workspace;
 
-/// How one ticket ended in this session.
+/// How a ticket ended in this session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ending {
     pub(crate) repo: RepoName,
@@ -26,25 +26,25 @@ pub(crate) struct Ending {
     pub(crate) fate: Fate,
 }
 
-/// Who is told what goes on, lane by lane.
+/// Receives the progress of all lanes.
 pub(crate) trait Watch: Sync {
-    /// Something goes on with a ticket of a brand.
+    /// Reports progress of a ticket.
     fn tell(&self, brand: &Brand, id: &TicketId, what: &str);
-    /// Something is to be known that belongs to no ticket.
+    /// Reports something that belongs to no ticket.
     fn remark(&self, line: &str);
-    /// A ticket came as far as it gets.
+    /// Reports that a ticket got as far as it can.
     fn ended(&self, result: &Ending);
 }
 
-/// What the lanes share.
+/// The state that lanes share.
 struct Board<'a> {
     workspace: &'a Workspace,
     busy: BTreeSet<Brand>,
-    /// Runs of a killed session, to be continued first.
+    /// Runs of a killed session, which are continued first.
     orphans: Vec<(&'a RepoEntry, RunRecord)>,
-    /// Runs of a killed session whose claim may arrive at the remote yet.
+    /// Runs of a killed session whose claim may still arrive at the remote.
     in_doubt: Vec<RunRecord>,
-    /// What was tried and is not to be tried again in this session.
+    /// Tickets that were tried and are not tried again in this session.
     tried: BTreeSet<TicketId>,
     results: Vec<Ending>,
     error: Option<DispatchError>,
@@ -56,10 +56,10 @@ enum Task<'a> {
     Begin(&'a RepoEntry, TicketId),
 }
 
-/// Drains the queue of the workspace.
+/// Works on all ready tickets of the workspace.
 ///
 /// # Errors
-/// When somebody interrupts; lanes that work end their ticket first.
+/// If the user interrupts; lanes that are working finish their ticket first.
 pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Watch) -> Result<Vec<Ending>, DispatchError> {
     let (mut orphans, mut in_doubt) = (Vec::new(), Vec::new());
     for entry in &workspace.registry.repos {
@@ -87,7 +87,7 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
         }
     });
     let board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // A push that was under way when its session was killed has come to its end by now.
+    // By now, a push that was in progress when its session was killed has ended.
     for record in board.in_doubt {
         record.remove()?;
     }
@@ -97,10 +97,10 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
     }
 }
 
-/// Why nobody takes the ready tickets of a repository, if there are any and nobody does.
+/// Why no run takes the ready tickets of a repository; `None` if there are none, or if a run does.
 fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<String>, DispatchError> {
     let why = match &entry.agent {
-        // That no agent works in a silo is how it should be.
+        // A silo without an agent is as intended.
         None if entry.silo => return Ok(None),
         None => "no agent in the registry",
         Some(_) if ledger.find_trunk_tip()?.is_none() => "no commit on its protected branch yet",
@@ -110,7 +110,7 @@ fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<String>, Dispat
     Ok((ready > 0).then(|| format!("{} cannot be worked on: there is {why}", plural(ready, "ready ticket"))))
 }
 
-/// One lane: takes the next ticket of a brand that is free, until there is none and nobody works who could free one.
+/// One lane: takes the next ticket of a free brand, until there is none and no other lane could free a brand.
 fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board<'_>>, freed: &Condvar) {
     let mut held = board.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
@@ -121,7 +121,7 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
                 freed.notify_all();
                 return;
             }
-            // Whatever is left is for others, or for the next time.
+            // The remaining tickets are for other processes, or for later.
             Some(_) if is_draining() => {
                 freed.notify_all();
                 return;
@@ -153,7 +153,7 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
                 continue;
             }
             Err(error @ DispatchError::NoAgent(_)) => Fate::Held(text::chain(&error)),
-            // What is wrong with one ticket is no reason to leave the others.
+            // A problem with one ticket must not stop the others.
             Err(error) => Fate::Failed(text::chain(&error)),
             Ok(Fate::Gone) if held.reclaim(workspace, entry, &id) => {
                 freed.notify_all();
@@ -170,7 +170,7 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
 }
 
 impl<'a> Board<'a> {
-    /// Whether a ticket that somebody else seems to have is held by a run that was killed here; it is gone on with then.
+    /// Whether a ticket that seems to be taken is held by a run that was killed on this machine; the run is then continued.
     fn reclaim(&mut self, workspace: &Workspace, entry: &'a RepoEntry, id: &TicketId) -> bool {
         let holder = || {
             let repo = workspace.open(entry).ok()?;
@@ -183,7 +183,7 @@ impl<'a> Board<'a> {
         true
     }
 
-    /// The next ticket of a brand that is free: what was begun first, then the most urgent.
+    /// The next ticket of a free brand: first the ones that were begun, then by priority.
     fn next(&mut self) -> Option<Task<'a>> {
         if let Some(at) = self.orphans.iter().position(|(entry, _)| !self.busy.contains(&entry.brand)) {
             let (entry, record) = self.orphans.swap_remove(at);
@@ -216,7 +216,7 @@ impl<'a> Board<'a> {
     }
 }
 
-/// Takes one ticket as far as it gets, attempt after attempt.
+/// Takes one ticket as far as possible, attempt after attempt.
 fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> Result<Fate, DispatchError> {
     let (entry, id, mut record) = match task {
         Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(record)),
@@ -236,7 +236,7 @@ fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> 
         if !matches!(fate, Fate::Waiting(_) | Fate::Held(_)) {
             own.remove()?;
         }
-        // An attempt that came to nothing put the ticket back into the queue.
+        // A failed attempt has made the ticket ready again.
         let is_back = site.ledger()?.find(&id)?.is_some_and(|entry| entry.ticket.state == State::Ready);
         if fate != Fate::Gone || !is_back {
             return Ok(fate);
@@ -244,7 +244,7 @@ fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> 
     }
 }
 
-/// The title of a ticket, as far as it can be read.
+/// The title of a ticket, if it can be read.
 fn title(workspace: &Workspace, entry: &RepoEntry, id: &TicketId) -> Option<String> {
     let repo = workspace.open(entry).ok()?;
     let found = Ledger::open(&repo).ok()?.find(id).ok()??;

@@ -1,7 +1,7 @@
-//! What an agent left becomes a commit that git-os made or looked at; no ref is moved on the agent's word.
+//! Turns what an agent left into a commit that git-os made or checked; no ref is moved on the agent's word.
 //!
-//! A worktree's HEAD may by now stand for anything, so nothing is ever committed or rebased on it: what is uncommitted is
-//! written as a commit by hand, and work is put on top of a branch in a scratch worktree with a detached HEAD.
+//! The worktree's HEAD may point anywhere by now, so git-os never commits or rebases on it. It writes uncommitted changes as
+//! a commit object, and rebases work in a scratch worktree with a detached HEAD.
 
 use camino::Utf8Path;
 
@@ -13,7 +13,7 @@ use crate::git::process::remove_all;
 use crate::ledger::Entry;
 use crate::local::worktrees::rescue;
 
-/// What a worktree is in the middle of, by the name of git's own file.
+/// Unfinished operations in a worktree, by the name of git's own file.
 const UNFINISHED: [(&str, &str); 6] = [
     ("rebase-merge", "a rebase"),
     ("rebase-apply", "a rebase"),
@@ -23,14 +23,14 @@ const UNFINISHED: [(&str, &str); 6] = [
     ("BISECT_LOG", "a bisect"),
 ];
 
-/// Work that was taken in.
+/// The accepted work.
 pub(super) struct Taken {
     pub(super) head: ObjectId,
-    /// What is to be said of it.
+    /// A remark for the event.
     pub(super) note: Option<String>,
 }
 
-/// Makes a commit of all that is in an agent's worktree; the reason why there is none is inside.
+/// Commits everything in an agent's worktree; the inner error is the reason why that is not possible.
 pub(super) fn commit_all(
     site: &Site<'_>,
     entry: &Entry,
@@ -54,7 +54,7 @@ pub(super) fn commit_all(
         return Ok(Ok(Taken { head, note: None }));
     }
     let mut add: Vec<String> = ["add", "--all", "--", "."].map(str::to_owned).to_vec();
-    // Git would start filters of an embedded repository that the agent has set up; what is in there is not this repository's.
+    // git would run filters that the agent configured in an embedded repository; its files do not belong to this repository.
     add.extend(repositories.iter().map(|path| format!(":(exclude,literal){path}")));
     git.output(&add)?;
     let tree = git.output(["write-tree"])?;
@@ -77,7 +77,7 @@ fn embedded(git: &Git) -> Result<Vec<String>, DispatchError> {
     Ok(paths.collect())
 }
 
-/// A commit's work on top of another commit; the reason why it cannot be is inside.
+/// Rebases a commit onto another one; the inner error is the reason why that is not possible.
 pub(super) fn onto(
     site: &Site<'_>,
     id: &TicketId,
@@ -110,7 +110,7 @@ fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Result<Obj
     Ok(git.find_commit("HEAD")?.ok_or_else(|| "the worktree has no commit".to_owned()))
 }
 
-/// Puts a worktree on a branch, with the files as they are there; what it held was taken in before.
+/// Switches a worktree to a branch and its files; the caller has already saved the worktree's changes.
 pub(super) fn sit_on(git: &Git, branch: &str) -> Result<(), DispatchError> {
     git.output(["symbolic-ref", "HEAD", branch])?;
     git.output(["reset", "--quiet", "--hard"])?;

@@ -1,5 +1,5 @@
-//! Whose turn it is to land where several machines do: who is quick would otherwise outrun who checks for long, again and
-//! again.
+//! The order in which several machines land: without it, a machine with quick checks would overtake one with slow checks
+//! again and again.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use crate::core::time::Timestamp;
 use crate::ledger::{Entry, Ledger, replay};
 use crate::runner::process::{is_draining, is_interrupted, pause};
 
-/// How much longer than its verifications take a ticket that was outrun is waited for, in seconds.
+/// How long to wait for an overtaken ticket, in addition to twice its verification time, in seconds.
 const PATIENCE: u64 = 3;
 /// How far another machine's clock may be ahead and still be believed, in seconds.
 const MAX_AHEAD: u64 = 30;
 
-/// How a ticket that is handed in has fared.
+/// How a submitted ticket was overtaken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Outrun {
-    /// How often the branch moved while it was verified.
+    /// How often the branch moved during the verification.
     times: usize,
-    /// When it moved last.
+    /// When it last moved.
     last: Timestamp,
-    /// How long a verification takes, in seconds.
+    /// How long one verification takes, in seconds.
     took: u64,
 }
 
-/// How long a landing has waited for others, and for whom it did last.
+/// How long a landing has waited for other tickets, and for which one last.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     waited: Duration,
@@ -35,17 +35,17 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Waits a while if it is the turn of another ticket. Answers whether it was.
+    /// Waits for a while if it is another ticket's turn. Returns whether it was.
     ///
     /// # Errors
-    /// When git or the ledger fails, or somebody interrupts.
+    /// If git or the ledger fails, or if the user interrupts.
     pub(super) fn lets_another_go_first(
         &mut self,
         site: &Site<'_>,
         ledger: &Ledger<'_>,
         entry: &Entry,
     ) -> Result<bool, DispatchError> {
-        // Whatever others say, and who is to end does not wait.
+        // Do not wait without limit, whatever other machines say, and do not wait when asked to stop.
         if is_draining() || self.waited.as_secs() > patience(site.entry.timeout) {
             return Ok(false);
         }
@@ -60,8 +60,8 @@ impl Patience {
     }
 }
 
-/// The ticket that this one lets go first, and how long to wait before looking again: one that the branch moved away under
-/// more often, or as often and its name comes first; and not so long ago that whoever verifies it may be gone.
+/// Finds the ticket that this one lets land first, and how long to wait before looking again. That ticket was overtaken more
+/// often, or as often and its id is smaller, and so recently that its machine is probably still there.
 fn find_first(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(TicketId, Duration)>, DispatchError> {
     let now = replay::system_clock();
     let own = outrun(ledger, entry.tip)?.map_or(0, |outrun| outrun.times);
@@ -72,7 +72,7 @@ fn find_first(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Opt
             continue;
         }
         let Some(other) = outrun(ledger, row.tip)? else { continue };
-        // What others say is believed as far as it can be true.
+        // Believe what other machines say only as far as it can be true.
         let took = other.took.min(site.entry.timeout);
         let is_awaited = now <= other.last.plus(patience(took)) && other.last <= now.plus(MAX_AHEAD);
         let key = (other.times, Reverse(row.id));
@@ -85,12 +85,12 @@ fn find_first(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Opt
     Ok(pace.map(|pace| (first.1.0, pace)))
 }
 
-/// For how many seconds a ticket is waited for whose verification takes so many.
+/// How many seconds to wait for a ticket with this verification time.
 fn patience(took: u64) -> u64 {
     took.saturating_mul(2).saturating_add(PATIENCE)
 }
 
-/// How a ticket has fared since it was handed in; nothing where the branch did not move.
+/// How a ticket was overtaken since it was submitted; `None` if the branch did not move.
 fn outrun(ledger: &Ledger<'_>, tip: ObjectId) -> Result<Option<Outrun>, DispatchError> {
     let Some(links) = replay::links(ledger.repo, tip, None)?.granted() else { return Ok(None) };
     let (mut times, mut last, mut passed, mut took) = (0, None, None, None);

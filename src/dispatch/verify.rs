@@ -1,4 +1,4 @@
-//! Verifying → verified, running or blocked: checks first, then a judge, both on a clean worktree of the very commit.
+//! Verifying → verified, running or blocked: runs the checks, then asks a judge, in a clean worktree of exactly that commit.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
@@ -19,16 +19,16 @@ use crate::runner::process::{self, Ended, Finished, Spec};
 use crate::runner::{self, Brief, Duty, Surroundings};
 use crate::sync;
 
-/// The exit code of a check that was stopped since its time was up, as `timeout` has it.
+/// The exit code of a check that timed out, the same as that of `timeout`.
 const TIMED_OUT: i32 = 124;
 /// How much of a check's output goes into a reason, in bytes.
 const MAX_REASON: usize = 4000;
 
-/// Judges what was handed in. Answers why it cannot be judged as things are: that is no fault of the work, so nothing is
-/// written, and no attempt is used up.
+/// Verifies submitted work. Returns a reason if it cannot be verified now. That is not a fault of the work, so no event is
+/// written and no attempt is used up.
 ///
 /// # Errors
-/// When git, the ledger or a process fails, or somebody interrupts.
+/// If git, the ledger or a process fails, or if the user interrupts.
 pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<String>, DispatchError> {
     let ticket = &entry.ticket;
     let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
@@ -38,7 +38,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         && let Some(remote) = shared_remote(&site.repo)
         && sync::fetch(&site.repo, &remote)? == Fetched::Done
     {
-        // A fetch in the midst of a push sees some of its refs moved and others not yet.
+        // A fetch during a push may see some of its refs updated and others not.
         sync::fold(&site.repo, &remote)?;
         health = examine();
     }
@@ -89,7 +89,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     Ok(None)
 }
 
-/// Writes the verdict: into the chain, and from there as a note.
+/// Writes the verdict to the chain, and then as a note.
 fn record(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -130,12 +130,12 @@ impl Place {
         Ok(place)
     }
 
-    /// Puts the files back to what the commit has, whatever was run here before; what git ignores, as caches, may stay.
+    /// Resets the files to the commit, whatever ran before; files that git ignores, such as caches, may stay.
     fn restore(&self, site: &Site<'_>, head: ObjectId) -> Result<(), DispatchError> {
         let (Some(git), Some(git_dir)) = (site.repo.pinned(&self.path), site.repo.find_worktree_git_dir(&self.path)) else {
             return Err(DispatchError::Vanished(self.path.clone()));
         };
-        // An index that was tampered with would hide what changed.
+        // An index that a check has manipulated could hide changes.
         remove_all(&git_dir.join("index"))?;
         remove_all(&git_dir.join("index.lock"))?;
         git.output(["update-ref", "--no-deref", "HEAD", &head.to_string()])?;
@@ -149,7 +149,7 @@ impl Place {
     }
 }
 
-/// Runs every check. Answers what came of each, and the reasons against the work.
+/// Runs every check. Returns the results, and the reasons against the work.
 fn checks(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -178,7 +178,7 @@ fn checks(
 /// Runs one check in a worktree.
 ///
 /// # Errors
-/// When no shell can be started, or somebody interrupts.
+/// If no shell can be started, or if the user interrupts.
 pub(crate) fn run_check(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -214,7 +214,7 @@ struct Answer {
     reasons: Vec<String>,
 }
 
-/// Asks the judging agent; anything but a clear answer is a fail.
+/// Asks the judge; any unclear answer is a fail.
 fn ask(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -261,7 +261,7 @@ fn read_answer(line: &str) -> Option<Answer> {
         .map(|reason| text::line(&secrets::redact(reason), 2000))
         .filter(|reason| !reason.is_empty())
         .collect();
-    // A refusal has to say why.
+    // A fail must give a reason.
     (answer.verdict == Judgement::Pass || !answer.reasons.is_empty()).then_some(answer)
 }
 

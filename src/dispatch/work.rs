@@ -1,4 +1,4 @@
-//! Running → verifying: the agent works, and what it left is handed in.
+//! Running → verifying: runs the agent and submits its work.
 
 use super::{DispatchError, Site, brief, give_back, learn, prepare, take_in, write};
 use crate::core::event::{Action, Role};
@@ -18,7 +18,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
             hand_in(site, ledger, entry, record, &agent, &said, failure)
         }
         Stage::Working { attempt: begun, from } if begun == attempt => {
-            // The orchestrator was killed under it. Nobody knows how far it was, so it begins anew, and nothing is lost.
+            // The orchestrator was killed while the agent worked. Nobody knows how far the agent got, so start it again.
             sweep(record.run());
             clear_locks(site, entry)?;
             prepare::ensure_worktree(site, ledger, entry, from)?;
@@ -74,12 +74,12 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     hand_in(site, ledger, entry, record, &outcome.agent, &said, failure)
 }
 
-/// Removes the locks that a killed git left in the ticket's own places; nothing of the run lives any more.
+/// Removes the locks that a killed git left in the ticket's branch and worktree; the run must have no live processes.
 fn clear_locks(site: &Site<'_>, entry: &Entry) -> Result<(), DispatchError> {
     Ok(clear_of_ticket(&site.repo, &entry.id, &site.worktree(&entry.id)).map(drop)?)
 }
 
-/// Takes in what the agent left: messages, commits, uncommitted work.
+/// Records what the agent left: messages, commits and uncommitted changes.
 fn hand_in(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -109,7 +109,7 @@ fn hand_in(
     }
     if !questions.is_empty() {
         write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&questions.join("\n\n")))?;
-        // With the answer a new session of the agent begins.
+        // The answer starts a new session of the agent.
         record.advance(Stage::Claimed)?;
         remove_all(&box_dir)?;
         return Ok(());

@@ -1,6 +1,6 @@
-//! The pull loop of one more machine: bring what others did, take what is ready, push what was done, and again.
+//! The loop of a worker: fetch, work on ready tickets, push, repeat.
 //!
-//! All that keeps workers apart is the remote, which lets one claim through: there is nobody who gives work out.
+//! Workers are coordinated only by the remote, which accepts one claim per ticket; nothing assigns work to them.
 
 use crate::refs;
 use std::time::Duration;
@@ -18,33 +18,33 @@ use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
 
-/// The longest time between two tries to reach a remote.
+/// The maximum time between two attempts to reach a remote.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// How a worker works.
+/// The settings of a worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// The remote that has to be the shared one of a repository for it to be worked in; any, if there is none.
+    /// Work only in repositories with this shared remote; `None` means any repository.
     pub(crate) remote: Option<String>,
-    /// How many brands are worked on side by side.
+    /// The number of brands to work on in parallel.
     pub(crate) jobs: usize,
-    /// How long to wait when nothing is ready.
+    /// How long to wait if no ticket is ready.
     pub(crate) poll: Duration,
-    /// What to do when nothing is ready.
+    /// What to do if no ticket is ready.
     pub(crate) when_empty: WhenEmpty,
 }
 
-/// What a worker does when nothing is ready.
+/// What a worker does if no ticket is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WhenEmpty {
     Wait,
     End,
 }
 
-/// Works until it is told to end. Answers how many tickets it landed.
+/// Works until it is asked to stop. Returns the number of tickets that it landed.
 ///
 /// # Errors
-/// When somebody interrupts, after giving back what was held; otherwise never for what goes wrong with one repository.
+/// If the user interrupts, after releasing its tickets; a problem with one repository is never an error.
 pub(crate) fn run(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> Result<usize, DispatchError> {
     heed_interrupts();
     heed_termination();
@@ -80,12 +80,12 @@ fn is_over() -> bool {
     is_draining() || is_interrupted()
 }
 
-/// Twice as long each time, up to a limit.
+/// Doubles the waiting time with each failure, up to a limit.
 fn backoff(poll: Duration, failures: u32) -> Duration {
     poll.saturating_mul(2_u32.saturating_pow(failures.min(10))).min(MAX_PAUSE.max(poll))
 }
 
-/// The repositories that this worker works in.
+/// The repositories in which this worker works.
 fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &'a RepoEntry> {
     let is_meant = |entry: &&RepoEntry| match (&plan.remote, &entry.remote) {
         (Some(wanted), Some(remote)) => wanted == remote,
@@ -95,8 +95,8 @@ fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &
     workspace.registry.repos.iter().filter(move |entry| is_meant(entry))
 }
 
-/// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
-/// whether all remotes could be reached.
+/// Syncs with the remotes, and makes tickets with an expired lease ready again. Returns whether all remotes could be
+/// reached.
 fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bool {
     let mut reached = true;
     for entry in repos(workspace, plan) {
@@ -129,14 +129,14 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
     reached
 }
 
-/// Gives back the tickets that this machine holds and nobody here works on any more, so that others need not wait.
+/// Releases the tickets that this machine holds but no longer works on, so that others need not wait.
 fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
     for entry in repos(workspace, plan) {
         let given = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
             let ledger = site.ledger()?;
             for record in recover::orphans(&site)?.holding {
                 let Some(found) = ledger.find(record.ticket())? else { continue };
-                // Work that was verified, or asks something, is not done again.
+                // Keep tickets that are verified or ask a question; their work must not be repeated.
                 if !matches!(found.ticket.state, State::Claimed | State::Running) {
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! What came in all the same: landings by hand are noticed, and what passed no gate is found.
+//! After the fact: notices landings made by hand, and finds commits that bypassed the gate.
 
 use std::collections::HashSet;
 
@@ -11,14 +11,14 @@ use crate::core::meta::{Gate, Paths};
 use crate::ledger::replay::Landed;
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, archive};
 
-/// Closes every verified ticket whose head is in a protected branch, however it got there. Answers which.
+/// Marks every verified ticket whose head is in a protected branch as merged, however it got there. Returns these tickets.
 ///
 /// # Errors
-/// When git cannot read or write.
+/// If git cannot read or write.
 pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> {
     let mut closed = Vec::new();
     if !ledger.may_act(Role::Gate) {
-        // A machine of somebody who is gate notices it.
+        // Only an actor with the `gate` role can write this event; a machine of such an actor will.
         return Ok(closed);
     }
     for row in ledger.rows()?.tickets {
@@ -32,7 +32,7 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
         match ledger.submit(&row.id, &Draft::new(Action::Merge, Role::Gate)) {
             Ok(Answer::Yes(entry)) => closed.push(*entry),
             Ok(Answer::No(_)) => {}
-            // Nobody asked for this event, so that nobody is to be told that the key for it is not here.
+            // No user asked for this event, so a missing key is not reported.
             Err(LedgerError::Unsigned { .. } | LedgerError::NotYours { .. }) => break,
             Err(error) => return Err(error),
         }
@@ -40,10 +40,10 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
     Ok(closed)
 }
 
-/// The commits that landed, or may, by the verdict of a ticket.
+/// The commits that landed, or may land, by the verdict of a ticket.
 ///
 /// # Errors
-/// When git cannot read what it takes.
+/// If git cannot read an object.
 pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerError> {
     let mut passed: HashSet<ObjectId> = HashSet::new();
     let live = ledger.repo.list_refs(TICKETS)?;
@@ -53,7 +53,7 @@ pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerEr
         let is_carried = matches!(entry.ticket.state, State::Merged | State::Verified);
         if let (true, Some(head), Some(base)) = (is_carried, entry.ticket.head, entry.ticket.base)
             && find_pass(ledger.repo, entry.tip)?.is_some_and(|verdict| verdict.commit == head)
-            // Work that is not here is not in the branch either.
+            // If the work is missing in this repository, it is not in the branch either.
             && let Ok(work) = ledger.repo.difference(Some(base), head)
         {
             passed.extend(work.added);
@@ -62,7 +62,7 @@ pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerEr
     Ok(passed)
 }
 
-/// What of a protected branch is there without having passed the gate, of what came after its epoch.
+/// Finds commits that came after the epoch of a protected branch and did not pass the gate.
 ///
 /// # Errors
 /// When git cannot read what it takes.
@@ -73,7 +73,7 @@ pub(crate) fn find_ungated(
 ) -> Result<Vec<(ObjectId, Denial)>, LedgerError> {
     let mut rest = ledger.repo.difference(epoch, tip)?.added;
     for other in ledger.policy.epoch.values().filter(|other| Some(**other) != epoch) {
-        // What another branch had when it came under the gate.
+        // Commits that another branch already had at its epoch.
         if let Ok(since) = ledger.repo.difference(Some(*other), tip) {
             let since: HashSet<_> = since.added.into_iter().collect();
             rest.retain(|commit_id| since.contains(commit_id));
@@ -89,7 +89,7 @@ pub(crate) fn find_ungated(
             found.push((commit_id, Denial::Ungated { commit_id, ticket: work.id, state: work.state }));
         }
     }
-    // A repository that was under the gate before its first commit has no epoch, and its first history needs no ticket.
+    // A repository that was gated before its first commit has no epoch, and its first history needs no ticket.
     if ledger.policy.gate == Gate::All && !ledger.policy.epoch.is_empty() {
         let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
         for commit_id in rest {

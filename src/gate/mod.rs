@@ -1,6 +1,6 @@
-//! May this commit become the tip of a protected branch? One answer for hooks, the server, `git os merge` and fsck.
+//! Whether a commit may become the tip of a protected branch: one answer for hooks, server, `git os merge` and fsck.
 //!
-//! Only reads: a verdict was earned before, when the ticket was verified.
+//! The gate only reads. The verdict already exists from the verification of the ticket.
 
 mod aftermath;
 mod work;
@@ -60,7 +60,7 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
     if let Some((commit_id, ticket, state)) = involved {
         return Ok(Ruling::Denied(Denial::Unverified { commit_id, ticket, state }));
     }
-    // Everything is gated: what is left has to be the first history, or confined to auto-commit paths.
+    // With the gate `all`, the remaining commits must be the first history or change only auto-commit paths.
     if old.is_none() && ledger.policy.epoch.is_empty() {
         return Ok(Ruling::Granted(()));
     }
@@ -84,7 +84,7 @@ fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Ruling<()>
     let live = ledger.repo.list_refs(TICKETS)?;
     let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
     for (id, tip) in live.chain(archive::list(ledger.repo)?) {
-        // What cannot be read landed nothing.
+        // A ticket that cannot be read has landed nothing.
         let Ok(entry) = ledger.read_entry(id, tip) else { continue };
         let head = entry.ticket.head.filter(|_| matches!(entry.ticket.state, State::Merged | State::Verified));
         if let Some(head) = head.filter(|head| removed.contains(head)) {
@@ -94,15 +94,15 @@ fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Ruling<()>
     Ok(Ruling::Granted(()))
 }
 
-/// What a move to `new` brings that no protected branch has had yet.
+/// The commits that an update to `new` adds and that no protected branch has had yet.
 fn added(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId, added: Vec<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
     let mut added = added;
     let mut known: Vec<ObjectId> = Vec::new();
     for branch in ledger.policy.protected_refs() {
-        // As it is: what comes with the same push excuses nothing.
+        // Use the present value: another update in the same push is no excuse.
         known.extend(ledger.repo.find_present_ref(&branch)?);
     }
-    // A branch that is not there began where it came under the gate.
+    // A branch that does not exist started at its epoch.
     known.extend(ledger.policy.epoch.values().filter(|_| old.is_none()));
     known.retain(|id| Some(*id) != old);
     known.sort_unstable();
@@ -140,7 +140,7 @@ fn verified_head(ledger: &Ledger<'_>, new: ObjectId) -> Result<Option<Ruling<Ent
     Ok(refused)
 }
 
-/// The verdict of a verified ticket, if it lets the ticket's head land; or why it does not.
+/// Returns the verdict of a verified ticket if it lets the ticket's head land; otherwise the reason why not.
 ///
 /// # Errors
 /// When git cannot read what it takes.
@@ -169,10 +169,10 @@ pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<Verdi
     }))
 }
 
-/// The verdict of the latest `pass` of a chain.
+/// Finds the verdict of the latest `pass` in a chain.
 ///
 /// # Errors
-/// When git cannot read the chain.
+/// If git cannot read the chain.
 pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, LedgerError> {
     let mut next = Some(tip);
     while let Some(commit_id) = next {
@@ -187,7 +187,7 @@ pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, L
     Ok(None)
 }
 
-/// Whether a commit touches auto-commit paths alone.
+/// Whether a commit changes only auto-commit paths.
 fn is_confined(ledger: &Ledger<'_>, paths: Option<&Paths>, commit_id: ObjectId) -> Result<bool, LedgerError> {
     let Some(paths) = paths.filter(|_| !ledger.policy.auto_commit.is_empty()) else { return Ok(false) };
     let is_merge = ledger.repo.read_commit(commit_id)?.parents.len() > 1;

@@ -1,4 +1,4 @@
-//! Which commits are the work of a ticket that has not landed.
+//! The commits that belong to tickets that have not landed.
 
 use std::collections::HashSet;
 
@@ -9,13 +9,13 @@ use crate::git::refs::LogLine;
 use crate::ledger::replay;
 use crate::ledger::{Entry, Ledger, LedgerError};
 
-/// The number of the earliest event that can hand something in.
+/// The number of the earliest event that can submit work.
 const FIRST_SUBMIT: u32 = 5;
 
-/// The first of these commits that is the work of a ticket that has not landed.
+/// Finds the first of these commits that belongs to a ticket that has not landed.
 ///
 /// # Errors
-/// When git cannot read what it takes.
+/// If git cannot read an object.
 pub(crate) fn involved(
     ledger: &Ledger<'_>,
     old: Option<ObjectId>,
@@ -27,9 +27,9 @@ pub(crate) fn involved(
     let mut trees = None;
     let mut was_tip = former_tips(ledger);
     for mut work in open_work(ledger, &mut was_tip)? {
-        // Only what a protected branch once was can be told from a ticket's work; a beginning that is made up hides nothing.
+        // Subtract only what was once the tip of a protected branch, so that a made-up base hides nothing.
         work.base = work.base.filter(|base| was_tip.contains(base));
-        // A head that is not here cannot come in either.
+        // A head that is missing in this repository cannot be part of the update.
         let Ok(own) = work.own(ledger.repo, old) else { continue };
         if let Some(commit_id) = find_work(ledger.repo, &work, &own, added, &mut trees)? {
             return Ok(Some((commit_id, work.id, work.state)));
@@ -38,7 +38,7 @@ pub(crate) fn involved(
     Ok(None)
 }
 
-/// One of these commits that is among a ticket's own, or a copy of all of them.
+/// Finds one of these commits that belongs to a ticket, or that is a copy of all of the ticket's commits.
 pub(super) fn find_work(
     repo: &Repo,
     work: &Work,
@@ -50,7 +50,7 @@ pub(super) fn find_work(
     if let Some(commit_id) = added.iter().find(|commit_id| own_set.contains(commit_id)) {
         return Ok(Some(*commit_id));
     }
-    // A squashed or cherry-picked copy of the whole has another id and the same tree.
+    // A squashed or cherry-picked copy of the whole work has another id but the same tree.
     let tree_of = |commit_id: ObjectId| repo.read_commit(commit_id).map(|commit| commit.tree_id);
     let tree_id = tree_of(work.head)?;
     if own.is_empty() || work.base.is_some_and(|base| tree_of(base).is_ok_and(|before| before == tree_id)) {
@@ -63,19 +63,19 @@ pub(super) fn find_work(
     Ok(trees.iter().position(|tree| *tree == tree_id).map(|at| added[at]))
 }
 
-/// Where the work of a ticket that has not landed ends.
+/// The work of a ticket that has not landed.
 pub(super) struct Work {
     pub(super) id: TicketId,
     pub(super) state: State,
     head: ObjectId,
-    /// What it was begun on: as it was handed in, or else where its branch began.
+    /// The commit that the work is based on: as submitted, or otherwise where the branch began.
     base: Option<ObjectId>,
-    /// The branch, when its tip was not handed in.
+    /// The branch, if its tip was not submitted.
     branch: Option<String>,
 }
 
 impl Work {
-    /// Its own commits, without what it was begun on and what `old` has.
+    /// The commits of the work, without those of its base and of `old`.
     fn own(&self, repo: &Repo, old: Option<ObjectId>) -> Result<Vec<ObjectId>, LedgerError> {
         let mut own = repo.difference(old, self.head)?.added;
         if let Some(Ok(since)) = self.base.map(|base| repo.difference(Some(base), self.head)) {
@@ -85,27 +85,27 @@ impl Work {
         Ok(own)
     }
 
-    /// Those of its own commits that are so beyond doubt, even when a protected branch has them already: what was handed
-    /// in, or what the log of the branch says was committed there.
+    /// The commits that certainly belong to the work, even if a protected branch already has them: they were submitted, or the
+    /// reflog of the branch says that they were committed on it.
     pub(super) fn certain(&self, repo: &Repo) -> Result<Vec<ObjectId>, LedgerError> {
         let Some(branch) = &self.branch else { return self.own(repo, self.base) };
         let log = repo.read_log(branch);
         let born = log.first().map(|line| line.new);
-        // git-os and `update-ref` move a branch without a word.
+        // git-os and `update-ref` move a branch without a message in the reflog.
         let is_own = |line: &LogLine| line.message.starts_with("commit") || (line.message.is_empty() && Some(line.new) != born);
         Ok(log.iter().filter(|line| is_own(line)).map(|line| line.new).collect())
     }
 }
 
-/// What the protected branches are and, as far as their logs tell, once were.
+/// The present tips of the protected branches and, as far as their reflogs go, the earlier ones.
 fn former_tips(ledger: &Ledger<'_>) -> HashSet<ObjectId> {
     let logged = ledger.policy.protected_refs().flat_map(|branch| ledger.repo.read_log(&branch)).map(|line| line.new);
     logged.chain(ledger.policy.epoch.values().copied()).collect()
 }
 
-/// All that was ever handed in for a ticket: what was refused or given back is no freer to land than what is there now.
+/// Everything that was ever submitted for a ticket: work that was refused or released must not land either.
 fn handed_in(ledger: &Ledger<'_>, tip: ObjectId, events: u32) -> Result<Vec<(ObjectId, ObjectId)>, LedgerError> {
-    // create, approve, claim and start come before the first.
+    // The first submit comes after create, approve, claim and start.
     if events < FIRST_SUBMIT {
         return Ok(Vec::new());
     }
@@ -117,7 +117,7 @@ fn handed_in(ledger: &Ledger<'_>, tip: ObjectId, events: u32) -> Result<Vec<(Obj
     Ok(handed_in.collect())
 }
 
-/// All work that has not landed; where work did land is added to the former tips.
+/// All work that has not landed; heads that did land are added to the former tips.
 pub(super) fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) -> Result<Vec<Work>, LedgerError> {
     let mut all: Vec<Work> = Vec::new();
     let branches = ledger.repo.list_refs(BRANCHES)?;

@@ -1,4 +1,4 @@
-//! Who descends from whom, computed from the commits themselves.
+//! Ancestry, computed from the commits themselves.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
@@ -12,7 +12,7 @@ const BOTH: u8 = NEW | OLD;
 
 /// A commit that was visited.
 struct Painted {
-    /// The sides that reach it.
+    /// The sides from which the walk reached the commit.
     colour: u8,
     is_queued: bool,
     parents: Vec<ObjectId>,
@@ -22,27 +22,27 @@ struct Painted {
 /// How two commits of one repository relate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// What is reachable from the new commit and not from the old one, newest first.
+    /// Reachable from the new commit but not from the old one, newest first.
     pub(crate) added: Vec<ObjectId>,
-    /// What is reachable from the old commit and not from the new one, newest first.
+    /// Reachable from the old commit but not from the new one, newest first.
     pub(crate) removed: Vec<ObjectId>,
 }
 
 impl Repo {
-    /// What a move from one commit to another brings and drops.
+    /// Returns the commits that a move from one commit to another adds and removes.
     ///
-    /// Dates only set the order of the walk. Where none is before its parents' the answer is exact; one that lies may add
-    /// what both have, and never changes whether `old` is kept, since whatever leads from `new` to `old` is reachable from
-    /// `new` alone and so is always followed.
+    /// Dates only decide the order of the walk. If every commit is at least as new as its parents, the result is exact. A
+    /// wrong date can add commits that both sides have, but it never changes whether `old` is kept: every path from `new` to
+    /// `old` consists of commits that only `new` reaches, and the walk always follows those.
     ///
     /// # Errors
-    /// When a commit on the way cannot be read.
+    /// If a commit on the way cannot be read.
     pub(crate) fn difference(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Difference, GitError> {
         let mut paint: HashMap<ObjectId, Painted> = HashMap::new();
         let mut queue: BinaryHeap<(i64, ObjectId)> = BinaryHeap::new();
-        // How many of the queue one side alone reaches so far: where there is none, what follows is common.
+        // The number of queued commits that only one side has reached. At zero, everything that follows is common.
         let mut lone = 0_usize;
-        // What is not older than all that one side alone has may still lead to some of it.
+        // A commit that is not older than every commit of one side may still lead to commits of one side.
         let mut oldest = i64::MAX;
         let mut waiting: Vec<(ObjectId, u8)> = vec![(new, NEW)];
         waiting.extend(old.map(|old| (old, OLD)));
@@ -53,7 +53,7 @@ impl Repo {
                     Entry::Vacant(entry) => {
                         let commit = match self.read_commit(id) {
                             Ok(commit) => commit,
-                            // A shallow history ends where its objects do, whatever its list of ends says.
+                            // A shallow history ends where its objects end, whatever the shallow file says.
                             Err(_) if id != new && self.is_shallow() && !self.has_object(id) => continue,
                             Err(error) => return Err(error),
                         };
@@ -85,7 +85,7 @@ impl Repo {
             }
             waiting.extend(entry.parents.iter().map(|parent| (*parent, entry.colour)));
         }
-        // What is left in the queue is common; its colour still has to reach what was visited before by another way.
+        // The rest of the queue is common. Commits that the walk reached earlier from one side must still be marked as common.
         while let Some((_, id)) = queue.pop() {
             let parents = paint.get(&id).map(|entry| entry.parents.clone()).unwrap_or_default();
             for parent in parents {
@@ -106,10 +106,10 @@ impl Repo {
         Ok(Difference { added: side(NEW), removed: side(OLD) })
     }
 
-    /// Whether `ancestor` is `descendant` or one of those it descends from.
+    /// Whether `ancestor` is `descendant` or one of its ancestors.
     ///
     /// # Errors
-    /// When a commit on the way cannot be read.
+    /// If a commit on the way cannot be read.
     pub(crate) fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, GitError> {
         Ok(ancestor == descendant || !self.difference(Some(ancestor), descendant)?.removed.contains(&ancestor))
     }

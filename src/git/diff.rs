@@ -1,17 +1,17 @@
-//! Which paths differ between two trees.
+//! The paths that differ between two trees.
 
 use super::tree::{Entry, FOLDER};
 use super::{GitError, Repo};
 use crate::core::id::ObjectId;
 
-/// How many differing paths are named; more than this is an answer of its own.
+/// The maximum number of paths that are listed.
 const MAX_PATHS: usize = 100_000;
 
 impl Repo {
-    /// The paths of files that were added, removed or changed; `None` when they are too many to name.
+    /// The paths of files that were added, removed or changed, or `None` if there are too many to list.
     ///
     /// # Errors
-    /// When a tree cannot be read.
+    /// If a tree cannot be read.
     pub(crate) fn changed_paths(&self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Option<Vec<String>>, GitError> {
         let mut paths = Vec::new();
         let mut pairs = vec![(String::new(), old, new)];
@@ -47,10 +47,10 @@ impl Repo {
         Ok(Some(paths))
     }
 
-    /// The paths that a commit changes against its first parent; `None` when they are too many to name.
+    /// The paths that a commit changes compared with its first parent, or `None` if there are too many to list.
     ///
     /// # Errors
-    /// When a commit or a tree cannot be read.
+    /// If a commit or a tree cannot be read.
     pub(crate) fn commit_paths(&self, commit_id: ObjectId) -> Result<Option<Vec<String>>, GitError> {
         let commit = self.read_commit(commit_id)?;
         let parent = commit.parents.first().map(|parent| self.read_commit(*parent)).transpose()?;

@@ -1,4 +1,4 @@
-//! Lock files that killed processes left: known by their age, since whoever lives holds one for milliseconds.
+//! Lock files of killed processes, recognised by their age: a live process holds a lock only for milliseconds.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,9 +9,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::process::{age, remove_file};
 use super::{GitError, Repo};
 
-/// From what age on a lock on a ref is left behind. A transaction of thousands of refs takes a second or two.
+/// The age from which a lock on a ref is stale. A transaction of thousands of refs takes one or two seconds.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
-/// That of `packed-refs` is held while all refs are packed and others' hooks are asked.
+/// The same for `packed-refs`, whose lock is held while all refs are packed and other hooks run.
 const PACKED_LEFT_BEHIND: Duration = Duration::from_secs(30);
 
 /// The lock of one loose ref.
@@ -66,7 +66,7 @@ impl Repo {
     /// Removes the locks below folders of refs, and the one of `packed-refs`, that nobody can be holding any more.
     ///
     /// # Errors
-    /// When one of them stays.
+    /// If a stale lock cannot be removed.
     pub(crate) fn clear_left_locks(&self, folders: &[&str]) -> Result<(), GitError> {
         for lock in self.list_locks(folders).into_iter().filter(|lock| lock.age >= LEFT_BEHIND) {
             remove_file(&lock.path)?;
@@ -74,10 +74,10 @@ impl Repo {
         self.clear_left_lock_of(&[])
     }
 
-    /// Removes the locks of these refs, and the one of `packed-refs`, that nobody can be holding any more.
+    /// Removes stale locks on these refs, and a stale lock on `packed-refs`.
     ///
     /// # Errors
-    /// When one of them stays.
+    /// If a stale lock cannot be removed.
     pub(super) fn clear_left_lock_of(&self, names: &[&str]) -> Result<(), GitError> {
         for name in names {
             clear(&self.common_dir().join(format!("{name}.lock")), LEFT_BEHIND)?;

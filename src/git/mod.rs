@@ -1,7 +1,7 @@
 //! The only code that knows git's plumbing: objects, refs, notes, worktrees, and starting git itself.
 //!
-//! It knows no tickets. Everything of gix stays behind this module, and every read that judges is hardened:
-//! replacement refs, grafts and the commit-graph have no say in what an object is or whose ancestor it is.
+//! It does not know tickets. No other module uses gix. Every read that a check depends on ignores replacement refs, grafts
+//! and the commit-graph, so that they cannot change what an object contains or which commits are its ancestors.
 
 pub(crate) mod ancestry;
 pub(crate) mod diff;
@@ -28,11 +28,11 @@ use crate::core::time::Timestamp;
 use failure::{Failure, NotFound};
 pub(crate) use process::Git;
 
-/// The oldest git that is supported: `reference-transaction` and `worktree add` behave as described since then,
-/// and it is what Debian 12 ships.
+/// The oldest supported git. Debian 12 ships it, and `reference-transaction` and `worktree add` behave as expected from
+/// this version on.
 pub(crate) const OLDEST_GIT: (u32, u32) = (2, 39);
 
-/// What went wrong with git or its files.
+/// An error from git or its files.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitError {
     #[error("not inside a git repository: `{0}`")]
@@ -71,35 +71,35 @@ impl GitError {
     }
 }
 
-/// Where refs are kept.
+/// How a repository stores refs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefBackend {
     /// Loose files and `packed-refs`, read and written in process.
     Files,
-    /// Anything else, read and written by git itself.
+    /// Any other format, read and written by git itself.
     Cli,
 }
 
-/// Who acts and when: git's own committer identity.
+/// Who acts and when: git's committer identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) time: Timestamp,
-    /// The zone as git writes it, such as `+0200`.
+    /// The time zone as git writes it, such as `+0200`.
     pub(crate) zone: String,
 }
 
-/// One repository, as seen from one of its worktrees.
+/// One repository, opened from one of its worktrees.
 pub(crate) struct Repo {
     inner: gix::Repository,
     git_dir: Utf8PathBuf,
     common_dir: Utf8PathBuf,
     work_dir: Option<Utf8PathBuf>,
     backend: RefBackend,
-    /// What refs would be, for whoever judges that; `None` is a deletion.
+    /// Hypothetical values of refs, for a check of an update; `None` is a deletion.
     supposed: BTreeMap<String, Option<ObjectId>>,
-    /// Where the objects of a push are while it is judged.
+    /// The objects of a push while it is being checked.
     quarantine: Option<gix::odb::Handle>,
 }
 
@@ -107,11 +107,11 @@ impl Repo {
     /// Finds the repository around a directory, or the one that `GIT_DIR` names.
     ///
     /// # Errors
-    /// When there is none, or it cannot be trusted or opened.
+    /// If there is none, or if it cannot be trusted or opened.
     #[expect(clippy::disallowed_methods, reason = "git tells its hooks by this variable where they run")]
     pub(crate) fn discover(dir: &Utf8Path) -> Result<Self, GitError> {
         if let Some(git_dir) = std::env::var_os("GIT_DIR").filter(|git_dir| !git_dir.is_empty()) {
-            // Opened by its full path: gix looks for `.git` below a relative one, and a hook of a push gets `.`.
+            // Use the full path: gix looks for `.git` below a relative path, and git runs push hooks with the path `.`.
             let git_dir = absolute(&dir.as_std_path().join(git_dir))?;
             return match ThreadSafeRepository::open_opts(git_dir.as_std_path(), options().open_path_as_is(true)) {
                 Ok(found) => Self::wrap(&found, dir),
@@ -121,7 +121,7 @@ impl Repo {
         }
         let none = || GitError::NoRepository(dir.to_owned());
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
-        // A ceiling that is nowhere above is none, as for git.
+        // Like git, ignore a ceiling that is not a parent folder.
         let upwards = gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() };
         let found = ThreadSafeRepository::discover_with_environment_overrides_opts(dir, upwards, trust);
         match found {
@@ -135,10 +135,10 @@ impl Repo {
         }
     }
 
-    /// Opens the repository at a directory: a work tree or a git directory.
+    /// Opens the repository at a directory, which is a work tree or a git directory.
     ///
     /// # Errors
-    /// When there is none, or it cannot be trusted or opened.
+    /// If there is none, or if it cannot be trusted or opened.
     pub(crate) fn open(dir: &Utf8Path) -> Result<Self, GitError> {
         match ThreadSafeRepository::open_opts(dir.as_std_path(), options()) {
             Ok(found) => Self::wrap(&found, dir),
@@ -162,10 +162,10 @@ impl Repo {
         Ok(Self { inner, git_dir, common_dir, work_dir, backend, supposed: BTreeMap::new(), quarantine: None })
     }
 
-    /// With the objects of a push that is being judged, which git keeps aside until then.
+    /// Adds the objects of the push that is being checked; git keeps them in a separate folder until then.
     ///
     /// # Errors
-    /// When the folder that git names cannot be read.
+    /// If the folder that git names cannot be read.
     #[expect(clippy::disallowed_methods, reason = "git tells `pre-receive` by this variable where the pushed objects are")]
     pub(crate) fn with_quarantine(mut self) -> Result<Self, GitError> {
         if let Some(folder) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|folder| !folder.is_empty()) {
@@ -176,7 +176,7 @@ impl Repo {
         Ok(self)
     }
 
-    /// As it would be if refs had these values; `None` is a deletion. Nothing is written.
+    /// Returns the repository as it would be if refs had these values; `None` is a deletion. Writes nothing.
     #[must_use]
     pub(crate) fn supposing(mut self, refs: BTreeMap<String, Option<ObjectId>>) -> Self {
         self.supposed = refs;
@@ -195,46 +195,46 @@ impl Repo {
         &self.common_dir
     }
 
-    /// The top of this worktree; none in a bare repository.
+    /// The top of this worktree; `None` in a bare repository.
     #[must_use]
     pub(crate) fn work_dir(&self) -> Option<&Utf8Path> {
         self.work_dir.as_deref()
     }
 
-    /// The place to stand in for commands about the repository as a whole.
+    /// The working directory for commands that concern the whole repository.
     #[must_use]
     pub(crate) fn home(&self) -> &Utf8Path {
         self.work_dir.as_deref().unwrap_or(&self.common_dir)
     }
 
-    /// Where what can be rebuilt is kept, and what concerns this machine alone.
+    /// The folder for caches and for state that belongs to this machine.
     #[must_use]
     pub(crate) fn os_dir(&self) -> Utf8PathBuf {
         self.common_dir.join("os")
     }
 
-    /// How refs are kept here.
+    /// How this repository stores refs.
     #[must_use]
     pub(crate) fn backend(&self) -> RefBackend {
         self.backend
     }
 
-    /// A git that runs in this repository.
+    /// Returns a git that runs in this repository.
     #[must_use]
     pub(crate) fn git(&self) -> Git {
         Git::in_repo(self)
     }
 
-    /// A configuration value of git, from whichever file wins.
+    /// A value from git's configuration; the usual precedence applies.
     #[must_use]
     pub(crate) fn config(&self, key: &str) -> Option<String> {
         self.inner.config_snapshot().string(key).map(|value| value.to_string())
     }
 
-    /// Who acts and when, as `git var GIT_COMMITTER_IDENT` would say.
+    /// Who acts and when, as `git var GIT_COMMITTER_IDENT` reports it.
     ///
     /// # Errors
-    /// When name or mail address are not configured.
+    /// If name or email address are not configured.
     pub(crate) fn identity(&self) -> Result<Identity, GitError> {
         let clean = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
@@ -243,8 +243,8 @@ impl Repo {
         let config = self.inner.config_snapshot();
         let now = now();
         if let (None, Some(minutes)) = (config.string("gitoxide.commit.committerDate"), zone::minutes_east(now)) {
-            // As gix has it, but for the time: gix reads all of the machine's zones to find the name of the one in force,
-            // and the clock once for each open repository, and ours stay open while agents work.
+            // The same as in gix, except for the time. gix reads all time zones to find the name of the current one, and it reads
+            // the clock only once per open repository, but git-os keeps repositories open while agents work.
             let first = |keys: &[&str]| keys.iter().find_map(|key| config.string(*key)).ok_or(GitError::NoIdentity);
             let name = first(&["committer.name", "user.name", "gitoxide.committer.nameFallback"])?;
             let email =
@@ -269,13 +269,13 @@ impl Repo {
         })
     }
 
-    /// Whether history is cut off here, so that ancestry cannot be judged.
+    /// Whether the repository is shallow, so that ancestry cannot be checked.
     #[must_use]
     pub(crate) fn is_shallow(&self) -> bool {
         self.common_dir.join("shallow").as_std_path().exists()
     }
 
-    /// The length of an object id here, in bytes.
+    /// The length of an object id in this repository, in bytes.
     #[must_use]
     pub(crate) fn hash_len(&self) -> usize {
         self.inner.object_hash().len_in_bytes()
@@ -288,7 +288,7 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A zone as git writes it.
+/// A time zone as git writes it.
 fn zone_text(minutes: i32) -> String {
     let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
     format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
@@ -296,10 +296,10 @@ fn zone_text(minutes: i32) -> String {
 
 fn options() -> gix::open::Options {
     gix::open::Options::default().config_overrides([
-        // What decides must be the objects themselves.
+        // Checks must read the objects themselves.
         "core.useReplaceRefs=false",
         "core.commitGraph=false",
-        // A blob of zeros packs well; 64 MiB is more than anything read here may have.
+        // A blob of zeros compresses well. 64 MiB is more than any object that is read here may have.
         "gitoxide.objects.allocLimit=64m",
     ])
 }

@@ -1,4 +1,4 @@
-//! Git notes: one blob for each annotated object, in a tree with a fan-out of two digits or none.
+//! Git notes: one blob for each annotated object, in a tree with a fan-out of two digits or without one.
 
 use std::collections::HashSet;
 
@@ -7,25 +7,25 @@ use super::tree::{FILE, FOLDER};
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 
-/// The largest note that is read, in bytes.
+/// The maximum size of a note, in bytes.
 const MAX_NOTE: usize = 1024 * 1024;
 
-/// What notes are about, and the blob of each.
+/// The annotated objects, with the note blob of each.
 type Notes = Vec<(ObjectId, ObjectId)>;
 
 impl Repo {
-    /// All notes of a notes commit: the object they are about, and the blob.
+    /// Lists all notes of a notes commit: the annotated object and the blob.
     ///
     /// # Errors
-    /// When a tree cannot be read.
+    /// If a tree cannot be read.
     pub(crate) fn list_notes(&self, commit_id: ObjectId) -> Result<Notes, GitError> {
         Ok(self.walk_notes(commit_id)?.0)
     }
 
-    /// Something in the tree of a notes commit that is no note, by its name.
+    /// Finds an entry in the tree of a notes commit that is not a note, and returns its name.
     ///
     /// # Errors
-    /// When a tree cannot be read.
+    /// If a tree cannot be read.
     pub(crate) fn find_stranger_in_notes(&self, commit_id: ObjectId) -> Result<Option<String>, GitError> {
         Ok(self.walk_notes(commit_id)?.1)
     }
@@ -35,10 +35,10 @@ impl Repo {
         let mut stranger = None;
         let mut folders = vec![(String::new(), self.read_commit(commit_id)?.tree_id)];
         let mut seen = HashSet::new();
-        // With or without a fan-out, what is said of a commit stands in one place.
+        // A commit has at most one note, with or without a fan-out.
         let mut known = HashSet::new();
         while let Some((prefix, tree_id)) = folders.pop() {
-            // Folders that hold themselves over and over need few objects, and time without end.
+            // Nested copies of one tree need few objects but would take forever to walk.
             if !seen.insert(tree_id) {
                 return Err(GitError::Malformed { id: tree_id, what: "is a folder of notes in two places" });
             }
@@ -76,10 +76,10 @@ impl Repo {
         }
     }
 
-    /// The tree of notes with one of them set.
+    /// Returns the notes tree with one note set.
     ///
     /// # Errors
-    /// When a tree cannot be read or written.
+    /// If a tree cannot be read or written.
     pub(crate) fn set_note(&self, tree_id: Option<ObjectId>, about: ObjectId, blob: ObjectId) -> Result<ObjectId, GitError> {
         let hex = about.to_string();
         let found = tree_id.map(|tree_id| self.find_note_path(tree_id, about)).transpose()?.flatten();
@@ -87,10 +87,10 @@ impl Repo {
         self.edit_tree(tree_id, &path, Some(blob))
     }
 
-    /// Adds a line to a note, unless it is there already.
+    /// Adds a line to a note, unless the note already has it.
     ///
     /// # Errors
-    /// When the notes cannot be read or written.
+    /// If the notes cannot be read or written.
     pub(crate) fn add_note_line(&self, notes_ref: &str, about: ObjectId, line: &str, who: &Identity) -> Result<(), GitError> {
         self.update_ref(notes_ref, |old| {
             let old_tree = old.map(|id| self.read_commit(id)).transpose()?.map(|commit| commit.tree_id);

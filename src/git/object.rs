@@ -1,4 +1,4 @@
-//! Objects in and out: commits, trees and blobs as bytes, read without trust.
+//! Reads and writes commits, trees and blobs as bytes; nothing that is read is trusted.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
 
-/// How often something is tried again that a `git gc` was in the way of.
+/// The maximum number of attempts when a `git gc` interferes.
 const TRIES: u32 = 3;
-/// How long after packs came or went an object that is not found may be on its way from one to another.
+/// How long after a repack an object that is not found may still be moving between packs.
 const RECENTLY: Duration = Duration::from_secs(10);
-/// The largest object of a push that is read, in bytes; what is here already is held to the same.
+/// The maximum size of an object that is read from a push, in bytes; the same limit applies to existing objects.
 const MAX_PUSHED: u64 = 64 * 1024 * 1024;
 
-/// What kind of object.
+/// The type of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Commit,
@@ -38,7 +38,7 @@ pub(crate) struct Commit {
 }
 
 impl Commit {
-    /// The committer's time; the first second of 1970 when it cannot be read.
+    /// The committer's time, or the start of 1970 if it cannot be parsed.
     #[must_use]
     pub(crate) fn time(&self) -> Timestamp {
         let seconds = self.committer.rsplit(' ').nth(1).and_then(|text| text.parse().ok());
@@ -54,17 +54,17 @@ impl Commit {
 }
 
 impl Repo {
-    /// Whether the object is here.
+    /// Whether the object exists.
     #[must_use]
     pub(crate) fn has_object(&self, id: ObjectId) -> bool {
         native(id)
             .is_some_and(|id| self.inner.has_object(id) || self.quarantine.as_ref().is_some_and(|pushed| pushed.exists(&id)))
     }
 
-    /// Kind and size in bytes, without reading the contents.
+    /// Returns type and size in bytes, without reading the contents.
     ///
     /// # Errors
-    /// When the object is not here or cannot be read.
+    /// If the object does not exist or cannot be read.
     pub(crate) fn read_header(&self, id: ObjectId) -> Result<(Kind, u64), GitError> {
         let native = native(id).ok_or(GitError::Malformed { id, what: "has an id of the wrong length" })?;
         let pushed = self.quarantine.as_ref().and_then(|pushed| pushed.try_header(&native).ok().flatten());
@@ -78,7 +78,7 @@ impl Repo {
     pub(super) fn read_object(&self, id: ObjectId, wanted: Kind) -> Result<Vec<u8>, GitError> {
         let native = native(id).ok_or(GitError::Malformed { id, what: "has an id of the wrong length" })?;
         let mut pushed = Vec::new();
-        // A blob of zeros packs well: its size is looked at before its contents.
+        // A blob of zeros compresses well, so check its size before reading the contents.
         let header = self.quarantine.as_ref().and_then(|objects| objects.try_header(&native).ok().flatten());
         if header.as_ref().is_some_and(|header| header.size > MAX_PUSHED) {
             return Err(GitError::Malformed { id, what: "is larger than it may be" });
@@ -100,7 +100,7 @@ impl Repo {
         Ok(data)
     }
 
-    /// Looks again where an object is not found and the packs have just changed: a `git gc` may be moving it from one to another.
+    /// Looks again for a missing object if the packs have just changed: a `git gc` may be moving it.
     fn find_patiently(&self, id: ObjectId, native: gix::ObjectId) -> Result<(Kind, Vec<u8>), GitError> {
         let mut tries = 0;
         loop {
@@ -117,7 +117,7 @@ impl Repo {
         }
     }
 
-    /// Whether packs came or went lately. Objects may be absent for good, and many of them: those are not waited for.
+    /// Whether packs were added or removed recently. Do not wait in other cases: many objects may be missing for good.
     fn is_repacked(&self) -> bool {
         let objects = self.common_dir.join("objects");
         let others = super::process::read_file(&objects.join("info/alternates")).unwrap_or_default();
@@ -129,23 +129,23 @@ impl Repo {
     /// Reads a commit.
     ///
     /// # Errors
-    /// When it is not here, is no commit or has not the shape of one.
+    /// If it does not exist, is not a commit, or is malformed.
     pub(crate) fn read_commit(&self, id: ObjectId) -> Result<Commit, GitError> {
         parse_commit(&self.read_object(id, Kind::Commit)?).ok_or(GitError::Malformed { id, what: "is a malformed commit" })
     }
 
-    /// The bytes of a commit as it is stored, signature and all.
+    /// Returns the bytes of a commit as stored, including a signature.
     ///
     /// # Errors
-    /// When it is not here or is no commit.
+    /// If it does not exist or is not a commit.
     pub(crate) fn read_commit_bytes(&self, id: ObjectId) -> Result<Vec<u8>, GitError> {
         self.read_object(id, Kind::Commit)
     }
 
-    /// Reads a blob of at most `max` bytes; the size is looked at first.
+    /// Reads a blob of at most `max` bytes; checks the size first.
     ///
     /// # Errors
-    /// When it is not here, is no blob or is larger.
+    /// If it does not exist, is not a blob, or is larger.
     pub(crate) fn read_blob(&self, id: ObjectId, max: usize) -> Result<Vec<u8>, GitError> {
         let (_, size) = self.read_header(id)?;
         if size > max as u64 {
@@ -169,10 +169,10 @@ impl Repo {
         }
     }
 
-    /// Writes a commit of these bytes.
+    /// Writes a commit with these bytes.
     ///
     /// # Errors
-    /// When the object store cannot be written.
+    /// If the object store cannot be written.
     pub(crate) fn write_commit_bytes(&self, data: &[u8]) -> Result<ObjectId, GitError> {
         self.write_object(gix::objs::Kind::Commit, data)
     }
@@ -180,19 +180,19 @@ impl Repo {
     /// Writes a blob.
     ///
     /// # Errors
-    /// When the object store cannot be written.
+    /// If the object store cannot be written.
     pub(crate) fn write_blob(&self, data: &[u8]) -> Result<ObjectId, GitError> {
         self.write_object(gix::objs::Kind::Blob, data)
     }
 
-    /// The id that a blob with these contents has or would have.
+    /// The id of a blob with these contents, whether or not it exists.
     #[must_use]
     pub(crate) fn blob_id(&self, data: &[u8]) -> ObjectId {
         let id = gix::objs::compute_hash(self.inner.object_hash(), gix::objs::Kind::Blob, data);
         id.map_or_else(|_| self.zero(), |id| foreign(&id))
     }
 
-    /// "No object", in this repository's hash.
+    /// The id that means "no object", in this repository's hash.
     #[must_use]
     pub(crate) fn zero(&self) -> ObjectId {
         foreign(&self.inner.object_hash().null())
@@ -201,7 +201,7 @@ impl Repo {
     /// Writes a commit; author and committer are the same.
     ///
     /// # Errors
-    /// When the object store cannot be written.
+    /// If the object store cannot be written.
     pub(crate) fn write_commit(
         &self,
         tree_id: ObjectId,
@@ -212,10 +212,10 @@ impl Repo {
         self.write_new(&NewCommit::by(who, tree_id, parents, message.to_owned()))
     }
 
-    /// Writes a commit in the name of those who wrote another: author, committer and times as they stand there.
+    /// Writes a commit with the author, committer and times of another commit.
     ///
     /// # Errors
-    /// When the object store cannot be written.
+    /// If the object store cannot be written.
     pub(crate) fn rewrite_commit(
         &self,
         like: &Commit,
@@ -227,10 +227,10 @@ impl Repo {
     }
 }
 
-/// Reads the bytes of a commit object.
+/// Parses the bytes of a commit object.
 #[must_use]
 pub(crate) fn parse_commit(data: &[u8]) -> Option<Commit> {
-    // As git reads it: without a blank line it is all headers.
+    // Like git: without a blank line, everything is headers.
     let split = data.windows(2).position(|pair| pair == b"\n\n").unwrap_or(data.len());
     let headers = String::from_utf8_lossy(&data[..split]);
     let message = data.get(split + 2..).unwrap_or_default().to_vec();
@@ -246,12 +246,12 @@ pub(crate) fn parse_commit(data: &[u8]) -> Option<Commit> {
     Some(Commit { tree_id, parents, author, committer, message })
 }
 
-/// As gix has it.
+/// Converts an id to gix's type.
 pub(super) fn native(id: ObjectId) -> Option<gix::ObjectId> {
     gix::ObjectId::try_from(id.as_bytes()).ok()
 }
 
-/// As we have it.
+/// Converts an id from gix's type.
 pub(super) fn foreign(id: &gix::oid) -> ObjectId {
     ObjectId::from_bytes(id.as_bytes()).expect("gix knows ids of 20 and 32 bytes alone")
 }

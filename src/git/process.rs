@@ -1,4 +1,4 @@
-//! Starting git itself, in an environment that is built and not inherited.
+//! Starts git itself, in an environment that is built and not inherited.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::{GitError, Repo};
 use crate::core::time::Timestamp;
 
-/// What of the caller's environment git may see: who acts, where their settings are, how they reach remotes.
+/// The environment variables that git may see: identity, configuration, and how to reach remotes.
 const PASSED: &[&str] = &[
     "PATH",
     "HOME",
@@ -51,14 +51,14 @@ const PASSED: &[&str] = &[
     "GIT_SSL_CAINFO",
 ];
 
-/// The environment variables of this process that git may see.
+/// The environment variables of this process that are passed to git.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is where git's environment is built")]
 pub(crate) fn passed_environment() -> Vec<(&'static str, std::ffi::OsString)> {
     PASSED.iter().filter_map(|key| std::env::var_os(key).map(|value| (*key, value))).collect()
 }
 
-/// A git that runs in one place.
+/// A git command that runs in one place.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     dir: Utf8PathBuf,
@@ -66,7 +66,7 @@ pub(crate) struct Git {
     variables: Vec<(&'static str, String)>,
 }
 
-/// How a git command ended.
+/// The result of a git command.
 #[derive(Debug, Clone)]
 #[must_use]
 pub(crate) struct Output {
@@ -77,7 +77,7 @@ pub(crate) struct Output {
 }
 
 impl Git {
-    /// In a directory, wherever git finds the repository from there.
+    /// Runs in a directory, and lets git find the repository from there.
     #[must_use]
     pub(crate) fn at(dir: &Utf8Path) -> Self {
         let settings =
@@ -85,13 +85,13 @@ impl Git {
         Self { dir: dir.to_owned(), settings: settings.map(str::to_owned).to_vec(), variables: Vec::new() }
     }
 
-    /// In a repository, from its worktree or from its git directory.
+    /// Runs in a repository, from its worktree or its git directory.
     #[must_use]
     pub(crate) fn in_repo(repo: &Repo) -> Self {
         Self::at(repo.home()).variable("GIT_DIR", repo.git_dir().as_str())
     }
 
-    /// In a worktree that an agent could write: nothing in it may lead git elsewhere or start a program.
+    /// Runs in a worktree that an agent could write to: nothing in it can redirect git or start a program.
     #[must_use]
     pub(crate) fn pinned(work_tree: &Utf8Path, git_dir: &Utf8Path, common_dir: &Utf8Path) -> Self {
         Self::at(work_tree)
@@ -103,14 +103,14 @@ impl Git {
             .config("commit.gpgSign=false")
     }
 
-    /// With one more setting, `key=value`.
+    /// Adds a setting, `key=value`.
     #[must_use]
     pub(crate) fn config(mut self, setting: &str) -> Self {
         self.settings.push(setting.to_owned());
         self
     }
 
-    /// With one more environment variable.
+    /// Adds an environment variable.
     #[must_use]
     pub(crate) fn variable(mut self, key: &'static str, value: &str) -> Self {
         self.variables.push((key, value.to_owned()));
@@ -135,10 +135,10 @@ impl Git {
         command
     }
 
-    /// Runs to the end, whatever the exit code.
+    /// Runs to the end and returns any exit code.
     ///
     /// # Errors
-    /// When git cannot be started.
+    /// If git cannot be started.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output, GitError> {
         Self::finish(self.command(args), None)
     }
@@ -146,7 +146,7 @@ impl Git {
     fn finish(mut command: Command, input: Option<&[u8]>) -> Result<Output, GitError> {
         let dir = command.get_current_dir().and_then(|dir| Utf8PathBuf::from_path_buf(dir.to_owned()).ok());
         let fail = |source| match &dir {
-            // The system says the same of a program and of a folder that are not there.
+            // The system reports a missing program and a missing folder in the same way.
             Some(dir) if !dir.as_std_path().exists() => GitError::File { path: dir.clone(), source },
             _ => GitError::Start { program: "git".to_owned(), source },
         };
@@ -155,7 +155,7 @@ impl Git {
         let writer = child.stdin.take();
         let output = std::thread::scope(|scope| {
             if let (Some(mut writer), Some(input)) = (writer, input) {
-                // Git may stop reading early; how it ends tells why.
+                // Git may stop reading early; its exit code tells why.
                 scope.spawn(move || drop(writer.write_all(input)));
             }
             child.wait_with_output()
@@ -168,30 +168,30 @@ impl Git {
         })
     }
 
-    /// What a command prints.
+    /// Returns the output of a command.
     ///
     /// # Errors
-    /// When it cannot be started or does not exit with 0.
+    /// If it cannot be started or does not exit with 0.
     pub(crate) fn output<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<String, GitError> {
         let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         let output = self.run(&args)?;
         check(&args, &output)
     }
 
-    /// As `output`, with something on standard input.
+    /// Like `output`, with text on standard input.
     ///
     /// # Errors
-    /// When it cannot be started or does not exit with 0.
+    /// If it cannot be started or does not exit with 0.
     pub(crate) fn input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &[u8]) -> Result<String, GitError> {
         let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         let output = Self::finish(self.command(&args), Some(input))?;
         check(&args, &output)
     }
 
-    /// The first line a command prints; `None` when it exits with anything but 0.
+    /// Returns the first line of the output, or `None` if the command does not exit with 0.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub(crate) fn line<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Option<String>, GitError> {
         let output = self.run(args)?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -207,19 +207,19 @@ fn check(args: &[std::ffi::OsString], output: &Output) -> Result<String, GitErro
     Err(GitError::Command { command, source: Failure::of(output) })
 }
 
-/// Reads a text file of git's or ours.
+/// Reads a text file of git or git-os.
 ///
 /// # Errors
-/// When it is not there or not UTF-8.
+/// If it does not exist or is not UTF-8.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn read_file(path: &Utf8Path) -> Result<String, GitError> {
     std::fs::read_to_string(path).map_err(GitError::file(path))
 }
 
-/// Writes a file as a whole, so that a reader sees the old or the new one; folders are made as needed.
+/// Replaces a file atomically, so that a reader sees the old or the new contents; creates missing folders.
 ///
 /// # Errors
-/// When the folder or the file cannot be written.
+/// If the folder or the file cannot be written.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn write_file(path: &Utf8Path, contents: &[u8], mode: u32) -> Result<(), GitError> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -234,10 +234,10 @@ pub(crate) fn write_file(path: &Utf8Path, contents: &[u8], mode: u32) -> Result<
     write().map(drop).map_err(GitError::file(path))
 }
 
-/// The version of the git on `PATH`.
+/// The version of the git in `PATH`.
 ///
 /// # Errors
-/// When git cannot be started.
+/// If git cannot be started.
 pub(crate) fn git_version() -> Result<(u32, u32, String), GitError> {
     let text = Git::at(Utf8Path::new("/")).output(["version"])?;
     let version = text.trim().trim_start_matches("git version ").to_owned();
@@ -248,14 +248,14 @@ pub(crate) fn git_version() -> Result<(u32, u32, String), GitError> {
 /// When a file was last written, by this machine's clock.
 ///
 /// # Errors
-/// When it is not there.
+/// If it does not exist.
 pub(crate) fn modified(path: &Utf8Path) -> Result<Timestamp, GitError> {
     let time = path.metadata().and_then(|file| file.modified()).map_err(GitError::file(path))?;
     let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
 }
 
-/// How long ago a file or folder was last written; what is dated ahead of this machine's clock is as good as new.
+/// How long ago a file or folder was last written; zero if its time is in the future.
 ///
 /// # Errors
 /// When it is not there.
@@ -264,19 +264,19 @@ pub(crate) fn age(path: &Utf8Path) -> Result<Duration, GitError> {
     Ok(time.elapsed().unwrap_or_default())
 }
 
-/// Reads a file of git's or ours as bytes.
+/// Reads a file of git or git-os as bytes.
 ///
 /// # Errors
-/// When it is not there.
+/// If it does not exist.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn read_bytes(path: &Utf8Path) -> Result<Vec<u8>, GitError> {
     std::fs::read(path).map_err(GitError::file(path))
 }
 
-/// Removes a file; one that is not there is as good as removed.
+/// Removes a file, if it exists.
 ///
 /// # Errors
-/// When it is there and stays.
+/// If it exists and cannot be removed.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn remove_file(path: &Utf8Path) -> Result<(), GitError> {
     match std::fs::remove_file(path) {
@@ -285,34 +285,34 @@ pub(crate) fn remove_file(path: &Utf8Path) -> Result<(), GitError> {
     }
 }
 
-/// Gives a file another name, whatever it is; one of that name is replaced.
+/// Renames a file of any type, and replaces an existing file.
 ///
 /// # Errors
-/// When the folder cannot be written.
+/// If the folder cannot be written.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError> {
     std::fs::rename(from, to).map_err(GitError::file(from))
 }
 
-/// Runs another program's hook with this input, in this process' environment. Answers whether it exited with 0.
+/// Runs another program's hook with this input, in this process's environment. Returns whether it exited with 0.
 ///
 /// # Errors
-/// When it cannot be started.
+/// If it cannot be started.
 pub(crate) fn run_hook(path: &Utf8Path, args: &[&str], input: &[u8]) -> Result<bool, GitError> {
     let fail = |source| GitError::Start { program: path.to_string(), source };
     #[expect(clippy::disallowed_methods, reason = "a hook of somebody else is run as git would run it")]
     let mut child = Command::new(path).args(args).stdin(Stdio::piped()).spawn().map_err(fail)?;
     if let Some(mut writer) = child.stdin.take() {
-        // It may not want to read all.
+        // The hook may not read everything.
         drop(writer.write_all(input));
     }
     child.wait().map(|status| status.success()).map_err(fail)
 }
 
-/// Removes a file or a folder with all in it; one that is not there is as good as removed.
+/// Removes a file, or a folder with its contents, if it exists.
 ///
 /// # Errors
-/// When it is there and stays.
+/// If it exists and cannot be removed.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn remove_all(path: &Utf8Path) -> Result<(), GitError> {
     if path.is_symlink() || !path.as_std_path().is_dir() {
@@ -321,12 +321,12 @@ pub(crate) fn remove_all(path: &Utf8Path) -> Result<(), GitError> {
     if std::fs::remove_dir_all(path).is_ok() {
         return Ok(());
     }
-    // A folder that may not be written keeps what is in it.
+    // The contents of a read-only folder cannot be removed.
     open_folders(path);
     std::fs::remove_dir_all(path).map_err(GitError::file(path))
 }
 
-/// Lets the owner into a folder and all folders below; one that is not ours stays as it is, and is found when it is removed.
+/// Gives the owner access to a folder and all folders below it. Skips folders of other users; their removal reports the error.
 fn open_folders(path: &Utf8Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let mut folders = vec![path.to_owned()];
@@ -337,7 +337,7 @@ fn open_folders(path: &Utf8Path) {
     }
 }
 
-/// Shows text through a pager, as git does. Answers whether it could be started.
+/// Shows text in a pager, as git does. Returns whether the pager could be started.
 #[must_use]
 pub(crate) fn page(pager: &str, text: &[u8]) -> bool {
     #[expect(clippy::disallowed_methods, reason = "a pager is the user's own program")]
@@ -348,7 +348,7 @@ pub(crate) fn page(pager: &str, text: &[u8]) -> bool {
     }
     let Ok(mut child) = command.args(["-c", pager]).stdin(Stdio::piped()).spawn() else { return false };
     if let Some(mut writer) = child.stdin.take() {
-        // Whoever leaves the pager early has seen enough.
+        // The user may quit the pager early.
         drop(writer.write_all(text));
     }
     child.wait().is_ok_and(|status| status.code() != Some(127))

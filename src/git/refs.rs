@@ -1,4 +1,4 @@
-//! Refs: read, listed, and moved by compare-and-swap, by gix where it can and by git itself where it cannot.
+//! Refs: read, listed, and moved by compare-and-swap, with gix if possible and otherwise with git itself.
 
 mod update;
 
@@ -15,17 +15,17 @@ use super::{GitError, RefBackend, Repo};
 use crate::core::id::ObjectId;
 pub(crate) use update::{Attempts, Update};
 
-/// How long a lock of somebody else is waited for.
+/// How long to wait for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a ref has to be for a move to happen.
+/// The value that a ref must have for an update to succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     Absent,
     At(ObjectId),
 }
 
-/// One move of one ref.
+/// One update of one ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RefEdit {
     pub(crate) name: String,
@@ -35,45 +35,45 @@ pub(crate) struct RefEdit {
 }
 
 impl RefEdit {
-    /// A ref that goes.
+    /// Deletes a ref.
     #[must_use]
     pub(crate) fn delete(name: impl Into<String>, old: ObjectId) -> Self {
         Self { name: name.into(), expected: Expected::At(old), new: None }
     }
 
-    /// A new ref.
+    /// Creates a ref.
     #[must_use]
     pub(crate) fn create(name: impl Into<String>, new: ObjectId) -> Self {
         Self { name: name.into(), expected: Expected::Absent, new: Some(new) }
     }
 
-    /// A move of an existing ref; with no `old` a new one.
+    /// Moves an existing ref, or creates it if `old` is `None`.
     #[must_use]
     pub(crate) fn advance(name: impl Into<String>, old: Option<ObjectId>, new: ObjectId) -> Self {
         Self { name: name.into(), expected: old.map_or(Expected::Absent, Expected::At), new: Some(new) }
     }
 }
 
-/// How a compare-and-swap ended.
+/// The result of a compare-and-swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Moved {
     Done,
-    /// Somebody else was first; nothing was changed.
+    /// Another process was faster; nothing was changed.
     Lost,
 }
 
-/// One line of a ref's log.
+/// One line of a reflog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogLine {
     pub(crate) new: ObjectId,
-    /// Whether the ref was not there before.
+    /// Whether the line records the creation of the ref.
     pub(crate) is_birth: bool,
     pub(crate) message: String,
 }
 
 impl Repo {
-    /// The log of a ref, oldest line first; empty where there is none.
+    /// The reflog of a ref, oldest line first; empty if there is none.
     #[must_use]
     pub(crate) fn read_log(&self, name: &str) -> Vec<LogLine> {
         let file = super::process::read_file(&self.common_dir().join("logs").join(name)).unwrap_or_default();
@@ -86,10 +86,10 @@ impl Repo {
         file.lines().filter_map(line).collect()
     }
 
-    /// Refs at or below a name that stand for no object of their own, and what they are instead.
+    /// Lists refs at or below a name that are not ordinary refs to an object, and what each of them is.
     ///
     /// # Errors
-    /// When git cannot list them.
+    /// If git cannot list them.
     pub(crate) fn list_odd_refs(&self, name: &str) -> Result<Vec<(String, String)>, GitError> {
         let out = self.git().run(["for-each-ref", "--format=%(refname) %(symref)", name])?;
         let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
@@ -105,19 +105,19 @@ impl Repo {
         Ok(all)
     }
 
-    /// All symbolic refs below `refs/`, each with the ref it stands for.
+    /// Lists all symbolic refs below `refs/`, each with its target.
     ///
     /// # Errors
-    /// When git cannot list them.
+    /// If git cannot list them.
     pub(crate) fn list_symbolic_refs(&self) -> Result<Vec<(String, String)>, GitError> {
         let out = self.git().output(["for-each-ref", "--format=%(refname) %(symref)"])?;
         Ok(symbolic(&out).map(|(name, target)| (name.to_owned(), target.to_owned())).collect())
     }
 
-    /// The object a ref points to; symbolic refs are not followed and count as absent.
+    /// The object that a ref points to; symbolic refs are not followed and count as missing.
     ///
     /// # Errors
-    /// When the refs cannot be read.
+    /// If the refs cannot be read.
     pub(crate) fn find_ref(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         if let Some(supposed) = self.supposed.get(name) {
             return Ok(*supposed);
@@ -125,10 +125,10 @@ impl Repo {
         self.find_present_ref(name)
     }
 
-    /// As [`Repo::find_ref`], as it is now, whatever it is supposed to become.
+    /// Like [`Repo::find_ref`], but ignores hypothetical values.
     ///
     /// # Errors
-    /// When the refs cannot be read.
+    /// If the refs cannot be read.
     pub(crate) fn find_present_ref(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         if self.backend == RefBackend::Cli {
             return Ok(self.list_refs_by_git(name)?.into_iter().find(|found| found.0 == name).map(|found| found.1));
@@ -139,7 +139,7 @@ impl Repo {
         Ok(found.and_then(|found| if found.name().as_bstr() == name { found.target().try_id().map(foreign) } else { None }))
     }
 
-    /// What HEAD stands for: the full name of a branch, whether or not it exists yet.
+    /// The full name of the branch that HEAD points to, even if the branch does not exist yet.
     #[must_use]
     pub(crate) fn head_branch(&self) -> Option<String> {
         let text = super::process::read_file(&self.git_dir.join("HEAD")).ok()?;
@@ -149,10 +149,10 @@ impl Repo {
         text.trim().strip_prefix("ref: ").map(str::to_owned)
     }
 
-    /// All refs below a prefix that ends in a slash, in the order of their names; symbolic refs are left out.
+    /// All refs below a prefix that ends in a slash, sorted by name, without symbolic refs.
     ///
     /// # Errors
-    /// When the refs cannot be read.
+    /// If the refs cannot be read.
     pub(crate) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
         let mut all = self.list_present_refs(prefix)?;
         if !self.supposed.is_empty() {
@@ -172,7 +172,7 @@ impl Repo {
         let platform = self.inner.references().map_err(refs_error)?;
         let mut all = Vec::new();
         for found in platform.prefixed(prefix).map_err(refs_error)? {
-            // A ref file of garbage is no ref; fsck names it.
+            // A malformed ref file is not a ref; fsck reports it.
             let Ok(found) = found else { continue };
             let Ok(name) = std::str::from_utf8(found.name().as_bstr()) else { continue };
             if let Some(id) = found.target().try_id() {
@@ -193,10 +193,10 @@ impl Repo {
         Ok(out.lines().filter_map(line).collect())
     }
 
-    /// Moves refs of ours, all or none as far as the backend can.
+    /// Updates git-os refs, all or none as far as the backend can do that.
     ///
     /// # Errors
-    /// When git's files cannot be written, or a lock is not given up in time.
+    /// If git's files cannot be written, or if a lock is not released in time.
     pub(crate) fn move_refs(&self, edits: &[RefEdit]) -> Result<Moved, GitError> {
         let started = clock();
         loop {
@@ -204,7 +204,7 @@ impl Repo {
                 Ok(()) => return Ok(Moved::Done),
                 Err(error) => error,
             };
-            // A lost race, a lock and a full disk look alike: what the refs say now tells them apart.
+            // gix reports a lost race, a lock and a full disk in the same way. The current values of the refs tell them apart.
             for edit in edits {
                 let now = self.find_ref(&edit.name)?;
                 if now
@@ -249,7 +249,7 @@ impl Repo {
             let full = FullName::try_from(edit.name.as_str()).map_err(|error| fail(Box::new(error)))?;
             native_edits.push(NativeEdit { change, name: full, deref: false });
         }
-        // Without an identity only a move that has to be logged fails.
+        // Without an identity, only updates that must be logged fail.
         let who = self.identity().ok();
         let time = who.as_ref().map(|who| format!("{} {}", who.time.0, who.zone)).unwrap_or_default();
         let who = who.as_ref().map(|who| SignatureRef {
@@ -260,7 +260,7 @@ impl Repo {
         self.inner.edit_references_as(native_edits, who).map(drop).map_err(|error| fail(Box::new(error)))
     }
 
-    /// By git itself, with hooks off: the caller has judged the move already.
+    /// Updates refs with git itself, without hooks, because the caller has already checked the update.
     fn move_by_git(&self, edits: &[RefEdit]) -> Result<(), GitError> {
         let zero = self.zero();
         let mut input = String::from("start\n");
@@ -299,11 +299,11 @@ fn clock() -> Instant {
     Instant::now()
 }
 
-/// Waits some milliseconds, more the more often it was tried before, and not the same as others do.
+/// Sleeps for some milliseconds, longer after more attempts, with random jitter.
 #[expect(clippy::disallowed_methods, reason = "a lock of another process can only be waited for")]
 pub(crate) fn pause(tries: u32) {
     let mut random = [0; 1];
-    // Without random numbers the pause is merely a fixed one.
+    // Without random numbers there is no jitter.
     getrandom::fill(&mut random).unwrap_or_default();
     std::thread::sleep(Duration::from_millis(2 + u64::from(random[0] % 16) * u64::from(1 + tries.min(20))));
 }

@@ -1,4 +1,4 @@
-//! Remotes: fetch, push by compare-and-swap, and what a push came to.
+//! Remotes: fetch, push by compare-and-swap, and the result of a push.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use super::refs::pause;
 use super::{GitError, Repo};
 use crate::core::id::ObjectId;
 
-/// One ref of a push: what the remote has to have, and what it shall have.
+/// One ref update of a push: the expected value on the remote, and the new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) name: String,
-    /// What the remote has as far as is known here; the remote refuses when it has anything else.
+    /// The value that the remote is known to have; the remote refuses the update if it has another one.
     pub(crate) expected: Option<ObjectId>,
     /// `None` deletes.
     pub(crate) new: Option<ObjectId>,
 }
 
-/// How a push ended, for all of its refs at once.
+/// The result of a push, for all of its refs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Pushed {
     Done,
-    /// A ref of the remote was not what it was expected to be; nothing moved.
+    /// A ref on the remote did not have the expected value; nothing was updated.
     Lost,
-    /// The remote said no, in these words; nothing moved.
+    /// The remote refused, with this message; nothing was updated.
     Refused(String),
     /// The remote could not be reached, or the connection broke: whether anything moved is not known.
     Unclear(Failure),
@@ -39,23 +39,23 @@ pub(crate) enum Fetched {
     Failed(Failure),
 }
 
-/// What becomes of what was fetched before and is not there any more.
+/// What happens to fetched refs that the remote no longer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gone {
     Kept,
     Forgotten,
 }
 
-/// How often a fetch is tried again that another one was in the way of.
+/// The maximum number of attempts when another fetch interferes.
 const TRIES: u32 = 3;
-/// Most arguments of one push; the rest goes in a further one.
+/// The maximum number of arguments of one push; more refs need another push.
 const MAX_OFFERS: usize = 400;
 
 impl Repo {
-    /// Brings refs of a remote here, by these refspecs. The remote's other branches and tags are left alone.
+    /// Fetches refs of a remote with these refspecs. Does not fetch the remote's other branches and tags.
     ///
     /// # Errors
-    /// When git cannot be started.
+    /// If git cannot be started.
     pub(crate) fn fetch(&self, remote: &str, refspecs: &[String], gone: Gone) -> Result<Fetched, GitError> {
         let mut args = vec!["fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
         args.push(if gone == Gone::Forgotten { "--prune" } else { "--no-prune" });
@@ -77,10 +77,10 @@ impl Repo {
         }
     }
 
-    /// Offers refs to a remote, all or none: each goes only if the remote has what is expected.
+    /// Pushes refs to a remote, all or none: each is updated only if the remote has the expected value.
     ///
     /// # Errors
-    /// When git cannot be started.
+    /// If git cannot be started.
     pub(crate) fn push(&self, remote: &str, offers: &[Offer], hooks: PrePush) -> Result<Pushed, GitError> {
         if offers.is_empty() {
             return Ok(Pushed::Done);
@@ -124,13 +124,13 @@ impl Repo {
         Ok(offers.iter().any(|offer| is_there(offer) != offer.expected))
     }
 
-    /// Offers of one push, as many as fit on a command line; one push is all or none, several are one after the other.
+    /// Splits ref updates into pushes that fit on a command line. Each push is atomic, but several pushes together are not.
     #[must_use]
     pub(crate) fn batches(offers: &[Offer]) -> Vec<Vec<Offer>> {
         offers.chunks(MAX_OFFERS).map(<[Offer]>::to_vec).collect()
     }
 
-    /// A git that talks to remotes: no background work is left behind, and nothing is asked of anybody.
+    /// Returns a git for remotes: it leaves no background processes and does not prompt.
     fn network(&self) -> super::Git {
         self.git().config("fetch.writeCommitGraph=false").config("push.useForceIfIncludes=false").config("remote.pushDefault=")
     }
@@ -140,7 +140,7 @@ impl Repo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PrePush {
     Runs,
-    /// Refs of ours are judged already, and are no code that a hook could test.
+    /// git-os refs have already been checked, and contain no code that a hook could test.
     Skipped,
 }
 

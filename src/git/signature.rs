@@ -1,6 +1,6 @@
-//! Signatures of commits: taken out of an object as git puts them in, and made with git's own settings for ssh.
+//! Signatures of commits: extracted from an object in git's format, and made with git's own ssh settings.
 //!
-//! What a signature is worth is judged elsewhere, from the bytes alone: no setting and no program has a say in it.
+//! Signatures are verified elsewhere, from the bytes alone; no setting and no program affects the result.
 
 use std::process::{Command, Stdio};
 
@@ -11,7 +11,7 @@ use super::process::{passed_environment, read_file, write_file};
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 
-/// A commit that is to be written.
+/// A commit to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewCommit {
     pub(crate) tree_id: ObjectId,
@@ -23,21 +23,21 @@ pub(crate) struct NewCommit {
 }
 
 impl NewCommit {
-    /// By somebody, now.
+    /// A commit by this identity, with the current time.
     #[must_use]
     pub(crate) fn by(who: &Identity, tree_id: ObjectId, parents: &[ObjectId], message: String) -> Self {
         let who = format!("{} <{}> {} {}", who.name, who.email, who.time.0, who.zone);
         Self { tree_id, parents: parents.to_vec(), author: who.clone(), committer: who, message }
     }
 
-    /// In the name of those who wrote another, with their times.
+    /// A commit with the author, committer and times of another commit.
     #[must_use]
     pub(crate) fn like(like: &Commit, tree_id: ObjectId, parents: &[ObjectId], message: String) -> Self {
         let (author, committer) = (like.author.clone(), like.committer.clone());
         Self { tree_id, parents: parents.to_vec(), author, committer, message }
     }
 
-    /// The object.
+    /// The bytes of the object.
     #[must_use]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         self.with("")
@@ -52,7 +52,7 @@ impl NewCommit {
         data.into_bytes()
     }
 
-    /// The object with a signature, where and as git writes it.
+    /// The bytes of the object with a signature, where and as git writes it.
     #[must_use]
     pub(crate) fn to_signed_bytes(&self, signature: &str) -> Vec<u8> {
         let signature = signature.trim_end_matches('\n').replace('\n', "\n ");
@@ -60,24 +60,24 @@ impl NewCommit {
     }
 }
 
-/// The header of a signature; that of the other hash is about another object.
+/// The name of the signature header; the other hash has a different one.
 fn header(id: ObjectId) -> &'static str {
     if id.as_bytes().len() == 20 { "gpgsig" } else { "gpgsig-sha256" }
 }
 
-/// What a commit object says beside its text.
+/// How a commit object is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sealed {
     /// No signature.
     Not,
-    /// What was signed, and the signature.
+    /// The bytes that were signed, and the signature.
     With { payload: Vec<u8>, signature: Vec<u8> },
     /// A header that does not belong there, or not there.
     UnexpectedHeader,
 }
 
-/// Takes the signature out of a commit object. One is taken where git puts it and nowhere else: one header, last of all, and
-/// none beside those of every commit.
+/// Extracts the signature from a commit object. Accepts only git's format: one signature header, after all other headers,
+/// and only the headers that every commit has.
 #[must_use]
 pub(crate) fn split(data: &[u8], tree_id: ObjectId) -> Sealed {
     let end = data.windows(2).position(|pair| pair == b"\n\n").map_or(data.len(), |at| at + 1);
@@ -98,7 +98,7 @@ pub(crate) fn split(data: &[u8], tree_id: ObjectId) -> Sealed {
     Sealed::With { payload: [&data[..at], &data[end..]].concat(), signature }
 }
 
-/// Why nothing could be signed here.
+/// Why a commit could not be signed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError {
     #[error("no key is configured to sign with")]
@@ -112,18 +112,18 @@ pub(crate) enum SignError {
 }
 
 impl Repo {
-    /// Writes a commit as it is given.
+    /// Writes a commit without changing it.
     ///
     /// # Errors
-    /// When the object store cannot be written.
+    /// If the object store cannot be written.
     pub(crate) fn write_new(&self, commit: &NewCommit) -> Result<ObjectId, GitError> {
         self.write_commit_bytes(&commit.to_bytes())
     }
 
-    /// Signs bytes as `git commit -S` would, by `gpg.ssh.program`, `user.signingKey` and `gpg.ssh.defaultKeyCommand`.
+    /// Signs bytes as `git commit -S` does, with `gpg.ssh.program`, `user.signingKey` and `gpg.ssh.defaultKeyCommand`.
     ///
     /// # Errors
-    /// When there is no key, or its program does not sign.
+    /// If there is no key, or if the program does not sign.
     pub(crate) fn sign(&self, payload: &[u8]) -> Result<String, SignError> {
         let (key, is_literal) = self.signing_key()?;
         let folder = tempfile::tempdir().map_err(|source| GitError::Start { program: "ssh-keygen".to_owned(), source })?;
@@ -151,13 +151,13 @@ impl Repo {
         Ok(read_file(&path("commit.sig")?)?)
     }
 
-    /// The key to sign with as git's settings name it: a file, or (then the second is true) the public key itself.
+    /// The signing key from git's settings: a file or, if the second value is true, the public key itself.
     fn signing_key(&self) -> Result<(String, bool), SignError> {
         let key = match self.config("user.signingKey").filter(|key| !key.is_empty()) {
             Some(key) => key,
             None => self.default_key()?,
         };
-        // Without a format git means OpenPGP; a key of ssh says by itself what it is.
+        // Without `gpg.format` git means OpenPGP, but a literal ssh key is recognisable.
         let format = self.config("gpg.format");
         let is_literal = key.starts_with("key::") || key.starts_with("ssh-");
         match format {

@@ -1,4 +1,4 @@
-//! Trees: read entry by entry, and written in git's order.
+//! Reads trees entry by entry, and writes them in git's order.
 
 use super::object::Kind;
 use super::{GitError, Repo};
@@ -10,7 +10,7 @@ pub(crate) const FILE: u32 = 0o100_644;
 pub(crate) const FOLDER: u32 = 0o040_000;
 /// The mode of a commit in a tree.
 pub(crate) const COMMIT: u32 = 0o160_000;
-/// How many entries of a tree are read.
+/// The maximum number of entries in a tree.
 const MAX_ENTRIES: usize = 200_000;
 
 /// One entry of a tree.
@@ -22,19 +22,19 @@ pub(crate) struct Entry {
 }
 
 impl Repo {
-    /// Reads a tree, its entries in git's order.
+    /// Reads a tree; the entries are in git's order.
     ///
     /// # Errors
-    /// When it is not here, is no tree, has not the shape of one, or has names that are not UTF-8.
+    /// If it does not exist, is not a tree, is malformed, or has names that are not UTF-8.
     pub(crate) fn read_tree(&self, id: ObjectId) -> Result<Vec<Entry>, GitError> {
         parse_tree(&self.read_object(id, Kind::Tree)?, self.hash_len())
             .ok_or(GitError::Malformed { id, what: "is a malformed tree" })
     }
 
-    /// The entry at a path below a tree.
+    /// Finds the entry at a path below a tree.
     ///
     /// # Errors
-    /// When a tree on the way cannot be read.
+    /// If a tree on the way cannot be read.
     pub(crate) fn find_entry(&self, tree_id: ObjectId, path: &str) -> Result<Option<Entry>, GitError> {
         let mut tree_id = tree_id;
         let mut parts = path.split('/').peekable();
@@ -48,7 +48,7 @@ impl Repo {
         Ok(None)
     }
 
-    /// The entry of a tree with this name; the others are not read any further than to see where they end.
+    /// Finds the entry with this name in a tree; skips the other entries without parsing their names.
     fn find_in_tree(&self, tree_id: ObjectId, name: &str) -> Result<Option<Entry>, GitError> {
         let malformed = || GitError::Malformed { id: tree_id, what: "is a malformed tree" };
         let data = self.read_object(tree_id, Kind::Tree)?;
@@ -61,18 +61,18 @@ impl Repo {
         Ok(None)
     }
 
-    /// The contents of the file at a path below a tree.
+    /// Reads the file at a path below a tree.
     ///
     /// # Errors
-    /// When something on the way cannot be read or is larger than `max` bytes.
+    /// If an object on the way cannot be read or is larger than `max` bytes.
     pub(crate) fn find_file(&self, tree_id: ObjectId, path: &str, max: usize) -> Result<Option<Vec<u8>>, GitError> {
         self.find_entry(tree_id, path)?.map(|entry| self.read_blob(entry.id, max)).transpose()
     }
 
-    /// Writes a tree of these entries, in whatever order they come.
+    /// Writes a tree with these entries, given in any order.
     ///
     /// # Errors
-    /// When the object store cannot be written.
+    /// If the object store cannot be written.
     pub(crate) fn write_tree(&self, entries: &mut [Entry]) -> Result<ObjectId, GitError> {
         // Git sorts a folder as if its name ended in a slash.
         let key = |entry: &Entry| entry.name.clone() + if entry.mode == FOLDER { "/" } else { "" };
@@ -88,10 +88,10 @@ impl Repo {
         self.write_object(gix::objs::Kind::Tree, &data)
     }
 
-    /// The tree with one path set to a file, or taken out; folders come and go as needed.
+    /// Returns the tree with one path set to a file or removed; folders are created and removed as needed.
     ///
     /// # Errors
-    /// When a tree cannot be read or written.
+    /// If a tree cannot be read or written.
     pub(crate) fn edit_tree(&self, tree_id: Option<ObjectId>, path: &str, file: Option<ObjectId>) -> Result<ObjectId, GitError> {
         let mut entries = tree_id.map_or_else(|| Ok(Vec::new()), |id| self.read_tree(id))?;
         let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
@@ -113,7 +113,7 @@ impl Repo {
     }
 }
 
-/// A name as text. One that is not UTF-8 is told apart from all that are by a NUL in front, and is never written again.
+/// Decodes a name. A name that is not UTF-8 gets a leading NUL, which no valid name has, and is never written again.
 fn name_of(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(name) => name.to_owned(),
@@ -121,7 +121,7 @@ fn name_of(bytes: &[u8]) -> String {
     }
 }
 
-/// The entries of a tree as they stand in its bytes: mode, name and id.
+/// Iterates over the entries in the bytes of a tree: mode, name and id.
 struct RawEntries<'a> {
     rest: &'a [u8],
     hash_len: usize,
@@ -147,7 +147,7 @@ impl<'a> Iterator for RawEntries<'a> {
     }
 }
 
-/// Reads the bytes of a tree object.
+/// Parses the bytes of a tree object.
 #[must_use]
 pub(crate) fn parse_tree(data: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();

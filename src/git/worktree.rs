@@ -11,7 +11,7 @@ use crate::core::id::ObjectId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Worktree {
     pub(crate) path: Utf8PathBuf,
-    /// The full name of the branch that is checked out there.
+    /// The full name of the branch that is checked out in it.
     pub(crate) branch: Option<String>,
     pub(crate) head: Option<ObjectId>,
 }
@@ -70,7 +70,7 @@ impl Repo {
     /// All worktrees, the main one first.
     ///
     /// # Errors
-    /// When git cannot list them.
+    /// If git cannot list them.
     pub(crate) fn list_worktrees(&self) -> Result<Vec<Worktree>, GitError> {
         let out = self.git().output(["worktree", "list", "--porcelain", "-z"])?;
         let mut all: Vec<Worktree> = Vec::new();
@@ -85,10 +85,10 @@ impl Repo {
         Ok(all)
     }
 
-    /// Adds a worktree for a branch that exists; hooks of the repository do not run for it.
+    /// Adds a worktree for an existing branch, without running the repository's hooks.
     ///
     /// # Errors
-    /// When git cannot.
+    /// If git fails.
     pub(crate) fn add_worktree(&self, path: &Utf8Path, branch: &str) -> Result<(), GitError> {
         let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
         self.git().config("core.hooksPath=/dev/null").output(["worktree", "add", "--force", path.as_str(), branch]).map(drop)
@@ -110,15 +110,15 @@ impl Repo {
     /// Removes a worktree with all that is in it; whoever calls has saved what matters.
     ///
     /// # Errors
-    /// When git cannot.
+    /// If git fails.
     pub(crate) fn remove_worktree(&self, path: &Utf8Path) -> Result<(), GitError> {
         self.git().output(["worktree", "remove", "--force", "--force", path.as_str()]).map(drop)
     }
 
-    /// Removes a worktree also where git alone cannot: folders that may not be written, and a folder that is gone already.
+    /// Removes a worktree even if git alone cannot: with read-only folders, or if its folder is already gone.
     ///
     /// # Errors
-    /// When something of it stays.
+    /// If something of it remains.
     pub(crate) fn clear_worktree(&self, path: &Utf8Path) -> Result<(), GitError> {
         if self.remove_worktree(path).is_err() {
             remove_all(path)?;
@@ -129,7 +129,7 @@ impl Repo {
         }
     }
 
-    /// The git directory that belongs to a worktree, found from this side and not from what stands in the worktree.
+    /// The git directory of a worktree, found from the repository and not from files in the worktree.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
     pub(crate) fn find_worktree_git_dir(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
@@ -144,7 +144,7 @@ impl Repo {
         None
     }
 
-    /// A git for a worktree that an agent could write.
+    /// Returns a git for a worktree that an agent could write to.
     #[must_use]
     pub(crate) fn pinned(&self, path: &Utf8Path) -> Option<Git> {
         let git_dir = self.find_worktree_git_dir(path)?;
@@ -152,7 +152,7 @@ impl Repo {
     }
 }
 
-/// Whether two paths mean one folder, however links lead to it and whether or not it is there.
+/// Whether two paths mean the same folder, through any links, and even if it does not exist.
 #[must_use]
 pub(crate) fn is_same_place(left: &Utf8Path, right: &Utf8Path) -> bool {
     let real = |path: &Utf8Path| {

@@ -1,16 +1,16 @@
-//! The time zone of this machine, found by what `TZ` or `/etc/localtime` names and without a search for its name.
+//! The time zone of this machine, read from `TZ` or `/etc/localtime` without looking up its name.
 
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Where zones are files, unless `TZDIR` says otherwise.
+/// The folder of the time zone files, unless `TZDIR` is set.
 const ZONES: &str = "/usr/share/zoneinfo";
-/// The largest file that is taken for a zone, in bytes.
+/// The maximum size of a time zone file, in bytes.
 const MAX_ZONE: u64 = 1024 * 1024;
 
-/// Minutes east of UTC at a time in seconds; none where the zone cannot be told.
+/// Minutes east of UTC at a time in seconds; `None` if the zone is unknown.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "git takes its zone from the same variables")]
 pub(super) fn minutes_east(seconds: i64) -> Option<i32> {
@@ -23,7 +23,7 @@ fn minutes_in(named: Option<&str>, zones: &Path, seconds: i64) -> Option<i32> {
     let zone = match named.map(|name| name.strip_prefix(':').unwrap_or(name)) {
         None => read(Path::new("/etc/localtime"))?,
         Some("" | "UTC" | "UTC0") => return Some(0),
-        // An absolute path stands for itself.
+        // `join` keeps an absolute path unchanged.
         Some(name) => match read(&zones.join(name)) {
             Some(zone) => zone,
             None => TimeZone::posix(name).ok()?,

@@ -1,43 +1,43 @@
-//! The small program that is installed as git's hooks: its image, and the settings written into it.
+//! The small program that is installed as a git hook: its image, and the settings in the image.
 //!
-//! `hooks/front.rs` is that program. git runs it for every transaction of the user, and it starts git-os for ours only.
+//! `hooks/front.rs` is that program. git runs it for every transaction, and it starts git-os only for refs that it watches.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// What `build.rs` made of `hooks/front.rs`; empty where there is none for this platform.
+/// The program that `build.rs` compiled from `hooks/front.rs`; empty on unsupported platforms.
 const IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front"));
 
-/// How the settings begin inside the image; they are [`CAPACITY`] bytes longer.
+/// The bytes before the settings in the image; [`CAPACITY`] bytes of settings follow.
 const MAGIC: &[u8; 24] = b"\x7fgit-os hook settings 1\n";
-/// The last byte of the block stays NUL.
+/// The maximum length of the settings; the last byte of the block stays NUL.
 const CAPACITY: usize = 8 * 1024 - MAGIC.len() - 1;
 
-/// What an installed hook knows.
+/// The settings of an installed hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FrontConfig {
-    /// The absolute path of git-os, as `/home/ann/.cargo/bin/git-os`.
+    /// The absolute path of git-os, such as `/home/ann/.cargo/bin/git-os`.
     pub(crate) program: Utf8PathBuf,
-    /// In a transaction without any of these git-os is not started.
+    /// The refs to watch; the hook does not start git-os for a transaction without any of them.
     pub(crate) watched: Vec<Watch>,
-    /// Start git-os in every state of every transaction, as it runs another hook too.
+    /// Starts git-os in every state of every transaction, because it also runs another hook.
     pub(crate) always: bool,
 }
 
-/// Refs whose moves git-os wants to see in `prepared`.
+/// Refs whose updates git-os checks in `prepared`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watch {
-    /// One ref as `refs/heads/main`, or with a slash at the end all below, as `refs/os/`.
+    /// One ref, such as `refs/heads/main`, or with a final slash all refs below it, such as `refs/os/`.
     pub(crate) name: String,
     /// Whether git-os is also started in `committed`.
     pub(crate) committed: bool,
     pub(crate) when_missing: WhenMissing,
 }
 
-/// What becomes of a move in `prepared` when git-os cannot be started.
+/// What happens to an update in `prepared` if git-os cannot be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenMissing {
     Refuse,
-    /// With a warning.
+    /// It passes with a warning.
     Pass,
 }
 
@@ -52,9 +52,9 @@ pub(crate) enum FrontError {
     TooLong { needed: usize, capacity: usize },
 }
 
-/// The bytes of the file to install, an ELF executable of some 12 KiB.
+/// Returns the file to install, an ELF executable of about 12 KiB.
 ///
-/// None where there is no such program: a link to git-os under the name of the hook does the same, slower.
+/// Returns `None` on a platform without this program. A link to git-os with the name of the hook does the same, but slower.
 pub(crate) fn image(config: &FrontConfig) -> Result<Option<Vec<u8>>, FrontError> {
     let settings = encode(config)?;
     Ok(block_start(IMAGE).map(|start| {
@@ -64,23 +64,23 @@ pub(crate) fn image(config: &FrontConfig) -> Result<Option<Vec<u8>>, FrontError>
     }))
 }
 
-/// What the hook in these bytes was told; None when it is not one of ours, or of a git-os with another format.
+/// Reads the settings of an installed hook; `None` if it is not a git-os hook or has another format.
 ///
-/// A hook that is up to date equals the [`image`] of its config, byte by byte.
+/// A hook that is up to date is equal to the [`image`] of its settings, byte by byte.
 pub(crate) fn read_config(bytes: &[u8]) -> Option<FrontConfig> {
     let start = block_start(bytes)?;
     decode(bytes.get(start..start + CAPACITY)?)
 }
 
-/// Where the settings are, behind the magic; None unless there is one such place.
+/// The offset of the settings after the magic bytes; `None` unless there is exactly one such place.
 fn block_start(image: &[u8]) -> Option<usize> {
     let mut places = image.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| bytes == MAGIC);
     let (magic_at, _) = places.next()?;
     places.next().is_none().then_some(magic_at + MAGIC.len())
 }
 
-/// Fields that end in NUL and then an empty one: `a` or `-` for `always`, the program, and for each watch `c` or `-` for
-/// `committed`, `r` or `-` for refuse, and the name.
+/// Encodes the settings as fields that end in NUL, with an empty field at the end: `a` or `-` for `always`, the program, and
+/// for each watch `c` or `-` for `committed`, `r` or `-` for refuse, and the name.
 fn encode(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
     if !is_program(&config.program) {
         return Err(FrontError::Program(config.program.clone()));

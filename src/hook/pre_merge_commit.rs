@@ -1,4 +1,4 @@
-//! `pre-merge-commit`: says early and clearly what the ref hook would say when the merge is done.
+//! `pre-merge-commit`: reports early what the `reference-transaction` hook would reject after the merge.
 
 use super::{Answer, here, say};
 use crate::core::id::ObjectId;
@@ -39,7 +39,7 @@ pub(super) fn run() -> Answer {
     }
 }
 
-/// What is being merged: git names each head in a variable, and in `MERGE_HEAD` once it stopped in between.
+/// The commits being merged: git names each in a variable, and in `MERGE_HEAD` after a merge that stopped.
 fn merge_heads(repo: &Repo) -> Vec<ObjectId> {
     let named = std::env::vars().filter_map(|(key, _)| ObjectId::parse(key.strip_prefix("GITHEAD_")?).ok());
     let file = read_file(&repo.git_dir().join("MERGE_HEAD")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `pre-receive`: judges a push as a whole, before any of its objects is let in, by the policy in `refs/os/meta` alone.
+//! `pre-receive`: checks a push as a whole, before its objects are accepted, by the policy in `refs/os/meta` alone.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
 use crate::refs::kind_of;
 
-/// The most refs one push may move.
+/// The maximum number of refs in one push.
 const MAX_REFS: usize = 20_000;
-/// The most that git may have to say of a push, in bytes.
+/// The maximum length of git's input for a push, in bytes.
 pub(super) const MAX_INPUT: u64 = 64 * 1024 * 1024;
 
-/// One line: a ref, what it was and what it shall become.
+/// One line of input: a ref, its old value and its new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Move {
     pub(crate) name: String,
@@ -25,13 +25,13 @@ pub(crate) struct Move {
     pub(crate) new: Option<ObjectId>,
 }
 
-/// Reads a line, `<old> <new> <ref>`; `None` when it is none.
+/// Parses a line, `<old> <new> <ref>`; `None` if it is malformed.
 pub(crate) fn parse_line(line: &[u8]) -> Option<Move> {
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let mut id = || ObjectId::parse(std::str::from_utf8(words.next()?).ok()?).ok();
     let (old, new) = (id()?, id()?);
     let some = |id: ObjectId| Some(id).filter(|id| !id.is_zero());
-    // A name that is not UTF-8 is none that we or a policy have, but it may stand where only refs of ours do.
+    // No policy and no git-os ref has a name that is not UTF-8, but such a name may still be under a reserved prefix.
     Some(Move { name: String::from_utf8_lossy(words.next()?).into_owned(), old: some(old), new: some(new) })
 }
 
@@ -64,7 +64,7 @@ pub(super) fn run(input: &[u8]) -> Answer {
         return Answer::Stop;
     }
     if let Err(error) = before.clear_left_locks(&["refs/os", "refs/notes/os", "refs/heads"]) {
-        // git itself will say that a ref is locked.
+        // git itself will report the locked ref.
         say(&format!("warning: a lock that a killed process left stays: {error}"));
     }
     let mut refused = misplaced(&before, &moves);
@@ -105,8 +105,8 @@ fn misplaced(before: &Repo, moves: &[Move]) -> Vec<(String, Denial)> {
     refused
 }
 
-/// What of a push is not by the rules. All of it is judged as it would be afterwards, so that a branch may come with the
-/// ticket that lets it land; what cannot be judged is refused.
+/// Finds the invalid updates of a push. All of them are checked against the state after the push, so that a branch can come
+/// with the ticket that lets it land. What cannot be checked is refused.
 ///
 /// `repo` has the objects of the push, `before` is the repository as it is.
 pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(String, Denial)> {
@@ -119,7 +119,7 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
         supposed.insert(one.name.clone(), one.new);
     }
     let repo = repo.supposing(supposed);
-    // The policy first, by the one in force: what it says then holds for the rest.
+    // Check the policy first, against the policy in force; then apply it to the other updates.
     for one in moves.iter().filter(|one| one.name == META) {
         match judge::judge(&repo, None, &one.name, one.old, one.new) {
             Ok(Ruling::Granted(())) => {}
@@ -142,7 +142,7 @@ pub(crate) fn judge_push(repo: Repo, before: &Repo, moves: &[Move]) -> Vec<(Stri
     if let Some(why) = ledger.as_ref().and_then(|ledger| policy_fits(ledger, before)) {
         return vec![(META.to_owned(), why)];
     }
-    // A branch that the policy of before protects is not let go by the new one alone: both have to agree.
+    // A branch that the old policy protects needs the consent of both policies.
     let is_published = moves.iter().any(|one| one.name == META);
     let old = if is_published { crate::ledger::policy::read(before).ok().flatten() } else { None };
     let old = old.map(|(repo_id, policy)| Ledger::under(&repo, repo_id, policy));

@@ -1,4 +1,4 @@
-//! `reference-transaction`: judges every move of our refs and of protected branches, whatever command makes it.
+//! `reference-transaction`: checks every update of git-os refs and protected branches, whatever command makes it.
 
 use super::install;
 use super::judge;
@@ -12,7 +12,7 @@ use crate::git::{RefBackend, Repo};
 use crate::ledger::{Ledger, LedgerError};
 use crate::sync;
 
-/// One line of a transaction: what a ref shall become.
+/// One line of a transaction: the new value of a ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) new: New,
@@ -22,16 +22,16 @@ pub(super) struct Line {
 /// The new value of a ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum New {
-    /// A deletion, or what looks like one.
+    /// A deletion, or a line that looks like one.
     Nothing,
     Object(ObjectId),
     /// `ref:<target>`.
     Symbolic,
-    /// Nothing known here, or of a name that is not UTF-8, which no ref of ours has.
+    /// An unknown format, or a name that is not UTF-8, which no git-os ref has.
     Strange,
 }
 
-/// Reads one line, `<old> <new> <ref>`. The old value is not used: git gives zeros when its caller had none.
+/// Parses one line, `<old> <new> <ref>`. Ignores the old value, because git sends zeros if the caller did not give one.
 pub(super) fn parse_line(line: &[u8]) -> Line {
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let (_, new, name) = (words.next(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -58,7 +58,7 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
         Err(_) => return Answer::Go,
     };
     if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop {
-        // git heeds it while the transaction is prepared, and in no other state.
+        // git respects the exit code only in the `prepared` state.
         return Answer::Stop;
     }
     if state != "prepared" && state != "committed" {
@@ -66,7 +66,7 @@ pub(super) fn run(state: &str, input: &[u8]) -> Answer {
     }
     let ledger = Ledger::open(&repo);
     let protected: Vec<String> = ledger.iter().flat_map(|ledger| ledger.policy.protected_refs()).collect();
-    // Without a policy that can be read nobody knows which branches it protects, and each is said to be unjudged.
+    // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
     let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
     let is_branch = |name: &str| is_unknown && name.starts_with("refs/heads/");
     let is_watched = |name: &str| is_ours(name) || is_branch(name) || protected.iter().any(|branch| branch == name);
@@ -94,7 +94,7 @@ fn refuse(name: &str, why: &Denial) -> Answer {
     Answer::Stop
 }
 
-/// What opening the ledger came to.
+/// The result of opening the ledger.
 type Opened<'a> = Result<Ledger<'a>, LedgerError>;
 
 fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Answer {
@@ -129,7 +129,7 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
     let ledger = match ledger {
         Ok(ledger) => Some(ledger),
         Err(LedgerError::NotInitialised) => None,
-        // A new policy mends one that cannot be read.
+        // A new policy can replace one that cannot be read.
         Err(_) if line.name == META => None,
         Err(error) if is_ours(&line.name) => return Ok(Ruling::Denied(unjudged(UnknownPolicy(in_one_line(error))))),
         // A branch is ordinary work, which our troubles must not stop.
@@ -150,13 +150,13 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
     Ok(judged)
 }
 
-/// A line with a new value of zero is also what `pack-refs` says when it prunes and what `verify` says; on the files
-/// backend a true deletion holds the lock of `packed-refs`, and those two never do.
+/// Whether a new value of zero is a deletion. `pack-refs` (when it prunes) and `verify` also send zeros. With the files
+/// backend, only a real deletion holds the lock of `packed-refs`.
 fn is_deletion(repo: &Repo) -> bool {
     repo.backend() != RefBackend::Files || repo.common_dir().join("packed-refs.lock").as_std_path().exists()
 }
 
-/// Notices what landed by hand. Whatever fails here is made up for by the next command.
+/// Notices landings made by hand. The next git-os command repeats anything that fails here.
 fn committed(ledger: &Opened<'_>, lines: &[Line], protected: &[String]) -> Answer {
     if lines.iter().any(|line| protected.contains(&line.name))
         && let Ok(ledger) = ledger

@@ -1,4 +1,4 @@
-//! Learnings: an append-only stream of commits for each writing clone, read as their union.
+//! Learnings: an append-only ref for each clone that writes; readers see the union of all.
 
 use std::collections::HashSet;
 
@@ -15,15 +15,15 @@ use crate::git::refs::Update;
 use crate::ledger::{LedgerError, random_hex};
 use crate::workspace::{Workspace, WorkspaceError};
 
-/// How many lessons of one stream are read, the newest first.
+/// The maximum number of learnings that are read from one ref, newest first.
 const MAX_READ: usize = 2000;
 
 named! {
-    /// How far a lesson can be relied on.
+    /// How reliable a learning is.
     Confidence, "confidence", { High = "high", Medium = "medium", Low = "low" }
 }
 
-/// One lesson, with what taught it.
+/// One learning, with its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Learning {
     pub(crate) text: String,
@@ -33,7 +33,7 @@ pub(crate) struct Learning {
     pub(crate) confidence: Confidence,
 }
 
-/// A lesson as it was read, with when it was written.
+/// A learning as read from the ref, with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Lesson {
     pub(crate) text: String,
@@ -43,7 +43,7 @@ pub(crate) struct Lesson {
     pub(crate) time: Timestamp,
 }
 
-/// The name of this clone's stream.
+/// The name of this clone's ref.
 fn writer(repo: &Repo) -> Result<String, LedgerError> {
     let path = repo.os_dir().join("writer");
     let known = read_file(&path).unwrap_or_default();
@@ -56,10 +56,10 @@ fn writer(repo: &Repo) -> Result<String, LedgerError> {
     Ok(new)
 }
 
-/// Appends a lesson, unless this clone's stream has it from the same ticket already. Answers whether it did.
+/// Appends a learning, unless this clone's ref already has it from the same ticket. Returns whether it was appended.
 ///
 /// # Errors
-/// When git cannot write.
+/// If git cannot write.
 pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, LedgerError> {
     let body = text::body(&secrets::redact(&learning.text));
     if body.is_empty() {
@@ -102,7 +102,7 @@ fn with_rest(subject: &str, rest: &str) -> String {
 fn read_stream(repo: &Repo, name: &str) -> Result<Vec<Lesson>, LedgerError> {
     let mut lessons = Vec::new();
     let Some(tip) = repo.find_ref(name)? else { return Ok(lessons) };
-    // A stream of a clone that was copied may have grown on both sides.
+    // The ref of a copied clone may have grown on both sides.
     for id in repo.difference(None, tip)?.added.into_iter().take(MAX_READ) {
         let commit = repo.read_commit(id)?;
         if commit.parents.len() > 1 {
@@ -122,10 +122,10 @@ fn read_stream(repo: &Repo, name: &str) -> Result<Vec<Lesson>, LedgerError> {
     Ok(lessons)
 }
 
-/// All lessons of a repository, the newest first.
+/// All learnings of a repository, newest first.
 ///
 /// # Errors
-/// When git cannot read them.
+/// If git cannot read them.
 pub(crate) fn list(repo: &Repo) -> Result<Vec<Lesson>, LedgerError> {
     let mut all = Vec::new();
     for (name, _) in repo.list_refs(LEARNINGS)? {
@@ -135,15 +135,15 @@ pub(crate) fn list(repo: &Repo) -> Result<Vec<Lesson>, LedgerError> {
     Ok(all)
 }
 
-/// The lessons of a brand, and of what belongs to all, that share the most words with a text.
+/// The learnings of a brand, and of the hub, that share the most words with a text.
 ///
 /// # Errors
-/// When git cannot read them.
+/// If git cannot read them.
 pub(crate) fn matching(workspace: &Workspace, brand: &Brand, about: &str, most: usize) -> Result<Vec<Lesson>, WorkspaceError> {
     let wanted = words(about);
     let mut scored = Vec::new();
     for entry in &workspace.registry.repos {
-        // A silo's lessons stay in the silo.
+        // The learnings of a silo are not shared.
         if entry.brand != *brand && (entry.silo || entry.name != workspace.registry.hub) {
             continue;
         }
@@ -160,7 +160,7 @@ pub(crate) fn matching(workspace: &Workspace, brand: &Brand, about: &str, most: 
     Ok(scored.into_iter().take(most).map(|(_, lesson)| lesson).collect())
 }
 
-/// The words of a text that can tell something: four letters or more.
+/// The significant words of a text: those with four letters or more.
 fn words(text: &str) -> HashSet<String> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| word.chars().count() >= 4)

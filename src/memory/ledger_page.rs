@@ -5,13 +5,13 @@ use crate::git::Repo;
 use crate::git::refs::Update;
 use crate::ledger::LedgerError;
 
-/// The largest page that is read, in bytes.
+/// The maximum size of a page, in bytes.
 const MAX_PAGE: usize = 1024 * 1024;
 
-/// Adds lines to the page of a day that it does not have yet. Answers how many were added.
+/// Adds lines to the page of a day, without those it already has. Returns the number of added lines.
 ///
 /// # Errors
-/// When git cannot write.
+/// If git cannot write.
 pub(crate) fn add(hub: &Repo, date: &str, lines: &[String]) -> Result<usize, LedgerError> {
     let path = format!("ledger/{date}.md");
     hub.update_ref(WIKI, |old| {

@@ -1,4 +1,4 @@
-//! What was learned: lessons with their source, and the day's ledger in the wiki.
+//! Memory: learnings with their source, and the day's ledger in the wiki.
 
 pub(crate) mod learnings;
 pub(crate) mod ledger_page;

@@ -1,6 +1,6 @@
-//! The `claude` kind: Claude Code without a terminal, its result as JSON.
+//! The `claude` kind: Claude Code without a terminal; its result is JSON.
 //!
-//! Exit code and subtype of the result do not tell success from failure; `is_error` and the work itself do.
+//! The exit code and the subtype of the result do not say whether it succeeded; only `is_error` and the work itself do.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::process::{self, Spec};
 use super::{Brief, Duty, Outcome, RunnerError, Surroundings, variables};
 use crate::core::registry::AgentEntry;
 
-/// What of the operator's environment the client needs to reach its model.
+/// The environment variables that the client needs to reach its model.
 const PASSED: &[&str] = &[
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -26,7 +26,7 @@ const PASSED: &[&str] = &[
     "NODE_EXTRA_CA_CERTS",
 ];
 
-/// The shape of a verifier's answer.
+/// The JSON schema of a verifier's answer.
 const JUDGEMENT: &str = r#"{"type":"object","properties":{"verdict":{"enum":["pass","fail"]},"reasons":{"type":"array","items":{"type":"string"}}},"required":["verdict","reasons"]}"#;
 
 pub(super) fn run(name: &str, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Result<Outcome, RunnerError> {
@@ -68,7 +68,7 @@ fn words(agent: &AgentEntry, brief: &Brief) -> Vec<String> {
     let mut words = program;
     let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
     add(&["-p", "--output-format", "stream-json", "--verbose", "--setting-sources", "", "--strict-mcp-config"]);
-    // The project's own settings cannot switch hooks or permissions: they are not read, and this file says so again.
+    // The project's own settings are not read, so they cannot disable hooks or permissions; state that in the settings too.
     add(&["--settings", r#"{"disableAllHooks":false}"#, "--permission-prompts", "none"]);
     match brief.duty {
         Duty::Executor => add(&["--permission-mode", "acceptEdits", "--allowedTools", "Bash Read Write Edit Glob Grep"]),
@@ -80,13 +80,13 @@ fn words(agent: &AgentEntry, brief: &Brief) -> Vec<String> {
     words
 }
 
-/// The last line of the stream that is a result.
+/// Finds the last result line in the stream.
 fn find_result(stream: &str) -> Option<Value> {
     let values = stream.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     values.into_iter().find(|value| value["type"] == "result")
 }
 
-/// What of the result goes into the run's record.
+/// The part of the result that goes into the run's record.
 fn summary(result: &Value) -> Value {
     let keys =
         ["session_id", "num_turns", "duration_ms", "total_cost_usd", "modelUsage", "terminal_reason", "permission_denials"];

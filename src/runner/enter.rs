@@ -1,14 +1,14 @@
-//! The way into a run: a process of its own that ties its life to the orchestrator's and then becomes the agent.
+//! Starts a run: a process that ties its life to the orchestrator's, and then becomes the agent.
 
 use std::os::unix::process::CommandExt as _;
 
 use rustix::process::Signal;
 
-/// Becomes the program named by these words. Returns only if it cannot.
+/// Replaces this process with the given command. Returns only if it fails.
 pub(crate) fn enter(words: &[String], parent: Option<i32>) -> std::io::Error {
     #[cfg(target_os = "linux")]
     {
-        // When the orchestrator is killed, its agents must not go on unseen.
+        // When the orchestrator is killed, its agents must die too.
         if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
             return error.into();
         }

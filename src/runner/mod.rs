@@ -1,4 +1,4 @@
-//! One process of one agent: a brief in, an outcome out. It never touches the ledger.
+//! Runs one process of one agent, from brief to outcome; it never writes to the ledger.
 
 mod claude;
 mod command;
@@ -14,11 +14,11 @@ use crate::core::registry::{AgentEntry, AgentKind};
 use process::{Ended, Finished, ProcessError};
 
 named! {
-    /// What an agent is there for.
+    /// The task of an agent.
     Duty, "duty", { Executor = "executor", Verifier = "verifier" }
 }
 
-/// All that one run of an agent is given.
+/// The input of one run of an agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Brief {
     pub(crate) text: String,
@@ -28,33 +28,33 @@ pub(crate) struct Brief {
     pub(crate) attempt: u32,
     pub(crate) worktree: Utf8PathBuf,
     pub(crate) outbox: Utf8PathBuf,
-    /// In seconds.
+    /// The time limit, in seconds.
     pub(crate) timeout: u64,
 }
 
-/// Where programs are found: git-os itself, and the folder to which an agent's relative paths count.
+/// Where programs are: git-os itself, and the folder to which an agent's relative paths refer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) program: &'a Utf8Path,
     pub(crate) registry_dir: &'a Utf8Path,
 }
 
-/// How a run of an agent ended.
+/// The result of a run of an agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) finished: Finished,
-    /// The agent's name and, where it says so, its model.
+    /// The agent's name and, if it reports one, its model.
     pub(crate) agent: String,
-    /// What it says of itself: cost, turns, its session. Empty for programs that say nothing.
+    /// What the agent reports about itself: cost, turns, session. Empty if it reports nothing.
     pub(crate) record: serde_json::Value,
-    /// Why it did not succeed although it exited with 0.
+    /// Why the run did not succeed, although it exited with 0.
     pub(crate) refusal: Option<String>,
-    /// Its last words: where a verifier's judgement stands.
+    /// The agent's last output, which for a verifier contains its verdict.
     pub(crate) answer: String,
 }
 
 impl Outcome {
-    /// Why the run failed; `None` when it did not.
+    /// Why the run failed; `None` if it did not.
     #[must_use]
     pub(crate) fn failure(&self) -> Option<String> {
         match (&self.finished.ended, &self.refusal) {
@@ -67,7 +67,7 @@ impl Outcome {
     }
 }
 
-/// Why an agent could not be run at all.
+/// Why an agent could not be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunnerError {
     #[error("agents of kind `{0}` are not part of this version; `claude` and `command` are")]
@@ -79,7 +79,7 @@ pub(crate) enum RunnerError {
 /// Runs an agent to its end.
 ///
 /// # Errors
-/// When it cannot be started; how it ended is in the outcome.
+/// If it cannot be started; the outcome says how it ended.
 pub(crate) fn run(name: &str, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Result<Outcome, RunnerError> {
     match agent.kind {
         AgentKind::Command => command::run(name, agent, brief, around),
@@ -88,7 +88,7 @@ pub(crate) fn run(name: &str, agent: &AgentEntry, brief: &Brief, around: Surroun
     }
 }
 
-/// The variables by which an agent knows what it is about.
+/// The environment variables that describe the run to the agent.
 fn variables(brief: &Brief) -> Vec<(String, String)> {
     [
         ("GIT_OS_TICKET", brief.ticket.to_string()),
@@ -101,7 +101,7 @@ fn variables(brief: &Brief) -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// A word of an agent's command line: what begins with `./` or `../` counts from the registry's folder.
+/// Resolves a word of an agent's command line: a word that begins with `./` or `../` is relative to the registry's folder.
 fn resolve(word: &str, registry_dir: &Utf8Path) -> String {
     if word.starts_with("./") || word.starts_with("../") { registry_dir.join(word).to_string() } else { word.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! How an agent talks back without write access to refs: a folder of small files that the orchestrator reads.
+//! Messages from an agent without write access to refs: small files in a folder that the orchestrator reads.
 
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
@@ -7,25 +7,25 @@ use crate::core::text;
 use crate::git::GitError;
 use crate::git::process::{read_file, write_file};
 
-/// How many messages of one run are read.
+/// The maximum number of messages that are read from one run.
 const MAX_MESSAGES: usize = 200;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum Message {
-    /// A lesson.
+    /// A learning.
     Learn { text: String },
-    /// A question to the operator.
+    /// A question for the operator.
     Ask { text: String },
     /// A line for the record.
     Log { text: String },
 }
 
-/// Leaves a message; the name sorts by when it came.
+/// Writes a message; the files sort in order of time.
 ///
 /// # Errors
-/// When the folder cannot be written.
+/// If the folder cannot be written.
 pub(crate) fn leave(outbox: &Utf8Path, message: &Message, order: u128) -> Result<(), GitError> {
     let json = serde_json::to_string(message).unwrap_or_default();
     write_file(&outbox.join(format!("{order:039}.json")), json.as_bytes(), 0o644)
@@ -39,12 +39,12 @@ impl Message {
     }
 }
 
-/// Whether a file may be read: a plain one, not a link to somewhere nor a pipe that never ends.
+/// Whether a file is safe to read: a regular file, not a link to another place and not a pipe that never ends.
 fn is_readable(path: &Utf8Path) -> bool {
     path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= text::MAX_BODY as u64)
 }
 
-/// Takes what was left, in order; what is no message, or says nothing, is passed over.
+/// Reads the messages in order; skips files that are not messages, and messages without text.
 pub(crate) fn read(outbox: &Utf8Path) -> Vec<Message> {
     if outbox.is_symlink() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! A process and all that it starts: run with a deadline, read while it runs, and ended as a whole.
+//! Runs a process and all its children: with a time limit, read while they run, and ended together.
 
 use std::process::Stdio;
 use std::sync::Once;
@@ -13,13 +13,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::core::id::RunId;
 use crate::core::text;
 
-/// The variable that says in which folder a process was started.
+/// The variable with the folder in which a process was started.
 const PLACE: &str = "GIT_OS_PLACE";
-/// How much of each stream is kept: the end of it.
+/// How much of the end of each output stream is kept, in bytes.
 const KEPT: usize = 256 * 1024;
-/// How long a process may take to end by itself once it was told to.
+/// How long a process may take to end after it was asked to.
 const MERCY: Duration = Duration::from_secs(3);
-/// What every agent and check may see of the operator's environment.
+/// The environment variables that are passed to every agent and check.
 const PASSED: &[&str] = &[
     "PATH",
     "HOME",
@@ -49,33 +49,33 @@ pub(crate) enum ProcessError {
     Watch(#[source] std::io::Error),
 }
 
-/// What to run, where, and with what.
+/// What to run, in which folder, with which input.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
     pub(crate) words: Vec<String>,
     pub(crate) dir: Utf8PathBuf,
     pub(crate) variables: Vec<(String, String)>,
-    /// Further variables of the operator's that it may see.
+    /// More environment variables to pass on.
     pub(crate) passed: &'static [&'static str],
     pub(crate) input: Vec<u8>,
-    /// In seconds.
+    /// The time limit, in seconds.
     pub(crate) timeout: u64,
-    /// git-os itself: the way in, and a folder for `PATH`.
+    /// The path of git-os: it starts the process, and its folder is added to `PATH`.
     pub(crate) program: Utf8PathBuf,
-    /// By whose mark in the environment all its processes are found.
+    /// The run; its mark in the environment identifies all processes of the run.
     pub(crate) run: RunId,
 }
 
-/// How it ended.
+/// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// With this code; 128 + the number of the signal when a signal ended it.
+    /// With this exit code; 128 plus the signal's number if a signal ended it.
     Exit(i32),
     TimedOut,
     Interrupted,
 }
 
-/// A process that is over, with the end of what it said.
+/// A finished process, with the end of its output.
 #[derive(Debug, Clone)]
 pub(crate) struct Finished {
     pub(crate) ended: Ended,
@@ -85,19 +85,19 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// What it printed, lossily.
+    /// Its standard output, lossily decoded.
     #[must_use]
     pub(crate) fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The last line it printed that is not blank.
+    /// The last line of standard output that is not blank.
     #[must_use]
     pub(crate) fn last_line(&self) -> String {
         self.stdout_text().lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
     }
 
-    /// The end of what it said, for a reason: from stderr if there is any.
+    /// The end of its output, to give as a reason: from stderr, if there is any.
     #[must_use]
     pub(crate) fn last_words(&self) -> String {
         let said = if self.stderr.iter().any(|byte| !byte.is_ascii_whitespace()) { &self.stderr } else { &self.stdout };
@@ -107,10 +107,10 @@ impl Finished {
     }
 }
 
-/// Whether somebody interrupted; once it is so, nothing is started any more.
+/// Whether the user interrupted; after that, no process is started.
 static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// From now on an interrupt is kept in mind, and not only while a process runs; a second one ends this process at once.
+/// Remembers an interrupt from now on, even while no process runs; a second one ends this process at once.
 #[expect(clippy::exit, reason = "whoever interrupts twice does not want to wait for anything")]
 pub(crate) fn heed_interrupts() {
     static ONCE: Once = Once::new();
@@ -123,19 +123,19 @@ pub(crate) fn heed_interrupts() {
     });
 }
 
-/// Whether whoever runs this has asked it to come to an end; what is under way is ended first.
+/// Whether this process was asked to stop; it finishes its current work first.
 static IS_DRAINING: AtomicBool = AtomicBool::new(false);
 
-/// From now on SIGTERM is a wish to end, and not the end.
+/// Treats SIGTERM as a request to stop from now on.
 pub(crate) fn heed_termination() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| at_each(SignalKind::terminate(), || IS_DRAINING.store(true, Ordering::Relaxed)));
 }
 
-/// Does something at each signal of a kind, for as long as this process lives.
+/// Calls a function at each signal of a kind, for the rest of this process's life.
 fn at_each(kind: SignalKind, act: impl Fn() + Send + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    // Without one the signal ends the process, as it does by default.
+    // Without a runtime, the signal ends the process, which is the default.
     let Ok(runtime) = runtime else { return };
     std::thread::spawn(move || {
         runtime.block_on(async {
@@ -147,19 +147,19 @@ fn at_each(kind: SignalKind, act: impl Fn() + Send + 'static) {
     });
 }
 
-/// Whether nothing new shall be begun.
+/// Whether no new work may be started.
 #[must_use]
 pub(crate) fn is_draining() -> bool {
     IS_DRAINING.load(Ordering::Relaxed)
 }
 
-/// Whether somebody interrupted since.
+/// Whether the user has interrupted.
 #[must_use]
 pub(crate) fn is_interrupted() -> bool {
     IS_INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Waits for a time, or until there is no reason to any more.
+/// Waits for a time, or until `is_over` returns true.
 #[expect(clippy::disallowed_methods, reason = "what is waited for happens on another machine")]
 pub(crate) fn pause(time: Duration, is_over: impl Fn() -> bool) {
     const STEP: Duration = Duration::from_millis(100);
@@ -170,10 +170,10 @@ pub(crate) fn pause(time: Duration, is_over: impl Fn() -> bool) {
     }
 }
 
-/// Runs a process to its end, and with it all that it left behind.
+/// Runs a process to its end, and then ends all processes that it left behind.
 ///
 /// # Errors
-/// When it cannot be started.
+/// If it cannot be started.
 pub(crate) fn run(spec: &Spec) -> Result<Finished, ProcessError> {
     if is_interrupted() {
         return Ok(Finished { ended: Ended::Interrupted, stdout: Vec::new(), stderr: Vec::new(), took: Duration::ZERO });
@@ -196,7 +196,7 @@ async fn supervise(spec: &Spec) -> Result<Finished, ProcessError> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // It need not read its brief.
+            // The process may not read its brief.
             drop(stdin.write_all(&spec.input).await);
         }
     };
@@ -219,7 +219,7 @@ async fn supervise(spec: &Spec) -> Result<Finished, ProcessError> {
                 _ = &mut read, if !is_read => is_read = true,
             }
         };
-        // A background process may keep the streams open; what counts is the end of the process itself.
+        // A background process may keep the streams open, but only the end of the process itself counts.
         if !is_read {
             drop(tokio::time::timeout(Duration::from_millis(200), &mut read).await);
         }
@@ -231,9 +231,9 @@ async fn supervise(spec: &Spec) -> Result<Finished, ProcessError> {
     Ok(Finished { ended, stdout: out, stderr: err, took: started.elapsed() })
 }
 
-/// Ends a process group: asks first, then insists.
+/// Ends a process group, first with SIGTERM and then with SIGKILL.
 async fn end(group: Pid, child: &mut tokio::process::Child) {
-    // A group that is gone already is what is wanted.
+    // The group may already be gone.
     rustix::process::kill_process_group(group, Signal::TERM).unwrap_or_default();
     drop(tokio::time::timeout(MERCY, child.wait()).await);
     rustix::process::kill_process_group(group, Signal::KILL).unwrap_or_default();
@@ -259,7 +259,7 @@ async fn drain(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
 fn environment(spec: &Spec) -> Vec<(String, String)> {
     let names = PASSED.iter().chain(spec.passed);
     let mut all: Vec<_> = names.filter_map(|key| std::env::var(key).ok().map(|value| ((*key).to_owned(), value))).collect();
-    // `git os` has to be the very git-os that runs the agent.
+    // `git os` must be the same git-os that runs the agent.
     if let (Some(dir), Some(path)) = (spec.program.parent(), all.iter_mut().find(|(key, _)| key == "PATH")) {
         path.1 = format!("{dir}:{}", path.1);
     }
@@ -270,12 +270,12 @@ fn environment(spec: &Spec) -> Vec<(String, String)> {
     all
 }
 
-/// Ends every process that carries a run's mark, whatever session or parent it has by now.
+/// Ends every process with a run's mark, whatever its session or parent.
 pub(crate) fn sweep(run: &RunId) {
     sweep_marked(&format!("GIT_OS_RUN={run}"));
 }
 
-/// Ends every process that was started in a folder by an orchestrator that is gone; the run's name went with it.
+/// Ends every process that was started in a folder by an orchestrator that is gone, when the run is unknown.
 pub(crate) fn sweep_place(dir: &Utf8Path) {
     sweep_marked(&format!("{PLACE}={dir}"));
 }
@@ -285,7 +285,7 @@ fn sweep_marked(mark: &str) {
         let Some(pid) = entry.file_name().parse().ok().and_then(Pid::from_raw) else { continue };
         let Ok(variables) = crate::git::process::read_bytes(&entry.path().join("environ")) else { continue };
         if pid != rustix::process::getpid() && variables.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
-            // It may have ended by itself since.
+            // The process may have ended in the meantime.
             rustix::process::kill_process(pid, Signal::KILL).unwrap_or_default();
         }
     }

@@ -1,4 +1,4 @@
-//! Phase 4: what matters now, per brand, from signals, history and what is open.
+//! Phase 4: what matters now, per brand, from signals, history and open tickets.
 
 use super::{Session, SessionError};
 use crate::core::event::State;

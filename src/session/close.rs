@@ -1,4 +1,4 @@
-//! Phase 8: the day is distilled by rule, and the session is closed.
+//! Phase 8: writes the day's summary and closes the session.
 
 use super::{Session, SessionError};
 use crate::core::event::State;
@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::memory::{learnings, ledger_page};
 
 impl Session<'_> {
-    /// What landed, what was set aside and what was learned since the last time goes on the day's page.
+    /// Adds what has landed, been blocked or been learned since the last time to the day's page.
     pub(super) fn distil(&mut self) -> Result<(), SessionError> {
         let since = self.seen.distilled.clone().unwrap_or_default();
         let mut lines = Vec::new();
@@ -43,11 +43,11 @@ impl Session<'_> {
         self.record(Phase::Close, &what, &lines.join("\n"), &[])
     }
 
-    /// Pushes what came about in the session, the log included.
+    /// Pushes what the session wrote, including its log.
     fn share(&self) -> Result<(), SessionError> {
         for entry in &self.workspace.registry.repos {
             let tell = |line: &str| self.desk.say(&format!("{}: {line}", entry.name));
-            // A repository that is not here was named at the beginning.
+            // A missing repository was already reported at the start.
             let Ok(site) = Site::open(self.workspace, entry, self.env, &tell) else { continue };
             if let (Some(remote), Ok(ledger)) = (land::remote_of(&site), site.ledger()) {
                 land::share(&site, &ledger, &remote)?;
@@ -56,9 +56,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Ends the log.
+    /// Closes the log.
     pub(super) fn close(&mut self) -> Result<(), SessionError> {
-        // What the session itself changed is nothing new to the doctor, if all was well before it.
+        // If all was well before the session, its own changes are not news for the doctor.
         if let Some((_, health)) = &mut self.seen.doctor {
             *health = super::present(self.workspace, &self.hub)?.health;
         }

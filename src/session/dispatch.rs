@@ -1,4 +1,4 @@
-//! Phase 7: the queue drains, in parallel by brand.
+//! Phase 7: works on all ready tickets, in parallel by brand.
 
 use super::{Session, SessionError, TicketEnd};
 use crate::core::session::Phase;
@@ -14,7 +14,7 @@ impl Session<'_> {
         })?;
         self.summary.tickets = endings.iter().map(TicketEnd::of).collect();
         let landed = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
-        // What this session landed itself is no news for the next scout, unless something else came on top.
+        // What this session landed is not news for the next scout, unless other commits came on top.
         for (entry, repo) in self.places() {
             let ledger = Ledger::open(&repo)?;
             let Some(tip) = ledger.find_trunk_tip()? else { continue };

@@ -1,4 +1,4 @@
-//! Phase 6: signals and wishes become drafts, and drafts are approved one at a time.
+//! Phase 6: drafts tickets from signals and wishes, and asks for approval of each draft.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl Session<'_> {
                     Approval::Reject(reason) => Draft::new(Action::Reject, Role::Operator).saying(&reason),
                     Approval::Later => continue,
                 };
-                // Somebody else may have decided meanwhile.
+                // Another process may have decided in the meantime.
                 if let Answer::Yes(after) = ledger.submit(&row.id, &draft)? {
                     lines.push(format!("{} {}", after.id, after.ticket.state));
                 }
@@ -52,12 +52,12 @@ impl Session<'_> {
         self.record(Phase::Draft, &what, &lines.join("\n"), &[])
     }
 
-    /// Opens a ticket for all that is pending; one that is open already is not opened twice.
+    /// Creates a ticket for each pending item, unless there is already an open one.
     fn write_drafts(&mut self) -> Result<usize, SessionError> {
         let pending = std::mem::take(&mut self.log.pending);
         let mut by_title: BTreeMap<String, TicketId> = BTreeMap::new();
         let mut count = 0;
-        // What others wait for comes first, so that its id is known.
+        // Create tickets that others depend on first, so that their ids are known.
         let (first, second): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.after.is_none());
         for one in first.into_iter().chain(second) {
             let is_here = |entry| self.workspace.open(entry).is_ok_and(|repo| Ledger::open(&repo).is_ok());
@@ -88,7 +88,7 @@ impl Session<'_> {
         if let Some(same) = same {
             return Ok(Some((same.id.clone(), false)));
         }
-        // What an operator did not want is not proposed again.
+        // Do not propose again what an operator rejected.
         let is_unwanted = |row: &crate::ledger::cache::Row| {
             self.seen.drafted.get(&one.key).is_some_and(|id| *id == row.id.to_string())
                 && matches!(row.ticket.state, State::Rejected | State::Canceled)

@@ -1,4 +1,4 @@
-//! Phase 2: what the doctor finds becomes tickets, once each.
+//! Phase 2: makes one ticket of each problem that the doctor finds.
 
 use super::log::Pending;
 use super::{Session, SessionError};

@@ -1,4 +1,4 @@
-//! Phase 0: health, what landed by hand, what a killed session left, worktrees whose time is over.
+//! Phase 0: health, landings made by hand, leftovers of a killed session, and worktrees that are no longer needed.
 
 use super::{Session, SessionError};
 use crate::core::event::State;
@@ -21,7 +21,7 @@ impl Session<'_> {
     pub(super) fn initialise(&mut self) -> Result<(), SessionError> {
         let mut lines = Vec::new();
         for entry in &self.workspace.registry.repos {
-            // What is wrong with one repository is no reason to leave the others.
+            // A problem with one repository must not stop the others.
             if let Err(error) = self.initialise_one(entry, &mut lines) {
                 lines.push(format!("{}: {}", entry.name, text::chain(&error)));
             }
@@ -71,7 +71,7 @@ impl Session<'_> {
     }
 }
 
-/// Comes to where the shared remote is, if there is one; without it the session goes on alone.
+/// Syncs with the shared remote, if there is one; if it is unreachable, the session continues without it.
 fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result<(), SessionError> {
     let name = &site.entry.name;
     let came = match (shared_remote(&site.repo), land::remote_of(site)) {
@@ -97,7 +97,7 @@ fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result
     Ok(())
 }
 
-/// Writes the verdict notes that a killed session did not get to.
+/// Writes verdict notes that a killed session did not write.
 fn project_verdicts(ledger: &Ledger<'_>) -> Result<(), SessionError> {
     for row in ledger.rows()?.tickets {
         if matches!(row.ticket.state, State::Verified | State::Merged)

@@ -29,7 +29,7 @@ impl Session<'_> {
         self.record(Phase::Interview, &plural(all.len(), "brand"), "", &[("answers.json", json)])
     }
 
-    /// Wishes become pending drafts, lessons become learnings.
+    /// Makes pending drafts of wishes, and learnings of lessons.
     fn take_answers(&mut self, brand: &Brand, answers: &Answers) -> Result<(), SessionError> {
         let default_repo = self.workspace.registry.repos_of(brand).next().map(|entry| entry.name.to_string());
         let avoid = if answers.avoid.is_empty() { String::new() } else { format!("\n\nNot to be touched: {}", answers.avoid) };

@@ -1,4 +1,4 @@
-//! The log of a session: a commit for each phase, and in its tree what the next session has to know.
+//! The log of a session: one commit per phase; its tree contains what the next session needs.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,28 +11,28 @@ use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
 use crate::ledger::{LedgerError, random_hex};
 
-/// The file of what was seen.
+/// The file with what sessions have seen.
 const SEEN: &str = "seen.json";
-/// The file of what is to be drafted.
+/// The file with the pending drafts.
 const PENDING: &str = "pending.json";
-/// The largest file that is read, in bytes.
+/// The maximum size of a file that is read, in bytes.
 const MAX_FILE: usize = 16 * 1024 * 1024;
 
-/// Something that shall become a ticket.
+/// An item that will become a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pending {
-    /// What it came from; one key becomes one open ticket.
+    /// Where it comes from; there is only one open ticket per key.
     pub(super) key: String,
     pub(super) repo: String,
     pub(super) title: String,
     pub(super) kind: String,
     pub(super) priority: u8,
     pub(super) description: String,
-    /// The title of another pending ticket that has to be merged first.
+    /// The title of another pending item that must be merged first.
     pub(super) after: Option<String>,
     #[serde(default)]
     pub(super) labels: Vec<String>,
-    /// The brand, when it is not the repository's.
+    /// The brand, if it differs from the repository's.
     #[serde(default)]
     pub(super) brand: Option<String>,
 }
@@ -46,10 +46,10 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Reads what the latest session left. One that was not closed is gone on with.
+    /// Reads the log of the latest session. A session that was not closed is continued.
     ///
     /// # Errors
-    /// When the hub cannot be read.
+    /// If the hub cannot be read.
     pub(super) fn open(hub: &Repo) -> Result<Self, LedgerError> {
         let seen = |commit: &Commit| -> Result<Seen, LedgerError> {
             let json = hub.find_file(commit.tree_id, SEEN, MAX_FILE)?;
@@ -58,7 +58,7 @@ impl Log {
         let mut latest: Option<(Commit, SessionId, ObjectId)> = None;
         for (name, tip) in hub.list_refs(SESSIONS)? {
             let Ok(id) = SessionId::parse(&name[SESSIONS.len()..]) else { continue };
-            // What is no commit is no session.
+            // Ignore a ref that does not point to a commit.
             let Ok(commit) = hub.read_commit(tip) else { continue };
             let is_later = match &latest {
                 None => true,
@@ -82,10 +82,10 @@ impl Log {
         Ok(Self { id, tip, seen, pending: pending.unwrap_or_default() })
     }
 
-    /// Adds what a phase did.
+    /// Adds the result of a phase.
     ///
     /// # Errors
-    /// When git cannot write.
+    /// If git cannot write.
     pub(super) fn append(
         &mut self,
         hub: &Repo,
@@ -98,10 +98,10 @@ impl Log {
         self.write(hub, phase, "ran", what, body, seen, files)
     }
 
-    /// Ends the session.
+    /// Closes the session.
     ///
     /// # Errors
-    /// When git cannot write.
+    /// If git cannot write.
     pub(super) fn close(&mut self, hub: &Repo, what: &str, seen: &Seen) -> Result<(), LedgerError> {
         self.write(hub, Phase::Close, "closed", what, "", seen, &[])
     }

@@ -1,6 +1,6 @@
 //! One session of `git os start`: phases 0 to 8, one file each, all safe to run again.
 //!
-//! What a phase found or did is in the session's log before the next one begins, so an interrupted session goes on.
+//! The result of each phase is in the session's log before the next phase begins, so an interrupted session can continue.
 
 mod brief;
 mod close;
@@ -35,7 +35,7 @@ use crate::runner::process::{heed_interrupts, is_interrupted};
 use crate::workspace::{Workspace, WorkspaceError};
 use log::Log;
 
-/// What can stop a session.
+/// Why a session stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
     #[error("interrupted")]
@@ -54,7 +54,7 @@ pub(crate) enum SessionError {
     Git(#[from] GitError),
 }
 
-/// What somebody decides about a draft.
+/// The decision about a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Approval {
     Approve,
@@ -62,7 +62,7 @@ pub(crate) enum Approval {
     Later,
 }
 
-/// A draft as it is put to the operator.
+/// A draft as it is shown to the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proposal {
     pub(crate) id: String,
@@ -72,25 +72,25 @@ pub(crate) struct Proposal {
     pub(crate) description: String,
 }
 
-/// Whoever sits at the desk: a person at a terminal, or answers given beforehand.
+/// The operator: a person at a terminal, or answers from a file.
 pub(crate) trait Desk: Watch {
-    /// A phase begins or is skipped.
+    /// A phase starts or is skipped.
     fn phase(&self, decision: &Decision);
-    /// A line of what goes on.
+    /// Prints a line of progress.
     fn say(&self, line: &str);
-    /// The five answers of a brand; `None` when there is nobody to ask.
+    /// Asks the five questions for a brand; `None` if there is nobody to ask.
     ///
     /// # Errors
-    /// When the prompt fails or is interrupted.
+    /// If the prompt fails or is interrupted.
     fn interview(&self, brand: &Brand, brief: &str) -> Result<Option<Answers>, SessionError>;
-    /// What becomes of a draft.
+    /// Asks what to do with a draft.
     ///
     /// # Errors
-    /// When the prompt fails or is interrupted.
+    /// If the prompt fails or is interrupted.
     fn approve(&self, draft: &Proposal) -> Result<Approval, SessionError>;
 }
 
-/// What a session came to.
+/// The result of a session.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary {
     pub(crate) version: u32,
@@ -115,7 +115,7 @@ pub(crate) struct TicketEnd {
     pub(crate) reason: String,
 }
 
-/// What the phases share.
+/// The state that the phases share.
 struct Session<'a> {
     workspace: &'a Workspace,
     env: &'a Env,
@@ -124,16 +124,16 @@ struct Session<'a> {
     log: Log,
     jobs: usize,
     summary: Summary,
-    /// What was seen, before this session and in it.
+    /// What sessions have seen, including this one.
     seen: Seen,
     decisions: Vec<Decision>,
     date: String,
 }
 
-/// What runs and what is skipped, without doing any of it.
+/// Decides which phases to run, without running them.
 ///
 /// # Errors
-/// When a repository cannot be read.
+/// If a repository cannot be read.
 pub(crate) fn plan(workspace: &Workspace) -> Result<Vec<Decision>, SessionError> {
     let hub = workspace.open(workspace.hub()?)?;
     let seen = Log::open(&hub)?.seen;
@@ -143,7 +143,7 @@ pub(crate) fn plan(workspace: &Workspace) -> Result<Vec<Decision>, SessionError>
 /// Runs a session.
 ///
 /// # Errors
-/// When another session runs, somebody interrupts, or git fails; the next session goes on from there.
+/// If another session is running, the user interrupts, or git fails; the next session continues from there.
 pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
     let hub = workspace.open(workspace.hub()?)?;
     let _lock = lock(&hub)?;
@@ -170,7 +170,7 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize
         let decision = session.decisions[phase.number()].clone();
         desk.phase(&decision);
         if decision.runs {
-            // A terminal interrupts what git is doing just now as well; that is not what went wrong.
+            // Ctrl-C also interrupts the git command that is running; report the interrupt and not git's failure.
             session.run_phase(*phase).map_err(|error| if is_interrupted() { SessionError::Interrupted } else { error })?;
         }
         env.step(phase.as_str());
@@ -194,14 +194,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Writes down what a phase did, with what was seen by then.
+    /// Records the result of a phase, and what has been seen so far.
     fn record(&mut self, phase: Phase, what: &str, body: &str, files: &[(&str, String)]) -> Result<(), SessionError> {
         self.log.append(&self.hub, phase, what, body, &self.seen, files)?;
         self.summary.session.clone_from(&self.log.id);
         Ok(())
     }
 
-    /// The repositories that are here and under git-os.
+    /// The repositories that exist and are set up.
     fn places(&self) -> Vec<(&'a RepoEntry, Repo)> {
         let open = |entry| Some((entry, self.workspace.open(entry).ok()?));
         self.workspace.registry.repos.iter().filter_map(open).filter(|(_, repo)| Ledger::open(repo).is_ok()).collect()
@@ -217,7 +217,7 @@ fn lock(hub: &Repo) -> Result<File, SessionError> {
     take_session(hub)?.ok_or(SessionError::Busy)
 }
 
-/// What is true now of what the freshness of phases depends on.
+/// Collects the facts that decide which phases run.
 fn present(workspace: &Workspace, hub: &Repo) -> Result<Present, SessionError> {
     let mut repos = BTreeMap::new();
     let mut health = String::new();
@@ -232,7 +232,7 @@ fn present(workspace: &Workspace, hub: &Repo) -> Result<Present, SessionError> {
         };
         let head = ledger.find_trunk_tip()?.map(|head| head.to_string()).unwrap_or_default();
         health += &fingerprint(&repo, &entry.name, &head)?;
-        // Nobody reads a silo without being asked to.
+        // A silo is not scouted.
         if !entry.silo {
             repos.insert(entry.name.clone(), (entry.brand.clone(), head));
         }
@@ -240,7 +240,7 @@ fn present(workspace: &Workspace, hub: &Repo) -> Result<Present, SessionError> {
     Ok(Present { date: hub.identity()?.time.date(), repos, health: hub.blob_id(health.as_bytes()).to_string() })
 }
 
-/// A text that changes when something changes that the doctor looks at.
+/// A text that changes when anything changes that the doctor checks.
 fn fingerprint(repo: &Repo, name: &RepoName, head: &str) -> Result<String, SessionError> {
     let mut all = format!("{name} {head} {:?}\n", repo.config("core.hooksPath"));
     for prefix in ["refs/os/tickets/", "refs/notes/os/"] {

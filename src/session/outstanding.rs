@@ -1,4 +1,4 @@
-//! Phase 3: what is open, held, waiting and set aside.
+//! Phase 3: lists the tickets that are open, held, waiting and blocked.
 
 use std::collections::BTreeMap;
 

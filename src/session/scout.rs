@@ -1,4 +1,4 @@
-//! Phase 1: one scout per brand, in parallel, on what is new: history, failing checks, TODO comments.
+//! Phase 1: one scout per brand, in parallel, looks for changes: new commits, failing checks and TODO comments.
 
 use std::sync::Mutex;
 
@@ -19,14 +19,14 @@ use crate::local::worktrees;
 use crate::runner::process::sweep_place;
 use crate::workspace::Workspace;
 
-/// How many TODO comments of one repository become drafts at a time.
+/// The maximum number of TODO comments in one repository that become drafts at once.
 const MAX_TODOS: usize = 10;
-/// The largest source file that is read, in bytes.
+/// The maximum size of a source file that is read, in bytes.
 const MAX_SOURCE: u64 = 1024 * 1024;
-/// How many new commits are named.
+/// The maximum number of new commits that are listed.
 const MAX_COMMITS: usize = 20;
 
-/// What a scout brings from one repository.
+/// What a scout found in one repository.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) repo: String,
@@ -62,7 +62,7 @@ impl Session<'_> {
                 Err(error @ (SessionError::Interrupted | SessionError::Dispatch(DispatchError::Interrupted))) => {
                     return Err(error);
                 }
-                // What is wrong with one repository is no reason to leave the others.
+                // A problem with one repository must not stop the others.
                 Err(error) => self.desk.say(&text::chain(&error)),
             }
         }
@@ -105,7 +105,7 @@ impl Session<'_> {
     }
 }
 
-/// What is new in one repository.
+/// Looks for changes in one repository.
 fn scout_one(workspace: &Workspace, env: &Env, seen: &Seen, entry: &RepoEntry) -> Result<Report, SessionError> {
     let quiet = |_: &str| {};
     let site = Site::open(workspace, entry, env, &quiet)?;
@@ -122,14 +122,14 @@ fn scout_one(workspace: &Workspace, env: &Env, seen: &Seen, entry: &RepoEntry) -
     let first_failing = failing.first().map(|signal| signal.title.clone());
     report.signals.extend(failing);
     for mut todo in todos(&site.repo, entry, head)? {
-        // A red repository is made green first: no other work could be verified.
+        // First fix the failing check: no other work can be verified before.
         todo.after.clone_from(&first_failing);
         report.signals.push(todo);
     }
     Ok(report)
 }
 
-/// The checks that fail on the trunk as it is.
+/// The checks that fail on the current trunk.
 fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Result<Vec<Pending>, SessionError> {
     if ledger.policy.checks.is_empty() || site.entry.agent.is_none() {
         return Ok(Vec::new());
@@ -163,18 +163,18 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
             });
         }
     }
-    // What stays is in the way of the next scout, which says so.
+    // If a part cannot be removed, the next scout finds it and reports it.
     drop(site.repo.clear_worktree(&path));
     Ok(failing)
 }
 
-/// The TODO comments in the trunk's files, outside of the paths that scouts leave out.
+/// The TODO comments in the trunk's files, except in paths that scouts skip.
 fn todos(repo: &Repo, entry: &RepoEntry, head: ObjectId) -> Result<Vec<Pending>, SessionError> {
     let skip = Paths::new(entry.skip.iter().map(String::as_str)).ok();
     let mut found = Vec::new();
     let mut folders = vec![(String::new(), repo.read_commit(head)?.tree_id)];
     while let Some((prefix, tree_id)) = folders.pop() {
-        // Names that are not UTF-8 are passed over, not failed for.
+        // Skip trees with names that are not UTF-8.
         let Ok(entries) = repo.read_tree(tree_id) else { continue };
         for one in entries {
             let path = format!("{prefix}{}", one.name);
@@ -207,13 +207,13 @@ fn todos(repo: &Repo, entry: &RepoEntry, head: ObjectId) -> Result<Vec<Pending>,
     Ok(found.into_iter().take(MAX_TODOS).map(pending).collect())
 }
 
-/// What a line asks to be done, when it is a comment that begins with TODO.
+/// The task in a line, if the line is a comment that begins with TODO.
 fn todo(line: &str) -> Option<&str> {
     let (before, what) = line.split_once("TODO")?;
     let before = before.trim_end();
     let is_comment =
         ["#", "//", "--", ";", "/*", "*", "<!--", "%", "///", "//!", "\"\"\""].iter().any(|mark| before.ends_with(mark));
-    // `TODO(name): …` and `TODO: …`; not a word that merely contains it.
+    // Accept `TODO(name): …` and `TODO: …`, but not a longer word that contains it.
     let what = what.strip_prefix('(').map_or(Some(what), |rest| rest.split_once(')').map(|(_, rest)| rest))?.strip_prefix(':')?;
     let what = what.trim().trim_end_matches("*/").trim_end_matches("-->").trim();
     (is_comment && !what.is_empty()).then_some(what)

@@ -1,4 +1,4 @@
-//! What the state machine says when the answer is no.
+//! The reasons for which the state machine refuses an event.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub(crate) enum Refusal {
         event: EventKind,
         holder: Option<RunId>,
     },
-    /// The run that did the work may not judge it.
+    /// The run that did the work cannot judge it.
     OwnWork,
     DependencyOpen(TicketId),
     LeaseHolds(Timestamp),

@@ -88,7 +88,7 @@ fn verdict() -> Verdict {
     .expect("a verdict")
 }
 
-/// Applies with everything in favour: dependencies merged, head landed, lease over.
+/// Applies an event under the best conditions: dependencies merged, head landed, lease expired.
 fn apply_kindly(before: Option<&Ticket>, event: &Event) -> Result<Ticket, Refusal> {
     let verdict = verdict();
     let facts =
@@ -234,7 +234,7 @@ proptest! {
             prop_assert_eq!(after.seq, before.seq + 1);
             prop_assert_eq!(&after.unknown, &before.unknown);
             prop_assert_eq!(after.author, before.author);
-            // Held means held by somebody, with an end; free means by nobody.
+            // A held ticket has a run and a lease; a free ticket has neither.
             if after.state.is_held() {
                 prop_assert!(after.run.is_some() && after.lease.is_some());
             } else {
@@ -251,7 +251,7 @@ proptest! {
             let mut event = event(kind, actor, by.clone());
             if let (Action::Claim { run, .. }, Some(by)) = (&mut event.action, by) { *run = by; }
             if let Ok(after) = apply_kindly(Some(&now), &event) {
-                // A holder is replaced only by way of nobody.
+                // A holder can only be replaced after the ticket was free.
                 if now.state.is_held() && after.state.is_held() { prop_assert_eq!(&now.run, &after.run); }
                 now = after;
             }

@@ -1,4 +1,4 @@
-//! Reads `registry.toml` table by table; a fault is noted, and reading goes on.
+//! Reads `registry.toml` table by table; an error is recorded, and reading continues.
 
 mod actors;
 
@@ -15,7 +15,7 @@ use crate::core::verdict::Grade;
 /// Reads the whole file.
 ///
 /// # Errors
-/// All faults, in the order of their lines.
+/// All errors, in the order of their lines.
 pub(super) fn read(text: &str, root: &dyn TableLike) -> Result<Registry, Vec<Fault>> {
     let mut reader = Reader { text, faults: Vec::new() };
     let registry = reader.registry(root);
@@ -307,12 +307,12 @@ impl Reader<'_> {
     }
 }
 
-/// Git keeps names that end so for its locks.
+/// Git reserves names with this ending for its lock files.
 fn has_lock_ending(part: &str) -> bool {
     part.rsplit_once('.').is_some_and(|(_, ending)| ending == "lock")
 }
 
-/// Whether git would take it as a branch name that a command line takes too.
+/// Whether git accepts the name as a branch, also on a command line.
 fn is_branch(name: &str) -> bool {
     !name.is_empty()
         && name

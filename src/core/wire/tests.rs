@@ -1,4 +1,4 @@
-//! What holds of every record and of every message.
+//! Laws that hold for every record and every message.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ fn unknown() -> impl Strategy<Value = Vec<(String, String)>> {
     })
 }
 
-/// Any record whose event and ticket agree in what they both say.
+/// A record in which event and ticket agree.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let parts = (
         content(),

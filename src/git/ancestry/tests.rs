@@ -1,4 +1,4 @@
-//! The walk against what is found without cleverness, and how far it goes.
+//! Compares the walk with a simple implementation, and checks how far it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::git::process::remove_file;
 use crate::git::tests::{commit, repo};
 
-/// Numbers that look random and are the same each time.
+/// Repeatable pseudo-random numbers.
 struct Random(u64);
 
 impl Random {
@@ -18,7 +18,7 @@ impl Random {
     }
 }
 
-/// A history with merges, and what each of its commits reaches.
+/// A history with merges, and the ancestors of each of its commits.
 fn history(
     repo: &Repo,
     random: &mut Random,
@@ -82,7 +82,7 @@ fn what_is_common_is_not_walked() {
     let root = commit(&repo, &[], 1000, 0);
     let mut chain = vec![root];
     for number in 1..40_usize {
-        // Some in the same second, as machines make them.
+        // Some commits are from the same second, as if made by a program.
         let time = 1000 + i64::try_from(number / 3).expect("a time");
         chain.push(commit(&repo, &[chain[number - 1]], time, number));
     }
