@@ -12,6 +12,9 @@ pub(crate) mod merge;
 pub(crate) mod meta;
 pub(crate) mod refs;
 pub(crate) mod registry;
+// The programs in front of git-os are compiled from this file too.
+#[path = "../../hooks/rule.rs"]
+pub(crate) mod rule;
 pub(crate) mod secrets;
 pub(crate) mod session;
 pub(crate) mod signer;

@@ -25,12 +25,7 @@ pub(crate) enum RefKind {
 /// Whether a ref stands where only refs of ours may.
 #[must_use]
 pub(crate) fn is_ours(name: &str) -> bool {
-    // Where files are found by names in any case, `refs/OS/meta` is `refs/os/meta`.
-    let is = |root: &str| {
-        let split = name.split_at_checked(root.len());
-        split.is_some_and(|(start, rest)| start.eq_ignore_ascii_case(root) && (rest.is_empty() || rest.starts_with('/')))
-    };
-    is("refs/os") || is("refs/notes/os")
+    super::rule::is_ours(name.as_bytes())
 }
 
 impl RefKind {
