@@ -1,4 +1,6 @@
-//! Compiles the small program that is installed as git's hooks, for `src/hook/front.rs` to embed.
+//! Compiles the two small programs of `hooks/`, of which `src/hook/front.rs` embeds one: what git starts as its hook.
+//!
+//! `front` in cargo's output directory is the one to install, and `portable` the one that every platform has.
 #![expect(clippy::disallowed_methods, reason = "a build script talks to cargo by variables, files and processes")]
 
 use std::env;
@@ -7,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SOURCE: &str = "hooks/front.rs";
+const FREESTANDING: &str = "hooks/front.rs";
+const PORTABLE: &str = "hooks/portable.rs";
 
 /// One segment for everything: each one more is a mapping that every start of the hook pays for.
 const LAYOUT: &str = "\
@@ -24,33 +27,67 @@ SECTIONS {
 ";
 
 fn main() {
-    println!("cargo::rerun-if-changed={SOURCE}");
-    let front = PathBuf::from(variable("OUT_DIR")).join("front");
-    // An empty file stands for "none here": then git-os itself is installed as the hook, which works and is slower.
-    let image = if is_supported() {
-        compile(&front).unwrap_or_else(|why| {
-            println!("cargo::warning=the hooks will be slower, as {SOURCE} cannot be compiled: {why}");
-            Vec::new()
-        })
-    } else {
-        Vec::new()
-    };
-    fs::write(&front, image).expect("cargo's output directory is writable");
+    println!("cargo::rerun-if-changed=hooks");
+    println!("cargo::rerun-if-changed=build.rs");
+    let folder = PathBuf::from(variable("OUT_DIR"));
+    let (front, portable) = (folder.join("front"), folder.join("portable"));
+    // git-os itself is compiled by the same compiler for the same target, so there is no reason for this to fail.
+    compile_portable(&portable).unwrap_or_else(|why| panic!("cannot compile {PORTABLE}: {why}"));
+    let is_there = is_supported()
+        && compile_freestanding(&front)
+            .inspect_err(|why| println!("cargo::warning=cannot compile {FREESTANDING}, so hooks will be slower: {why}"))
+            .is_ok();
+    if !is_there {
+        fs::copy(&portable, &front).expect("cargo's output directory is writable");
+    }
+}
+
+fn is(variable: &str, values: &[&str]) -> bool {
+    env::var(variable).is_ok_and(|value| values.contains(&value.as_str()))
 }
 
 fn is_supported() -> bool {
-    let is = |name: &str, values: &[&str]| env::var(name).is_ok_and(|value| values.contains(&value.as_str()));
     is("CARGO_CFG_TARGET_OS", &["linux"])
         && is("CARGO_CFG_TARGET_ARCH", &["x86_64", "aarch64"])
         && is("CARGO_CFG_TARGET_POINTER_WIDTH", &["64"])
         && is("CARGO_CFG_TARGET_ENDIAN", &["little"])
 }
 
+/// What both have in common. The same program from a debug and a release build.
+fn rustc(source: &str, name: &str, to: &Path) -> Command {
+    let mut rustc = Command::new(variable("RUSTC"));
+    rustc.args([source, "--crate-name", name, "--crate-type=bin", "--edition=2024"]);
+    rustc.arg("--target").arg(variable("TARGET")).arg("-o").arg(to);
+    let shape = "panic=abort opt-level=s codegen-units=1 debuginfo=0 strip=symbols overflow-checks=off debug-assertions=off";
+    rustc.args(shape.split(' ').map(codegen));
+    rustc
+}
+
+/// A program without a loader starts in two thirds of the time. Where the C library is there as a shared one only, it has one.
+fn compile_portable(to: &Path) -> Result<(), String> {
+    let start = || {
+        let mut rustc = rustc(PORTABLE, "portable", to);
+        if let Some(given) = env::var_os("RUSTC_LINKER") {
+            rustc.arg(codegen(join("linker=", given)));
+        }
+        rustc
+    };
+    let fixed = if is("CARGO_CFG_TARGET_OS", &["linux"]) {
+        run(start().args(["target-feature=+crt-static", "relocation-model=static"].map(codegen)))
+    } else {
+        Err("only for Linux".to_owned())
+    };
+    // The flags of the build may be what it takes to find a linker.
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let flags = flags.split('\x1f').filter(|flag| !flag.is_empty());
+    fixed.or_else(|_| run(&mut start())).or_else(|_| run(start().args(flags)))
+}
+
 /// The linker that comes with rustup's toolchains links for any target; where it is missing, the C compiler is asked.
-fn compile(front: &Path) -> Result<Vec<u8>, String> {
-    let layout = front.with_extension("ld");
+fn compile_freestanding(to: &Path) -> Result<(), String> {
+    let layout = to.with_extension("ld");
     fs::write(&layout, LAYOUT).map_err(|error| error.to_string())?;
-    link(front, &layout, Linker::Lld).or_else(|lld| link(front, &layout, Linker::Cc).map_err(|cc| format!("{lld} / {cc}")))
+    link(to, &layout, Linker::Lld).or_else(|lld| link(to, &layout, Linker::Cc).map_err(|cc| format!("{lld} / {cc}")))
 }
 
 #[derive(Clone, Copy)]
@@ -59,14 +96,11 @@ enum Linker {
     Cc,
 }
 
-fn link(front: &Path, layout: &Path, linker: Linker) -> Result<Vec<u8>, String> {
-    let mut rustc = Command::new(variable("RUSTC"));
-    rustc.args([SOURCE, "--crate-name=front", "--crate-type=bin", "--edition=2024"]);
-    rustc.arg("--target").arg(variable("TARGET")).arg("-o").arg(front);
-    // The same image from a debug and a release build. Of what a target links by itself nothing fits: musl brings an entry.
-    let shape = "panic=abort opt-level=s codegen-units=1 debuginfo=0 strip=symbols overflow-checks=off debug-assertions=off";
+fn link(to: &Path, layout: &Path, linker: Linker) -> Result<(), String> {
+    let mut rustc = rustc(FREESTANDING, "front", to);
+    // Of what a target links by itself nothing fits: musl brings an entry.
     let layout_options = "relocation-model=static link-self-contained=no default-linker-libraries=no";
-    rustc.args(shape.split(' ').chain(layout_options.split(' ')).map(codegen));
+    rustc.args(layout_options.split(' ').map(codegen));
     let options = ["--static", "--build-id=none", "--gc-sections", "-znorelro", "-T"].map(OsString::from);
     let options = options.into_iter().chain([layout.into()]);
     match linker {
@@ -82,12 +116,18 @@ fn link(front: &Path, layout: &Path, linker: Linker) -> Result<Vec<u8>, String> 
             rustc.args(options.map(|option| codegen(join("link-arg=-Wl,", option))));
         }
     }
+    run(&mut rustc)
+}
+
+/// What the compiler found wrong, or warned of: nothing else shows it.
+fn run(rustc: &mut Command) -> Result<(), String> {
     let output = rustc.output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        let messages = String::from_utf8_lossy(&output.stderr);
-        return Err(messages.lines().map(str::trim).filter(|line| line.contains("error")).collect::<Vec<_>>().join(" / "));
+    let messages = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        messages.lines().filter(|line| !line.is_empty()).for_each(|line| println!("cargo::warning={line}"));
+        return Ok(());
     }
-    fs::read(front).map_err(|error| error.to_string())
+    Err(messages.lines().map(str::trim).filter(|line| line.contains("error")).collect::<Vec<_>>().join(" / "))
 }
 
 fn codegen(option: impl Into<OsString>) -> OsString {

@@ -1,39 +1,40 @@
-//! The program git starts as its hooks: it lets go what is not ours before git-os itself would have to be started.
+//! The program that git starts as the `reference-transaction` hook: it lets pass what is not for git-os, and starts git-os for the rest.
 //!
-//! git runs `reference-transaction` four to seven times in a commit, so what counts is what starting a process costs: here are
-//! no libc, no loader, no relocations and no writable data, and all of it is one mapping. `build.rs` compiles this file;
-//! `src/hook/front.rs` puts the settings into the image and is the other half of their format (see [`Settings`]).
+//! git runs this hook four to seven times in a commit, so what counts is what starting a process costs: there is no libc, no
+//! loader, no relocations and no writable data, and all of it is one mapping. `rule.rs` decides; `build.rs` compiles this file,
+//! and `src/hook/front.rs` writes the settings into the image. `portable.rs` is the same program for other platforms.
 #![no_std]
 #![no_main]
-// Without this the compiler may turn loops into calls of `memcpy` and `strlen`, which nobody provides here.
+// Without this the compiler turns the loops of `memcmp` and its like below into calls of themselves.
 #![no_builtins]
+
+mod answer;
+mod rule;
 
 use core::arch::{asm, global_asm};
 use core::panic::PanicInfo;
 use core::slice;
 
+use answer::{End, Found, HOOK, NAME};
+use rule::{CAPACITY, Files, MAGIC, Settings, State};
+
 /// One read: as much as a pipe holds, which is some hundred refs.
 const BUFFER: usize = 64 * 1024;
-/// A ref in a message: the name of a loose ref is a path, and thus shorter.
-const NAME: usize = 4 * 1024;
 /// A path below the common directory.
 const PATH: usize = 4 * 1024;
-/// What is taken from the stack for all three.
-const ROOM: usize = BUFFER + NAME + PATH;
-/// What makes a line ours that is not formed like one.
-const OURS: &[u8] = b" refs/os/";
-const RUN_INIT: &[u8] = b"run `git os init` with an installed git-os; other refs are not affected\n";
+/// What is taken from the stack for these two and for a ref in a message.
+const ROOM: usize = BUFFER + answer::ROOM + PATH;
 
-/// What is known of the settings while this is compiled: how they begin, unlike anything else in the image, and their room.
+/// Where the settings are written into the image, found by how they begin.
 #[repr(C)]
 struct Block {
-    magic: [u8; 24],
+    magic: [u8; MAGIC.len()],
     /// See [`Settings`].
-    fields: [u8; 8 * 1024 - 24],
+    fields: [u8; CAPACITY],
 }
 
 #[unsafe(link_section = ".settings")]
-static BLOCK: Block = Block { magic: *b"\x7fgit-os hook settings 1\n", fields: [0; _] };
+static BLOCK: Block = Block { magic: MAGIC, fields: [0; _] };
 
 // Room is taken from the stack by hand: a frame of this size would be probed page by page, and writable data would cost a
 // mapping. The address of the settings is taken here too: a compiler that sees where it comes from folds the zeros in.
@@ -70,73 +71,70 @@ global_asm!(
 unsafe extern "C" fn start(stack: *mut *const u8, room: *mut u8, block: &'static Block) -> ! {
     // SAFETY: as promised by the caller; a fresh stack holds zeros or what the kernel put there, and any byte is a `u8`.
     let (buffer, name, place, argc) = unsafe {
-        let name = slice::from_raw_parts_mut(room.add(BUFFER), NAME);
-        let place = slice::from_raw_parts_mut(room.add(BUFFER + NAME), PATH);
+        let name = slice::from_raw_parts_mut(room.add(BUFFER), answer::ROOM);
+        let place = slice::from_raw_parts_mut(room.add(BUFFER + answer::ROOM), PATH);
         (slice::from_raw_parts_mut(room, BUFFER), name, place, stack.read() as usize)
     };
-    let Some(settings) = Settings::read(&block.fields).filter(|_| argc > 0) else { exit(0) };
+    if argc == 0 {
+        exit(0);
+    }
+    let settings = Settings::read(&block.fields).unwrap_or_default();
     // SAFETY: the first `argc` arguments are strings.
     let (path, state) = unsafe { (until_nul(stack.add(1).read()), if argc > 1 { until_nul(stack.add(2).read()) } else { &[] }) };
-    let hook = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let hooks = path.iter().rposition(|byte| *byte == b'/').and_then(|slash| path.get(..=slash)).unwrap_or_default();
     // git-os gets one argument more than came, so the slots of argc and of the first argument become its first two, and the
     // rest stays where it is.
     // SAFETY: the stack is ours to write; behind argc, the arguments and a null lies the environment.
     let call = unsafe {
-        stack.write(c"git-os-hook".as_ptr().cast());
-        stack.add(1).write(hook.as_ptr());
-        Call { program: settings.program, argv: stack, envp: stack.add(argc).add(2) }
+        stack.write(NAME.as_ptr().cast());
+        stack.add(1).write(HOOK.as_ptr().cast());
+        Call { program: settings.program.as_ptr(), argv: stack, envp: stack.add(argc).add(2) }
     };
-    if !same(hook, b"reference-transaction") {
-        // A courtesy, even when git-os is gone: what must not slip through is caught by `reference-transaction`.
-        call.execute();
-        exit(0);
-    }
-    let hooks = path.get(..path.len().wrapping_sub(hook.len())).unwrap_or_default();
-    exit(reference_transaction(state, &settings, &call, buffer, Found { common: Common { hooks, path: place }, name, len: 0, missing: None }))
+    let mut common = Common { hooks, path: place };
+    exit(reference_transaction(State::of(state), &settings, &call, buffer, &mut common, Found::none(name)))
 }
 
-/// Returns the exit code, unless git-os takes over.
-fn reference_transaction(state: &[u8], settings: &Settings, call: &Call, buffer: &mut [u8], mut found: Found) -> i32 {
-    let prepared = same(state, b"prepared");
-    let committed = same(state, b"committed");
-    if !prepared && !committed && !settings.always {
+/// Returns the exit code.
+fn reference_transaction(
+    state: State,
+    settings: &Settings<'_>,
+    call: &Call,
+    buffer: &mut [u8],
+    common: &mut Common<'_>,
+    mut found: Found<'_>,
+) -> i32 {
+    if !settings.always && !rule::listens(state, settings.watches()) {
         return 0;
     }
-    if committed && !settings.always && !settings.watches().any(|watch| watch.committed) {
-        return 0;
-    }
-    let copy = take_stdin(settings, prepared, buffer, &mut found);
+    let copy = take_stdin(buffer, |line| {
+        let is_watched = |name: &[u8]| rule::watched(name, state, settings.watches());
+        rule::judge(line, state, common, is_watched, |concern, missing| found.note(concern.name(), missing));
+        found.missing.is_some() || settings.always
+    });
     if found.missing.is_none() && !settings.always {
         return 0;
     }
-    let end = if copy.becomes_stdin() { call.run() } else { End::NoRoom };
-    if let End::Exit(code) = end {
-        return code;
+    let end = match copy {
+        _ if settings.program.is_empty() => End::NotStarted,
+        Copy::At(copy) if becomes_stdin(copy) => call.run(),
+        Copy::At(_) | Copy::None | Copy::Failed => End::NotStarted,
+    };
+    if let End::Answer(may_go_on) = end {
+        return i32::from(!may_go_on);
     }
     // What git-os did not answer is answered here, and for refs that are not watched that is yes.
-    let Some(missing) = found.missing.filter(|_| prepared) else { return 0 };
-    let reason: &[u8] = match end {
-        End::Broken => b"git-os broke down at ",
-        End::NotThere => b"git-os is not at ",
-        End::NoRoom | End::Exit(_) => b"no room to hand the transaction to git-os at ",
-    };
-    // SAFETY: the program is a string inside the settings.
-    let program = unsafe { until_nul(call.program) };
-    let name = found.name.get(..found.len).unwrap_or_default();
-    let (word, link, outcome, hint): (&[u8], &[u8], &[u8], &[u8]) = match missing {
-        Missing::Refuse => (b"error: ", b", so ", b" cannot be judged and stays as it is", RUN_INIT),
-        Missing::Pass => (b"warning: ", b"; ", b" was moved without being judged", b"git os fsck looks at it later\n"),
-    };
-    for part in [word, reason, program, link, name, outcome, b"\nhint: ", hint] {
+    let Some(missing) = found.missing.filter(|_| state == State::Prepared) else { return 0 };
+    for part in found.message(missing, end, settings.program) {
         write(2, part);
     }
-    i32::from(missing == Missing::Refuse)
+    i32::from(missing == rule::Missing::Refuse)
 }
 
-/// Judges every line; the copy is whole when one was found.
-fn take_stdin(settings: &Settings, prepared: bool, buffer: &mut [u8], found: &mut Found) -> Copy {
+/// Shows every line; what was read is copied from where one is wanted.
+fn take_stdin(buffer: &mut [u8], mut is_wanted: impl FnMut(&[u8]) -> bool) -> Copy {
     let mut copy = Copy::None;
     let mut filled = 0_usize;
+    let mut is_copied = false;
     loop {
         let read = read(0, buffer.get_mut(filled..).unwrap_or_default());
         filled = filled.wrapping_add(read);
@@ -149,9 +147,10 @@ fn take_stdin(settings: &Settings, prepared: bool, buffer: &mut [u8], found: &mu
         // A line that fills the buffer is taken in pieces.
         let lines = end.and_then(|end| all.get(..=end)).unwrap_or(all);
         for line in lines.split(|byte| *byte == b'\n') {
-            settings.judge(line, prepared, found);
+            is_copied |= is_wanted(line);
         }
-        if read > 0 || found.missing.is_some() || settings.always {
+        // What came before, when it was not all, has to be there too.
+        if read > 0 || is_copied {
             copy.append(lines);
         }
         if read == 0 {
@@ -163,98 +162,6 @@ fn take_stdin(settings: &Settings, prepared: bool, buffer: &mut [u8], found: &mu
         for at in 0..filled {
             let byte = buffer.get(taken.wrapping_add(at)).copied();
             buffer.get_mut(at).zip(byte).into_iter().for_each(|(place, byte)| *place = byte);
-        }
-    }
-}
-
-/// What the fields say: each ends in NUL, and behind the last is an empty one. The first is `a` when every call is to
-/// be handed on, or `-`; the second the path of git-os; each of the others a [`Watch`].
-struct Settings {
-    always: bool,
-    program: *const u8,
-    watches: &'static [u8],
-}
-
-/// `c` when `committed` counts too, or `-`; `r` when without git-os the move is refused, or `-`; and the name of the ref, or
-/// with a slash at its end that of all refs below.
-struct Watch {
-    committed: bool,
-    missing: Missing,
-    name: &'static [u8],
-}
-
-/// What becomes of a move in the absence of git-os.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Missing {
-    Pass,
-    Refuse,
-}
-
-impl Settings {
-    /// None for an image nobody has put settings into. The last byte is not for use, so every field ends in NUL.
-    fn read(fields: &'static [u8]) -> Option<Self> {
-        let (_, fields) = fields.split_last()?;
-        let program = fields.get(2..)?;
-        let end = program.iter().position(|byte| *byte == 0).filter(|end| *end > 0)?;
-        let watches = program.get(end.wrapping_add(1)..)?;
-        Some(Self { always: fields.first() == Some(&b'a'), program: program.as_ptr(), watches })
-    }
-
-    fn watches(&self) -> impl Iterator<Item = Watch> {
-        self.watches.split(|byte| *byte == 0).map_while(|field| {
-            let (committed, refused, name) = (field.first()?, field.get(1)?, field.get(2..)?);
-            let missing = if *refused == b'r' { Missing::Refuse } else { Missing::Pass };
-            Some(Watch { committed: *committed == b'c', missing, name })
-        })
-    }
-
-    /// Notes the line when it is ours: `<old> SP <new> SP <ref>`, the values in hex or `ref:<target>`.
-    fn judge(&self, line: &[u8], prepared: bool, found: &mut Found) {
-        let mut fields = line.splitn(3, |byte| *byte == b' ').chain([&[] as &[u8]; 2]);
-        let [old, new, name] = [(); 3].map(|()| fields.next().unwrap_or_default());
-        if !is_value(old) || !is_value(new) || name.is_empty() || name.iter().any(|byte| *byte == b' ') {
-            if line.windows(OURS.len()).any(|part| same(part, OURS)) {
-                found.note(line, Missing::Refuse);
-            }
-            return;
-        }
-        // `HEAD` and its like come with every checkout, so what they point to does not matter; the target of any other
-        // symbolic ref does, as whoever writes to the one writes to the other.
-        let symbolic = prepared && starts(name, b"refs/");
-        for watch in self.watches().filter(|watch| prepared || watch.committed) {
-            let target = |value: &[u8]| symbolic && starts(value, b"ref:") && watch.matches(value.get(4..).unwrap_or_default());
-            let is_named = watch.matches(name) && !(prepared && found.common.stays(name, new));
-            if is_named || target(old) || target(new) {
-                found.note(name, watch.missing);
-            }
-        }
-    }
-}
-
-impl Watch {
-    fn matches(&self, name: &[u8]) -> bool {
-        starts(name, self.name) && (name.len() == self.name.len() || self.name.last() == Some(&b'/'))
-    }
-}
-
-/// The ref to name when git-os is missing: the first that is refused for it, or else the first.
-struct Found<'n> {
-    common: Common<'n>,
-    name: &'n mut [u8],
-    len: usize,
-    missing: Option<Missing>,
-}
-
-impl Found<'_> {
-    fn note(&mut self, name: &[u8], missing: Missing) {
-        if self.missing >= Some(missing) {
-            return;
-        }
-        (self.missing, self.len) = (Some(missing), 0);
-        for (place, byte) in self.name.iter_mut().zip(name) {
-            // A stranger chose the name: on a terminal it must be nothing but text.
-            *place = if byte.is_ascii_control() { b'?' } else { *byte };
-            self.len = self.len.wrapping_add(1);
         }
     }
 }
@@ -280,22 +187,11 @@ impl Copy {
             }
         }
     }
-
-    fn becomes_stdin(&self) -> bool {
-        let Self::At(fd) = *self else { return false };
-        // SAFETY: lseek and dup3 touch no memory.
-        unsafe { syscall(LSEEK, fd, 0, 0) == 0 && syscall(DUP3, fd, 0, 0) == 0 }
-    }
 }
 
-/// How git-os answered.
-enum End {
-    /// Yes is 0, no is 1.
-    Exit(i32),
-    NotThere,
-    /// It crashed, or is one that does not know this hook.
-    Broken,
-    NoRoom,
+fn becomes_stdin(file: usize) -> bool {
+    // SAFETY: lseek and dup3 touch no memory.
+    unsafe { syscall(LSEEK, file, 0, 0) == 0 && syscall(DUP3, file, 0, 0) == 0 }
 }
 
 struct Call {
@@ -316,17 +212,16 @@ impl Call {
             self.execute();
             exit(CANNOT_START);
         }
-        let Ok(child) = usize::try_from(child) else { return End::NoRoom };
+        let Ok(child) = usize::try_from(child) else { return End::NotStarted };
         let mut status = 0_i32;
         // SAFETY: the kernel writes the status and nothing else.
         if unsafe { syscall4(WAIT4, child, &raw mut status as usize, 0, 0) } < 0 {
-            return End::Broken;
+            return End::Failed;
         }
         // No signal in the lower bits, and the exit code above.
-        match (status & 0x7f, (status >> 8) & 0xff) {
-            (0, code @ (0 | 1)) => End::Exit(code),
-            (0, CANNOT_START) => End::NotThere,
-            _ => End::Broken,
+        match (status & 0x7f == 0).then_some((status >> 8) & 0xff) {
+            Some(CANNOT_START) => End::NotStarted,
+            code => End::of(code),
         }
     }
 
@@ -335,19 +230,6 @@ impl Call {
         // SAFETY: a string, and two lists of strings that end in null: so `start` made them.
         unsafe { syscall(EXECVE, self.program as usize, self.argv as usize, self.envp as usize) };
     }
-}
-
-fn is_value(text: &[u8]) -> bool {
-    !text.is_empty() && (starts(text, b"ref:") || text.iter().all(u8::is_ascii_hexdigit))
-}
-
-// Not `==`, which calls memcmp.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && starts(one, other)
-}
-
-fn starts(text: &[u8], prefix: &[u8]) -> bool {
-    text.len() >= prefix.len() && text.iter().zip(prefix).all(|(one, other)| one == other)
 }
 
 /// # Safety
@@ -383,31 +265,20 @@ struct Common<'n> {
     path: &'n mut [u8],
 }
 
-impl Common<'_> {
-    /// Whether this line of a transaction that is `prepared` leaves the ref as it is, as far as a look at the files can tell.
-    ///
-    /// `pack-refs` and `gc` write what is there and then take the loose file away, which looks like a deletion; but only a
-    /// deletion holds the lock of `packed-refs`. Where refs are not files nothing is known.
-    fn stays(&mut self, name: &[u8], new: &[u8]) -> bool {
-        if !self.has(b"HEAD") || self.has(b"reftable") {
-            return false;
-        }
-        if new.iter().all(|byte| *byte == b'0') {
-            return !self.has(b"packed-refs.lock");
-        }
-        let Some(file) = self.open(name) else { return false };
-        let mut value = [0; 65];
-        let len = read(file, &mut value);
-        close(file);
-        let value = value.get(..len).unwrap_or_default();
-        same(value.strip_suffix(b"\n").unwrap_or(value), new)
-    }
-
-    /// Whether there is something of this name.
+impl Files for Common<'_> {
     fn has(&mut self, name: &[u8]) -> bool {
         self.open(name).map(close).is_some()
     }
 
+    fn read(&mut self, name: &[u8], into: &mut [u8]) -> usize {
+        let Some(file) = self.open(name) else { return 0 };
+        let len = read(file, into);
+        close(file);
+        len
+    }
+}
+
+impl Common<'_> {
     /// Opens what has this name for reading.
     fn open(&mut self, name: &[u8]) -> Option<usize> {
         const CLOEXEC: usize = 0o2_000_000;
@@ -506,4 +377,30 @@ unsafe extern "C" {
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
     this_program_must_not_be_able_to_panic()
+}
+
+/// What the compiler calls where slices are compared. Nobody else provides it here.
+///
+/// # Safety
+/// As in C.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, len: usize) -> i32 {
+    for at in 0..len {
+        // SAFETY: both have `len` bytes, as the caller promises.
+        let (one, other) = unsafe { (one.add(at).read(), other.add(at).read()) };
+        if one != other {
+            return i32::from(one) - i32::from(other);
+        }
+    }
+    0
+}
+
+/// As `memcmp`.
+///
+/// # Safety
+/// As in C.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, len: usize) -> i32 {
+    // SAFETY: as the caller promises.
+    unsafe { memcmp(one, other, len) }
 }

@@ -8,12 +8,7 @@ pub(crate) const NOTES_ROOT: &str = "refs/notes/os/";
 /// Whether a ref name is reserved for git-os.
 #[must_use]
 pub(crate) fn is_ours(name: &str) -> bool {
-    // On a file system that ignores case, `refs/OS/meta` is `refs/os/meta`.
-    let is = |root: &str| {
-        let split = name.split_at_checked(root.len());
-        split.is_some_and(|(start, rest)| start.eq_ignore_ascii_case(root) && (rest.is_empty() || rest.starts_with('/')))
-    };
-    is("refs/os") || is("refs/notes/os")
+    super::rule::is_ours(name.as_bytes())
 }
 
 /// Where a remote's refs are kept here; never edited by hand and never pushed.

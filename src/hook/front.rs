@@ -1,44 +1,34 @@
-//! The small program that is installed as a git hook: its image, and the settings in the image.
+//! The small program that is installed as git's hook: its image, and the settings that go into it.
 //!
-//! `hooks/front.rs` is that program. git runs it for every transaction, and it starts git-os only for refs that it watches.
+//! `hooks/front.rs` is that program, and `hooks/portable.rs` where there is none. git runs it for every transaction of the user, and
+//! it starts git-os for ours only.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// The program that `build.rs` compiled from `hooks/front.rs`; empty on unsupported platforms.
-const IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front"));
+use crate::core::rule::{self, CAPACITY, MAGIC, Missing};
 
-/// The bytes before the settings in the image; [`CAPACITY`] bytes of settings follow.
-const MAGIC: &[u8; 24] = b"\x7fgit-os hook settings 1\n";
-/// The maximum length of the settings; the last byte of the block stays NUL.
-const CAPACITY: usize = 8 * 1024 - MAGIC.len() - 1;
+/// The program that `build.rs` made for this platform.
+const IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front"));
 
 /// The settings of an installed hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FrontConfig {
     /// The absolute path of git-os, such as `/home/ann/.cargo/bin/git-os`.
     pub(crate) program: Utf8PathBuf,
-    /// The refs to watch; the hook does not start git-os for a transaction without any of them.
+    /// In a transaction without any of these, and without refs of ours, git-os is not started.
     pub(crate) watched: Vec<Watch>,
-    /// Starts git-os in every state of every transaction, because it also runs another hook.
+    /// Start git-os in every state of every transaction, because it runs another hook too.
     pub(crate) always: bool,
 }
 
-/// Refs whose updates git-os checks in `prepared`.
+/// A ref, as `refs/heads/main`, whose moves git-os checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watch {
-    /// One ref, such as `refs/heads/main`, or with a final slash all refs below it, such as `refs/os/`.
     pub(crate) name: String,
     /// Whether git-os is also started in `committed`.
     pub(crate) committed: bool,
-    pub(crate) when_missing: WhenMissing,
-}
-
-/// What happens to an update in `prepared` if git-os cannot be started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WhenMissing {
-    Refuse,
-    /// It passes with a warning.
-    Pass,
+    /// What happens to a move in `prepared` when git-os does not answer.
+    pub(crate) missing: Missing,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,16 +42,27 @@ pub(crate) enum FrontError {
     TooLong { needed: usize, capacity: usize },
 }
 
-/// Returns the file to install, an ELF executable of about 12 KiB.
-///
-/// Returns `None` on a platform without this program. A link to git-os with the name of the hook does the same, but slower.
-pub(crate) fn image(config: &FrontConfig) -> Result<Option<Vec<u8>>, FrontError> {
-    let settings = encode(config)?;
-    Ok(block_start(IMAGE).map(|start| {
-        let mut image = IMAGE.to_vec();
-        image[start..start + settings.len()].copy_from_slice(&settings);
-        image
-    }))
+impl Watch {
+    pub(crate) fn as_rule(&self) -> rule::Watch<'_> {
+        rule::Watch { committed: self.committed, missing: self.missing, name: self.name.as_bytes() }
+    }
+}
+
+/// The bytes of the file to install, an executable.
+pub(crate) fn image(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
+    Ok(with_settings(IMAGE, &encode(config)?))
+}
+
+/// Settings go to the place that a program keeps for them, or else behind it, where `hooks/portable.rs` looks.
+fn with_settings(program: &[u8], settings: &[u8]) -> Vec<u8> {
+    let mut image = program.to_vec();
+    let start = block_start(program).unwrap_or_else(|| {
+        image.extend(MAGIC);
+        image.extend([0; CAPACITY]);
+        image.len() - CAPACITY
+    });
+    image[start..start + settings.len()].copy_from_slice(settings);
+    image
 }
 
 /// Reads the settings of an installed hook; `None` if it is not a git-os hook or has another format.
@@ -74,13 +75,12 @@ pub(crate) fn read_config(bytes: &[u8]) -> Option<FrontConfig> {
 
 /// The offset of the settings after the magic bytes; `None` unless there is exactly one such place.
 fn block_start(image: &[u8]) -> Option<usize> {
-    let mut places = image.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| bytes == MAGIC);
+    let mut places = image.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == MAGIC);
     let (magic_at, _) = places.next()?;
     places.next().is_none().then_some(magic_at + MAGIC.len())
 }
 
-/// Encodes the settings as fields that end in NUL, with an empty field at the end: `a` or `-` for `always`, the program, and
-/// for each watch `c` or `-` for `committed`, `r` or `-` for refuse, and the name.
+/// The form that [`rule::Settings`] reads.
 fn encode(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
     if !is_program(&config.program) {
         return Err(FrontError::Program(config.program.clone()));
@@ -91,38 +91,31 @@ fn encode(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
             return Err(FrontError::Watch(watch.name.clone()));
         }
         text.push(if watch.committed { 'c' } else { '-' });
-        text.push(match watch.when_missing {
-            WhenMissing::Refuse => 'r',
-            WhenMissing::Pass => '-',
+        text.push(match watch.missing {
+            Missing::Refuse => 'r',
+            Missing::Pass => '-',
         });
         text.push_str(&watch.name);
         text.push('\0');
     }
     text.push('\0');
-    if text.len() > CAPACITY {
-        return Err(FrontError::TooLong { needed: text.len(), capacity: CAPACITY });
+    // The last byte of the room stays NUL.
+    if text.len() >= CAPACITY {
+        return Err(FrontError::TooLong { needed: text.len(), capacity: CAPACITY - 1 });
     }
     Ok(text.into_bytes())
 }
 
 fn decode(block: &[u8]) -> Option<FrontConfig> {
-    let (text, _) = std::str::from_utf8(block).ok()?.split_once("\0\0")?;
-    let mut fields = text.split('\0');
-    let always = is_set(fields.next()?, "a")?;
-    let program = Utf8PathBuf::from(fields.next()?);
-    let watched: Option<Vec<Watch>> = fields.map(decode_watch).collect();
-    Some(FrontConfig { program, watched: watched?, always }).filter(|config| is_program(&config.program))
-}
-
-fn decode_watch(field: &str) -> Option<Watch> {
-    let (committed, refuse, name) = (field.get(..1)?, field.get(1..2)?, field.get(2..)?);
-    let when_missing = if is_set(refuse, "r")? { WhenMissing::Refuse } else { WhenMissing::Pass };
-    let watch = Watch { name: name.to_owned(), committed: is_set(committed, "c")?, when_missing };
-    is_watchable(name).then_some(watch)
-}
-
-fn is_set(field: &str, letter: &str) -> Option<bool> {
-    (field == letter || field == "-").then_some(field == letter)
+    let settings = rule::Settings::read(block)?;
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let watched = settings.watches().map(|watch| {
+        let name = text(watch.name).filter(|name| is_watchable(name))?;
+        Some(Watch { name, committed: watch.committed, missing: watch.missing })
+    });
+    let (program, watched) = (text(settings.program)?.into(), watched.collect::<Option<_>>()?);
+    let config = FrontConfig { program, watched, always: settings.always };
+    encode(&config).is_ok_and(|text| block.starts_with(&text)).then_some(config)
 }
 
 fn is_program(path: &Utf8Path) -> bool {
@@ -137,8 +130,10 @@ fn is_watchable(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PORTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/portable"));
+
     fn watch(name: &str) -> Watch {
-        Watch { name: name.to_owned(), committed: false, when_missing: WhenMissing::Refuse }
+        Watch { name: name.to_owned(), committed: false, missing: Missing::Refuse }
     }
 
     fn config(watched: Vec<Watch>) -> FrontConfig {
@@ -146,7 +141,7 @@ mod tests {
     }
 
     fn every_kind() -> FrontConfig {
-        let feature = Watch { committed: true, when_missing: WhenMissing::Pass, ..watch("refs/heads/größe") };
+        let feature = Watch { committed: true, missing: Missing::Pass, ..watch("refs/heads/größe") };
         config(vec![watch("refs/os/"), Watch { committed: true, ..watch("refs/notes/os") }, feature])
     }
 
@@ -161,32 +156,34 @@ mod tests {
     }
 
     #[test]
-    fn the_image_carries_its_config() -> Result<(), FrontError> {
-        let Some(image) = image(&every_kind())? else {
-            assert!(IMAGE.is_empty(), "the embedded image has no place for settings, or several");
-            return Ok(());
-        };
-        assert_eq!(image.len(), IMAGE.len());
+    fn a_program_carries_its_config_whether_it_keeps_a_place_for_it_or_not() -> Result<(), FrontError> {
+        assert_eq!(read_config(&image(&every_kind())?), Some(every_kind()));
+        assert_eq!(read_config(IMAGE), None, "nobody has put settings into it");
+        let settings = encode(&every_kind())?;
+        let image = with_settings(PORTABLE, &settings);
         assert_eq!(read_config(&image), Some(every_kind()));
+        assert!(image.starts_with(PORTABLE), "the program's own bytes stay");
+        assert!(image[image.len() - CAPACITY..].starts_with(&settings), "the settings are not where the program looks");
         Ok(())
     }
 
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     #[test]
     fn this_platform_has_an_image() {
-        assert!(IMAGE.starts_with(b"\x7fELF"), "the build script's warning says why");
+        assert!(IMAGE.starts_with(b"\x7fELF") && IMAGE != PORTABLE, "the build script's warning says why");
         assert!(IMAGE.len() < 16 * 1024, "{} bytes", IMAGE.len());
-        assert_eq!(read_config(IMAGE), None, "nobody has put settings into it");
+        assert_eq!(block_start(IMAGE).map(|start| start + CAPACITY <= IMAGE.len()), Some(true));
     }
 
     #[test]
     fn settings_that_fill_the_block_fit_and_one_byte_more_does_not() -> Result<(), FrontError> {
         let empty = encode(&config(vec![watch("refs/os/")]))?.len();
-        let longest = format!("refs/os/{}", "x".repeat(CAPACITY - empty));
-        let block = encode(&config(vec![watch(&longest)]))?;
+        let longest = format!("refs/os/{}", "x".repeat(CAPACITY - 1 - empty));
+        let mut block = encode(&config(vec![watch(&longest)]))?;
+        block.resize(CAPACITY, 0);
         assert_eq!(decode(&block), Some(config(vec![watch(&longest)])));
         let too_long = encode(&config(vec![watch(&format!("{longest}x"))]));
-        assert_eq!(too_long, Err(FrontError::TooLong { needed: CAPACITY + 1, capacity: CAPACITY }));
+        assert_eq!(too_long, Err(FrontError::TooLong { needed: CAPACITY, capacity: CAPACITY - 1 }));
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::front::{self, FrontConfig, FrontError, Watch, WhenMissing};
+use super::front::{self, FrontConfig, FrontError, Watch};
 use super::{Answer, say};
 use crate::core::meta::{Gate, Policy};
+use crate::core::rule::Missing;
 use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write_file};
 use crate::git::{GitError, Repo};
 
@@ -144,16 +145,7 @@ fn wanted_in_clone(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Pa
     };
     let chained = previous("reference-transaction").is_some_and(|path| repo.home().join(path).as_std_path().exists());
     let config = FrontConfig { program: program.to_owned(), watched: watched(policy), always: chained };
-    if let Some(contents) = front::image(&config)? {
-        all.push(Wanted { name: OURS[0].to_owned(), contents });
-    } else {
-        let branches = policy.protected_refs().fold(String::new(), |all, name| all + "|*\" " + &quote_double(&name) + "\"*");
-        let script = include_str!("../../hooks/reference-transaction")
-            .replace("@PROGRAM@", &quote(program.as_str()))
-            .replace("@ALWAYS@", if chained { "yes" } else { "" })
-            .replace("|@BRANCHES@", &branches);
-        all.push(Wanted { name: OURS[0].to_owned(), contents: script.into_bytes() });
-    }
+    all.push(Wanted { name: OURS[0].to_owned(), contents: front::image(&config)? });
     let previous_merge = previous(OURS[1]).map(|path| quote(path.as_str())).unwrap_or_default();
     let script = include_str!("../../hooks/pre-merge-commit")
         .replace("@PROGRAM@", &quote(program.as_str()))
@@ -167,23 +159,14 @@ fn quote(text: &str) -> String {
     text.replace('\'', r"'\''")
 }
 
-/// Quotes a text for use between double quotes in a shell.
-fn quote_double(text: &str) -> String {
-    text.chars().flat_map(|c| ['\\'].into_iter().filter(move |_| "\\\"$`".contains(c)).chain([c])).collect()
-}
-
-fn watched(policy: &Policy) -> Vec<Watch> {
-    let ours = ["refs/os", "refs/os/", "refs/notes/os", "refs/notes/os/"].map(|name| Watch {
-        name: name.to_owned(),
-        committed: false,
-        when_missing: WhenMissing::Refuse,
-    });
-    let when_missing = match policy.gate {
-        Gate::All => WhenMissing::Refuse,
-        Gate::Tickets | Gate::Off => WhenMissing::Pass,
+/// The refs of others that git-os checks under this policy.
+pub(super) fn watched(policy: &Policy) -> Vec<Watch> {
+    let missing = match policy.gate {
+        Gate::All => Missing::Refuse,
+        Gate::Tickets | Gate::Off => Missing::Pass,
     };
-    // Even with the gate off, git-os must notice landings.
-    ours.into_iter().chain(policy.protected_refs().map(|name| Watch { name, committed: true, when_missing })).collect()
+    // With the gate off a landing still has to be noticed.
+    policy.protected_refs().map(|name| Watch { name, committed: true, missing }).collect()
 }
 
 /// Returns the problems with the installed hooks; empty if there are none.

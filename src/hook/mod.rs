@@ -54,9 +54,9 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
 #[cfg(fuzzing)]
 pub(crate) fn read_line(line: &[u8]) -> Option<(String, String)> {
     use reference_transaction::New;
-    let line = reference_transaction::parse_line(line);
+    let line = reference_transaction::parse_line(&crate::core::rule::Line::parse(line)?);
     match line.new {
-        New::Object(id) => (!line.name.is_empty()).then(|| (id.to_string(), line.name)),
+        New::Object(id) => Some((id.to_string(), line.name)),
         New::Nothing | New::Symbolic | New::Strange => None,
     }
 }

@@ -1,14 +1,19 @@
 //! `reference-transaction`: checks every update of git-os refs and protected branches, whatever command makes it.
 
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::front::Watch;
 use super::install;
 use super::judge;
 use super::{Answer, here, say};
 use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
 use crate::core::refs::is_ours;
+use crate::core::rule::{self, Concern, Files, Missing, State, Value};
 use crate::core::ruling::Ruling;
 use crate::core::text::{escape, in_one_line};
-use crate::git::{RefBackend, Repo};
+use crate::git::Repo;
+use crate::git::process::read_bytes;
 use crate::ledger::{Ledger, LedgerError};
 use crate::sync;
 
@@ -31,52 +36,87 @@ pub(super) enum New {
     Strange,
 }
 
-/// Parses one line, `<old> <new> <ref>`. Ignores the old value, because git sends zeros if the caller did not give one.
-pub(super) fn parse_line(line: &[u8]) -> Line {
-    let mut words = line.splitn(3, |byte| *byte == b' ');
-    let (_, new, name) = (words.next(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (new, is_text) = (String::from_utf8_lossy(new), std::str::from_utf8(name).is_ok());
-    let new = match ObjectId::parse(&new) {
-        _ if !is_text => New::Strange,
-        Ok(id) if id.is_zero() => New::Nothing,
-        Ok(id) => New::Object(id),
-        Err(_) if new.starts_with("ref:") => New::Symbolic,
-        Err(_) => New::Strange,
+/// Reads one line. The old value is not used: git gives zeros when its caller had none.
+pub(super) fn parse_line(line: &rule::Line<'_>) -> Line {
+    let new = match line.new {
+        _ if std::str::from_utf8(line.name).is_err() => New::Strange,
+        Value::Nothing => New::Nothing,
+        Value::Object(id) => ObjectId::parse(&String::from_utf8_lossy(id)).map_or(New::Strange, New::Object),
+        Value::Symbolic(_) => New::Symbolic,
     };
-    Line { new, name: String::from_utf8_lossy(name).into_owned() }
+    Line { new, name: String::from_utf8_lossy(line.name).into_owned() }
 }
 
-pub(super) fn run(state: &str, input: &[u8]) -> Answer {
-    let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parse_line);
+/// The lines that move a ref which is watched.
+fn moves(input: &[u8], state: State, files: &mut impl Files, is_watched: impl Fn(&[u8]) -> Option<Missing>) -> Vec<Line> {
+    let mut moves = Vec::new();
+    for line in input.split(|byte| *byte == b'\n') {
+        rule::judge(line, state, files, &is_watched, |concern, _| match concern {
+            Concern::Moves(line) => moves.push(parse_line(&line)),
+            Concern::Strange(_) => {
+                moves.push(Line { new: New::Strange, name: String::from_utf8_lossy(concern.name()).into_owned() });
+            }
+            // What is written through it is a move of the other.
+            Concern::Aliases(_) => {}
+        });
+    }
+    moves
+}
+
+/// The files of the common directory, where it is known.
+struct Common<'a>(Option<&'a Utf8Path>);
+
+impl Common<'_> {
+    fn path(&self, name: &[u8]) -> Option<Utf8PathBuf> {
+        Some(self.0?.join(std::str::from_utf8(name).ok()?))
+    }
+}
+
+impl Files for Common<'_> {
+    fn has(&mut self, name: &[u8]) -> bool {
+        self.path(name).is_some_and(|path| path.as_std_path().exists())
+    }
+
+    fn read(&mut self, name: &[u8], into: &mut [u8]) -> usize {
+        let bytes = self.path(name).and_then(|path| read_bytes(&path).ok()).unwrap_or_default();
+        into.iter_mut().zip(bytes).map(|(place, byte)| *place = byte).count()
+    }
+}
+
+pub(super) fn run(argument: &str, input: &[u8]) -> Answer {
+    let state = State::of(argument.as_bytes());
     let repo = match here() {
         Ok(repo) => repo,
-        Err(error) if state == "prepared" => {
-            let ours = lines.filter(|line| is_ours(&line.name));
+        Err(error) => {
+            let ours = moves(input, state, &mut Common(None), |name| rule::watched(name, state, std::iter::empty()));
             let why = unjudged(error);
-            return ours.fold(Answer::Go, |_, line| refuse(&line.name, &why));
+            return ours.iter().fold(Answer::Go, |_, line| refuse(&line.name, &why));
         }
-        Err(_) => return Answer::Go,
     };
-    if install::run_previous(&repo, "reference-transaction", &[state], input) == Answer::Stop {
-        // git respects the exit code only in the `prepared` state.
+    if install::run_previous(&repo, "reference-transaction", &[argument], input) == Answer::Stop {
+        // git heeds it while the transaction is prepared, and in no other state.
         return Answer::Stop;
     }
-    if state != "prepared" && state != "committed" {
+    let ledger = Ledger::open(&repo);
+    let branches = ledger.as_ref().map(|ledger| install::watched(&ledger.policy)).unwrap_or_default();
+    let watches = || branches.iter().map(Watch::as_rule);
+    if !rule::listens(state, watches()) {
         return Answer::Go;
     }
-    let ledger = Ledger::open(&repo);
-    let protected: Vec<String> = ledger.iter().flat_map(|ledger| ledger.policy.protected_refs()).collect();
-    // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
+    // Without a policy that can be read nobody knows which branches it protects, and each is said to be unjudged.
     let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
-    let is_branch = |name: &str| is_unknown && name.starts_with("refs/heads/");
-    let is_watched = |name: &str| is_ours(name) || is_branch(name) || protected.iter().any(|branch| branch == name);
-    let watched: Vec<Line> = lines.filter(|line| is_watched(&line.name)).collect();
-    if watched.is_empty() {
+    let is_watched = |name: &[u8]| {
+        let branch = (is_unknown && name.starts_with(b"refs/heads/")).then_some(Missing::Pass);
+        branch.max(rule::watched(name, state, watches()))
+    };
+    let moves = moves(input, state, &mut Common(Some(repo.common_dir())), is_watched);
+    if moves.is_empty() {
         return Answer::Go;
     }
     match state {
-        "prepared" => prepared(&repo, &ledger, &watched),
-        _ => committed(&ledger, &watched, &protected),
+        State::Prepared => prepared(&repo, &ledger, &moves),
+        State::Committed => committed(&ledger),
+        State::Other => Answer::Go,
     }
 }
 
@@ -119,7 +159,6 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
         New::Symbolic => return Ok(Ruling::Denied(Denial::Symbolic)),
         New::Strange => return Ok(Ruling::Denied(Denial::UnknownRef)),
         New::Object(id) => Some(id),
-        New::Nothing if old.is_none() || !is_deletion(repo) => return Ok(Ruling::Granted(())),
         New::Nothing => None,
     };
     if old == new {
@@ -150,17 +189,9 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
     Ok(judged)
 }
 
-/// Whether a new value of zero is a deletion. `pack-refs` (when it prunes) and `verify` also send zeros. With the files
-/// backend, only a real deletion holds the lock of `packed-refs`.
-fn is_deletion(repo: &Repo) -> bool {
-    repo.backend() != RefBackend::Files || repo.common_dir().join("packed-refs.lock").as_std_path().exists()
-}
-
-/// Notices landings made by hand. The next git-os command repeats anything that fails here.
-fn committed(ledger: &Opened<'_>, lines: &[Line], protected: &[String]) -> Answer {
-    if lines.iter().any(|line| protected.contains(&line.name))
-        && let Ok(ledger) = ledger
-    {
+/// Notices what landed by hand. Whatever fails here is made up for by the next command.
+fn committed(ledger: &Opened<'_>) -> Answer {
+    if let Ok(ledger) = ledger {
         drop(crate::gate::reconcile(ledger));
     }
     Answer::Go

@@ -173,7 +173,9 @@ fn a_veto_of_somebody_elses_hook_is_one_and_nothing_is_judged_twice() {
         let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
         // Where git-os is gone its refs are still looked after, and the other hook is one of the things that are missing.
         sandbox.sh("r", "rm ../bin/git-os; git branch never").ok();
-        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("cannot be judged");
+        let _said = sandbox
+            .sh("r", "git update-ref refs/os/foreign HEAD")
+            .fails("refusing to update `refs/os/foreign`: cannot start git-os at `");
     }
 }
 

@@ -43,7 +43,7 @@ fn without_git_os_a_server_takes_nothing() {
         .sh(".", "cp bin/git-os bin/git-os-server && bin/git-os-server server install shared.git && rm bin/git-os-server")
         .ok();
     fleet.ready("m0", "One");
-    fleet.os("m0", &["sync"]).fails("git-os is not there to judge");
+    fleet.os("m0", &["sync"]).fails("cannot check this push: no git-os at `");
 }
 
 #[test]
