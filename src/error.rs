@@ -86,7 +86,7 @@ impl From<LedgerError> for CliError {
             }
             LedgerError::NotYours { .. } => Self { kind: Kind::No, ..cli }.hint("git show refs/os/meta:policy.json"),
             LedgerError::NotFound(_) => cli.hint("git os list --all"),
-            LedgerError::Quarantined { .. } => cli.hint("git os fsck"),
+            LedgerError::Quarantined { .. } => cli.hint("git os fsck --repair"),
             _ => cli,
         }
     }

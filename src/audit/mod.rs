@@ -1,5 +1,8 @@
 //! Everything replayed: what came in past the hooks is found here.
 
+mod repair;
+
+pub(crate) use self::repair::repair;
 use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
 use crate::core::meta::Gate;

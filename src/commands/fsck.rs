@@ -4,22 +4,31 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
-use crate::audit::{Finding, Report, audit};
+use crate::audit::{Finding, Report, audit, repair};
+use crate::core::id::RepoName;
 use crate::core::refs::is_ours;
 use crate::core::text::plural;
 use crate::core::text::{chain, escape};
 use crate::error::{CliError, Kind};
 use crate::git::Repo;
 use crate::ledger::{Ledger, LedgerError};
-use crate::refs::kind_of;
+use crate::refs::{Repaired, kind_of};
 
-/// Replay everything and show what is not by the rules
+/// Replay all histories and report what is illegal
 ///
-/// Hooks can be switched off and files written by hand; history cannot lie. Exits with 1 when something was found.
-/// What was found is shown, and not acted on by any other command.
+/// Hooks can be switched off and ref files written by hand; fsck finds what came in that way. Exits with 1 if it finds
+/// something. No other command acts on an illegal history.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Print the findings as JSON
+    /// Put refs back to their last legal state first
+    ///
+    /// A ticket goes back to its last legal event, and verdict notes are rebuilt from the tickets. What was there is kept
+    /// under `refs/os/rejected/`. Branches are not touched, and neither is what may become legal: an event of a newer
+    /// git-os, or one whose objects are missing.
+    #[arg(long)]
+    repair: bool,
+
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -31,29 +40,50 @@ struct All {
     events: usize,
     archived: usize,
     findings: Vec<Finding>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repaired: Vec<RepairedIn>,
+}
+
+/// A ref that was put back, and where.
+#[derive(Serialize)]
+struct RepairedIn {
+    repo: RepoName,
+    #[serde(flatten)]
+    repaired: Repaired,
 }
 
 /// Judges one repository.
 pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
-    let ledger = match Ledger::open(repo) {
+    Ok(audit(&open(repo)?)?)
+}
+
+/// Puts the refs of one repository back.
+fn mend(repo: &Repo) -> Result<Vec<RepairedIn>, CliError> {
+    let ledger = open(repo)?;
+    let name = &ledger.policy.repo;
+    Ok(repair(&ledger)?.into_iter().map(|repaired| RepairedIn { repo: name.clone(), repaired }).collect())
+}
+
+fn open(repo: &Repo) -> Result<Ledger<'_>, CliError> {
+    match Ledger::open(repo) {
         Err(LedgerError::NotInitialised) => {
             let names: Vec<String> =
                 repo.list_refs("refs/")?.into_iter().map(|found| found.0).filter(|name| is_ours(name)).collect();
             // What is none of ours most likely stands where the policy was.
             let odd = names.iter().find(|name| kind_of(name).is_none()).or(names.first());
-            return Err(odd.map_or_else(
+            Err(odd.map_or_else(
                 || LedgerError::NotInitialised.into(),
                 |name| CliError::new(Kind::Fatal, format!("there is no policy in `refs/os/meta` to judge `{}` by", escape(name))),
-            ));
+            ))
         }
-        opened => opened?,
-    };
-    Ok(audit(&ledger)?)
+        opened => Ok(opened?),
+    }
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
-    let mut all = All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new() };
+    let mut all = All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new(), repaired: Vec::new() };
+    let mut repairs = Vec::new();
     let mut add = |report: Report| {
         all.tickets += report.tickets;
         all.events += report.events;
@@ -64,16 +94,31 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         Some(workspace) => {
             for entry in &workspace.registry.repos {
                 match workspace.open(entry) {
-                    Ok(repo) => add(check(&repo)?),
+                    Ok(repo) => {
+                        if args.repair {
+                            repairs.extend(mend(&repo)?);
+                        }
+                        add(check(&repo)?);
+                    }
                     Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
                 }
             }
         }
-        None => add(check(&place.repo)?),
+        None => {
+            if args.repair {
+                repairs.extend(mend(&place.repo)?);
+            }
+            add(check(&place.repo)?);
+        }
     }
+    all.repaired = repairs;
     if args.json {
         ctx.ui.json(&all)?;
     } else {
+        for RepairedIn { repo, repaired } in &all.repaired {
+            let to = repaired.to.map_or_else(|| "deleted".to_owned(), |to| format!("back to {}", to.short(12)));
+            ctx.ui.line(format!("{repo}: {}: {to}; {} keeps {}", repaired.ref_name, repaired.kept, repaired.from.short(12)))?;
+        }
         for finding in &all.findings {
             let commit = finding.commit.map(|commit| format!(" (commit {})", commit.short(12))).unwrap_or_default();
             ctx.ui.line(format!("{}: {}: {}{commit}", finding.repo, finding.ref_name, finding.what))?;

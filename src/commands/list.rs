@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::context::{Context, Place};
 use crate::core::event::State;
-use crate::core::id::{RepoName, TicketId};
-use crate::core::json::{TicketView, VERSION};
+use crate::core::id::{ObjectId, RepoName, TicketId};
+use crate::core::json::{QuarantineView, TicketView, VERSION};
 use crate::core::text::chain;
 use crate::core::ticket::Ticket;
 use crate::error::CliError;
@@ -94,8 +94,20 @@ struct Strange {
     repo: RepoName,
     #[serde(rename = "ref")]
     ref_name: String,
-    tip: String,
+    tip: ObjectId,
     reason: String,
+    /// The ticket after its last legal event.
+    #[serde(skip)]
+    legal: Option<Row>,
+}
+
+impl Strange {
+    fn view(&self) -> Option<TicketView> {
+        let row = self.legal.as_ref()?;
+        let mut view = TicketView::new(&row.id, &self.repo, &row.ticket, row.updated, None);
+        view.quarantined = Some(QuarantineView { tip: self.tip, reason: self.reason.clone() });
+        Some(view)
+    }
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
@@ -105,7 +117,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         is_state && args.filter.takes(&found.row.ticket)
     };
     let found: Vec<_> = found.into_iter().filter(takes).collect();
-    print(ctx, &found, strange, args.filter.json)
+    print(ctx, &found, strange, args.filter.json, args.states.is_empty())
 }
 
 pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError> {
@@ -124,7 +136,7 @@ pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError>
             ready.push(one);
         }
     }
-    print(ctx, &ready, strange, args.filter.json)
+    print(ctx, &ready, strange, args.filter.json, false)
 }
 
 /// Whether what is not live is merged all the same.
@@ -182,8 +194,9 @@ fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange:
     strange.extend(rows.quarantined.into_iter().map(|one| Strange {
         repo: name.clone(),
         ref_name: one.ref_name,
-        tip: one.tip.to_string(),
+        tip: one.tip,
         reason: one.why.full(),
+        legal: one.legal,
     }));
     Ok(())
 }
@@ -209,14 +222,21 @@ fn cells(found: &Found) -> Vec<(Tone, Cow<'_, str>)> {
     ]
 }
 
-fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool) -> Result<(), CliError> {
+fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool, with_quarantined: bool) -> Result<(), CliError> {
     if as_json {
         let view = |found: &Found| TicketView::new(&found.row.id, &found.repo, &found.row.ticket, found.row.updated, None);
-        return ctx.ui.json(&Tickets { version: VERSION, tickets: found.iter().map(view).collect(), quarantined: strange });
+        let quarantined = strange.iter().filter(|_| with_quarantined).filter_map(Strange::view);
+        let tickets = found.iter().map(view).chain(quarantined).collect();
+        return ctx.ui.json(&Tickets { version: VERSION, tickets, quarantined: strange });
     }
     ctx.ui.table(&found.iter().map(cells).collect::<Vec<_>>())?;
     for one in &strange {
-        ctx.ui.say(format!("warning: {}: `{}` is quarantined: {}", one.repo, one.ref_name, one.reason));
+        let last = one.legal.as_ref().map(|row| format!("; its last legal state is `{}`", row.ticket.state));
+        let last = last.unwrap_or_default();
+        ctx.ui.say(format!("warning: {}: `{}` is quarantined{last}: {}", one.repo, one.ref_name, one.reason));
+    }
+    if !strange.is_empty() {
+        ctx.ui.say("hint: git os fsck --repair");
     }
     if found.is_empty() && strange.is_empty() {
         ctx.ui.say("no tickets");

@@ -7,12 +7,13 @@ use serde::Serialize;
 use super::context::{Context, view};
 use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TicketId};
-use crate::core::json::{TicketView, VERSION};
+use crate::core::json::{QuarantineView, TicketView, VERSION};
+use crate::core::text::in_one_line;
 use crate::core::time::Timestamp;
 use crate::dispatch::last_reason;
 use crate::error::CliError;
 use crate::ledger::replay::{self, Link};
-use crate::ledger::{DESCRIPTION, Entry, Ledger, LedgerError, archive};
+use crate::ledger::{DESCRIPTION, Entry, Ledger, LedgerError, Quarantine};
 use crate::ui::Tone;
 
 /// Show a ticket
@@ -41,22 +42,30 @@ pub(super) struct LogArgs {
     json: bool,
 }
 
-/// A live or archived ticket.
+/// A live or archived ticket as its last legal event left it.
 pub(super) fn read(ledger: &Ledger<'_>, id: &TicketId) -> Result<Entry, CliError> {
-    if let Some(entry) = ledger.find(id)? {
-        return Ok(entry);
-    }
-    match archive::find(ledger.repo, id)? {
-        Some(tip) => Ok(ledger.read_entry(id.clone(), tip)?),
-        None => Err(LedgerError::NotFound(id.to_string()).into()),
+    Ok(ledger.read_legal(id)?.0)
+}
+
+/// Says that a ticket is quarantined, and what mends it.
+fn warn(ctx: &Context, id: &TicketId, quarantine: Option<&Quarantine>) {
+    if let Some(found) = quarantine {
+        ctx.ui.say(format!(
+            "warning: `{}` is quarantined, and this is its last legal state: {}",
+            id.ref_name(),
+            in_one_line(&found.illegal)
+        ));
+        ctx.ui.say("hint: git os fsck --repair");
     }
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
     let ledger = place.ledger()?;
-    let entry = read(&ledger, &id)?;
-    let view = view(&ledger, &entry)?;
+    let (entry, quarantine) = ledger.read_legal(&id)?;
+    let mut view = view(&ledger, &entry)?;
+    view.quarantined = quarantine.as_ref().map(|found| QuarantineView { tip: found.tip, reason: in_one_line(&found.illegal) });
+    warn(ctx, &id, quarantine.as_ref());
     if args.json {
         return ctx.ui.json(&super::with_version(&view));
     }
@@ -131,10 +140,11 @@ struct LogEvent {
 pub(super) fn run_log(ctx: &Context, args: &LogArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
     let ledger = place.ledger()?;
-    let entry = read(&ledger, &id)?;
+    let (entry, quarantine) = ledger.read_legal(&id)?;
+    warn(ctx, &id, quarantine.as_ref());
     let links = match replay::links(&place.repo, entry.tip, None)? {
         Ruling::Granted(links) => links,
-        Ruling::Denied(illegal) => return Err(LedgerError::Quarantined { id, source: Box::new(illegal) }.into()),
+        Ruling::Denied(illegal) => return Err(LedgerError::Quarantined { id, last: None, source: Box::new(illegal) }.into()),
     };
     if args.json {
         return ctx.ui.json(&Log { version: VERSION, id, events: links.iter().map(event).collect() });

@@ -125,6 +125,13 @@ pub(crate) enum Denial {
     WrongState { claimed: State, computed: State },
     #[error("changes {0}, which the event does not")]
     Unearned(&'static str),
+    #[error("the ref is quarantined since event {}{}; this does not continue its legal part", .since.short(12), last_legal(*.last))]
+    Quarantined {
+        since: ObjectId,
+        last: Option<State>,
+        #[source]
+        why: Box<Denial>,
+    },
     #[error("the ticket is archived with another history")]
     ArchivedOtherwise(#[source] Box<Denial>),
     #[error("cannot be merged with the local history")]
@@ -311,6 +318,7 @@ impl Denial {
             ),
             Self::DropsLanded { .. } | Self::DropsCommit(_) => "`git os revert` undoes landed work with a new commit".to_owned(),
             Self::NoTicket(_) => "`git os new` creates a ticket for it".to_owned(),
+            Self::Quarantined { .. } => "`git os fsck --repair` puts it back to its last legal state".to_owned(),
             Self::PolicyExcludes(_) => "`git os init` publishes the policy again, for what is here now".to_owned(),
             _ => return None,
         })
@@ -321,6 +329,10 @@ impl Denial {
     pub(crate) fn full(&self) -> String {
         text::in_one_line(self)
     }
+}
+
+fn last_legal(last: Option<State>) -> String {
+    last.map_or_else(String::new, |state| format!(" (last legal state `{state}`)"))
 }
 
 impl From<Illegal> for Denial {

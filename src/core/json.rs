@@ -33,6 +33,15 @@ pub(crate) struct TicketView {
     pub(crate) updated: Timestamp,
     /// The number of events so far.
     pub(crate) events: u32,
+    /// What is at the ref, if that is not legal; the ticket is then as its last legal event left it.
+    pub(crate) quarantined: Option<QuarantineView>,
+}
+
+/// Why a ticket is shown and not acted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct QuarantineView {
+    pub(crate) tip: ObjectId,
+    pub(crate) reason: String,
 }
 
 impl TicketView {
@@ -58,6 +67,7 @@ impl TicketView {
             created: id.date().to_owned(),
             updated,
             events: ticket.seq,
+            quarantined: None,
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
     let examine = || doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
     let mut health = examine();
-    if health.grade > ledger.policy.grade
+    if health.grade_for_work() > ledger.policy.grade
         && let Some(remote) = shared_remote(&site.repo)
         && sync::fetch(&site.repo, &remote)? == Fetched::Done
     {
@@ -42,12 +42,12 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         sync::fold(&site.repo, &remote)?;
         health = examine();
     }
-    if health.grade > ledger.policy.grade {
+    if health.grade_for_work() > ledger.policy.grade {
         let failing = health.checks.iter().filter(|check| check.outcome == doctor::Outcome::Fail);
         let failing: Vec<_> = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
         return Ok(Some(format!(
             "the doctor's grade is {}, and the policy asks for {} ({})",
-            health.grade,
+            health.grade_for_work(),
             ledger.policy.grade,
             failing.join("; ")
         )));
@@ -83,7 +83,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         base,
         checks,
         judge,
-        grade: health.grade,
+        grade: health.grade_for_work(),
     };
     record(site, ledger, entry, &verdict, &reasons)?;
     Ok(None)

@@ -8,9 +8,11 @@ use tempfile::TempDir;
 use super::repair::{Repair, repair_repo};
 use super::*;
 use crate::core::event::{Action, Role};
+use crate::core::id::ObjectId;
 use crate::core::id::{Brand, Kind};
 use crate::core::ticket::Content;
 use crate::git::process::{remove_all, write_file};
+use crate::git::refs::{Moved, RefEdit};
 use crate::ledger::{Answer, Draft, Entry, Ledger, new_run};
 
 const REGISTRY: &str = "version = 1\n[os]\nhub = \"one\"\n[[repo]]\nname = \"one\"\npath = \".\"\nbrand = \"one\"\n";
@@ -255,4 +257,73 @@ fn grades_count_what_fails() {
     assert_eq!(folded.counts(), Counts { passed: COUNT - 1, made: COUNT - 1, applicable: COUNT });
     let nothing = fold(&[]);
     assert_eq!((nothing.grade, nothing.counts()), (Grade::F, Counts { passed: 0, made: 0, applicable: COUNT }));
+}
+
+/// A second clone, and a bare repository between the two.
+fn shared_with(here: &Fixture) -> (TempDir, Repo, Repo) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let top = Utf8PathBuf::from_path_buf(dir.path().canonicalize().expect("it is there")).expect("UTF-8");
+    git(&top, &["init", "-q", "--bare", "-b", "main", "shared.git"]);
+    let shared = top.join("shared.git");
+    git(&here.repo.home().to_owned(), &["remote", "add", "origin", shared.as_str()]);
+    git(&top, &["clone", "-q", shared.as_str(), "there"]);
+    for (key, value) in [("user.name", "B"), ("user.email", "b@example.com"), ("git-os.remote", "origin")] {
+        git(&top.join("there"), &["config", key, value]);
+    }
+    (dir, Repo::open(&shared).expect("a repository"), Repo::open(&top.join("there")).expect("a repository"))
+}
+
+#[test]
+fn a_kind_of_ref_is_one_file_and_every_door_knows_it() {
+    use crate::core::denial::Denial;
+    use crate::core::ruling::Ruling;
+    use crate::hook::judge::judge;
+    use crate::hook::pre_receive::{Move, judge_push};
+    use crate::refs::sample::{BAD, SAMPLES};
+    use crate::{audit, sync};
+
+    let here = Fixture::new();
+    let open = || Repo::open(here.repo.home()).expect("a repository");
+    let (repo, name) = (open(), format!("{SAMPLES}one"));
+    let who = repo.identity().expect("an identity");
+    let tree_id = repo.write_tree(&mut []).expect("written");
+    let commit = |parents: &[ObjectId], subject: &str| repo.write_commit(tree_id, parents, &who, subject).expect("written");
+    let good = commit(&[], "good");
+    let (better, bad) = (commit(&[good], "better"), commit(&[good], BAD));
+
+    // The hook, and a server.
+    let ledger = Ledger::open(&repo).expect("under git-os");
+    let ask = |old, new| judge(&repo, Some(&ledger), &name, old, new).expect("judged");
+    assert_eq!(ask(None, Some(good)), Ruling::Granted(()));
+    assert_eq!(ask(Some(good), Some(bad)), Ruling::Denied(Denial::WrittenOnce));
+    assert_eq!(ask(Some(better), Some(good)), Ruling::Denied(Denial::LosesCommits));
+    assert_eq!(ask(Some(good), None), Ruling::Denied(Denial::NeverDeleted));
+    let push = |new| judge_push(open(), &open(), &[Move { name: name.clone(), old: None, new: Some(new) }]);
+    assert_eq!(push(good), []);
+    assert_eq!(push(bad), [(name.clone(), Denial::WrittenOnce)]);
+
+    // It travels: offered, fetched, folded in; and what is illegal is left outside.
+    let (_dir, shared, there) = shared_with(&here);
+    let put = |repo: &Repo, old, new| repo.move_refs(&[RefEdit::advance(&name, old, new)]).expect("moved");
+    assert_eq!(put(&repo, None, better), Moved::Done);
+    let synced = sync::sync(&open(), "origin").expect("synced");
+    assert_eq!((synced.refused, synced.offline), (Vec::new(), None));
+    assert_eq!(shared.find_ref(&name).expect("read"), Some(better));
+    assert_eq!(sync::pull(&there, "origin").expect("fetched").folded.refused, []);
+    assert_eq!(there.find_ref(&name).expect("read"), Some(better));
+    git(&here.repo.home().to_owned(), &["push", "-q", "--force", "origin", &format!("{bad}:{name}")]);
+    let folded = sync::pull(&there, "origin").expect("fetched").folded;
+    assert_eq!(folded.refused, [(name.clone(), Denial::WrittenOnce)]);
+    assert_eq!(there.find_ref(&name).expect("read"), Some(better));
+    let ledger_there = Ledger::open(&there).expect("under git-os");
+    let standing = sync::standing(&ledger_there, "origin").expect("compared");
+    assert_eq!(standing.outside, [(name.clone(), Denial::WrittenOnce)]);
+
+    // fsck, and the doctor.
+    assert_eq!(audit::audit(&ledger).expect("audited").findings, []);
+    assert_eq!(put(&repo, Some(better), bad), Moved::Done);
+    let found = audit::audit(&ledger).expect("audited").findings;
+    assert_eq!(found.iter().map(|one| (one.ref_name.as_str(), one.code)).collect::<Vec<_>>(), [(name.as_str(), "written-once")]);
+    let subject = Subject::new(Some(&here.workspace), here.workspace.registry.repos.first(), &repo, &here.program);
+    assert_eq!(refs::foreign(&subject).expect("checked").outcome, Outcome::Pass);
 }

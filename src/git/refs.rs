@@ -1,5 +1,6 @@
 //! Refs: read, listed, and moved by compare-and-swap, with gix if possible and otherwise with git itself.
 
+mod pack;
 mod update;
 
 use std::fmt::Write as _;
@@ -201,7 +202,10 @@ impl Repo {
         let started = clock();
         loop {
             let error = match self.try_move(edits) {
-                Ok(()) => return Ok(Moved::Done),
+                Ok(()) => {
+                    self.pack_own_refs();
+                    return Ok(Moved::Done);
+                }
                 Err(error) => error,
             };
             // gix reports a lost race, a lock and a full disk in the same way. The current values of the refs tell them apart.

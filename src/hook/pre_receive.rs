@@ -8,6 +8,7 @@ use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
 use crate::core::refs::is_ours;
 use crate::core::ruling::Ruling;
+use crate::core::text::in_one_line;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
 use crate::refs::kind_of;
@@ -56,7 +57,7 @@ pub(super) fn run(input: &[u8]) -> Answer {
     let (repo, before) = match here().and_then(|repo| Ok((repo.with_quarantine()?, here()?))) {
         Ok(opened) => opened,
         Err(error) => {
-            say(&format!("error: this push could not be judged: {error}"));
+            say(&format!("error: cannot judge this push: {}", in_one_line(&error)));
             return Answer::Stop;
         }
     };
@@ -65,7 +66,7 @@ pub(super) fn run(input: &[u8]) -> Answer {
     }
     if let Err(error) = before.clear_left_locks(&["refs/os", "refs/notes/os", "refs/heads"]) {
         // git itself will report the locked ref.
-        say(&format!("warning: a lock that a killed process left stays: {error}"));
+        say(&format!("warning: cannot remove the lock of a killed process: {}", in_one_line(&error)));
     }
     let mut refused = misplaced(&before, &moves);
     if refused.is_empty() {

@@ -31,6 +31,8 @@ pub(crate) struct Quarantined {
     pub(crate) ref_name: String,
     pub(crate) tip: ObjectId,
     pub(crate) why: Denial,
+    /// The ticket after its last legal event, if it is one.
+    pub(crate) legal: Option<Row>,
 }
 
 /// All live tickets of a repository, and what pretends to be one.
@@ -70,7 +72,10 @@ impl Ledger<'_> {
                     is_stale = true;
                     rows.tickets.push(row);
                 }
-                Ruling::Denied(why) => rows.quarantined.push(Quarantined { ref_name, tip, why }),
+                Ruling::Denied(why) => {
+                    let legal = self.find_legal(&ref_name, tip)?;
+                    rows.quarantined.push(Quarantined { ref_name, tip, why, legal });
+                }
             }
         }
         if is_stale || unused + lines.count() > 64 {
@@ -85,6 +90,12 @@ impl Ledger<'_> {
     fn header(&self) -> Result<String, LedgerError> {
         let meta = if self.policy.actors.is_empty() { None } else { self.repo.find_ref(META)? };
         Ok(meta.map_or_else(|| format!("{HEADER}\n"), |meta| format!("{HEADER} {meta}\n")))
+    }
+
+    fn find_legal(&self, ref_name: &str, tip: ObjectId) -> Result<Option<Row>, LedgerError> {
+        let Ok(id) = TicketId::parse(&ref_name[TICKETS.len()..]) else { return Ok(None) };
+        let legal = self.find_quarantine(&id, tip)?.and_then(|found| found.legal);
+        Ok(legal.map(|entry| Row { id, tip: entry.tip, updated: entry.updated, ticket: entry.ticket }))
     }
 
     /// The ticket at a ref, or why it is none.

@@ -8,13 +8,14 @@ pub(crate) mod cache;
 mod facts;
 
 pub(crate) mod policy;
+mod quarantine;
 pub(crate) mod replay;
 pub(crate) mod signed;
 
 pub(crate) mod tree;
 
 use crate::core::denial::{Denial, Illegal};
-use crate::core::event::{Action, Event, Role};
+use crate::core::event::{Action, Event, Role, State};
 use crate::core::fsm::{self, Refusal};
 use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
 use crate::core::meta::Policy;
@@ -29,6 +30,7 @@ use crate::git::refs::{Moved, RefEdit, Update};
 use crate::git::signature::{NewCommit, SignError};
 use crate::git::{GitError, Repo};
 pub(crate) use facts::FactsHere;
+pub(crate) use quarantine::Quarantine;
 use replay::Landed;
 
 /// The file in a ticket's tree that says what is to be done.
@@ -47,8 +49,8 @@ pub(crate) enum LedgerError {
     NotFound(String),
     #[error("`{part}` could be {}", .ids.join(" or "))]
     Ambiguous { part: String, ids: Vec<String> },
-    #[error("ticket {id} is quarantined")]
-    Quarantined { id: TicketId, source: Box<Illegal> },
+    #[error("ticket {id} is quarantined{}", last_legal(*.last))]
+    Quarantined { id: TicketId, last: Option<State>, source: Box<Illegal> },
     #[error("refusing to change ticket {id}")]
     Illegal { id: TicketId, source: Box<Denial> },
     #[error("commit {commit_id} is not an event")]
@@ -314,7 +316,10 @@ impl<'a> Ledger<'a> {
                 let commit = self.repo.read_commit(tip)?;
                 Ok(Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket })
             }
-            Ruling::Denied(source) => Err(LedgerError::Quarantined { id: id.clone(), source: Box::new(source) }),
+            Ruling::Denied(illegal) => Err(match self.find_quarantine(id, tip)? {
+                Some(found) => found.into_error(id),
+                None => LedgerError::Quarantined { id: id.clone(), last: None, source: Box::new(illegal) },
+            }),
         }
     }
 
@@ -351,6 +356,11 @@ impl<'a> Ledger<'a> {
             _ => Err(LedgerError::Ambiguous { part: shown, ids: fitting.iter().take(5).map(ToString::to_string).collect() }),
         }
     }
+}
+
+/// The end of a sentence on a quarantined ticket.
+fn last_legal(last: Option<State>) -> String {
+    last.map_or_else(String::new, |state| format!("; its last legal state is `{state}`"))
 }
 
 fn description_bytes(description: &str) -> Vec<u8> {

@@ -14,10 +14,11 @@ pub(crate) mod policy;
 mod proposals;
 mod provenance;
 mod rejected;
+mod repair;
 mod report;
 mod rescue;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod sessions;
 mod sides;
 mod tickets;
@@ -28,6 +29,7 @@ mod wiki;
 use std::cell::OnceCell;
 
 pub(crate) use self::fold::{Meeting, fold, meet};
+pub(crate) use self::repair::Repaired;
 pub(crate) use self::report::{Finding, Report};
 use self::sides::Sides;
 use crate::core::denial::Denial;
@@ -279,6 +281,14 @@ pub(crate) trait Kind: Sync {
             report.add(name, Some(tip), &why);
         }
         Ok(())
+    }
+
+    /// Puts a ref that is not legal back to what is legal of it, if that can be told and is for this kind to do.
+    ///
+    /// # Errors
+    /// When git cannot read or write.
+    fn repair(&self, _: &Scene<'_>, _name: &str, _tip: ObjectId) -> Result<Option<Repaired>, LedgerError> {
+        Ok(None)
     }
 
     /// As [`Kind::audit`], of a history that the archive keeps.

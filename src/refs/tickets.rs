@@ -1,14 +1,16 @@
 //! `refs/os/tickets/<id>`: one ticket each, a chain of events of which each is legal after the one before.
 
 use super::fold::Meeting;
-use super::{Folded, Joined, Kind, Order, Rank, Report, Scene, chain, find_archived, is_commit};
+use super::repair::put_back;
+use super::{Folded, Joined, Kind, Order, Rank, Repaired, Report, Scene, chain, find_archived, is_commit};
 use crate::core::denial::Denial;
-use crate::core::event::State;
+use crate::core::event::{EventKind, State};
+use crate::core::fsm::Refusal;
 use crate::core::id::{ObjectId, TICKETS, TicketId};
 use crate::core::meta::Gate;
 use crate::core::ruling::{Ruling, granted};
 use crate::core::ticket::Ticket;
-use crate::core::wire;
+use crate::core::wire::{self, WireError};
 use crate::git::Repo;
 use crate::ledger::replay::{self, JudgeChain, Landed};
 use crate::ledger::{Ledger, LedgerError, archive};
@@ -57,7 +59,15 @@ impl Kind for Tickets {
                 Ruling::Granted(())
             }
             Some(_) if old.is_none() => Ruling::Denied(Denial::ArchivedOtherwise(Box::new(illegal.into()))),
-            _ => Ruling::Denied(illegal.into()),
+            Some(known) => Ruling::Denied(match ledger.find_quarantine(&id, known)? {
+                Some(found) => Denial::Quarantined {
+                    since: found.illegal.commit_id,
+                    last: found.legal.map(|entry| entry.ticket.state),
+                    why: Box::new(illegal.into()),
+                },
+                None => illegal.into(),
+            }),
+            None => Ruling::Denied(illegal.into()),
         })
     }
 
@@ -147,6 +157,14 @@ impl Kind for Tickets {
         audit_chain(scene, name, name, tip, report).map(drop)
     }
 
+    fn repair(&self, scene: &Scene<'_>, name: &str, tip: ObjectId) -> Result<Option<Repaired>, LedgerError> {
+        let (Ruling::Granted(ledger), Some(id)) = (scene.ledger(), id_of(name)) else { return Ok(None) };
+        match ledger.find_quarantine(&id, tip)? {
+            Some(found) if is_certain(&found.illegal.why) => put_back(scene.repo, name, tip, found.legal.map(|entry| entry.tip)),
+            _ => Ok(None),
+        }
+    }
+
     fn audit_archived(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
         let archive = crate::core::id::ARCHIVE;
         if let Some(ticket) = audit_chain(scene, archive, name, tip, report)?
@@ -158,6 +176,17 @@ impl Kind for Tickets {
         }
         Ok(())
     }
+}
+
+/// Whether what is wrong with a chain can never become right: an object that is not here may come, a newer git-os may
+/// understand what this one does not, and work whose branch was rewound may be in it again.
+fn is_certain(why: &Denial) -> bool {
+    !matches!(
+        why,
+        Denial::Unreadable(_)
+            | Denial::NotAnEvent(WireError::Newer(_))
+            | Denial::Rule(Refusal::Needs { event: EventKind::Merge, .. })
+    )
 }
 
 /// A policy may have had more brands once.

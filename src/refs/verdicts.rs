@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::fold::Meeting;
+use super::repair::put_back;
 use super::sides::Sides;
-use super::{Joined, Kind, Order, Rank, Report, Scene, find_archived, grows, is_commit, tickets};
+use super::{Joined, Kind, Order, Rank, Repaired, Report, Scene, find_archived, grows, is_commit, tickets};
 use crate::core::denial::Denial;
 use crate::core::id::{ObjectId, VERDICT_NOTES};
 use crate::core::ruling::{Ruling, granted};
 use crate::core::text::MAX_FILE;
 use crate::core::verdict::Verdict;
 use crate::git::Repo;
-use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, LedgerError, archive};
 
 pub(crate) struct Verdicts;
 
@@ -61,6 +62,14 @@ impl Kind for Verdicts {
         }
         Ok(())
     }
+
+    fn repair(&self, scene: &Scene<'_>, name: &str, tip: ObjectId) -> Result<Option<Repaired>, LedgerError> {
+        let Ruling::Granted(ledger) = scene.ledger() else { return Ok(None) };
+        if find_faults(scene.repo, None, tip)?.is_empty() && scene.repo.find_stranger_in_notes(tip)?.is_none() {
+            return Ok(None);
+        }
+        put_back(scene.repo, name, tip, Some(rebuild(ledger, tip)?))
+    }
 }
 
 /// A line of a note, and the commit it is about.
@@ -87,10 +96,43 @@ fn added_lines(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<
 /// Whether a move of the notes drops no line.
 fn loses_none(repo: &Repo, old: Option<ObjectId>, new: ObjectId) -> Result<Ruling<()>, LedgerError> {
     let Some(old) = old else { return Ok(Ruling::Granted(())) };
-    Ok(match added_lines(repo, Some(new), old)?.into_iter().next() {
-        Some((about, line)) => Ruling::Denied(Denial::VerdictLost { about, line }),
-        None => Ruling::Granted(()),
-    })
+    for (about, line) in added_lines(repo, Some(new), old)? {
+        // What no ticket says may go: that is how notes are repaired.
+        if is_in_chain(repo, about, &line)? {
+            return Ok(Ruling::Denied(Denial::VerdictLost { about, line }));
+        }
+    }
+    Ok(Ruling::Granted(()))
+}
+
+/// The notes as the chains have them: the lines that are right, then the verdicts that had none.
+fn rebuild(ledger: &Ledger<'_>, tip: ObjectId) -> Result<ObjectId, LedgerError> {
+    let repo = ledger.repo;
+    let mut lines: BTreeMap<ObjectId, Vec<String>> = BTreeMap::new();
+    for (about, line) in added_lines(repo, None, tip)? {
+        if is_in_chain(repo, about, &line)? && has_judged_tree(repo, about, &line)? {
+            lines.entry(about).or_default().push(line);
+        }
+    }
+    let live = ledger.rows()?.tickets.into_iter().map(|row| row.tip);
+    let archived = archive::list(repo)?.into_iter().map(|one| one.1);
+    for tip in live.chain(archived) {
+        let Some(folder) = repo.find_entry(repo.read_commit(tip)?.tree_id, "verdicts")? else { continue };
+        for entry in repo.read_tree(folder.id)? {
+            let text = repo.read_blob(entry.id, MAX_FILE)?;
+            let Ok(verdict) = Verdict::from_json(&String::from_utf8_lossy(&text)) else { continue };
+            let (known, line) = (lines.entry(verdict.commit).or_default(), verdict.to_json());
+            if !known.iter().any(|other| Verdict::from_json(other).is_ok_and(|other| other == verdict)) {
+                known.push(line);
+            }
+        }
+    }
+    let mut tree_id = repo.write_tree(&mut [])?;
+    for (about, lines) in lines {
+        let blob = repo.write_blob((lines.join("\n") + "\n").as_bytes())?;
+        tree_id = repo.set_note(Some(tree_id), about, blob)?;
+    }
+    Ok(repo.write_commit(tree_id, &[tip], &repo.identity()?, "Rebuild the notes from the chains\n")?)
 }
 
 /// Whether a move of the notes brings no verdict but those that tickets have.

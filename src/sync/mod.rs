@@ -72,7 +72,9 @@ fn bring(repo: &Repo, remote: &str, branches: &str, gone: Gone) -> Result<Fetche
     repo.clear_left_locks(&["refs/os", "refs/notes/os", "refs/os-remote", &format!("refs/remotes/{remote}")])?;
     let mut specs = refspecs(remote).to_vec();
     specs.push(format!("+refs/heads/{branches}*:refs/remotes/{remote}/{branches}*"));
-    Ok(repo.fetch(remote, &specs, gone)?)
+    let fetched = repo.fetch(remote, &specs, gone)?;
+    repo.pack_own_refs();
+    Ok(fetched)
 }
 
 /// As [`fetch`], and what the remote does not have any more of tickets and their work is forgotten here. The branches of

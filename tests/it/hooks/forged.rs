@@ -220,6 +220,15 @@ fn forged_events_are_refused_and_past_the_hooks_they_are_quarantined() {
             assert!(is_grafted || rewound.code != Some(0), "{name}: {rewound}");
             sandbox.git("r", &["update-ref", &format!("refs/os/tickets/{id}"), tip]).ok();
             assert_eq!(stage.refs(), refs);
+            // fsck puts it back to the last legal event, and keeps what was there.
+            sandbox.sh("r", &format!("{TOOLS}past update-ref refs/os/tickets/{ticket} {forged}")).ok();
+            let repaired = sandbox.os("r", &["fsck", "--repair"]);
+            let kept = sandbox.sh("r", "git for-each-ref --format='%(objectname) %(refname)' refs/os/rejected").ok();
+            let is_back = is_grafted || stage.refs().contains(&format!("refs/os/tickets/{id} {tip}"));
+            if repaired.code != Some(0) || !kept.contains(&forged) || !is_back {
+                wrong.push(format!("git {}: {name}: not repaired: {repaired}{kept}", git.version));
+            }
+            stage.restore(&refs);
         }
         sandbox.os("r", &["fsck"]).ok();
     }

@@ -10,5 +10,6 @@ mod forged;
 mod fronts;
 mod managers;
 mod modes;
+mod quarantine;
 mod repos;
 mod routes;

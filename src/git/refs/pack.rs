@@ -1,0 +1,148 @@
+//! Loose refs of ours, packed in process once they are many: git reads one file faster than a folder of small ones, and
+//! `git pack-refs` would start a hook for each.
+
+use std::fs::File;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use gix::lock::acquire::Fail;
+use gix::refs::file::transaction::PackedRefs;
+use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit};
+use gix::refs::{FullName, Target};
+
+use super::super::object::native;
+use super::super::process::{read_file, remove_file};
+use crate::core::id::ObjectId;
+use crate::git::{GitError, RefBackend, Repo};
+
+/// Where refs are that git-os packs; those of people are left to git.
+const FOLDERS: [&str; 3] = ["refs/os", "refs/os-remote", "refs/notes/os"];
+/// From how many loose ones on.
+const MANY: usize = 192;
+
+impl Repo {
+    /// Packs the loose refs of git-os if there are many. Nothing depends on it: whatever is in the way, the next one tries
+    /// again.
+    pub(crate) fn pack_own_refs(&self) {
+        if self.backend == RefBackend::Files
+            && let loose = self.loose_refs()
+            && loose.len() >= MANY
+        {
+            drop(self.pack(&loose));
+        }
+    }
+
+    /// The loose refs of git-os, with the files they are in.
+    fn loose_refs(&self) -> Vec<(String, Utf8PathBuf)> {
+        let top = self.common_dir();
+        let mut folders: Vec<Utf8PathBuf> = FOLDERS.iter().map(|folder| top.join(folder)).collect();
+        let mut loose = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.into_path()),
+                    Ok(kind) if kind.is_file() && entry.path().extension() != Some("lock") => {
+                        let path = entry.into_path();
+                        loose.extend(path.strip_prefix(top).ok().map(|name| name.to_string()).map(|name| (name, path.clone())));
+                    }
+                    // It went meanwhile, or is none of ours.
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+        loose
+    }
+
+    fn pack(&self, loose: &[(String, Utf8PathBuf)]) -> Result<(), GitError> {
+        let fail = |source| GitError::Move { name: FOLDERS[0].to_owned(), source };
+        let mut edits = Vec::with_capacity(loose.len());
+        let mut packed = Vec::with_capacity(loose.len());
+        for (name, path) in loose {
+            // A symbolic ref, and one of garbage, stay as they are.
+            let Some(id) = read_loose(path) else { continue };
+            let (Some(target), Ok(full)) = (native(id).map(Target::Object), FullName::try_from(name.as_str())) else { continue };
+            let expected = PreviousValue::MustExistAndMatch(target.clone());
+            let change = Change::Update { log: LogChange::default(), expected, new: target };
+            edits.push(NativeEdit { change, name: full, deref: false });
+            packed.push((path, id));
+        }
+        let objects = self.inner.objects.clone().into_inner();
+        self.inner
+            .refs
+            .transaction()
+            .packed_refs(PackedRefs::DeletionsAndNonSymbolicUpdates(Box::new(objects)))
+            .prepare(edits, Fail::Immediately, Fail::Immediately)
+            .and_then(|transaction| transaction.commit(None))
+            .map_err(|error| fail(Box::new(error)))?;
+        // The loose ones go only once the packed ones are certain to be on the disk.
+        let file = self.common_dir().join("packed-refs");
+        File::open(&file).and_then(|file| file.sync_all()).map_err(GitError::file(&file))?;
+        for (path, id) in packed {
+            prune(path, id)?;
+        }
+        Ok(())
+    }
+}
+
+/// The object that a loose ref names.
+fn read_loose(path: &Utf8Path) -> Option<ObjectId> {
+    ObjectId::parse(read_file(path).ok()?.trim_end()).ok()
+}
+
+/// Removes a loose ref that is packed, unless it moved since; as git does, under its lock.
+fn prune(path: &Utf8Path, id: ObjectId) -> Result<(), GitError> {
+    let lock = Utf8PathBuf::from(format!("{path}.lock"));
+    if File::create_new(&lock).is_err() {
+        // Whoever holds it is about to move the ref.
+        return Ok(());
+    }
+    let removed = if read_loose(path) == Some(id) { remove_file(path) } else { Ok(()) };
+    remove_file(&lock)?;
+    removed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::refs::{Moved, RefEdit};
+    use crate::git::tests::{commit, repo};
+
+    #[test]
+    fn many_refs_are_packed_and_nothing_is_lost() {
+        let (_dir, repo) = repo();
+        let ids: Vec<ObjectId> = (0..3).map(|salt| commit(&repo, &[], 1, salt)).collect();
+        let name = |number: usize| format!("refs/os/tickets/T-{number}");
+        for number in 0..MANY - 1 {
+            assert_eq!(repo.move_refs(&[RefEdit::create(name(number), ids[0])]).expect("moved"), Moved::Done);
+        }
+        assert_eq!(repo.loose_refs().len(), MANY - 1, "few refs stay as they are");
+        for number in MANY - 1..2 * MANY {
+            assert_eq!(repo.move_refs(&[RefEdit::create(name(number), ids[1])]).expect("moved"), Moved::Done);
+        }
+        assert!(repo.loose_refs().len() < MANY, "{}", repo.loose_refs().len());
+        // One that is packed moves, and goes, as any other.
+        assert_eq!(repo.move_refs(&[RefEdit::advance(name(0), Some(ids[0]), ids[2])]).expect("moved"), Moved::Done);
+        assert_eq!(repo.move_refs(&[RefEdit::delete(name(1), ids[0])]).expect("moved"), Moved::Done);
+        let all = repo.list_refs("refs/os/").expect("listed");
+        assert_eq!(all.len(), 2 * MANY - 1);
+        assert_eq!(repo.find_ref(&name(0)).expect("read"), Some(ids[2]));
+        assert_eq!(repo.find_ref(&name(MANY)).expect("read"), Some(ids[1]));
+    }
+
+    #[test]
+    fn a_ref_that_moved_meanwhile_or_is_locked_is_not_pruned() {
+        let (_dir, repo) = repo();
+        let (old, new) = (commit(&repo, &[], 1, 0), commit(&repo, &[], 1, 1));
+        let name = "refs/os/x";
+        assert_eq!(repo.move_refs(&[RefEdit::create(name, new)]).expect("moved"), Moved::Done);
+        let path = repo.common_dir().join(name);
+        prune(&path, old).expect("looked at");
+        assert_eq!(read_loose(&path), Some(new));
+        let lock = format!("{path}.lock");
+        std::fs::write(&lock, "").expect("written");
+        prune(&path, new).expect("looked at");
+        assert_eq!(read_loose(&path), Some(new));
+        std::fs::remove_file(&lock).expect("removed");
+        prune(&path, new).expect("looked at");
+        assert_eq!(read_loose(&path), None);
+    }
+}
