@@ -175,6 +175,12 @@ fn remote_words(stderr: &str) -> String {
     said.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
+/// The refs that git left out of a list, and what each is instead of a ref. There is only a warning that says so.
+pub(super) fn ignored_refs(output: &Output) -> impl Iterator<Item = (&str, &str)> {
+    let ignored = output.stderr.lines().filter_map(|line| line.strip_prefix("warning: ignoring ")?.rsplit_once(' '));
+    ignored.map(|(what, name)| (name, what))
+}
+
 /// Whether a file or folder that was there a moment ago is not there any more, somewhere in the causes.
 #[must_use]
 pub(super) fn is_gone(error: &(dyn Error + 'static)) -> bool {

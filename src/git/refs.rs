@@ -10,7 +10,7 @@ use gix::actor::SignatureRef;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
 use gix::refs::{FullName, Target};
 
-use super::failure::{is_gone, is_locked};
+use super::failure::{ignored_refs, is_gone, is_locked};
 use super::object::{foreign, native};
 use super::{GitError, RefBackend, Repo};
 use crate::core::id::ObjectId;
@@ -98,11 +98,7 @@ impl Repo {
             symbolic(&stdout).map(|(name, target)| (name.to_owned(), format!("it is symbolic, for `{target}`"))).collect();
         let names = stdout.lines().filter_map(|line| Some(line.split_once(' ')?.0)).filter(|name| name.contains('\u{fffd}'));
         all.extend(names.map(|name| (name.to_owned(), "its name is not UTF-8".to_owned())));
-        let warned = out.stderr.lines().filter_map(|line| {
-            let (what, name) = line.strip_prefix("warning: ignoring ")?.rsplit_once(' ')?;
-            Some((name.to_owned(), format!("it is a {what}")))
-        });
-        all.extend(warned);
+        all.extend(ignored_refs(&out).map(|(name, what)| (name.to_owned(), format!("it is a {what}"))));
         Ok(all)
     }
 
