@@ -90,26 +90,22 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         all.archived += report.archived;
         all.findings.extend(report.findings);
     };
-    match place.workspace.as_ref().filter(|_| ctx.repo_name.is_none()) {
-        Some(workspace) => {
-            for entry in &workspace.registry.repos {
-                match workspace.open(entry) {
-                    Ok(repo) => {
-                        if args.repair {
-                            repairs.extend(mend(&repo)?);
-                        }
-                        add(check(&repo)?);
-                    }
-                    Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
-                }
+    let mut examine = |repo: &Repo| -> Result<(), CliError> {
+        if args.repair {
+            repairs.extend(mend(repo)?);
+        }
+        add(check(repo)?);
+        Ok(())
+    };
+    if let Some(workspace) = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none()) {
+        for entry in &workspace.registry.repos {
+            match workspace.open(entry) {
+                Ok(repo) => examine(&repo)?,
+                Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
             }
         }
-        None => {
-            if args.repair {
-                repairs.extend(mend(&place.repo)?);
-            }
-            add(check(&place.repo)?);
-        }
+    } else {
+        examine(&place.repo)?;
     }
     all.repaired = repairs;
     if args.json {

@@ -265,7 +265,7 @@ fn shared_with(here: &Fixture) -> (TempDir, Repo, Repo) {
     let top = Utf8PathBuf::from_path_buf(dir.path().canonicalize().expect("it is there")).expect("UTF-8");
     git(&top, &["init", "-q", "--bare", "-b", "main", "shared.git"]);
     let shared = top.join("shared.git");
-    git(&here.repo.home().to_owned(), &["remote", "add", "origin", shared.as_str()]);
+    git(here.repo.home(), &["remote", "add", "origin", shared.as_str()]);
     git(&top, &["clone", "-q", shared.as_str(), "there"]);
     for (key, value) in [("user.name", "B"), ("user.email", "b@example.com"), ("git-os.remote", "origin")] {
         git(&top.join("there"), &["config", key, value]);
@@ -311,7 +311,7 @@ fn a_kind_of_ref_is_one_file_and_every_door_knows_it() {
     assert_eq!(shared.find_ref(&name).expect("read"), Some(better));
     assert_eq!(sync::pull(&there, "origin").expect("fetched").folded.refused, []);
     assert_eq!(there.find_ref(&name).expect("read"), Some(better));
-    git(&here.repo.home().to_owned(), &["push", "-q", "--force", "origin", &format!("{bad}:{name}")]);
+    git(here.repo.home(), &["push", "-q", "--force", "origin", &format!("{bad}:{name}")]);
     let folded = sync::pull(&there, "origin").expect("fetched").folded;
     assert_eq!(folded.refused, [(name.clone(), Denial::WrittenOnce)]);
     assert_eq!(there.find_ref(&name).expect("read"), Some(better));

@@ -9,9 +9,9 @@ use gix::refs::file::transaction::PackedRefs;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit};
 use gix::refs::{FullName, Target};
 
-use super::super::object::native;
-use super::super::process::{read_file, remove_file};
 use crate::core::id::ObjectId;
+use crate::git::object::native;
+use crate::git::process::{read_file, remove_file};
 use crate::git::{GitError, RefBackend, Repo};
 
 /// Where refs are that git-os packs; those of people are left to git.
@@ -42,7 +42,7 @@ impl Repo {
                     Ok(kind) if kind.is_dir() => folders.push(entry.into_path()),
                     Ok(kind) if kind.is_file() && entry.path().extension() != Some("lock") => {
                         let path = entry.into_path();
-                        loose.extend(path.strip_prefix(top).ok().map(|name| name.to_string()).map(|name| (name, path.clone())));
+                        loose.extend(path.strip_prefix(top).ok().map(|name| (name.to_string(), path.clone())));
                     }
                     // It went meanwhile, or is none of ours.
                     Ok(_) | Err(_) => {}
@@ -103,6 +103,7 @@ fn prune(path: &Utf8Path, id: ObjectId) -> Result<(), GitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::process::write_file;
     use crate::git::refs::{Moved, RefEdit};
     use crate::git::tests::{commit, repo};
 
@@ -138,10 +139,10 @@ mod tests {
         prune(&path, old).expect("looked at");
         assert_eq!(read_loose(&path), Some(new));
         let lock = format!("{path}.lock");
-        std::fs::write(&lock, "").expect("written");
+        write_file(Utf8Path::new(&lock), b"", 0o644).expect("written");
         prune(&path, new).expect("looked at");
         assert_eq!(read_loose(&path), Some(new));
-        std::fs::remove_file(&lock).expect("removed");
+        remove_file(Utf8Path::new(&lock)).expect("removed");
         prune(&path, new).expect("looked at");
         assert_eq!(read_loose(&path), None);
     }

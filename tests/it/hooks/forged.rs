@@ -224,6 +224,12 @@ fn forged_events_are_refused_and_past_the_hooks_they_are_quarantined() {
             sandbox.sh("r", &format!("{TOOLS}past update-ref refs/os/tickets/{ticket} {forged}")).ok();
             let repaired = sandbox.os("r", &["fsck", "--repair"]);
             let kept = sandbox.sh("r", "git for-each-ref --format='%(objectname) %(refname)' refs/os/rejected").ok();
+            // It may have landed in a branch that was rewound since.
+            if *name == "merged without a landing" {
+                assert!(repaired.code == Some(1) && kept.is_empty(), "{name}: {repaired}{kept}");
+                stage.restore(&refs);
+                continue;
+            }
             let is_back = is_grafted || stage.refs().contains(&format!("refs/os/tickets/{id} {tip}"));
             if repaired.code != Some(0) || !kept.contains(&forged) || !is_back {
                 wrong.push(format!("git {}: {name}: not repaired: {repaired}{kept}", git.version));

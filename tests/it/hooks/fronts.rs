@@ -234,9 +234,9 @@ impl Place {
             (Some(0), true) => "asks: yes",
             (Some(1), true) => "asks: no",
             (Some(0), false) if said.contains("warning: not checking the update of `") => "warned",
-            (Some(1), false) if said.contains("error: refusing to update `") => "refused",
-            // Whoever is git-os says no in words of its own.
+            // Whoever is git-os has nobody to ask.
             (Some(1), false) if program == ITSELF => "asks: no",
+            (Some(1), false) if said.contains("error: refusing to update `") => "refused",
             (Some(0), false) if program == "older" || said.is_empty() => "passes",
             _ => return format!("{}: {}", output.status, said.trim_end()),
         };

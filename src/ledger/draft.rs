@@ -1,0 +1,50 @@
+//! What somebody wants to write on a ticket, before the rules have seen it.
+
+use crate::core::event::{Action, Role};
+use crate::core::id::RunId;
+use crate::core::verdict::Verdict;
+use crate::core::{secrets, text};
+
+/// What somebody wants to write.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) action: Action,
+    pub(crate) actor: Role,
+    pub(crate) agent: Option<String>,
+    pub(crate) by: Option<RunId>,
+    pub(crate) text: String,
+    /// Files of the tree to set, by path.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+    /// The verdict that goes with a `pass` or a `fail`; it becomes a file of the tree.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+impl Draft {
+    /// An action without words or files.
+    #[must_use]
+    pub(crate) fn new(action: Action, actor: Role) -> Self {
+        Self { action, actor, agent: None, by: None, text: String::new(), files: Vec::new(), verdict: None }
+    }
+
+    /// Of this run.
+    #[must_use]
+    pub(crate) fn by(mut self, run: &RunId) -> Self {
+        self.by = Some(run.clone());
+        self
+    }
+
+    /// With these words, made storable and without secrets.
+    #[must_use]
+    pub(crate) fn saying(mut self, words: &str) -> Self {
+        self.text = text::body(&secrets::redact(words));
+        self
+    }
+
+    /// By this agent.
+    #[must_use]
+    pub(crate) fn agent(mut self, agent: &str) -> Self {
+        let agent = text::line(agent, 100);
+        self.agent = (!agent.is_empty()).then_some(agent);
+        self
+    }
+}
