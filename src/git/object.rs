@@ -155,6 +155,12 @@ impl Repo {
     }
 
     pub(super) fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
+        // Written again it would take the place of itself, for which some file systems wait for the disk.
+        if let Ok(id) = gix::objs::compute_hash(self.inner.object_hash(), kind, data)
+            && self.freshen(foreign(&id))
+        {
+            return Ok(foreign(&id));
+        }
         let mut tries = 0;
         loop {
             match self.inner.objects.write_buf(kind, data) {
@@ -167,6 +173,15 @@ impl Repo {
                 Err(error) => return Err(GitError::Write { source: error.into() }),
             }
         }
+    }
+
+    /// Makes a loose object as young as if it had just been written, so that no `git gc` takes it away. Returns whether it
+    /// is there.
+    fn freshen(&self, id: ObjectId) -> bool {
+        let hex = id.to_string();
+        let path = self.common_dir().join("objects").join(&hex[..2]).join(&hex[2..]);
+        // One that a crash cut down to nothing is written anew.
+        path.as_std_path().metadata().is_ok_and(|file| file.len() > 0) && super::process::touch(&path)
     }
 
     /// Writes a commit with these bytes.

@@ -76,14 +76,11 @@ fn one_bad_ticket_ref_stops_nothing_else() {
     let (bad, good) = (crew.ready("Spoil"), crew.ready("Work"));
     let script = format!("git -c core.hooksPath=/dev/null update-ref refs/os/tickets/{bad} main");
     crew.sandbox.sh("ws/hub", &script).ok();
-    for _ in 0..2 {
-        // It was worked on; that it does not land before all is well is no fault of the work.
-        crew.start().says("the doctor's grade is").ok();
-        assert_eq!(crew.state(&good), "verifying");
-    }
-    crew.sandbox.git("ws/hub", &["update-ref", "-d", &format!("refs/os/tickets/{bad}")]).ok();
-    crew.start().ok();
+    crew.start().says("is quarantined").ok();
     assert_eq!(crew.state(&good), "merged");
+    let _said = crew.sandbox.os("ws/hub", &["fsck"]).fails(&bad);
+    crew.sandbox.os("ws/hub", &["fsck", "--repair"]).says(&bad).ok();
+    assert_eq!(crew.state(&bad), "");
     assert!(crew.log(&good).contains("Os-Attempt: 1\n") && !crew.log(&good).contains("Os-Attempt: 2\n"));
 }
 
