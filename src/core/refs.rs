@@ -1,11 +1,11 @@
-//! The refs that are ours: what each name stands for, and which of them travel.
+//! The refs of git-os: what each name means, and which refs are shared.
 
 use super::id::{
     ARCHIVE, LEARNINGS, META, PROPOSALS, PROVENANCE_NOTES, REJECTED, RESCUE, SESSIONS, SessionId, TICKETS, TRANSCRIPTS, TicketId,
     VERDICT_NOTES, WIKI, is_ref_component,
 };
 
-/// What a ref of ours holds.
+/// The kind of a git-os ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RefKind {
     Policy,
@@ -22,14 +22,14 @@ pub(crate) enum RefKind {
     Rejected,
 }
 
-/// Whether a ref stands where only refs of ours may.
+/// Whether a ref name is reserved for git-os.
 #[must_use]
 pub(crate) fn is_ours(name: &str) -> bool {
     super::rule::is_ours(name.as_bytes())
 }
 
 impl RefKind {
-    /// What a full ref name stands for; `None` for every name that is not in the list of `docs/format.md`.
+    /// Returns the kind of a full ref name, or `None` if the name is not in the list in `docs/format.md`.
     #[must_use]
     pub(crate) fn of(name: &str) -> Option<Self> {
         let below = |prefix: &str| name.strip_prefix(prefix);
@@ -57,8 +57,8 @@ impl RefKind {
             .find_map(|(prefix, kind)| is_one(prefix).then_some(kind))
     }
 
-    /// Whether it goes to a shared remote and comes from one. What a worktree held, what was said in a run and what lost
-    /// stay on the machine they belong to.
+    /// Whether the ref is pushed to a shared remote and fetched from it. Rescued work, transcripts and rejected histories
+    /// stay on their machine.
     #[must_use]
     pub(crate) fn is_shared(&self) -> bool {
         match self {
@@ -76,23 +76,23 @@ impl RefKind {
     }
 }
 
-/// Where a remote's refs are kept here; never edited by hand and never pushed.
+/// The prefix for the refs of a remote; these refs are never edited by hand and never pushed.
 #[must_use]
 pub(crate) fn tracking_prefix(remote: &str) -> String {
     format!("{TRACKING}{remote}/")
 }
 
-/// Where all remotes' refs are kept.
+/// The prefix for the refs of all remotes.
 pub(crate) const TRACKING: &str = "refs/os-remote/";
 
-/// What a fetch brings along, into a namespace of its own.
+/// The refspecs with which a fetch writes the refs of git-os to a separate namespace.
 #[must_use]
 pub(crate) fn refspecs(remote: &str) -> [String; 2] {
     let prefix = tracking_prefix(remote);
     [format!("+refs/os/*:{prefix}*"), format!("+refs/notes/os/*:{prefix}notes/*")]
 }
 
-/// The ref of ours that a tracking ref mirrors, by what follows the prefix of its remote.
+/// Returns the git-os ref that a tracking ref mirrors, given the part after the prefix of its remote.
 #[must_use]
 pub(crate) fn mirrored(rest: &str) -> String {
     match rest.strip_prefix("notes/") {
@@ -101,7 +101,7 @@ pub(crate) fn mirrored(rest: &str) -> String {
     }
 }
 
-/// Where a remote's value of a ref of ours is kept.
+/// Returns the tracking ref for a git-os ref of a remote.
 #[must_use]
 pub(crate) fn tracking(remote: &str, name: &str) -> String {
     let rest = match name.strip_prefix("refs/notes/os/") {

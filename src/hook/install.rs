@@ -1,4 +1,4 @@
-//! Puts our hooks where git looks for them, beside those of others, and takes them out again.
+//! Installs the git-os hooks next to existing hooks, and removes them.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -9,32 +9,32 @@ use crate::core::rule::Missing;
 use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write_file};
 use crate::git::{GitError, Repo};
 
-/// The hooks that are ours where people and agents work.
+/// The hooks for a repository in which people and agents work.
 pub(crate) const OURS: [&str; 2] = ["reference-transaction", "pre-merge-commit"];
-/// The hook that is ours where pushes arrive.
+/// The hook for a server.
 pub(crate) const SERVER: &str = "pre-receive";
-/// All of them.
+/// All git-os hooks.
 pub(crate) const ALL: [&str; 3] = [OURS[0], OURS[1], SERVER];
 
-/// Which hooks a repository needs.
+/// The role of a repository, which decides the hooks that it needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Side<'a> {
-    /// One that is worked in, under this policy.
+    /// A repository with work, under this policy.
     Clone(&'a Policy),
-    /// One that is pushed to. Its policy comes with the first push.
+    /// A server; its policy comes with the first push.
     Server,
 }
-/// What a hook of somebody else is called while ours stands in its place.
+/// The suffix of an existing hook while the git-os hook has its name.
 const ASIDE: &str = ".git-os-previous";
-/// What the hook of before is called when the one in the place of ours was not ours any more.
+/// The suffix of an earlier hook, if another program has replaced the git-os hook.
 const OLDER: &str = ".git-os-older";
-/// The folder of hooks for a repository whose `core.hooksPath` points elsewhere.
+/// The hooks folder for a repository whose `core.hooksPath` points to another folder.
 const FOLDER: &str = "git-os-hooks";
-/// Where the former value of `core.hooksPath` is kept.
+/// The setting that keeps the former value of `core.hooksPath`.
 const FORMER: &str = "git-os.formerHooksPath";
-/// Whether it stood in the repository's own configuration.
+/// The setting that says whether that value was in the repository's own configuration.
 const FORMER_IS_LOCAL: &str = "git-os.formerHooksPathIsLocal";
-/// Hooks of others that are handed on even if there is no such hook yet.
+/// Hooks that are passed on even if no such hook exists yet.
 const USUAL: [&str; 12] = [
     "applypatch-msg",
     "pre-applypatch",
@@ -50,7 +50,7 @@ const USUAL: [&str; 12] = [
     "post-rewrite",
 ];
 
-/// Why hooks could not be put in place.
+/// Why the hooks could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstallError {
     #[error(transparent)]
@@ -59,7 +59,7 @@ pub(crate) enum InstallError {
     Git(#[from] GitError),
 }
 
-/// A fault of the settings that go into the hook program.
+/// An error in the settings for the hook program.
 #[derive(Debug, thiserror::Error)]
 #[error("the hook cannot be built: {0}")]
 pub(crate) struct FrontErrorOpaque(String);
@@ -70,18 +70,18 @@ impl From<FrontError> for InstallError {
     }
 }
 
-/// Where git looks for hooks, and whose place that is.
+/// The folder in which git looks for hooks, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The folder that holds our hooks.
+    /// The folder with the git-os hooks.
     pub(crate) dir: Utf8PathBuf,
-    /// Where `core.hooksPath` pointed before; relative paths count from where git runs a hook.
+    /// The former value of `core.hooksPath`; git resolves relative paths from where it runs a hook.
     pub(crate) former: Option<Utf8PathBuf>,
-    /// Whether git looks there now.
+    /// Whether git looks in this folder now.
     pub(crate) is_in_force: bool,
 }
 
-/// Where our hooks belong.
+/// Finds the folder for the git-os hooks.
 #[must_use]
 pub(crate) fn place(repo: &Repo) -> Place {
     let own = repo.common_dir().join(FOLDER);
@@ -89,7 +89,7 @@ pub(crate) fn place(repo: &Repo) -> Place {
     match repo.config("core.hooksPath") {
         None => Place { dir: default, former: None, is_in_force: true },
         Some(path) if path == own.as_str() => Place { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: true },
-        // The repository was moved: what stood there before ours is still known.
+        // The repository was moved; the former `core.hooksPath` is still known.
         Some(path) if is_moved(repo, &path) => {
             Place { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: false }
         }
@@ -100,7 +100,7 @@ pub(crate) fn place(repo: &Repo) -> Place {
     }
 }
 
-/// Whether this value of `core.hooksPath` is ours from where the repository was before.
+/// Whether this value of `core.hooksPath` is the git-os folder at the repository's old location.
 fn is_moved(repo: &Repo, path: &str) -> bool {
     Utf8Path::new(path).file_name() == Some(FOLDER) && repo.config(FORMER).is_some()
 }
@@ -112,7 +112,7 @@ struct Wanted {
     contents: Vec<u8>,
 }
 
-/// What has to stand in the folder.
+/// Lists the files that must be in the folder.
 fn wanted(repo: &Repo, place: &Place, side: Side<'_>, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
     let mut all = match side {
         Side::Clone(policy) => wanted_in_clone(repo, place, policy, program)?,
@@ -154,25 +154,25 @@ fn wanted_in_clone(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Pa
     Ok(all)
 }
 
-/// For between single quotes of a shell.
+/// Quotes a text for use between single quotes in a shell.
 fn quote(text: &str) -> String {
     text.replace('\'', r"'\''")
 }
 
-/// The refs of others that git-os checks under this policy.
+/// The refs that git-os checks under this policy, besides its own.
 pub(super) fn watched(policy: &Policy) -> Vec<Watch> {
     let missing = match policy.gate {
         Gate::All => Missing::Refuse,
         Gate::Tickets | Gate::Off => Missing::Pass,
     };
-    // With the gate off a landing still has to be noticed.
+    // Even with the gate off, git-os must notice landings.
     policy.protected_refs().map(|name| Watch { name, committed: true, missing }).collect()
 }
 
-/// What is not as it should be; empty when all is well.
+/// Returns the problems with the installed hooks; empty if there are none.
 ///
 /// # Errors
-/// When the hook program cannot be built.
+/// If the hook program cannot be built.
 pub(crate) fn faults(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<Vec<String>, InstallError> {
     let place = place(repo);
     let mut faults = Vec::new();
@@ -198,10 +198,10 @@ fn is_executable(path: &Utf8Path) -> bool {
     rustix::fs::access(path.as_std_path(), rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-/// Puts the hooks in place. Answers whether anything was written.
+/// Installs the hooks. Returns whether anything was written.
 ///
 /// # Errors
-/// When a file or git's configuration cannot be written.
+/// If a file or git's configuration cannot be written.
 pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<bool, InstallError> {
     if faults(repo, side, program)?.is_empty() {
         return Ok(false);
@@ -231,14 +231,14 @@ pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result
     Ok(true)
 }
 
-/// Makes room where somebody else's hook stands. It is moved as it is, link or file.
+/// Renames an existing hook, which may be a file or a link.
 fn set_aside(path: &Utf8Path) -> Result<(), GitError> {
     if !path.is_symlink() && !path.as_std_path().exists() || read_bytes(path).is_ok_and(|found| is_ours(&found)) {
         return Ok(());
     }
     let aside = Utf8PathBuf::from(format!("{path}{ASIDE}"));
     if aside.is_symlink() || aside.as_std_path().exists() {
-        // Somebody put a hook in the place of ours, which ran this one: theirs is the one in force, and none is thrown away.
+        // Another program has replaced the git-os hook, which ran the earlier one. Its hook is the current one; keep both.
         rename_file(&aside, &Utf8PathBuf::from(format!("{path}{OLDER}")))?;
     }
     rename_file(path, &aside)
@@ -248,10 +248,10 @@ fn is_ours(contents: &[u8]) -> bool {
     front::read_config(contents).is_some() || contents.starts_with(b"#!/bin/sh\n# git-os:")
 }
 
-/// Takes the hooks out and puts back what was there before.
+/// Removes the hooks and restores the previous ones.
 ///
 /// # Errors
-/// When a file or git's configuration cannot be written.
+/// If a file or git's configuration cannot be written.
 pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
     let git = repo.git();
     let own = repo.common_dir().join(FOLDER);
@@ -264,7 +264,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
     for entry in own.read_dir_utf8().into_iter().flatten().flatten() {
         remove_file(entry.path())?;
     }
-    // Only an empty folder goes, so nothing of others can.
+    // `rmdir` removes only an empty folder, so other files are safe.
     rustix::fs::rmdir(own.as_std_path()).unwrap_or_default();
     for hook in ALL {
         let path = repo.common_dir().join("hooks").join(hook);
@@ -272,7 +272,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
         if read_bytes(&path).is_ok_and(|found| is_ours(&found)) {
             remove_file(&path)?;
         }
-        // A hook that took the place of ours meanwhile stays, and what it took the place of lies beside it.
+        // A hook that has replaced the git-os hook stays, and so does the renamed hook next to it.
         let is_free = !path.is_symlink() && !path.as_std_path().exists();
         if is_free && (aside.is_symlink() || aside.as_std_path().exists()) {
             rename_file(&aside, &path)?;
@@ -281,7 +281,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
     Ok(())
 }
 
-/// Runs the hook that stood here before ours, with the same arguments and input.
+/// Runs the previous hook of this name with the same arguments and input.
 pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8]) -> Answer {
     let place = place(repo);
     let path = match &place.former {
@@ -301,17 +301,17 @@ pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8])
     }
 }
 
-/// Lines of a file of git's that are ours, between two marks.
+/// The marks around the git-os lines in a file of git.
 const MARK_BEGIN: &str = "# git-os begin";
 const MARK_END: &str = "# git-os end";
 
-/// What is kept out of `git status`: the worktrees of tickets.
+/// The paths that are hidden from `git status`: the worktrees of tickets.
 pub(crate) const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
 
-/// Keeps the worktrees of tickets, and of agents, out of `git status`.
+/// Hides the worktrees of tickets and agents from `git status`.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub(crate) fn exclude(repo: &Repo, patterns: &[&str]) -> Result<bool, GitError> {
     let path = repo.common_dir().join("info/exclude");
     let before = read_file(&path).unwrap_or_default();
@@ -337,7 +337,7 @@ fn without_marked(text: &str) -> String {
         match line.trim_end() {
             MARK_BEGIN => is_marked = true,
             MARK_END if is_marked => is_marked = false,
-            // Without a mark at the end only what is surely ours goes.
+            // Without an end mark, remove only lines that are certainly from git-os.
             known if is_marked && (EXCLUDED.contains(&known) || is_closed(&lines[at..])) => {}
             _ => {
                 is_marked &= is_closed(&lines[at..]);
@@ -348,7 +348,7 @@ fn without_marked(text: &str) -> String {
     kept
 }
 
-/// Whether the end mark comes before another begin.
+/// Whether the end mark comes before another begin mark.
 fn is_closed(lines: &[&str]) -> bool {
     lines.iter().map(|line| line.trim_end()).find(|line| [MARK_BEGIN, MARK_END].contains(line)) == Some(MARK_END)
 }

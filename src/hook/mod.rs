@@ -1,6 +1,6 @@
-//! What git's hooks ask: read the lines, decide, exit with 0 or 1.
+//! The git hooks: read the lines, decide, exit with 0 or 1.
 //!
-//! A hook may say no to refs of ours alone. Whatever goes wrong inside, everybody else's refs pass.
+//! A hook refuses only updates of git-os refs and protected branches. If git-os fails, updates of all other refs pass.
 
 pub(crate) mod front;
 pub(crate) mod install;
@@ -15,21 +15,21 @@ use camino::Utf8Path;
 
 use crate::git::{GitError, Repo};
 
-/// Whether git may go on.
+/// Whether git may continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Go,
     Stop,
 }
 
-/// Runs a hook by name, with the arguments git gave it.
+/// Runs a hook by name, with git's arguments.
 #[must_use]
 pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
     match hook {
         "reference-transaction" => {
             let state = args.first().map(String::as_str).unwrap_or_default();
             let mut lines = Vec::new();
-            // Nothing read is nothing judged; git itself refuses what it could not tell.
+            // Without input there is nothing to check; git itself fails if it could not send the input.
             if std::io::stdin().lock().read_to_end(&mut lines).is_err() {
                 return Answer::Go;
             }
@@ -38,7 +38,7 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
         "pre-merge-commit" => pre_merge_commit::run(),
         install::SERVER => {
             let mut lines = Vec::new();
-            // What cannot be read cannot be judged, and here nobody works who would be kept from it.
+            // Refuse input that cannot be read; nobody works in a server's repository, so this blocks no ordinary work.
             if std::io::stdin().lock().take(pre_receive::MAX_INPUT + 1).read_to_end(&mut lines).is_err() {
                 return Answer::Stop;
             }
@@ -48,7 +48,7 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
     }
 }
 
-/// The object and the ref of a line that moves a ref to an object; for fuzzers.
+/// Parses a line that sets a ref to an object, for fuzzers.
 #[cfg(fuzzing)]
 pub(crate) fn read_line(line: &[u8]) -> Option<(String, String)> {
     use reference_transaction::New;
@@ -59,13 +59,13 @@ pub(crate) fn read_line(line: &[u8]) -> Option<(String, String)> {
     }
 }
 
-/// The repository a hook runs in.
+/// The repository in which the hook runs.
 fn here() -> Result<Repo, GitError> {
     Repo::discover(Utf8Path::new("."))
 }
 
-/// Says something to whoever ran git.
+/// Prints a message for the user who ran git.
 fn say(text: &str) {
-    // A closed stderr is not worth failing for.
+    // Ignore a closed stderr.
     drop(std::io::stderr().lock().write_all(format!("{text}\n").as_bytes()));
 }

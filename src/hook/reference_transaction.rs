@@ -1,4 +1,4 @@
-//! `reference-transaction`: judges every move of our refs and of protected branches, whatever command makes it.
+//! `reference-transaction`: checks every update of git-os refs and protected branches, whatever command makes it.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -15,7 +15,7 @@ use crate::git::process::read_bytes;
 use crate::ledger::{Ledger, LedgerError};
 use crate::sync;
 
-/// One line of a transaction: what a ref shall become.
+/// One line of a transaction: the new value of a ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) new: New,
@@ -25,16 +25,16 @@ pub(super) struct Line {
 /// The new value of a ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum New {
-    /// A deletion, or what looks like one.
+    /// A deletion, or a line that looks like one.
     Nothing,
     Object(ObjectId),
     /// `ref:<target>`.
     Symbolic,
-    /// Nothing known here, or of a name that is not UTF-8, which no ref of ours has.
+    /// An unknown format, or a name that is not UTF-8, which no git-os ref has.
     Strange,
 }
 
-/// Reads one line. The old value is not used: git gives zeros when its caller had none.
+/// Takes what is needed of a line. Ignores the old value, because git sends zeros if the caller did not give one.
 pub(super) fn parse_line(line: &rule::Line<'_>) -> Line {
     let new = match line.new {
         _ if std::str::from_utf8(line.name).is_err() => New::Strange,
@@ -45,7 +45,7 @@ pub(super) fn parse_line(line: &rule::Line<'_>) -> Line {
     Line { new, name: String::from_utf8_lossy(line.name).into_owned() }
 }
 
-/// The lines that move a ref which is watched.
+/// The updates of watched refs.
 fn moves(input: &[u8], state: State, files: &mut impl Files, is_watched: impl Fn(&[u8]) -> Option<Missing>) -> Vec<Line> {
     let mut moves = Vec::new();
     for line in input.split(|byte| *byte == b'\n') {
@@ -54,14 +54,14 @@ fn moves(input: &[u8], state: State, files: &mut impl Files, is_watched: impl Fn
             Concern::Strange(_) => {
                 moves.push(Line { new: New::Strange, name: String::from_utf8_lossy(concern.name()).into_owned() });
             }
-            // What is written through it is a move of the other.
+            // A write through an alias has a line of its own for the target.
             Concern::Aliases(_) => {}
         });
     }
     moves
 }
 
-/// The files of the common directory, where it is known.
+/// The files of the common directory, if it is known.
 struct Common<'a>(Option<&'a Utf8Path>);
 
 impl Common<'_> {
@@ -91,7 +91,7 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Answer {
         }
     };
     if install::run_previous(&repo, "reference-transaction", &[argument], input) == Answer::Stop {
-        // git heeds it while the transaction is prepared, and in no other state.
+        // git respects the exit code only in the `prepared` state.
         return Answer::Stop;
     }
     let ledger = Ledger::open(&repo);
@@ -100,7 +100,7 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Answer {
     if !rule::listens(state, watches()) {
         return Answer::Go;
     }
-    // Without a policy that can be read nobody knows which branches it protects, and each is said to be unjudged.
+    // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
     let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
     let is_watched = |name: &[u8]| {
         let branch = (is_unknown && name.starts_with(b"refs/heads/")).then_some(Missing::Pass);
@@ -129,7 +129,7 @@ fn refuse(name: &str, judged: &Judged) -> Answer {
     Answer::Stop
 }
 
-/// What opening the ledger came to.
+/// The result of opening the ledger.
 type Opened<'a> = Result<Ledger<'a>, LedgerError>;
 
 fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Answer {
@@ -138,7 +138,7 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Answer {
         match decide(repo, ledger, line) {
             Ok(None) => {}
             Ok(Some(refused)) => answer = refuse(&line.name, &refused),
-            // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
+            // A failure of git-os must not block ordinary work on branches; updates of git-os refs are refused.
             Err(error) if !is_ours(&line.name) => {
                 say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
             }
@@ -157,16 +157,16 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Option<Judged
         New::Nothing => None,
     };
     if old == new {
-        // `reset --hard`, `merge --abort` and others write what is there; they are the way back.
+        // `reset --hard`, `merge --abort` and others write the present value; the user needs them to recover.
         return Ok(None);
     }
     let ledger = match ledger {
         Ok(ledger) => Some(ledger),
         Err(LedgerError::NotInitialised) => None,
-        // A new policy mends one that cannot be read.
+        // A new policy can replace one that cannot be read.
         Err(_) if line.name == META => None,
         Err(error) if is_ours(&line.name) => return Ok(Some(unjudged(error))),
-        // A branch is ordinary work, which our troubles must not stop.
+        // A failure of git-os must not block ordinary work on branches.
         Err(error) => {
             say(&format!("warning: git-os could not judge `{}`: {error}", escape(&line.name)));
             return Ok(None);
@@ -174,7 +174,7 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Option<Judged
     };
     let judged = judge::judge(repo, ledger, &line.name, old, new)?;
     if let (Some(_), Some(ledger), false) = (&judged, ledger, is_ours(&line.name)) {
-        // What a pull merges is often what landed elsewhere, by tickets that the same pull has fetched.
+        // A pull often merges work that landed elsewhere, with tickets that the same pull has fetched.
         let fetched = sync::fetched(ledger)?;
         if !fetched.is_empty() {
             let repo = here()?.supposing(fetched);
@@ -184,7 +184,7 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Option<Judged
     Ok(judged)
 }
 
-/// Notices what landed by hand. Whatever fails here is made up for by the next command.
+/// Notices landings made by hand. The next git-os command repeats anything that fails here.
 fn committed(ledger: &Opened<'_>) -> Answer {
     if let Ok(ledger) = ledger {
         drop(crate::gate::reconcile(ledger));
