@@ -13,7 +13,7 @@ pub(crate) mod merge;
 pub(crate) mod meta;
 pub(crate) mod refs;
 pub(crate) mod registry;
-// The programs in front of git-os are compiled from this file too.
+// The hook programs are compiled from this file too.
 #[path = "../../hooks/rule.rs"]
 pub(crate) mod rule;
 pub(crate) mod ruling;
