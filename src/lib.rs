@@ -19,8 +19,8 @@ mod audit;
 
 mod hook;
 
-// One process of one agent.
-mod runner;
+// One session of one agent.
+mod agent;
 
 // What was learned, and whether all is well.
 mod memory;

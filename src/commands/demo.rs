@@ -65,7 +65,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let answers = interview::parse(FILES[1].1).map_err(|_| CliError::new(Kind::Fatal, "the demo's answers are not valid"))?;
     let desk = Terminal::new(&ctx.ui, Given { answers: Some(answers), approves_all: true, is_interactive: false });
-    let summary = session::run(&workspace, &ctx.env, &desk, workspace.registry.jobs)?;
+    let summary = session::run(&workspace, &ctx.env, &ctx.stop, &desk, workspace.registry.jobs)?;
     super::start::print(ctx, &summary)?;
     past_the_gate(ctx, &workspace)?;
     look_around(ctx, &dir, &summary)

@@ -27,7 +27,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
     let workspace = workspace(&place)?;
     let desk = Terminal::new(&ctx.ui, Given { answers: None, approves_all: false, is_interactive: false });
-    let endings = schedule::run(workspace, &ctx.env, args.jobs.unwrap_or(workspace.registry.jobs), &desk)?;
+    let endings = schedule::run(workspace, &ctx.env, &ctx.stop, args.jobs.unwrap_or(workspace.registry.jobs), &desk)?;
     let landed = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
     ctx.ui.line(format!("{landed} of {} landed", plural(endings.len(), "ticket")))
 }
@@ -36,7 +36,7 @@ pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliEr
     let (place, id) = ctx.find(&args.id)?;
     let name = place.name.clone().ok_or_else(|| CliError::no("this repository is not in its registry"))?;
     let workspace = workspace(&place)?;
-    let site = Site::open(workspace, workspace.entry(name.as_str())?, &ctx.env, &|_| {})?;
+    let site = Site::open(workspace, workspace.entry(name.as_str())?, &ctx.env, &ctx.stop, &|_| {})?;
     let ledger = site.ledger()?;
     let entry = super::show::read(&ledger, &id)?;
     let worktree = site.worktree(&id);

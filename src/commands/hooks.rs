@@ -84,7 +84,7 @@ pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {
         if Ledger::open(&repo).is_err() {
             continue;
         }
-        let site = Site { workspace, entry, repo, env: &ctx.env, tell: &|_| {} };
+        let site = Site { workspace, entry, repo, env: &ctx.env, stop: &ctx.stop, tell: &|_| {} };
         for line in collect::run(&site)? {
             count += 1;
             ctx.ui.line(format!("{}: {line}", entry.name))?;

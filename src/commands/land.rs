@@ -41,7 +41,7 @@ pub(super) struct RevertArgs {
 fn site<'a>(place: &'a Place, ctx: &'a Context, tell: &'a (dyn Fn(&str) + Sync)) -> Result<Site<'a>, CliError> {
     let workspace = workspace(place)?;
     let name = place.name.as_ref().ok_or_else(|| CliError::no("this repository is not in its registry"))?;
-    Ok(Site::open(workspace, workspace.entry(name.as_str())?, &ctx.env, tell)?)
+    Ok(Site::open(workspace, workspace.entry(name.as_str())?, &ctx.env, &ctx.stop, tell)?)
 }
 
 pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliError> {

@@ -79,7 +79,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let is_interactive = ctx.env.stdin_is_terminal && ctx.env.stderr_is_terminal && !args.yes && !args.json;
     let desk = Terminal::new(&ctx.ui, Given { answers, approves_all: args.yes, is_interactive });
     let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
-    let summary = session::run(&workspace, &ctx.env, &desk, jobs)?;
+    let summary = session::run(&workspace, &ctx.env, &ctx.stop, &desk, jobs)?;
     if args.json { ctx.ui.json(&summary) } else { print(ctx, &summary) }
 }
 

@@ -5,6 +5,7 @@
 use clap::Args as ClapArgs;
 
 use super::context::{Context, Place, held_file, submit};
+use crate::agent::outbox::Message;
 use crate::core::event::{Action, EventKind, Role, State, StepState};
 use crate::core::id::{StepId, TicketId};
 use crate::core::time::parse_span;
@@ -12,7 +13,6 @@ use crate::core::verdict::Verdict;
 use crate::error::CliError;
 use crate::git::process::{read_file, remove_file};
 use crate::ledger::{Draft, Entry};
-use crate::runner::outbox::Message;
 
 /// Tickets, and nothing else to say.
 #[derive(ClapArgs, Debug)]

@@ -50,6 +50,6 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return Err(CliError::no(format!("no repository of the registry has the shared remote `{shown}`")).hint("git remote -v"));
     }
     let desk = Terminal::new(&ctx.ui, Given { answers: None, approves_all: false, is_interactive: false });
-    let landed = worker::run(workspace, &ctx.env, &plan, &desk)?;
+    let landed = worker::run(workspace, &ctx.env, &ctx.stop, &plan, &desk)?;
     ctx.ui.line(format!("{} landed", plural(landed, "ticket")))
 }

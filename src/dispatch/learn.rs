@@ -1,11 +1,11 @@
 //! What a run leaves behind for others.
 
 use super::{DispatchError, Site, find_words};
+use crate::agent::outbox::Message;
 use crate::core::event::{Action, EventKind, Role};
 use crate::core::id::RunId;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::memory::learnings::{self, Confidence, Learning};
-use crate::runner::outbox::Message;
 
 /// Takes over what an agent said while it worked.
 pub(super) fn from_outbox(

@@ -5,6 +5,7 @@
 
 pub(crate) mod brief;
 pub(crate) mod collect;
+mod converse;
 pub(crate) mod land;
 mod learn;
 mod prepare;
@@ -19,6 +20,8 @@ pub(crate) mod worker;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::agent::process::ProcessError;
+use crate::agent::stop::Stop;
 use crate::core::event::{Action, EventKind, Role, State};
 use crate::core::fsm::Refusal;
 use crate::core::id::{RunId, TicketId};
@@ -27,8 +30,6 @@ use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay;
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
-use crate::runner::RunnerError;
-use crate::runner::process::ProcessError;
 use crate::sync::submit_shared;
 use crate::workspace::{Workspace, WorkspaceError};
 use record::RunRecord;
@@ -49,8 +50,6 @@ pub(crate) enum DispatchError {
     Interrupted,
     #[error("the worktree {0} vanished while it was used")]
     Vanished(Utf8PathBuf),
-    #[error(transparent)]
-    Runner(#[from] RunnerError),
     #[error(transparent)]
     Process(#[from] ProcessError),
     #[error(transparent)]
@@ -84,6 +83,7 @@ pub(crate) struct Site<'a> {
     pub(crate) entry: &'a RepoEntry,
     pub(crate) repo: Repo,
     pub(crate) env: &'a Env,
+    pub(crate) stop: &'a Stop,
     /// Is told what goes on.
     pub(crate) tell: &'a (dyn Fn(&str) + Sync),
 }
@@ -97,9 +97,10 @@ impl<'a> Site<'a> {
         workspace: &'a Workspace,
         entry: &'a RepoEntry,
         env: &'a Env,
+        stop: &'a Stop,
         tell: &'a (dyn Fn(&str) + Sync),
     ) -> Result<Self, DispatchError> {
-        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, tell })
+        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, stop, tell })
     }
 
     /// The ledger of the repository.

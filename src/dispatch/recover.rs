@@ -7,12 +7,12 @@ use camino::Utf8PathBuf;
 
 use super::record::{self, RunRecord, Stage};
 use super::{DispatchError, Site};
+use crate::agent::process::sweep;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::TicketId;
 use crate::git::Repo;
 use crate::git::process::remove_file;
 use crate::ledger::{Answer, Draft, shared_remote};
-use crate::runner::process::sweep;
 use crate::sync::submit_shared;
 
 /// The runs of this repository whose orchestrator is gone.

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::recover::{self, Orphans};
 use super::{DispatchError, Fate, Site, carry, claim};
+use crate::agent::stop::Stop;
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::registry::RepoEntry;
@@ -13,7 +14,6 @@ use crate::core::text::plural;
 use crate::dispatch::record::RunRecord;
 use crate::env::Env;
 use crate::ledger::Ledger;
-use crate::runner::process::{is_draining, is_interrupted};
 use crate::workspace::Workspace;
 
 /// How one ticket ended in this session.
@@ -60,10 +60,16 @@ enum Task<'a> {
 ///
 /// # Errors
 /// When somebody interrupts; lanes that work end their ticket first.
-pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Watch) -> Result<Vec<Ending>, DispatchError> {
+pub(crate) fn run(
+    workspace: &Workspace,
+    env: &Env,
+    stop: &Stop,
+    jobs: usize,
+    watch: &dyn Watch,
+) -> Result<Vec<Ending>, DispatchError> {
     let (mut orphans, mut in_doubt) = (Vec::new(), Vec::new());
     for entry in &workspace.registry.repos {
-        let found = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
+        let found = Site::open(workspace, entry, env, stop, &|_| {}).and_then(|site| {
             let Ok(ledger) = site.ledger() else { return Ok(Orphans::default()) };
             if let Some(why) = idle(entry, &ledger)? {
                 watch.remark(&format!("{}: {why}", entry.name));
@@ -83,7 +89,7 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
     let (board, freed) = (Mutex::new(board), Condvar::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
-            scope.spawn(|| lane(workspace, env, watch, &board, &freed));
+            scope.spawn(|| lane(workspace, env, stop, watch, &board, &freed));
         }
     });
     let board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -111,18 +117,18 @@ fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<String>, Dispat
 }
 
 /// One lane: takes the next ticket of a brand that is free, until there is none and nobody works who could free one.
-fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board<'_>>, freed: &Condvar) {
+fn lane(workspace: &Workspace, env: &Env, stop: &Stop, watch: &dyn Watch, board: &Mutex<Board<'_>>, freed: &Condvar) {
     let mut held = board.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let task = match held.next() {
             _ if held.error.is_some() => return,
-            Some(_) if is_interrupted() => {
+            Some(_) if stop.is_interrupted() => {
                 held.error = Some(DispatchError::Interrupted);
                 freed.notify_all();
                 return;
             }
             // Whatever is left is for others, or for the next time.
-            Some(_) if is_draining() => {
+            Some(_) if stop.is_draining() => {
                 freed.notify_all();
                 return;
             }
@@ -143,7 +149,7 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
         let brand = entry.brand.clone();
         held.busy.insert(brand.clone());
         drop(held);
-        let result = work(workspace, env, watch, task);
+        let result = work(workspace, env, stop, watch, task);
         held = board.lock().unwrap_or_else(PoisonError::into_inner);
         held.busy.remove(&brand);
         let fate = match result {
@@ -217,13 +223,13 @@ impl<'a> Board<'a> {
 }
 
 /// Takes one ticket as far as it gets, attempt after attempt.
-fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> Result<Fate, DispatchError> {
+fn work(workspace: &Workspace, env: &Env, stop: &Stop, watch: &dyn Watch, task: Task<'_>) -> Result<Fate, DispatchError> {
     let (entry, id, mut record) = match task {
         Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(record)),
         Task::Begin(entry, id) => (entry, id, None),
     };
     let tell = |what: &str| watch.tell(&entry.brand, &id, what);
-    let site = Site::open(workspace, entry, env, &tell)?;
+    let site = Site::open(workspace, entry, env, stop, &tell)?;
     loop {
         let mut own = match record.take() {
             Some(record) => record,

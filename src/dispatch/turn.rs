@@ -9,7 +9,6 @@ use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::time::Timestamp;
 use crate::ledger::{Entry, Ledger, replay};
-use crate::runner::process::{is_draining, is_interrupted, pause};
 
 /// How much longer than its verifications take a ticket that was outrun is waited for, in seconds.
 const PATIENCE: u64 = 3;
@@ -46,7 +45,7 @@ impl Patience {
         entry: &Entry,
     ) -> Result<bool, DispatchError> {
         // Whatever others say, and who is to end does not wait.
-        if is_draining() || self.waited.as_secs() > patience(site.entry.timeout) {
+        if site.stop.is_draining() || self.waited.as_secs() > patience(site.entry.timeout) {
             return Ok(false);
         }
         let Some((first, pace)) = find_first(site, ledger, entry)? else { return Ok(false) };
@@ -54,9 +53,9 @@ impl Patience {
             (site.tell)(&format!("lets {first} land first, since the branch moved while it was verified"));
             self.waits_for = Some(first);
         }
-        pause(pace, || is_interrupted() || is_draining());
+        site.stop.pause(pace);
         self.waited += pace;
-        if is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(true) }
+        if site.stop.is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(true) }
     }
 }
 

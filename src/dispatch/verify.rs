@@ -3,7 +3,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use super::{DispatchError, Site, brief, write};
+use super::{DispatchError, Site, brief, converse, write};
+use crate::agent::process::{self, Ended, Finished, Spec};
+use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
@@ -14,8 +16,6 @@ use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
-use crate::runner::process::{self, Ended, Finished, Spec};
-use crate::runner::{self, Brief, Duty, Surroundings};
 use crate::sync;
 
 /// The exit code of a check that was stopped since its time was up, as `timeout` has it.
@@ -170,7 +170,7 @@ fn checks(
         }
         let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
         if result.exit != 0 {
-            let said = finished.last_words();
+            let said = finished.transcript.last_words();
             let from = said.len().saturating_sub(MAX_REASON);
             let said = said.get(from..).unwrap_or(&said);
             reasons.push(format!("the check `{}` exits with {}:\n{said}", check.name, result.exit));
@@ -191,22 +191,24 @@ pub(crate) fn run_check(
     path: &Utf8Path,
     run: &RunId,
 ) -> Result<(CheckResult, Finished), DispatchError> {
-    let finished = process::run(&Spec {
+    let spec = Spec {
         words: ["sh", "-c", &check.run].map(str::to_owned).to_vec(),
         dir: path.to_owned(),
         variables: vec![("GIT_OS_RUN".to_owned(), run.to_string())],
         passed: &[],
         input: Vec::new(),
+        is_input_open: false,
         timeout: site.entry.timeout,
         program: site.env.program.clone(),
         run: run.clone(),
-    })?;
+    };
+    let finished = process::run(&spec, site.stop)?;
     let exit = match finished.ended {
         Ended::Exit(code) => code,
         Ended::TimedOut => TIMED_OUT,
-        Ended::Interrupted => return Err(DispatchError::Interrupted),
+        Ended::Interrupted | Ended::Canceled => return Err(DispatchError::Interrupted),
     };
-    let output = ledger.repo.blob_id(&[finished.stdout.as_slice(), finished.stderr.as_slice()].concat());
+    let output = ledger.repo.blob_id(&finished.transcript.bytes());
     let millis = u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX);
     Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis }, finished))
 }
@@ -240,13 +242,9 @@ fn ask(
         outbox: path.join(".git-os-none"),
         timeout: site.entry.timeout,
     };
-    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir() };
-    let outcome = runner::run(name, &site.workspace.registry.agents[name], &brief, around)?;
-    if outcome.finished.ended == Ended::Interrupted {
-        return Err(DispatchError::Interrupted);
-    }
+    let outcome = converse::run(site, name, &brief)?;
     let answer = match outcome.failure() {
-        Some(why) => fail(why),
+        Some(why) => fail(why.to_string()),
         None => read_answer(&outcome.answer).unwrap_or_else(|| {
             fail(format!("{name} gave no judgement; its last line was `{}`", text::line(&outcome.answer, 200)))
         }),

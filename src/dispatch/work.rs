@@ -1,13 +1,13 @@
 //! Running → verifying: the agent works, and what it left is handed in.
 
 use super::record::{RunRecord, Stage};
-use super::{DispatchError, Site, brief, give_back, learn, prepare, take_in, write};
+use super::{DispatchError, Site, brief, converse, give_back, learn, prepare, take_in, write};
+use crate::agent::outbox::{self, Message};
+use crate::agent::process::sweep;
+use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role};
 use crate::git::process::remove_all;
 use crate::ledger::{Draft, Entry, Ledger};
-use crate::runner::outbox::{self, Message};
-use crate::runner::process::{Ended, sweep};
-use crate::runner::{self, Brief, Duty, Surroundings};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     let attempt = entry.ticket.attempt;
@@ -45,10 +45,8 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     remove_all(&box_dir)?;
     crate::git::process::write_file(&box_dir.join("README"), b"Messages of this run to its orchestrator.\n", 0o644)?;
     let name = super::agent_name(site.entry)?;
-    let agent = &site.workspace.registry.agents[name];
     let text = brief::executor(site, ledger, entry, &worktree)?;
     (site.tell)(&format!("{name} works, attempt {attempt}"));
-    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir() };
     let brief = Brief {
         text,
         duty: Duty::Executor,
@@ -60,11 +58,8 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         timeout: site.entry.timeout,
     };
     site.env.step("briefed");
-    let outcome = runner::run(name, agent, &brief, around)?;
-    if outcome.finished.ended == Ended::Interrupted {
-        return Err(DispatchError::Interrupted);
-    }
-    let failure = outcome.failure();
+    let outcome = converse::run(site, name, &brief)?;
+    let failure = outcome.failure().map(|failure| failure.to_string());
     let said = outcome.record.clone();
     record.advance(Stage::Worked { attempt, agent: outcome.agent.clone(), record: said.clone(), failure: failure.clone() })?;
     site.env.step("worked");

@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::land::{self, Followed};
 use super::schedule::{self, Watch};
 use super::{DispatchError, Fate, Site, recover};
+use crate::agent::stop::Stop;
 use crate::core::event::{Action, Role, State};
 use crate::core::registry::RepoEntry;
 use crate::core::text;
 use crate::env::Env;
 use crate::ledger::{Draft, archive, shared_remote};
-use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted, pause};
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
 
@@ -43,18 +43,18 @@ pub(crate) enum WhenEmpty {
 ///
 /// # Errors
 /// When somebody interrupts, after giving back what was held; otherwise never for what goes wrong with one repository.
-pub(crate) fn run(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> Result<usize, DispatchError> {
-    heed_interrupts();
-    heed_termination();
+pub(crate) fn run(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: &dyn Watch) -> Result<usize, DispatchError> {
+    stop.heed_interrupts();
+    stop.heed_termination();
     let mut landed = 0;
     let mut failures = 0_u32;
     loop {
-        let reached = bring(workspace, env, plan, watch);
-        if !is_over() {
-            let endings = match schedule::run(workspace, env, plan.jobs, watch) {
+        let reached = bring(workspace, env, stop, plan, watch);
+        if !stop.is_asked() {
+            let endings = match schedule::run(workspace, env, stop, plan.jobs, watch) {
                 Ok(endings) => endings,
                 Err(error) => {
-                    give_back(workspace, env, plan, watch);
+                    give_back(workspace, env, stop, plan, watch);
                     return Err(error);
                 }
             };
@@ -62,20 +62,16 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Wat
             landed += done;
             let is_moving = endings.iter().any(|ending| matches!(ending.fate, Fate::Landed | Fate::Blocked(_)));
             failures = if reached { 0 } else { failures.saturating_add(1) };
-            if is_moving && !is_over() {
+            if is_moving && !stop.is_asked() {
                 continue;
             }
         }
-        if is_over() || (plan.when_empty == WhenEmpty::End && reached) {
-            give_back(workspace, env, plan, watch);
+        if stop.is_asked() || (plan.when_empty == WhenEmpty::End && reached) {
+            give_back(workspace, env, stop, plan, watch);
             return Ok(landed);
         }
-        pause(if reached { plan.poll } else { backoff(plan.poll, failures) }, is_over);
+        stop.pause(if reached { plan.poll } else { backoff(plan.poll, failures) });
     }
-}
-
-fn is_over() -> bool {
-    is_draining() || is_interrupted()
 }
 
 /// Twice as long each time, up to a limit.
@@ -95,25 +91,26 @@ fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &
 
 /// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
 /// whether all remotes could be reached.
-fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bool {
+fn bring(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: &dyn Watch) -> bool {
     let mut reached = true;
     for entry in repos(workspace, plan) {
-        let came = Site::open(workspace, entry, env, &|line| watch.remark(&format!("{}: {line}", entry.name))).and_then(|site| {
-            for lock in recover::unlock(&site.repo)? {
-                watch.remark(&format!("{}: removed `{lock}`, which a killed process left", entry.name));
-            }
-            let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
-            let ledger = site.ledger()?;
-            let trunk = ledger.policy.trunk().unwrap_or_default();
-            let came = land::follow(&site, &ledger, &remote, &trunk)?;
-            if came == Followed::Done {
-                crate::gate::reconcile(&ledger)?;
-                recover::expire(&site)?;
-                archive::write_due(&ledger)?;
-                land::share(&site, &ledger, &remote)?;
-            }
-            Ok(came)
-        });
+        let came =
+            Site::open(workspace, entry, env, stop, &|line| watch.remark(&format!("{}: {line}", entry.name))).and_then(|site| {
+                for lock in recover::unlock(&site.repo)? {
+                    watch.remark(&format!("{}: removed `{lock}`, which a killed process left", entry.name));
+                }
+                let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
+                let ledger = site.ledger()?;
+                let trunk = ledger.policy.trunk().unwrap_or_default();
+                let came = land::follow(&site, &ledger, &remote, &trunk)?;
+                if came == Followed::Done {
+                    crate::gate::reconcile(&ledger)?;
+                    recover::expire(&site)?;
+                    archive::write_due(&ledger)?;
+                    land::share(&site, &ledger, &remote)?;
+                }
+                Ok(came)
+            });
         match came {
             Ok(Followed::Done) => {}
             Ok(Followed::Away(why)) => {
@@ -128,9 +125,9 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
 }
 
 /// Gives back the tickets that this machine holds and nobody here works on any more, so that others need not wait.
-fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
+fn give_back(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: &dyn Watch) {
     for entry in repos(workspace, plan) {
-        let given = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
+        let given = Site::open(workspace, entry, env, stop, &|_| {}).and_then(|site| {
             let ledger = site.ledger()?;
             for record in recover::orphans(&site)?.holding {
                 let Some(found) = ledger.find(record.ticket())? else { continue };

@@ -48,7 +48,7 @@ impl Session<'_> {
         for entry in &self.workspace.registry.repos {
             let tell = |line: &str| self.desk.say(&format!("{}: {line}", entry.name));
             // A repository that is not here was named at the beginning.
-            let Ok(site) = Site::open(self.workspace, entry, self.env, &tell) else { continue };
+            let Ok(site) = Site::open(self.workspace, entry, self.env, self.stop, &tell) else { continue };
             if let (Some(remote), Ok(ledger)) = (land::remote_of(&site), site.ledger()) {
                 land::share(&site, &ledger, &remote)?;
             }

@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 
 impl Session<'_> {
     pub(super) fn dispatch(&mut self) -> Result<(), SessionError> {
-        let endings = schedule::run(self.workspace, self.env, self.jobs, self.desk).map_err(|error| match error {
+        let endings = schedule::run(self.workspace, self.env, self.stop, self.jobs, self.desk).map_err(|error| match error {
             DispatchError::Interrupted => SessionError::Interrupted,
             error => error.into(),
         })?;

@@ -45,7 +45,7 @@ impl Session<'_> {
             Err(error) => lines.push(format!("{}: hooks are not in place: {error}", entry.name)),
         }
         let tell = |_: &str| {};
-        let site = Site::open(self.workspace, entry, self.env, &tell)?;
+        let site = Site::open(self.workspace, entry, self.env, self.stop, &tell)?;
         join(&site, &ledger, lines)?;
         for closed in gate::reconcile(&ledger)? {
             lines.push(format!("{}: {} had landed and is merged", entry.name, closed.id));

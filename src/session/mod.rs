@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::agent::stop::Stop;
 use crate::core::freshness::{Decision, Present, decide};
 use crate::core::id::{Brand, RepoName, SessionId};
 use crate::core::interview::Answers;
@@ -32,7 +33,6 @@ use crate::env::Env;
 use crate::git::process::write_file;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
-use crate::runner::process::{heed_interrupts, is_interrupted};
 use crate::workspace::{Workspace, WorkspaceError};
 use log::Log;
 
@@ -120,6 +120,7 @@ pub(crate) struct TicketEnd {
 struct Session<'a> {
     workspace: &'a Workspace,
     env: &'a Env,
+    stop: &'a Stop,
     desk: &'a dyn Desk,
     hub: Repo,
     log: Log,
@@ -145,7 +146,7 @@ pub(crate) fn plan(workspace: &Workspace) -> Result<Vec<Decision>, SessionError>
 ///
 /// # Errors
 /// When another session runs, somebody interrupts, or git fails; the next session goes on from there.
-pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
+pub(crate) fn run(workspace: &Workspace, env: &Env, stop: &Stop, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
     let hub = workspace.open(workspace.hub()?)?;
     let _lock = lock(&hub)?;
     let log = Log::open(&hub)?;
@@ -162,17 +163,17 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize
         tickets: Vec::new(),
         brief: String::new(),
     };
-    let mut session = Session { workspace, env, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
-    heed_interrupts();
+    let mut session = Session { workspace, env, stop, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
+    stop.heed_interrupts();
     for phase in Phase::ALL {
-        if is_interrupted() {
+        if stop.is_interrupted() {
             return Err(SessionError::Interrupted);
         }
         let decision = session.decisions[phase.number()].clone();
         desk.phase(&decision);
         if decision.runs {
             // A terminal interrupts what git is doing just now as well; that is not what went wrong.
-            session.run_phase(*phase).map_err(|error| if is_interrupted() { SessionError::Interrupted } else { error })?;
+            session.run_phase(*phase).map_err(|error| if stop.is_interrupted() { SessionError::Interrupted } else { error })?;
         }
         env.step(phase.as_str());
     }

@@ -4,6 +4,8 @@ use std::sync::Mutex;
 
 use super::log::Pending;
 use super::{Session, SessionError};
+use crate::agent::process::sweep_place;
+use crate::agent::stop::Stop;
 use crate::core::id::ObjectId;
 use crate::core::meta::Paths;
 use crate::core::registry::RepoEntry;
@@ -15,7 +17,6 @@ use crate::env::Env;
 use crate::git::Repo;
 use crate::git::tree::{FILE, FOLDER};
 use crate::ledger::{Ledger, new_run};
-use crate::runner::process::sweep_place;
 use crate::workspace::Workspace;
 
 /// How many TODO comments of one repository become drafts at a time.
@@ -39,14 +40,14 @@ impl Session<'_> {
         let brands = self.decision(Phase::Scout).brands.clone();
         let found: Mutex<Vec<Result<Report, SessionError>>> = Mutex::default();
         let queue = Mutex::new(brands.iter());
-        let (workspace, env, seen) = (self.workspace, self.env, &self.seen);
+        let (workspace, env, stop, seen) = (self.workspace, self.env, self.stop, &self.seen);
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(brands.len()) {
                 scope.spawn(|| {
                     let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                     while let Some(brand) = next() {
                         for entry in workspace.registry.repos_of(brand).filter(|entry| !entry.silo) {
-                            let report = scout_one(workspace, env, seen, entry);
+                            let report = scout_one(workspace, env, stop, seen, entry);
                             found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
                         }
                     }
@@ -105,9 +106,9 @@ impl Session<'_> {
 }
 
 /// What is new in one repository.
-fn scout_one(workspace: &Workspace, env: &Env, seen: &Seen, entry: &RepoEntry) -> Result<Report, SessionError> {
+fn scout_one(workspace: &Workspace, env: &Env, stop: &Stop, seen: &Seen, entry: &RepoEntry) -> Result<Report, SessionError> {
     let quiet = |_: &str| {};
-    let site = Site::open(workspace, entry, env, &quiet)?;
+    let site = Site::open(workspace, entry, env, stop, &quiet)?;
     let Ok(ledger) = Ledger::open(&site.repo) else { return Ok(Report { repo: entry.name.to_string(), ..Report::default() }) };
     let mut report = Report { repo: entry.name.to_string(), ..Report::default() };
     let Some(head) = ledger.find_trunk_tip()? else { return Ok(report) };
@@ -158,7 +159,7 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
                     check.run,
                     result.exit,
                     head.short(12),
-                    finished.last_words().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+                    finished.transcript.last_words().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
                 ),
                 after: None,
                 labels: vec!["check".to_owned()],

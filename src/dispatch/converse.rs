@@ -1,0 +1,28 @@
+//! One run of an agent, as an orchestrator leads it: it hears what happens, and answers what is asked.
+
+use super::{DispatchError, Site};
+use crate::agent::process::Ended;
+use crate::agent::session::{Decision, Delivery, Event, Outcome, Session};
+use crate::agent::{Brief, Surroundings};
+
+/// Runs an agent to its end.
+///
+/// # Errors
+/// When it cannot be started, or somebody interrupts; how it ended is in the outcome.
+pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief) -> Result<Outcome, DispatchError> {
+    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir() };
+    let mut session = Session::start(name, &site.workspace.registry.agents[name], brief, around, site.stop)?;
+    while let Some(event) = session.next()? {
+        match event {
+            Event::Tool(_) => {}
+            // What an agent may do is settled before it starts. One that cannot be told so would wait until its time is up.
+            Event::Permission(asked) => {
+                if session.answer(&asked, Decision::Deny) == Delivery::Closed {
+                    session.cancel();
+                }
+            }
+        }
+    }
+    let outcome = session.outcome();
+    if outcome.ended == Ended::Interrupted { Err(DispatchError::Interrupted) } else { Ok(outcome) }
+}
