@@ -8,19 +8,12 @@ use super::stop::Stop;
 use super::transcript::{Channel, Transcript};
 use super::{Brief, Surroundings};
 use crate::core::event::named;
+use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
 use crate::core::usage::Usage;
 
 /// The longest line in which a client is understood, in bytes; a longer one is in the transcript alone.
 const MAX_LINE: usize = 4 * 1024 * 1024;
-
-/// A tool that an agent uses, and on what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ToolUse {
-    pub(crate) name: String,
-    /// In one line; may be empty.
-    pub(crate) detail: String,
-}
 
 /// A question of an agent whether it may use a tool. It waits for the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,11 +20,11 @@ struct Asked {
 
 impl Stop {
     /// From now on an interrupt is remembered, also while no process runs; a second one ends this process at once.
-    #[expect(clippy::exit, reason = "whoever interrupts twice does not want to wait for anything")]
     pub(crate) fn heed_interrupts(&self) {
         let stop = self.clone();
         at_each(SignalKind::interrupt(), move || {
             if stop.is_interrupted() {
+                // Whoever interrupts twice does not want to wait for anything.
                 std::process::exit(130);
             }
             stop.interrupt();

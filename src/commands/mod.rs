@@ -15,6 +15,7 @@ pub(crate) mod init;
 mod land;
 mod learn;
 mod list;
+mod listen;
 mod manual;
 mod new;
 mod server;

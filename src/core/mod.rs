@@ -10,6 +10,7 @@ pub(crate) mod interview;
 pub(crate) mod json;
 pub(crate) mod merge;
 pub(crate) mod meta;
+pub(crate) mod progress;
 pub(crate) mod refs;
 pub(crate) mod registry;
 pub(crate) mod secrets;

@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use super::{DispatchError, Site, is_inside, worktrees};
 use crate::core::event::State;
 use crate::core::id::{BRANCHES, ObjectId, RESCUE, TicketId};
-use crate::core::text;
+use crate::core::progress::{CareEvent, Trouble};
 use crate::core::time::Timestamp;
 use crate::git::Repo;
 use crate::git::process::{modified, remove_file};
@@ -86,11 +86,11 @@ pub(super) fn clear_locks(repo: &Repo, id: &TicketId, path: &Utf8Path) -> Result
     Ok(was_writing)
 }
 
-/// Removes the worktrees whose time is over. Answers what was done, and what could not be, a line each.
+/// Removes the worktrees whose time is over. Returns what was done, and what could not be.
 ///
 /// # Errors
 /// When git cannot list them.
-pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
+pub(crate) fn run(site: &Site<'_>) -> Result<Vec<CareEvent>, DispatchError> {
     let ledger = site.ledger()?;
     let folder = worktrees(&site.repo);
     let now = site.repo.identity()?.time;
@@ -99,7 +99,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
         let Some(name) = worktree.path.file_name().filter(|_| is_inside(&worktree.path, &folder)) else { continue };
         let Ok(id) = TicketId::parse(name.trim_end_matches(".verify")) else { continue };
         if let Err(error) = collect(site, &ledger, &id, &worktree, now, &mut done) {
-            done.push(format!("{id}: its worktree stays: {}", text::chain(&error)));
+            done.push(CareEvent::WorktreeStays { ticket: id, trouble: Trouble::of(&error) });
         }
     }
     Ok(done)
@@ -112,7 +112,7 @@ fn collect(
     id: &TicketId,
     worktree: &Worktree,
     now: Timestamp,
-    done: &mut Vec<String>,
+    done: &mut Vec<CareEvent>,
 ) -> Result<(), DispatchError> {
     let entry = match ledger.find(id)? {
         Some(entry) => Some(entry),
@@ -144,7 +144,7 @@ fn collect(
         _ => None,
     };
     if let Some(saved) = saved {
-        done.push(format!("{id}: saved what its worktree held to {saved}"));
+        done.push(CareEvent::WorktreeSaved { ticket: id.clone(), ref_name: saved });
     }
     site.repo.clear_worktree(&worktree.path)?;
     let branch = format!("{BRANCHES}{id}");
@@ -153,6 +153,6 @@ fn collect(
     {
         site.repo.git().output(["update-ref", "-d", &branch, &tip.to_string()])?;
     }
-    done.push(format!("{id}: removed its worktree"));
+    done.push(CareEvent::WorktreeRemoved(id.clone()));
     Ok(())
 }

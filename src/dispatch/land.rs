@@ -7,7 +7,7 @@ use super::{DispatchError, Site, collect, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
-use crate::core::text;
+use crate::core::progress::{Activity, Hold, LandingEvent, RemoteEvent, Stage, What};
 use crate::gate;
 use crate::git::Git;
 use crate::git::remote::Fetched;
@@ -22,8 +22,8 @@ pub(crate) enum Landing {
     Stale,
     /// It was another ticket's turn; what has changed meanwhile decides what comes next.
     Waited,
-    /// It cannot land as things are, and why.
-    Held(String),
+    /// It cannot land as things are.
+    Held(Hold),
 }
 
 /// Lands a verified ticket, or hands it in anew on top of a branch that moved, or lets another go first for a while.
@@ -36,7 +36,7 @@ pub(crate) fn run(
     entry: &Entry,
     patience: &mut Patience,
 ) -> Result<Landing, DispatchError> {
-    let Some(head) = entry.ticket.head else { return Ok(Landing::Held("it has no head".to_owned())) };
+    let Some(head) = entry.ticket.head else { return Ok(Landing::Held(Hold::NoHead)) };
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let remote = remote_of(site);
     let mut is_away = false;
@@ -44,11 +44,11 @@ pub(crate) fn run(
         match follow(site, ledger, remote, &trunk)? {
             Followed::Done => {}
             Followed::Away(why) if ledger.policy.offline_claims == OfflineClaims::Allow => {
-                (site.tell)(&format!("landing here alone, since {remote} cannot be reached: {why}"));
+                site.tell(What::Landing(LandingEvent::Alone { remote: remote.clone(), why }));
                 is_away = true;
             }
-            Followed::Away(why) => return Ok(Landing::Held(format!("{remote} cannot be reached: {why}"))),
-            Followed::Apart(why) => return Ok(Landing::Held(why)),
+            Followed::Away(why) => return Ok(Landing::Held(Hold::RemoteAway { remote: remote.clone(), why })),
+            Followed::Apart(hold) => return Ok(Landing::Held(hold)),
         }
         if ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
             // Somebody wrote on the ticket meanwhile: what it is now decides what comes next.
@@ -64,31 +64,30 @@ pub(crate) fn run(
             return restack(site, ledger, entry, tip);
         }
         if let Some(closed) = gate::judge(ledger, Some(tip), Some(head))? {
-            return Ok(Landing::Held(closed.to_string()));
+            return Ok(Landing::Held(Hold::Gate { why: closed.to_string() }));
         }
-        site.env.step("landing");
+        site.reached(Stage::Landing);
         if let Some(remote) = remote.as_ref().filter(|_| !is_away) {
             // There first: of two machines that land at once the remote takes one, and the other has moved nothing yet.
             match sync::land(ledger, remote, &sync::Landing { ticket: &entry.id, branch: &trunk, head })? {
                 Arrival::Done => {}
                 Arrival::Moved => return Ok(Landing::Stale),
-                Arrival::Refused(why) => return Ok(Landing::Held(format!("{remote} does not take it: {why}"))),
-                Arrival::Away(why) => return Ok(Landing::Held(format!("{remote} cannot be reached: {why}"))),
+                Arrival::Refused(why) => return Ok(Landing::Held(Hold::RemoteRefuses { remote: remote.clone(), why })),
+                Arrival::Away(why) => return Ok(Landing::Held(Hold::RemoteAway { remote: remote.clone(), why })),
             }
-            site.env.step("pushed");
+            site.reached(Stage::Pushed);
         }
         match advance(site, &trunk, tip, head)? {
-            Ok(()) => {}
-            Err(why) if remote.is_some() && !is_away => (site.tell)(&format!("it has landed, but not here yet: {why}")),
-            Err(why) => return Ok(Landing::Held(why)),
+            None => {}
+            Some(hold) if remote.is_some() && !is_away => site.tell(What::Landing(LandingEvent::NotHereYet(hold))),
+            Some(hold) => return Ok(Landing::Held(hold)),
         }
-        site.env.step("moved");
+        site.reached(Stage::Moved);
     }
     // The hook may have noticed the landing by now.
     gate::reconcile(ledger)?;
-    site.env.step("merged");
-    let short = trunk.trim_start_matches("refs/heads/");
-    (site.tell)(&format!("landed on {short}"));
+    site.reached(Stage::Merged);
+    site.tell(What::Landing(LandingEvent::Landed { branch: short(&trunk) }));
     Ok(Landing::Landed)
 }
 
@@ -103,13 +102,13 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
     if let Some(remote) = remote_of(site) {
         share(site, ledger, &remote)?;
     }
-    site.env.step("finished");
+    site.reached(Stage::Finished);
     super::learn::after_landing(site, ledger, entry)
 }
 
 /// Puts the work on top of the branch as it is now, and hands it in anew.
 fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -> Result<Landing, DispatchError> {
-    (site.tell)("the branch moved; rebasing");
+    site.tell(What::Begun(Activity::Rebasing));
     let branch = entry.id.branch();
     let head = entry.ticket.head.unwrap_or(tip);
     let sitting = site.repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch));
@@ -123,26 +122,26 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             was_killed = collect::clear_locks(&site.repo, &entry.id, path)?;
         }
         if !was_killed && has_changes(git, head)? {
-            return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
+            return Ok(Landing::Held(Hold::Uncommitted { path: path.clone() }));
         }
         let kept = match (was_killed, goes_on && here != head) {
             (true, _) => collect::rescue(&site.repo, &entry.id, path, here)?,
             (false, true) => collect::keep(&site.repo, &entry.id, here)?,
             (false, false) => None,
         };
-        if let Some(name) = kept {
-            (site.tell)(&format!("what {path} had beyond what was handed in is kept as {name}"));
+        if let Some(ref_name) = kept {
+            site.tell(What::Landing(LandingEvent::Kept { path: path.clone(), ref_name }));
         }
     }
     match take_in::onto(site, &entry.id, head, tip)? {
         Ok(head) => {
             super::prepare::set_branch(site, &branch, head)?;
-            site.env.step("rebased");
+            site.reached(Stage::Rebased);
             if let Some((git, _)) = &sitting {
                 take_in::sit_on(git, &branch)?;
             }
             write(ledger, &entry.id, &Draft::new(Action::Stale { head, base: tip }, Role::Gate))?;
-            site.env.step("restacked");
+            site.reached(Stage::Restacked);
             if let Some(run) = &entry.ticket.run {
                 // Whoever sees it `verifying` with its lease over would give it to somebody else.
                 super::renew(site, ledger, &entry.id, run)?;
@@ -173,9 +172,14 @@ fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
     Ok(!since_branch.is_empty() && !since_branch.is_disjoint(&changed(&handed_in.to_string())?))
 }
 
+/// The name of a branch as people say it.
+fn short(branch: &str) -> String {
+    branch.trim_start_matches("refs/heads/").to_owned()
+}
+
 /// Moves a protected branch by fast-forward, together with index and files where it is checked out.
-/// The reason why it stays is inside.
-fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Result<(), String>, DispatchError> {
+/// Returns what holds it where it is, if anything does.
+fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Option<Hold>, DispatchError> {
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
     let output = if let Some(worktree) = checked_out {
         let git = crate::git::Git::at(&worktree.path);
@@ -184,13 +188,10 @@ fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result
         let message = format!("git os: land {}", new.short(12));
         site.repo.git().run(["update-ref", "-m", &message, trunk, &new.to_string(), &old.to_string()])?
     };
-    let short = trunk.trim_start_matches("refs/heads/");
     Ok(match output.code {
-        0 => Ok(()),
-        _ if output.stderr.contains("would be overwritten") => Err(format!(
-            "`{short}` is checked out with changes that are not committed and would be overwritten; commit or stash them"
-        )),
-        _ => Err(format!("`{short}` could not be moved: {}", output.stderr)),
+        0 => None,
+        _ if output.stderr.contains("would be overwritten") => Some(Hold::WouldOverwrite { branch: short(trunk) }),
+        _ => Some(Hold::NotMoved { branch: short(trunk), why: output.stderr }),
     })
 }
 
@@ -218,10 +219,10 @@ pub(crate) fn remote_of(site: &Site<'_>) -> Option<String> {
 pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Result<(), DispatchError> {
     let synced = sync::push(ledger, remote)?;
     if let Some(why) = synced.offline {
-        (site.tell)(&format!("not pushed to {remote} yet: {}", text::headline(&why)));
+        site.tell(What::Remote(RemoteEvent::NotPushed { remote: remote.to_owned(), why }));
     }
-    for (name, why) in synced.refused {
-        (site.tell)(&format!("{remote} does not take `{name}`: {}", text::headline(&why)));
+    for (ref_name, why) in synced.refused {
+        site.tell(What::Remote(RemoteEvent::Refused { remote: remote.to_owned(), ref_name, why }));
     }
     Ok(())
 }
@@ -232,8 +233,8 @@ pub(crate) enum Followed {
     Done,
     /// It cannot be reached, and why.
     Away(String),
-    /// The branch here cannot be brought to where it is there, and why.
-    Apart(String),
+    /// The branch here cannot be brought to where it is there.
+    Apart(Hold),
 }
 
 /// Brings here what the shared remote has, and the protected branch to where it is there.
@@ -246,17 +247,17 @@ pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: 
         return Ok(Followed::Away(why));
     }
     sync::fold(repo, remote)?;
-    let short = trunk.trim_start_matches("refs/heads/");
+    let short = short(trunk);
     let there = repo.find_ref(&format!("refs/remotes/{remote}/{short}"))?;
     let (Some(there), Some(here)) = (there, ledger.find_trunk_tip()?) else { return Ok(Followed::Done) };
     if repo.is_ancestor(there, here)? {
         return Ok(Followed::Done);
     }
     if !repo.is_ancestor(here, there)? {
-        return Ok(Followed::Apart(format!("`{short}` here and at {remote} have gone apart; `git pull` puts them together")));
+        return Ok(Followed::Apart(Hold::Diverged { branch: short, remote: remote.to_owned() }));
     }
     Ok(match advance(site, trunk, here, there)? {
-        Ok(()) => Followed::Done,
-        Err(why) => Followed::Apart(why),
+        None => Followed::Done,
+        Some(hold) => Followed::Apart(hold),
     })
 }

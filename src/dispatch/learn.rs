@@ -4,6 +4,7 @@ use super::{DispatchError, Site, find_words};
 use crate::agent::outbox::Message;
 use crate::core::event::{Action, EventKind, Role};
 use crate::core::id::RunId;
+use crate::core::progress::Stage;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::memory::learnings::{self, Confidence, Learning};
 
@@ -49,7 +50,7 @@ pub(super) fn after_landing(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry)
             confidence: Confidence::High,
         };
         learnings::append_once(&site.repo, &learning)?;
-        site.env.step("learned");
+        site.reached(Stage::Learned);
     }
     Ok(())
 }

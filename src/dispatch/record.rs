@@ -14,7 +14,7 @@ use crate::git::process::{read_file, remove_all, remove_file, write_file};
 /// How far the agent of a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Stage {
+pub(crate) enum AgentStage {
     /// Claimed; no agent was started.
     Claimed,
     /// An agent works, from this commit on.
@@ -28,7 +28,7 @@ pub(crate) enum Stage {
 pub(crate) struct Body {
     pub(crate) run: RunId,
     pub(crate) ticket: TicketId,
-    pub(crate) stage: Stage,
+    pub(crate) stage: AgentStage,
 }
 
 /// A run of this process.
@@ -53,7 +53,7 @@ impl RunRecord {
     /// When the file cannot be written.
     pub(crate) fn create(repo: &Repo, ticket: &TicketId, run: &RunId) -> Result<Self, DispatchError> {
         let path = folder(repo).join(run.as_str());
-        let body = Body { run: run.clone(), ticket: ticket.clone(), stage: Stage::Claimed };
+        let body = Body { run: run.clone(), ticket: ticket.clone(), stage: AgentStage::Claimed };
         // The lock comes first: a record that nobody holds would be taken for that of a killed process.
         let lock_path = lock_path(&path);
         write_file(&lock_path, b"", 0o600)?;
@@ -88,7 +88,7 @@ impl RunRecord {
     }
 
     /// How far it is.
-    pub(crate) fn stage(&self) -> &Stage {
+    pub(crate) fn stage(&self) -> &AgentStage {
         &self.body.stage
     }
 
@@ -96,7 +96,7 @@ impl RunRecord {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn advance(&mut self, stage: Stage) -> Result<(), DispatchError> {
+    pub(crate) fn advance(&mut self, stage: AgentStage) -> Result<(), DispatchError> {
         self.body.stage = stage;
         Ok(write_file(&self.path, &json(&self.body), 0o600)?)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::record::{self, RunRecord, Stage};
+use super::record::{self, AgentStage, RunRecord};
 use super::{DispatchError, Site};
 use crate::agent::process::sweep;
 use crate::core::event::{Action, Role, State};
@@ -45,7 +45,7 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Orphans, DispatchError> {
         });
         if holds {
             orphans.holding.push(record);
-        } else if is_ready && has_remote && *record.stage() == Stage::Claimed {
+        } else if is_ready && has_remote && *record.stage() == AgentStage::Claimed {
             orphans.in_doubt.push(record);
         } else {
             record.remove()?;

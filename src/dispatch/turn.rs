@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{DispatchError, Site};
 use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TicketId};
+use crate::core::progress::{LandingEvent, What};
 use crate::core::time::Timestamp;
 use crate::ledger::{Entry, Ledger, replay};
 
@@ -50,7 +51,7 @@ impl Patience {
         }
         let Some((first, pace)) = find_first(site, ledger, entry)? else { return Ok(false) };
         if self.waits_for.as_ref() != Some(&first) {
-            (site.tell)(&format!("lets {first} land first, since the branch moved while it was verified"));
+            site.tell(What::Landing(LandingEvent::LetsFirst(first.clone())));
             self.waits_for = Some(first);
         }
         site.stop.pause(pace);

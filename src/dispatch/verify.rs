@@ -9,6 +9,7 @@ use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
+use crate::core::progress::{Activity, CheckEvent, Hold, Stage, Trouble, What};
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
@@ -28,7 +29,7 @@ const MAX_REASON: usize = 4000;
 ///
 /// # Errors
 /// When git, the ledger or a process fails, or somebody interrupts.
-pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<String>, DispatchError> {
+pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<Hold>, DispatchError> {
     let ticket = &entry.ticket;
     let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
     let examine = || doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
@@ -43,18 +44,13 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     }
     if health.grade > ledger.policy.grade {
         let failing = health.checks.iter().filter(|check| check.outcome == doctor::Outcome::Fail);
-        let failing: Vec<_> = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
-        return Ok(Some(format!(
-            "the doctor's grade is {}, and the policy asks for {} ({})",
-            health.grade,
-            ledger.policy.grade,
-            failing.join("; ")
-        )));
+        let failing = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
+        return Ok(Some(Hold::Grade { grade: health.grade, wanted: ledger.policy.grade, failing }));
     }
     let run = new_run()?;
     let place = Place::add(site, &entry.id, head)?;
     let (checks, mut reasons) = checks(site, ledger, &place, head, &run)?;
-    site.env.step("checked");
+    site.reached(Stage::Checked);
     let mut judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
     if reasons.is_empty()
         && let Some(name) = &site.entry.verifier
@@ -65,10 +61,10 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         if judgement.verdict == Judgement::Fail {
             reasons = judgement.reasons;
         }
-        site.env.step("judged");
+        site.reached(Stage::Judged);
     }
     if let Err(error) = place.remove(site) {
-        (site.tell)(&text::chain(&error));
+        site.tell(What::Trouble(Trouble::of(&error)));
     }
     let judgement = if reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
     let verdict = Verdict {
@@ -101,16 +97,13 @@ fn record(
         Judgement::Pass => (Action::Pass, verdict.judge.reasons.join("\n")),
         Judgement::Fail => (Action::Fail { then: if is_used_up { State::Blocked } else { State::Running } }, reasons.join("\n")),
     };
-    (site.tell)(&match verdict.verdict {
-        Judgement::Pass => "verified".to_owned(),
-        Judgement::Fail => format!("not verified: {}", text::headline(&words)),
-    });
+    site.tell(What::Verdict { judgement: verdict.verdict, why: words.clone() });
     let mut draft = Draft::new(action, Role::Verifier).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
     draft.verdict = Some(verdict.clone());
     write(ledger, &entry.id, &draft)?;
-    site.env.step("verdict");
+    site.reached(Stage::Verdict);
     ledger.repo.add_note_line(VERDICT_NOTES, verdict.commit, &verdict.to_json(), &ledger.repo.identity()?)?;
-    site.env.step("noted");
+    site.reached(Stage::Noted);
     Ok(())
 }
 
@@ -164,11 +157,13 @@ fn checks(
 ) -> Result<(Vec<CheckResult>, Vec<String>), DispatchError> {
     let (mut results, mut reasons) = (Vec::new(), Vec::new());
     for (number, check) in ledger.policy.checks.iter().enumerate() {
-        (site.tell)(&format!("check {}", check.name));
+        site.tell(What::Check(CheckEvent::Begun { name: check.name.clone() }));
         if number > 0 {
             place.restore(site, head)?;
         }
         let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
+        let CheckResult { name, exit, millis, .. } = &result;
+        site.tell(What::Check(CheckEvent::Ended { name: name.clone(), exit: *exit, millis: *millis }));
         if result.exit != 0 {
             let said = finished.transcript.last_words();
             let from = said.len().saturating_sub(MAX_REASON);
@@ -203,6 +198,7 @@ pub(crate) fn run_check(
         run: run.clone(),
     };
     let finished = process::run(&spec, site.stop)?;
+    site.tell_cut(&format!("the check {}", check.name), &finished.transcript);
     let exit = match finished.ended {
         Ended::Exit(code) => code,
         Ended::TimedOut => TIMED_OUT,
@@ -231,7 +227,7 @@ fn ask(
     path: &Utf8Path,
     checks: &[CheckResult],
 ) -> Result<(String, Answer), DispatchError> {
-    (site.tell)(&format!("{name} judges"));
+    site.tell(What::Begun(Activity::Judging { agent: name.to_owned() }));
     let brief = Brief {
         text: brief::verifier(ledger, entry, path, checks)?,
         duty: Duty::Verifier,

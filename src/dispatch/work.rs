@@ -1,29 +1,30 @@
 //! Running → verifying: the agent works, and what it left is handed in.
 
-use super::record::{RunRecord, Stage};
+use super::record::{AgentStage, RunRecord};
 use super::{DispatchError, Site, brief, converse, give_back, learn, prepare, take_in, write};
 use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role};
+use crate::core::progress::{Activity, Stage, What};
 use crate::git::process::remove_all;
 use crate::ledger::{Draft, Entry, Ledger};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
-        Stage::Worked { attempt: done, agent, record: said, failure } if done == attempt => {
+        AgentStage::Worked { attempt: done, agent, record: said, failure } if done == attempt => {
             clear_locks(site, entry)?;
             hand_in(site, ledger, entry, record, &agent, &said, failure)
         }
-        Stage::Working { attempt: begun, from } if begun == attempt => {
+        AgentStage::Working { attempt: begun, from } if begun == attempt => {
             // The orchestrator was killed under it. Nobody knows how far it was, so it begins anew, and nothing is lost.
             sweep(record.run());
             clear_locks(site, entry)?;
             prepare::ensure_worktree(site, ledger, entry, from)?;
             work(site, ledger, entry, record)
         }
-        Stage::Claimed | Stage::Working { .. } | Stage::Worked { .. } => work(site, ledger, entry, record),
+        AgentStage::Claimed | AgentStage::Working { .. } | AgentStage::Worked { .. } => work(site, ledger, entry, record),
     }
 }
 
@@ -40,13 +41,13 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     }
     let from = ledger.repo.find_ref(&branch)?.ok_or_else(|| DispatchError::Unborn(branch.clone()))?;
     let attempt = entry.ticket.attempt;
-    record.advance(Stage::Working { attempt, from })?;
+    record.advance(AgentStage::Working { attempt, from })?;
     let box_dir = record.outbox();
     remove_all(&box_dir)?;
     crate::git::process::write_file(&box_dir.join("README"), b"Messages of this run to its orchestrator.\n", 0o644)?;
     let name = super::agent_name(site.entry)?;
     let text = brief::executor(site, ledger, entry, &worktree)?;
-    (site.tell)(&format!("{name} works, attempt {attempt}"));
+    site.tell(What::Begun(Activity::Working { agent: name.to_owned(), attempt }));
     let brief = Brief {
         text,
         duty: Duty::Executor,
@@ -57,12 +58,17 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         outbox: box_dir.clone(),
         timeout: site.entry.timeout,
     };
-    site.env.step("briefed");
+    site.reached(Stage::Briefed);
     let outcome = converse::run(site, name, &brief)?;
     let failure = outcome.failure().map(|failure| failure.to_string());
     let said = outcome.record.clone();
-    record.advance(Stage::Worked { attempt, agent: outcome.agent.clone(), record: said.clone(), failure: failure.clone() })?;
-    site.env.step("worked");
+    record.advance(AgentStage::Worked {
+        attempt,
+        agent: outcome.agent.clone(),
+        record: said.clone(),
+        failure: failure.clone(),
+    })?;
+    site.reached(Stage::Worked);
     sweep(record.run());
     clear_locks(site, entry)?;
     hand_in(site, ledger, entry, record, &outcome.agent, &said, failure)
@@ -102,9 +108,11 @@ fn hand_in(
         take_in::sit_on(&git, &entry.id.branch())?;
     }
     if !questions.is_empty() {
-        write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&questions.join("\n\n")))?;
+        let question = questions.join("\n\n");
+        write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&question))?;
+        site.tell(What::Question(question));
         // With the answer a new session of the agent begins.
-        record.advance(Stage::Claimed)?;
+        record.advance(AgentStage::Claimed)?;
         remove_all(&box_dir)?;
         return Ok(());
     }
@@ -137,6 +145,6 @@ fn hand_in(
     }
     let draft = Draft::new(Action::Submit { head, base }, Role::Executor).by(run).agent(agent).saying(&words);
     write(ledger, &entry.id, &draft)?;
-    site.env.step("submitted");
+    site.reached(Stage::Submitted);
     Ok(())
 }

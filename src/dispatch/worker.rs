@@ -5,13 +5,10 @@
 use std::time::Duration;
 
 use super::land::{self, Followed};
-use super::schedule::{self, Watch};
-use super::{DispatchError, Fate, Site, recover};
-use crate::agent::stop::Stop;
+use super::{DispatchError, Site, Workplace, recover, schedule};
 use crate::core::event::{Action, Role, State};
+use crate::core::progress::{CareEvent, Fate, RemoteEvent, What};
 use crate::core::registry::RepoEntry;
-use crate::core::text;
-use crate::env::Env;
 use crate::ledger::{Draft, archive, shared_remote};
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
@@ -43,18 +40,19 @@ pub(crate) enum WhenEmpty {
 ///
 /// # Errors
 /// When somebody interrupts, after giving back what was held; otherwise never for what goes wrong with one repository.
-pub(crate) fn run(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: &dyn Watch) -> Result<usize, DispatchError> {
+pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError> {
+    let stop = at.stop;
     stop.heed_interrupts();
     stop.heed_termination();
     let mut landed = 0;
     let mut failures = 0_u32;
     loop {
-        let reached = bring(workspace, env, stop, plan, watch);
+        let reached = bring(at, plan);
         if !stop.is_asked() {
-            let endings = match schedule::run(workspace, env, stop, plan.jobs, watch) {
+            let endings = match schedule::run(at, plan.jobs) {
                 Ok(endings) => endings,
                 Err(error) => {
-                    give_back(workspace, env, stop, plan, watch);
+                    give_back(at, plan);
                     return Err(error);
                 }
             };
@@ -67,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, wa
             }
         }
         if stop.is_asked() || (plan.when_empty == WhenEmpty::End && reached) {
-            give_back(workspace, env, stop, plan, watch);
+            give_back(at, plan);
             return Ok(landed);
         }
         stop.pause(if reached { plan.poll } else { backoff(plan.poll, failures) });
@@ -91,43 +89,42 @@ fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &
 
 /// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
 /// whether all remotes could be reached.
-fn bring(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: &dyn Watch) -> bool {
+fn bring(at: Workplace<'_>, plan: &Plan) -> bool {
     let mut reached = true;
-    for entry in repos(workspace, plan) {
-        let came =
-            Site::open(workspace, entry, env, stop, &|line| watch.remark(&format!("{}: {line}", entry.name))).and_then(|site| {
-                for lock in recover::unlock(&site.repo)? {
-                    watch.remark(&format!("{}: removed `{lock}`, which a killed process left", entry.name));
-                }
-                let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
-                let ledger = site.ledger()?;
-                let trunk = ledger.policy.trunk().unwrap_or_default();
-                let came = land::follow(&site, &ledger, &remote, &trunk)?;
-                if came == Followed::Done {
-                    crate::gate::reconcile(&ledger)?;
-                    recover::expire(&site)?;
-                    archive::write_due(&ledger)?;
-                    land::share(&site, &ledger, &remote)?;
-                }
-                Ok(came)
-            });
+    for entry in repos(at.workspace, plan) {
+        let came = Site::open(at, entry).and_then(|site| {
+            for lock in recover::unlock(&site.repo)? {
+                site.tell(What::Care(CareEvent::LockRemoved { path: lock }));
+            }
+            let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
+            let ledger = site.ledger()?;
+            let trunk = ledger.policy.trunk().unwrap_or_default();
+            let came = land::follow(&site, &ledger, &remote, &trunk)?;
+            if came == Followed::Done {
+                crate::gate::reconcile(&ledger)?;
+                recover::expire(&site)?;
+                archive::write_due(&ledger)?;
+                land::share(&site, &ledger, &remote)?;
+            }
+            Ok(came)
+        });
         match came {
             Ok(Followed::Done) => {}
             Ok(Followed::Away(why)) => {
                 reached = false;
-                watch.remark(&format!("{}: the remote cannot be reached: {why}", entry.name));
+                at.tell(entry, What::Remote(RemoteEvent::Away { why }));
             }
-            Ok(Followed::Apart(why)) => watch.remark(&format!("{}: {why}", entry.name)),
-            Err(error) => watch.remark(&format!("{}: {}", entry.name, text::chain(&error))),
+            Ok(Followed::Apart(hold)) => at.tell(entry, What::Remote(RemoteEvent::Apart(hold))),
+            Err(error) => at.tell_trouble(entry, &error),
         }
     }
     reached
 }
 
 /// Gives back the tickets that this machine holds and nobody here works on any more, so that others need not wait.
-fn give_back(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: &dyn Watch) {
-    for entry in repos(workspace, plan) {
-        let given = Site::open(workspace, entry, env, stop, &|_| {}).and_then(|site| {
+fn give_back(at: Workplace<'_>, plan: &Plan) {
+    for entry in repos(at.workspace, plan) {
+        let given = Site::open(at.in_silence(), entry).and_then(|site| {
             let ledger = site.ledger()?;
             for record in recover::orphans(&site)?.holding {
                 let Some(found) = ledger.find(record.ticket())? else { continue };
@@ -137,7 +134,7 @@ fn give_back(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: 
                 }
                 let draft = Draft::new(Action::Release, Role::Executor).by(record.run()).saying("the worker ended");
                 if let crate::ledger::Answer::Yes(_) = submit_shared(&ledger, record.ticket(), &draft)? {
-                    watch.remark(&format!("{}: {} given back", entry.name, record.ticket()));
+                    at.tell(entry, What::Care(CareEvent::GivenBack(record.ticket().clone())));
                     record.remove()?;
                 }
             }
@@ -150,7 +147,7 @@ fn give_back(workspace: &Workspace, env: &Env, stop: &Stop, plan: &Plan, watch: 
             Ok(())
         });
         if let Err(error) = given {
-            watch.remark(&format!("{}: {}", entry.name, text::chain(&error)));
+            at.tell_trouble(entry, &error);
         }
     }
 }

@@ -19,16 +19,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::agent::stop::Stop;
 use crate::core::freshness::{Decision, Present, decide};
 use crate::core::id::{Brand, RepoName, SessionId};
 use crate::core::interview::Answers;
+use crate::core::progress::{Event, FateKind, SessionEvent, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::core::verdict::Grade;
-use crate::dispatch::DispatchError;
-use crate::dispatch::schedule::{Ending, Watch};
+use crate::dispatch::schedule::Ending;
+use crate::dispatch::{DispatchError, Workplace};
 use crate::env::Env;
 use crate::git::process::write_file;
 use crate::git::{GitError, Repo};
@@ -73,12 +73,8 @@ pub(crate) struct Proposal {
     pub(crate) description: String,
 }
 
-/// Whoever sits at the desk: a person at a terminal, or answers given beforehand.
-pub(crate) trait Desk: Watch {
-    /// A phase begins or is skipped.
-    fn phase(&self, decision: &Decision);
-    /// A line of what goes on.
-    fn say(&self, line: &str);
+/// Whoever answers: a person at a terminal, or answers given beforehand.
+pub(crate) trait Desk {
     /// The five answers of a brand; `None` when there is nobody to ask.
     ///
     /// # Errors
@@ -111,16 +107,15 @@ pub(crate) struct TicketEnd {
     pub(crate) repo: RepoName,
     pub(crate) brand: Brand,
     pub(crate) title: String,
-    /// `landed`, `blocked`, `waiting`, `gone` or `held`.
-    pub(crate) fate: &'static str,
+    pub(crate) fate: FateKind,
     pub(crate) reason: String,
 }
 
 /// What the phases share.
 struct Session<'a> {
+    at: Workplace<'a>,
     workspace: &'a Workspace,
     env: &'a Env,
-    stop: &'a Stop,
     desk: &'a dyn Desk,
     hub: Repo,
     log: Log,
@@ -146,7 +141,8 @@ pub(crate) fn plan(workspace: &Workspace) -> Result<Vec<Decision>, SessionError>
 ///
 /// # Errors
 /// When another session runs, somebody interrupts, or git fails; the next session goes on from there.
-pub(crate) fn run(workspace: &Workspace, env: &Env, stop: &Stop, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
+pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
+    let Workplace { workspace, env, stop, .. } = at;
     let hub = workspace.open(workspace.hub()?)?;
     let _lock = lock(&hub)?;
     let log = Log::open(&hub)?;
@@ -163,19 +159,19 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, stop: &Stop, desk: &dyn Desk
         tickets: Vec::new(),
         brief: String::new(),
     };
-    let mut session = Session { workspace, env, stop, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
+    let mut session = Session { at, workspace, env, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
     stop.heed_interrupts();
     for phase in Phase::ALL {
         if stop.is_interrupted() {
             return Err(SessionError::Interrupted);
         }
         let decision = session.decisions[phase.number()].clone();
-        desk.phase(&decision);
+        session.tell(SessionEvent::Phase(decision.clone()));
         if decision.runs {
             // A terminal interrupts what git is doing just now as well; that is not what went wrong.
             session.run_phase(*phase).map_err(|error| if stop.is_interrupted() { SessionError::Interrupted } else { error })?;
         }
-        env.step(phase.as_str());
+        session.tell(SessionEvent::PhaseEnded(*phase));
     }
     session.close()?;
     Ok(session.summary)
@@ -196,6 +192,19 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Tells what happens.
+    fn tell(&self, event: SessionEvent) {
+        self.at.listener.hear(&Event::Session(event));
+    }
+
+    /// Tells all of these; returns their lines, for the log.
+    fn tell_all(&self, events: &[Event]) -> Vec<String> {
+        for event in events {
+            self.at.listener.hear(event);
+        }
+        events.iter().filter_map(Event::line).collect()
+    }
+
     /// Writes down what a phase did, with what was seen by then.
     fn record(&mut self, phase: Phase, what: &str, body: &str, files: &[(&str, String)]) -> Result<(), SessionError> {
         self.log.append(&self.hub, phase, what, body, &self.seen, files)?;
@@ -212,6 +221,11 @@ impl<'a> Session<'a> {
     fn decision(&self, phase: Phase) -> &Decision {
         &self.decisions[phase.number()]
     }
+}
+
+/// Something that happens in a repository.
+fn event(entry: &RepoEntry, what: What) -> Event {
+    Event::Work { repo: entry.name.clone(), brand: entry.brand.clone(), ticket: None, what }
 }
 
 /// How long a session that was killed may take to let go of the lock: a process that it had just begun to start holds it
@@ -275,22 +289,13 @@ fn fingerprint(repo: &Repo, name: &RepoName, head: &str) -> Result<String, Sessi
 
 impl TicketEnd {
     fn of(ending: &Ending) -> Self {
-        use crate::dispatch::Fate;
-        let (fate, reason) = match &ending.fate {
-            Fate::Landed => ("landed", String::new()),
-            Fate::Blocked(reason) => ("blocked", reason.clone()),
-            Fate::Waiting(question) => ("waiting", question.clone()),
-            Fate::Gone => ("gone", String::new()),
-            Fate::Held(reason) => ("held", reason.clone()),
-            Fate::Failed(reason) => ("failed", reason.clone()),
-        };
         Self {
             id: ending.id.to_string(),
             repo: ending.repo.clone(),
             brand: ending.brand.clone(),
             title: ending.title.clone(),
-            fate,
-            reason: text::body(&reason),
+            fate: ending.fate.kind(),
+            reason: text::body(&ending.fate.reason()),
         }
     }
 }

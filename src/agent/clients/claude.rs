@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::{Client, Launch, Report};
 use crate::agent::process::Finished;
-use crate::agent::session::{Decision, Event, Permission, ToolUse};
+use crate::agent::session::{Decision, Event, Permission};
 use crate::agent::{Brief, Duty, Surroundings};
+use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
 use crate::core::text;
 use crate::core::usage::Usage;
