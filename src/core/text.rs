@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::progress::Trouble;
+
 /// The longest title, in bytes.
 pub(crate) const MAX_TITLE: usize = 200;
 /// The longest body of an event, in bytes.
@@ -105,18 +107,7 @@ pub(crate) fn headline(text: &str) -> &str {
 /// The message of an error and those of its causes, one a line; a cause that only repeats is left out.
 #[must_use]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut last = text.clone();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let line = cause.to_string();
-        if line != last {
-            text += &format!("\n  because: {}", line.trim());
-        }
-        last = line;
-        source = cause.source();
-    }
-    text
+    Trouble::of(error).to_string()
 }
 
 /// A number and its noun, in the singular or with an `s`.
