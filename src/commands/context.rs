@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 
+use crate::agent::stop::Stop;
 use crate::core::event::{Role, State};
 use crate::core::fsm::Refusal;
 use crate::core::id::{RepoName, RunId, TicketId};
@@ -22,6 +23,8 @@ use crate::workspace::{CONFIG_KEY, Workspace};
 pub(crate) struct Context {
     pub(crate) env: Env,
     pub(crate) ui: Ui,
+    /// Whether whoever runs this wants it to end.
+    pub(crate) stop: Stop,
     /// `--repo`.
     pub(crate) repo_name: Option<String>,
 }

@@ -4,9 +4,11 @@ use camino::Utf8Path;
 use clap::Args as ClapArgs;
 
 use super::context::{Context, submit};
-use super::desk::{Given, Terminal};
+use super::desk::{Given, Operator};
+use super::listen::Terminal;
 use crate::core::event::{Action, Role};
 use crate::core::interview;
+use crate::core::progress::FateKind;
 use crate::doctor::setup;
 use crate::error::{CliError, Kind};
 use crate::git::process::write_file;
@@ -64,8 +66,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return ctx.ui.line(format!("{}", workspace.root()));
     }
     let answers = interview::parse(FILES[1].1).map_err(|_| CliError::new(Kind::Fatal, "the demo's answers are not valid"))?;
-    let desk = Terminal::new(&ctx.ui, Given { answers: Some(answers), approves_all: true, is_interactive: false });
-    let summary = session::run(&workspace, &ctx.env, &desk, workspace.registry.jobs)?;
+    let desk = Operator::new(&ctx.ui, Given { answers: Some(answers), approves_all: true, is_interactive: false });
+    let jobs = workspace.registry.jobs;
+    let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
     super::start::print(ctx, &summary)?;
     past_the_gate(ctx, &workspace)?;
     look_around(ctx, &dir, &summary)
@@ -140,7 +143,7 @@ fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
 }
 
 fn look_around(ctx: &Context, dir: &Utf8Path, summary: &session::Summary) -> Result<(), CliError> {
-    let landed = summary.tickets.iter().find(|end| end.fate == "landed");
+    let landed = summary.tickets.iter().find(|end| end.fate == FateKind::Landed);
     let mut lines = vec![
         format!("look around with plain git, for example in {dir}/umano:"),
         "  git log --oneline --notes=os/verdicts main".to_owned(),

@@ -3,9 +3,10 @@
 use clap::Args as ClapArgs;
 
 use super::context::{Context, workspace};
-use super::desk::{Given, Terminal};
+use super::listen::{JsonLines, Terminal};
+use crate::core::progress::{Fate, Nobody};
 use crate::core::text::plural;
-use crate::dispatch::{Fate, Site, brief, schedule};
+use crate::dispatch::{Site, brief, schedule};
 use crate::error::CliError;
 
 /// Drain the queue: work every ready ticket, without the rest of a session
@@ -14,6 +15,10 @@ pub(super) struct Args {
     /// How many brands work side by side; by default what the registry says
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+
+    /// Print what happens as JSON, one object a line, as it happens
+    #[arg(long)]
+    json: bool,
 }
 
 /// Show what an agent would be told about a ticket
@@ -26,8 +31,11 @@ pub(super) struct ContextArgs {
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
     let workspace = workspace(&place)?;
-    let desk = Terminal::new(&ctx.ui, Given { answers: None, approves_all: false, is_interactive: false });
-    let endings = schedule::run(workspace, &ctx.env, args.jobs.unwrap_or(workspace.registry.jobs), &desk)?;
+    let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
+    if args.json {
+        return ctx.at_work(workspace, &JsonLines(&ctx.ui), |at| schedule::run(at, jobs).map(drop)).map_err(CliError::from);
+    }
+    let endings = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| schedule::run(at, jobs))?;
     let landed = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
     ctx.ui.line(format!("{landed} of {} landed", plural(endings.len(), "ticket")))
 }
@@ -36,10 +44,12 @@ pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliEr
     let (place, id) = ctx.find(&args.id)?;
     let name = place.name.clone().ok_or_else(|| CliError::no("this repository is not in its registry"))?;
     let workspace = workspace(&place)?;
-    let site = Site::open(workspace, workspace.entry(name.as_str())?, &ctx.env, &|_| {})?;
-    let ledger = site.ledger()?;
-    let entry = super::show::read(&ledger, &id)?;
-    let worktree = site.worktree(&id);
-    let worktree = if worktree.as_std_path().exists() { worktree } else { site.repo.home().to_owned() };
-    ctx.ui.line(brief::executor(&site, &ledger, &entry, &worktree)?.trim_end())
+    ctx.at_work(workspace, &Nobody, |at| {
+        let site = Site::open(at, workspace.entry(name.as_str())?)?;
+        let ledger = site.ledger()?;
+        let entry = super::show::read(&ledger, &id)?;
+        let worktree = site.worktree(&id);
+        let worktree = if worktree.as_std_path().exists() { worktree } else { site.repo.home().to_owned() };
+        ctx.ui.line(brief::executor(&site, &ledger, &entry, &worktree)?.trim_end())
+    })
 }

@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use super::context::{Context, Place, submit, workspace};
+use super::listen::OneTicket;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::text::plural;
@@ -38,15 +39,22 @@ pub(super) struct RevertArgs {
     id: String,
 }
 
-fn site<'a>(place: &'a Place, ctx: &'a Context, tell: &'a (dyn Fn(&str) + Sync)) -> Result<Site<'a>, CliError> {
+/// Does something for a ticket, in its repository, and says what happens.
+fn at_site<T>(
+    ctx: &Context,
+    place: &Place,
+    id: &TicketId,
+    act: impl FnOnce(&Site<'_>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let workspace = workspace(place)?;
     let name = place.name.as_ref().ok_or_else(|| CliError::no("this repository is not in its registry"))?;
-    Ok(Site::open(workspace, workspace.entry(name.as_str())?, &ctx.env, tell)?)
+    let entry = workspace.entry(name.as_str())?;
+    ctx.at_work(workspace, &OneTicket { ui: &ctx.ui, id }, |at| act(&Site::open(at, entry)?.for_ticket(id)))
 }
 
 pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let entry = verify_once(ctx, &place, &id)?;
+    let entry = at_site(ctx, &place, &id, |site| verify_once(site, &id))?;
     ctx.ui.line(format!("{id} {}", entry.ticket.state))?;
     match entry.ticket.state {
         State::Verified => Ok(()),
@@ -55,15 +63,13 @@ pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliErro
 }
 
 /// Verifies a ticket that was handed in; one that is verified already is left alone.
-fn verify_once(ctx: &Context, place: &Place, id: &TicketId) -> Result<Entry, CliError> {
-    let tell = |what: &str| ctx.ui.say(format!("{id}: {what}"));
-    let site = site(place, ctx, &tell)?;
+fn verify_once(site: &Site<'_>, id: &TicketId) -> Result<Entry, CliError> {
     let ledger = site.ledger()?;
     let entry = super::show::read(&ledger, id)?;
     match entry.ticket.state {
         State::Verifying => {
-            if let Some(why) = verify::run(&site, &ledger, &entry)? {
-                return Err(CliError::no(format!("{id} cannot be verified: {why}")).hint("git os doctor"));
+            if let Some(hold) = verify::run(site, &ledger, &entry)? {
+                return Err(CliError::no(format!("{id} cannot be verified: {hold}")).hint("git os doctor"));
             }
         }
         State::Verified => {}
@@ -92,7 +98,7 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
     }
     let mut failed = 0;
     for (place, id) in &train {
-        match merge_one(ctx, place, id) {
+        match at_site(ctx, place, id, |site| merge_one(site, id)) {
             Ok(()) => ctx.ui.line(format!("{id} merged"))?,
             Err(error) => {
                 failed += 1;
@@ -103,21 +109,19 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
     if failed > 0 { Err(CliError::no(format!("{} of {} did not land", failed, plural(train.len(), "ticket")))) } else { Ok(()) }
 }
 
-fn merge_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {
-    let tell = |what: &str| ctx.ui.say(format!("{id}: {what}"));
-    let site = site(place, ctx, &tell)?;
+fn merge_one(site: &Site<'_>, id: &TicketId) -> Result<(), CliError> {
     let mut patience = Patience::default();
     loop {
         let ledger = site.ledger()?;
         let entry = super::show::read(&ledger, id)?;
         match entry.ticket.state {
-            State::Merged => return Ok(land::finish(&site, &ledger, &entry)?),
-            State::Verified => match land::run(&site, &ledger, &entry, &mut patience)? {
+            State::Merged => return Ok(land::finish(site, &ledger, &entry)?),
+            State::Verified => match land::run(site, &ledger, &entry, &mut patience)? {
                 land::Landing::Landed | land::Landing::Waited | land::Landing::Stale => {}
-                land::Landing::Held(why) => return Err(CliError::no(format!("{id} cannot land: {why}"))),
+                land::Landing::Held(hold) => return Err(CliError::no(format!("{id} cannot land: {hold}"))),
             },
             State::Verifying => {
-                let entry = verify_once(ctx, place, id)?;
+                let entry = verify_once(site, id)?;
                 if entry.ticket.state != State::Verified {
                     return Err(
                         CliError::no(format!("{id} did not pass on top of the branch as it is")).hint(format!("git os log {id}"))
@@ -135,10 +139,15 @@ fn merge_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError
 
 pub(super) fn run_revert(ctx: &Context, args: &RevertArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let tell = |what: &str| ctx.ui.say(format!("{id}: {what}"));
-    let site = site(&place, ctx, &tell)?;
+    let new = at_site(ctx, &place, &id, |site| open_revert(site, &id))?;
+    at_site(ctx, &place, &new, |site| merge_one(site, &new))?;
+    ctx.ui.line(format!("{new} merged"))
+}
+
+/// Opens a ticket that takes landed work back, and hands the undoing in.
+fn open_revert(site: &Site<'_>, id: &TicketId) -> Result<TicketId, CliError> {
     let ledger = site.ledger()?;
-    let entry = super::show::read(&ledger, &id)?;
+    let entry = super::show::read(&ledger, id)?;
     let (State::Merged, Some(head)) = (entry.ticket.state, entry.ticket.head) else {
         return Err(CliError::no(format!("{id} is `{}`; only landed work is taken back", entry.ticket.state)));
     };
@@ -157,7 +166,7 @@ pub(super) fn run_revert(ctx: &Context, args: &RevertArgs) -> Result<(), CliErro
     submit(&ledger, &new.id, &Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run))?;
     submit(&ledger, &new.id, &Draft::new(Action::Start { attempt: 1 }, Role::Executor).by(&run))?;
     let tip = ledger.find_trunk_tip()?.ok_or_else(|| CliError::no("the protected branch does not exist"))?;
-    let reverted = revert(&site, &new.id, tip, base, head);
+    let reverted = revert(site, &new.id, tip, base, head);
     match reverted? {
         Ok(commit_id) => {
             let handed_in = Draft::new(Action::Submit { head: commit_id, base: tip }, Role::Executor).by(&run);
@@ -168,8 +177,7 @@ pub(super) fn run_revert(ctx: &Context, args: &RevertArgs) -> Result<(), CliErro
             return Err(CliError::no(format!("{} is blocked: {why}", new.id)).hint(format!("git os show {}", new.id)));
         }
     }
-    merge_one(ctx, &place, &new.id)?;
-    ctx.ui.line(format!("{} merged", new.id))
+    Ok(new.id)
 }
 
 /// The commit that undoes a range, on the branch of a ticket; the reason why there is none is inside.

@@ -3,10 +3,10 @@
 use clap::Args as ClapArgs;
 
 use super::context::Context;
+use crate::agent::outbox::{self, Message};
 use crate::core::id::{Brand, RunId, TicketId};
 use crate::error::CliError;
 use crate::memory::learnings::{self, Confidence, Learning};
-use crate::runner::outbox::{self, Message};
 
 /// Leave a lesson for others
 ///

@@ -2,9 +2,11 @@
 //!
 //! They share one shape: find the ticket, name the action and its words, submit. The rules are in `core::fsm`.
 
+use crate::local::held;
 use clap::Args as ClapArgs;
 
 use super::context::{Context, Place, submit};
+use crate::agent::outbox::Message;
 use crate::core::event::{Action, EventKind, Role, State, StepState};
 use crate::core::id::{StepId, TicketId};
 use crate::core::time::parse_span;
@@ -12,8 +14,6 @@ use crate::core::verdict::Verdict;
 use crate::error::CliError;
 use crate::git::process::read_file;
 use crate::ledger::{Draft, Entry};
-use crate::local::held;
-use crate::runner::outbox::Message;
 
 /// Tickets, and nothing else to say.
 #[derive(ClapArgs, Debug)]

@@ -11,6 +11,7 @@ pub(crate) mod interview;
 pub(crate) mod json;
 pub(crate) mod merge;
 pub(crate) mod meta;
+pub(crate) mod progress;
 pub(crate) mod refs;
 pub(crate) mod registry;
 // The hook programs are compiled from this file too.
@@ -23,5 +24,6 @@ pub(crate) mod signer;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;
+pub(crate) mod usage;
 pub(crate) mod verdict;
 pub(crate) mod wire;

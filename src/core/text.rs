@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-/// The maximum length of a title, in bytes.
+use super::progress::Trouble;
+
+/// The longest title, in bytes.
 pub(crate) const MAX_TITLE: usize = 200;
 /// The maximum length of an event's body, in bytes.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
@@ -106,18 +108,7 @@ pub(crate) fn headline(text: &str) -> &str {
 /// The message of an error and those of its causes, one per line, without repetitions.
 #[must_use]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut last = text.clone();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let line = cause.to_string();
-        if line != last {
-            text += &format!("\n  because: {}", line.trim());
-        }
-        last = line;
-        source = cause.source();
-    }
-    text
+    Trouble::of(error).to_string()
 }
 
 /// An error with all its causes in one line, each after a colon.

@@ -6,6 +6,7 @@ use super::log::Pending;
 use super::{Approval, Proposal, Session, SessionError};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{Brand, Kind, Label, TicketId};
+use crate::core::progress::{DraftEvent, SessionEvent, Stage, What};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
@@ -19,7 +20,7 @@ impl Session<'_> {
         if drafted > 0 {
             self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket")), "", &[])?;
         }
-        self.env.step("drafted");
+        self.tell(SessionEvent::Reached(Stage::Drafted));
         let mut lines = Vec::new();
         for (entry, repo) in self.places() {
             let ledger = Ledger::open(&repo)?;
@@ -47,8 +48,9 @@ impl Session<'_> {
         if lines.is_empty() {
             return Ok(());
         }
-        let what = format!("{} approved", plural(self.summary.approved, "draft"));
-        self.desk.say(&what);
+        let event = SessionEvent::Approved { count: self.summary.approved };
+        let what = event.line().unwrap_or_default();
+        self.tell(event);
         self.record(Phase::Draft, &what, &lines.join("\n"), &[])
     }
 
@@ -64,7 +66,7 @@ impl Session<'_> {
             if let Ok(entry) = self.workspace.entry(&one.repo)
                 && !is_here(entry)
             {
-                self.desk.say(&format!("{}: not here or not under git-os, so this stays pending: {}", entry.name, one.title));
+                self.at.tell(entry, What::Draft(DraftEvent::Pending { title: one.title.clone() }));
                 self.log.pending.push(one);
                 continue;
             }
@@ -78,7 +80,7 @@ impl Session<'_> {
 
     fn open_ticket(&self, one: &Pending, known: &BTreeMap<String, TicketId>) -> Result<Option<(TicketId, bool)>, SessionError> {
         let Ok(entry) = self.workspace.entry(&one.repo) else {
-            self.desk.say(&format!("there is no repository `{}` for: {}", one.repo, one.title));
+            self.tell(SessionEvent::UnknownRepo { repo: one.repo.clone(), title: one.title.clone() });
             return Ok(None);
         };
         let repo = self.workspace.open(entry)?;
@@ -115,11 +117,13 @@ impl Session<'_> {
         };
         Ok(match ledger.create(content, &one.description, Role::Scout, None)? {
             Answer::Yes(opened) => {
-                self.desk.say(&format!("{}: drafted {} {}", entry.name, opened.id, opened.ticket.content.title));
+                let title = opened.ticket.content.title.clone();
+                self.at.tell(entry, What::Draft(DraftEvent::Opened { ticket: opened.id.clone(), title }));
                 Some((opened.id, true))
             }
             Answer::No(refusal) => {
-                self.desk.say(&format!("{}: not drafted: {refusal}: {}", entry.name, one.title));
+                let (title, refusal) = (one.title.clone(), refusal.to_string());
+                self.at.tell(entry, What::Draft(DraftEvent::Refused { title, refusal }));
                 None
             }
         })

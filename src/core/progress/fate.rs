@@ -1,0 +1,193 @@
+//! How far a ticket came, and what holds it up.
+
+use std::error::Error;
+use std::fmt;
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+
+use crate::core::event::{Role, named};
+use crate::core::id::TicketId;
+use crate::core::text::headline;
+use crate::core::verdict::Grade;
+
+/// How far a ticket came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fate {
+    Landed,
+    /// It was set aside, for this reason.
+    Blocked(String),
+    /// It waits for an answer to this question.
+    Waiting(String),
+    /// Somebody else has it, or it was closed meanwhile.
+    Gone,
+    /// It cannot go on, or land, as things are.
+    Held(Hold),
+    /// The orchestrator could not work on it; the ticket stays as it is, for the next session.
+    Failed(Trouble),
+}
+
+named! {
+    /// The name of a fate.
+    FateKind, "fate", {
+        Landed = "landed", Blocked = "blocked", Waiting = "waiting", Gone = "gone", Held = "held", Failed = "failed",
+    }
+}
+
+impl Fate {
+    /// Its name.
+    #[must_use]
+    pub(crate) fn kind(&self) -> FateKind {
+        match self {
+            Self::Landed => FateKind::Landed,
+            Self::Blocked(_) => FateKind::Blocked,
+            Self::Waiting(_) => FateKind::Waiting,
+            Self::Gone => FateKind::Gone,
+            Self::Held(_) => FateKind::Held,
+            Self::Failed(_) => FateKind::Failed,
+        }
+    }
+
+    /// Why; empty when there is nothing to say.
+    #[must_use]
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Landed | Self::Gone => String::new(),
+            Self::Blocked(words) | Self::Waiting(words) => words.clone(),
+            Self::Held(hold) => hold.to_string(),
+            Self::Failed(trouble) => trouble.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Landed => write!(out, "landed"),
+            Self::Blocked(reason) => write!(out, "blocked: {}", headline(reason)),
+            Self::Waiting(question) => write!(out, "waits for an answer: {}", headline(question)),
+            Self::Gone => write!(out, "went to somebody else"),
+            Self::Held(hold) => write!(out, "cannot go on or land yet: {hold}"),
+            Self::Failed(trouble) => write!(out, "failed: {trouble}"),
+        }
+    }
+}
+
+/// What keeps a ticket, or a branch, where it is, though nothing is wrong with the work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Hold {
+    NoHead,
+    NoAgent {
+        repo: String,
+    },
+    /// It is handed in, and somebody else has to verify it.
+    Unverified {
+        ticket: TicketId,
+    },
+    /// It is verified, and somebody else has to land it.
+    Unlanded {
+        ticket: TicketId,
+    },
+    /// The doctor's grade is worse than the policy asks for.
+    Grade {
+        grade: Grade,
+        wanted: Grade,
+        failing: Vec<String>,
+    },
+    /// The gate does not let it through.
+    Gate {
+        why: String,
+    },
+    RemoteAway {
+        remote: String,
+        why: String,
+    },
+    RemoteRefuses {
+        remote: String,
+        why: String,
+    },
+    /// The branch here and the branch at the remote each have what the other lacks.
+    Diverged {
+        branch: String,
+        remote: String,
+    },
+    /// The branch moved, and a worktree that is to follow has changes.
+    Uncommitted {
+        path: Utf8PathBuf,
+    },
+    /// The branch is checked out, and moving it would overwrite changes.
+    WouldOverwrite {
+        branch: String,
+    },
+    NotMoved {
+        branch: String,
+        why: String,
+    },
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHead => write!(out, "it has no head"),
+            Self::NoAgent { repo } => write!(out, "repository `{repo}` has no agent in the registry"),
+            Self::Unverified { ticket } => {
+                write!(out, "it is handed in, and waits for a {} to say `git os verify {ticket}`", Role::Verifier)
+            }
+            Self::Unlanded { ticket } => {
+                write!(out, "it is verified, and waits for whoever is {} to say `git os merge {ticket}`", Role::Gate)
+            }
+            Self::Grade { grade, wanted, failing } => {
+                write!(out, "the doctor's grade is {grade}, and the policy asks for {wanted} ({})", failing.join("; "))
+            }
+            Self::Gate { why } => out.write_str(why),
+            Self::RemoteAway { remote, why } => write!(out, "{remote} cannot be reached: {why}"),
+            Self::RemoteRefuses { remote, why } => write!(out, "{remote} does not take it: {why}"),
+            Self::Diverged { branch, remote } => {
+                write!(out, "`{branch}` here and at {remote} have gone apart; `git pull` puts them together")
+            }
+            Self::Uncommitted { path } => write!(out, "the branch moved, and {path} has changes that are not committed"),
+            Self::WouldOverwrite { branch } => write!(
+                out,
+                "`{branch}` is checked out with changes that are not committed and would be overwritten; commit or stash them"
+            ),
+            Self::NotMoved { branch, why } => write!(out, "`{branch}` could not be moved: {why}"),
+        }
+    }
+}
+
+/// An error and its causes, as they are told and kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Trouble {
+    pub(crate) message: String,
+    /// The nearest first; a cause that only repeats is left out.
+    pub(crate) causes: Vec<String>,
+}
+
+impl Trouble {
+    /// That of an error.
+    #[must_use]
+    pub(crate) fn of(error: &dyn Error) -> Self {
+        let message = error.to_string();
+        let mut last = message.clone();
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let said = cause.to_string();
+            if said != last {
+                causes.push(said.trim().to_owned());
+            }
+            last = said;
+            source = cause.source();
+        }
+        Self { message, causes }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)?;
+        self.causes.iter().try_for_each(|cause| write!(out, "\n  because: {cause}"))
+    }
+}
