@@ -13,6 +13,7 @@ pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
 pub(crate) mod signature;
+mod store;
 pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
@@ -27,6 +28,7 @@ use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
 use failure::{Failure, NotFound};
 pub(crate) use process::Git;
+use store::Store;
 
 /// The oldest supported git. Debian 12 ships it, and `reference-transaction` and `worktree add` behave as expected from
 /// this version on.
@@ -92,7 +94,7 @@ pub(crate) struct Identity {
 
 /// One repository, opened from one of its worktrees.
 pub(crate) struct Repo {
-    inner: gix::Repository,
+    store: Store,
     git_dir: Utf8PathBuf,
     common_dir: Utf8PathBuf,
     work_dir: Option<Utf8PathBuf>,
@@ -159,7 +161,8 @@ impl Repo {
         let work_dir = inner.workdir().map(absolute).transpose()?;
         let storage = inner.config_snapshot().string("extensions.refStorage").map(|value| value.to_string());
         let backend = if storage.is_none_or(|storage| storage == "files") { RefBackend::Files } else { RefBackend::Cli };
-        Ok(Self { inner, git_dir, common_dir, work_dir, backend, supposed: BTreeMap::new(), quarantine: None })
+        let store = Store::Git(Box::new(inner));
+        Ok(Self { store, git_dir, common_dir, work_dir, backend, supposed: BTreeMap::new(), quarantine: None })
     }
 
     /// Adds the objects of the push that is being checked; git keeps them in a separate folder until then.
@@ -170,7 +173,7 @@ impl Repo {
     pub(crate) fn with_quarantine(mut self) -> Result<Self, GitError> {
         if let Some(folder) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|folder| !folder.is_empty()) {
             let folder = absolute(Path::new(&folder))?;
-            let objects = gix::odb::at(folder.as_std_path(), self.inner.object_hash());
+            let objects = gix::odb::at(folder.as_std_path(), self.store.hash());
             self.quarantine = Some(objects.map_err(GitError::file(&folder))?);
         }
         Ok(self)
@@ -228,7 +231,7 @@ impl Repo {
     /// A value from git's configuration; the usual precedence applies.
     #[must_use]
     pub(crate) fn config(&self, key: &str) -> Option<String> {
-        self.inner.config_snapshot().string(key).map(|value| value.to_string())
+        self.store.config(key)
     }
 
     /// Who acts and when, as `git var GIT_COMMITTER_IDENT` reports it.
@@ -236,11 +239,16 @@ impl Repo {
     /// # Errors
     /// If name or email address are not configured.
     pub(crate) fn identity(&self) -> Result<Identity, GitError> {
+        let git = match &self.store {
+            Store::Git(git) => git,
+            #[cfg(test)]
+            Store::Memory(memory) => return Ok(memory.identity()),
+        };
         let clean = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
             text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
         };
-        let config = self.inner.config_snapshot();
+        let config = git.config_snapshot();
         let now = now();
         if let (None, Some(minutes)) = (config.string("gitoxide.commit.committerDate"), zone::minutes_east(now)) {
             // The same as in gix, except for the time. gix reads all time zones to find the name of the current one, and it reads
@@ -256,7 +264,7 @@ impl Repo {
                 zone: zone_text(minutes),
             });
         }
-        let signature = self.inner.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
+        let signature = git.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
         let mut time = signature.time().map_err(|_| GitError::NoIdentity)?;
         if config.string("gitoxide.commit.committerDate").is_none() {
             time.seconds = now;
@@ -278,7 +286,7 @@ impl Repo {
     /// The length of an object id in this repository, in bytes.
     #[must_use]
     pub(crate) fn hash_len(&self) -> usize {
-        self.inner.object_hash().len_in_bytes()
+        self.store.hash().len_in_bytes()
     }
 }
 

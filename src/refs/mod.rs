@@ -9,6 +9,8 @@ pub(crate) mod archive;
 mod chain;
 mod events;
 mod fold;
+#[cfg(test)]
+mod laws;
 mod learnings;
 pub(crate) mod policy;
 mod proposals;
