@@ -239,11 +239,25 @@ impl Repo {
     /// # Errors
     /// If name or email address are not configured.
     pub(crate) fn identity(&self) -> Result<Identity, GitError> {
-        let git = match &self.store {
-            Store::Git(git) => git,
-            #[cfg(test)]
-            Store::Memory(memory) => return Ok(memory.identity()),
-        };
+        self.store.identity()
+    }
+
+    /// Whether the repository is shallow, so that ancestry cannot be checked.
+    #[must_use]
+    pub(crate) fn is_shallow(&self) -> bool {
+        self.common_dir.join("shallow").as_std_path().exists()
+    }
+
+    /// The length of an object id in this repository, in bytes.
+    #[must_use]
+    pub(crate) fn hash_len(&self) -> usize {
+        self.store.hash().len_in_bytes()
+    }
+}
+
+impl Identity {
+    /// The committer that a repository's configuration and the environment name.
+    fn of(git: &gix::Repository) -> Result<Self, GitError> {
         let clean = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
             text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
@@ -257,7 +271,7 @@ impl Repo {
             let name = first(&["committer.name", "user.name", "gitoxide.committer.nameFallback"])?;
             let email =
                 first(&["committer.email", "user.email", "gitoxide.user.emailFallback", "gitoxide.committer.emailFallback"])?;
-            return Ok(Identity {
+            return Ok(Self {
                 name: clean(&name).trim().to_owned(),
                 email: clean(&email).trim().to_owned(),
                 time: Timestamp(now),
@@ -269,24 +283,12 @@ impl Repo {
         if config.string("gitoxide.commit.committerDate").is_none() {
             time.seconds = now;
         }
-        Ok(Identity {
+        Ok(Self {
             name: clean(signature.name).trim().to_owned(),
             email: clean(signature.email).trim().to_owned(),
             time: Timestamp(time.seconds),
             zone: zone_text(time.offset / 60),
         })
-    }
-
-    /// Whether the repository is shallow, so that ancestry cannot be checked.
-    #[must_use]
-    pub(crate) fn is_shallow(&self) -> bool {
-        self.common_dir.join("shallow").as_std_path().exists()
-    }
-
-    /// The length of an object id in this repository, in bytes.
-    #[must_use]
-    pub(crate) fn hash_len(&self) -> usize {
-        self.store.hash().len_in_bytes()
     }
 }
 

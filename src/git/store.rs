@@ -116,6 +116,15 @@ impl Store {
         }
     }
 
+    /// Who acts and when.
+    pub(super) fn identity(&self) -> Result<Identity, GitError> {
+        match self {
+            Self::Git(git) => Identity::of(git),
+            #[cfg(test)]
+            Self::Memory(memory) => Ok(memory.identity()),
+        }
+    }
+
     /// A value from git's configuration.
     pub(super) fn config(&self, key: &str) -> Option<String> {
         match self {

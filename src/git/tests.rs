@@ -25,7 +25,7 @@ pub(crate) fn bare() -> (TempDir, Repo) {
 pub(crate) fn repo_of(who: &str) -> (TempDir, Repo) {
     let (dir, repo) = repo();
     name(&repo, who);
-    (dir, Repo::open(&repo.home().to_owned()).expect("a repository"))
+    (dir, Repo::open(repo.home()).expect("a repository"))
 }
 
 /// One more, of another person, which has its objects in the same place as the first, and refs of its own.
@@ -35,7 +35,7 @@ pub(crate) fn repo_beside(first: &Repo, who: &str) -> (TempDir, Repo) {
     let objects = repo.common_dir().join("objects");
     crate::git::process::remove_all(&objects).expect("removed");
     std::os::unix::fs::symlink(first.common_dir().join("objects"), &objects).expect("a link");
-    (dir, Repo::open(&repo.home().to_owned()).expect("a repository"))
+    (dir, Repo::open(repo.home()).expect("a repository"))
 }
 
 fn name(repo: &Repo, who: &str) {

@@ -72,7 +72,7 @@ fn a_read_only_folder_that_a_check_left_is_removed() {
 
 #[test]
 fn one_bad_ticket_ref_stops_nothing_else() {
-    let crew = Crew::alone("echo done >done", "");
+    let crew = Crew::alone("echo done >$GIT_OS_TICKET", "");
     let (bad, good) = (crew.ready("Spoil"), crew.ready("Work"));
     let script = format!("git -c core.hooksPath=/dev/null update-ref refs/os/tickets/{bad} main");
     crew.sandbox.sh("ws/hub", &script).ok();
