@@ -133,7 +133,7 @@ impl<'a> Concern<'a> {
 
 /// Decides whether git-os has to check a line: calls `note` with the reason and with what happens without git-os, or not at all.
 ///
-/// To be called only in states in which the hook [listens](listens). `is_watched` is [`watched`], or that and more.
+/// To be called only in states in which the hook [`listens`]. `is_watched` is [`watched`], or that and more.
 pub(crate) fn judge<'a>(
     line: &'a [u8],
     state: State,
