@@ -256,4 +256,4 @@ fn read_action(kind: EventKind, trailers: &Trailers<'_>, after: &Ticket) -> Resu
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -140,3 +140,28 @@ impl<'a> Line<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::core::wire::tests::record;
+
+    proptest! {
+        #[test]
+        fn the_board_keeps_all_of_a_ticket(record in record(), seconds in any::<i64>()) {
+            let ticket = record.after;
+            let tip = ticket.head.expect("a head");
+            let id = TicketId::parse("T-2026-05-07-umano-a1b2").expect("valid");
+            let row = Row { id, tip, updated: Timestamp(seconds), ticket };
+            let text = write_line(&row);
+            let lines: Vec<_> = text.lines().collect();
+            prop_assert_eq!(lines.len(), 1);
+            let line = Line::split(lines[0]).expect("a line");
+            prop_assert_eq!(ObjectId::parse(line.tip), Ok(tip));
+            prop_assert_eq!(line.id, row.id.as_str());
+            prop_assert_eq!(line.read(tip), Some(row));
+        }
+    }
+}
