@@ -24,6 +24,7 @@ pub(crate) mod signer;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;
+pub(crate) mod trailers;
 pub(crate) mod usage;
 pub(crate) mod verdict;
 pub(crate) mod wire;

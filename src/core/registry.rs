@@ -7,6 +7,7 @@ use std::fmt;
 
 use toml_edit::Document;
 
+pub(super) use self::reader::line_at;
 use super::event::named;
 use super::id::{Brand, RepoName};
 use super::meta::{Check, Gate, OfflineClaims, Push};

@@ -75,7 +75,8 @@ pub(crate) fn body(text: &str) -> String {
 /// Whether `body` would not change this text.
 #[must_use]
 pub(crate) fn is_body(text: &str) -> bool {
-    body(text) == text
+    let is_plain = || text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n'));
+    (text.len() <= MAX_BODY && text.trim_ascii().len() == text.len() && is_plain()) || body(text) == text
 }
 
 /// Whether `line` would not change this text.
@@ -153,6 +154,8 @@ mod tests {
             prop_assert_eq!(is_line(&text, MAX_TITLE), one == text);
             prop_assert!(one.len() <= MAX_TITLE && !one.chars().any(char::is_control));
             let many = body(&text);
+            prop_assert!(is_body(&many));
+            prop_assert_eq!(is_body(&text), many == text);
             prop_assert_eq!(body(&many), many);
         }
     }

@@ -230,7 +230,7 @@ pub(crate) trait Kind: Sync {
         order: Order,
     ) -> Result<Ruling<Joined>, LedgerError> {
         let sides = Sides::of(scene.repo, ours, theirs, order)?;
-        let tip = sides.join(scene.repo, sides.newer().tree_id, sides::JOINED)?;
+        let tip = sides.join(scene.repo, sides.newer().tree_id, &sides::joined())?;
         Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
     }
 

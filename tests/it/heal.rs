@@ -177,3 +177,19 @@ fn a_session_that_can_work_on_nothing_says_why() {
     crew.os(&["dispatch"]).says("1 ready ticket cannot be worked on").ok();
     assert_eq!(crew.state(&id), "ready");
 }
+
+#[test]
+fn a_board_of_an_older_git_os_is_rebuilt() {
+    let crew = Crew::alone("echo done >done", "");
+    let id = crew.ready("Work");
+    let tip = crew.sandbox.id("ws/hub", &format!("refs/os/tickets/{id}"));
+    let old = format!("git-os board 1\n{tip}\t{id}\t0\t1\tmerged\thub\ttask\t2\t-\t-\toperator\t-\t-\t0\t-\t-\t1\tLies\n");
+    crew.sandbox.write("ws/hub/.git/os/board", &old);
+    let listed = crew.sandbox.os("ws/hub", &["list"]).ok();
+    assert!(listed.contains("Work") && !listed.contains("Lies"), "{listed}");
+    let board = crew.sandbox.read("ws/hub/.git/os/board");
+    assert!(board.starts_with("git-os board 2\n") && board.contains("\tOs-State: ready\t"), "{board}");
+    // What is on the board is believed, as long as the tip is the same.
+    crew.sandbox.write("ws/hub/.git/os/board", board.replace("] Work", "] Know"));
+    assert!(crew.sandbox.os("ws/hub", &["list"]).ok().contains("Know"));
+}

@@ -26,7 +26,8 @@ pub(super) fn read(text: &str, root: &dyn TableLike) -> Result<Registry, Vec<Fau
     }
 }
 
-pub(super) fn line_at(text: &str, byte: usize) -> usize {
+/// The number of the line that has this byte, counted from 1.
+pub(in crate::core) fn line_at(text: &str, byte: usize) -> usize {
     text.get(..byte.min(text.len())).unwrap_or(text).matches('\n').count() + 1
 }
 
