@@ -14,7 +14,8 @@ use crate::ledger::{Ledger, LedgerError, archive};
 pub(crate) const CONFIG_KEY: &str = "git-os.registry";
 
 /// What can be wrong with a workspace.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", prefix = "registry-")]
 pub(crate) enum WorkspaceError {
     #[error("the registry `{path}` cannot be read")]
     Unreadable { path: Utf8PathBuf, source: GitError },

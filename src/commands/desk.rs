@@ -89,9 +89,9 @@ impl Watch for Terminal<'_> {
         let fate = match &ending.fate {
             Fate::Landed => "landed".to_owned(),
             Fate::Blocked(reason) => format!("blocked: {}", crate::core::text::headline(reason)),
-            Fate::Waiting(question) => format!("waits for an answer: {}", crate::core::text::headline(question)),
-            Fate::Gone => "went to somebody else".to_owned(),
-            Fate::Held(reason) => format!("cannot go on or land yet: {reason}"),
+            Fate::Waiting(question) => format!("waiting for an answer: {}", crate::core::text::headline(question)),
+            Fate::Gone => "taken by another run, or closed".to_owned(),
+            Fate::Held(reason) => format!("held: {reason}"),
             Fate::Failed(reason) => format!("failed: {reason}"),
         };
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&ending.brand);
@@ -149,13 +149,13 @@ impl Desk for Terminal<'_> {
         }
         let choices = ["approve", "reject", "later"];
         let select = Select::with_theme(&Plain)
-            .with_prompt(format!("Shall it be done? ({}, {})", draft.repo, draft.id))
+            .with_prompt(format!("Approve this ticket? ({}, {})", draft.repo, draft.id))
             .items(choices)
             .default(0);
         match select.interact_opt().map_err(prompt_error)? {
             Some(0) => Ok(Approval::Approve),
             Some(1) => {
-                let reason = ask("Why not?")?;
+                let reason = ask("Reason:")?;
                 Ok(Approval::Reject(if reason.trim().is_empty() { "not wanted".to_owned() } else { reason }))
             }
             Some(_) => Ok(Approval::Later),

@@ -68,7 +68,8 @@ impl Outcome {
 }
 
 /// Why an agent could not be run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", prefix = "agent-")]
 pub(crate) enum RunnerError {
     #[error("agents of kind `{0}` are not part of this version; `claude` and `command` are")]
     Kind(AgentKind),
