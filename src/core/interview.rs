@@ -12,10 +12,10 @@ use super::text;
 /// The keys of the answers with their questions, in the order in which they are asked.
 pub(crate) const QUESTIONS: [(&str, &str); 5] = [
     ("matters", "What matters most now?"),
-    ("next", "What should be done next? One ticket a line; an empty line ends."),
+    ("next", "What should be done next? One ticket per line; an empty line ends the list."),
     ("avoid", "What must not be touched?"),
-    ("waiting", "What waits for you or for somebody else?"),
-    ("learned", "What was learned that others should know?"),
+    ("waiting", "What is waiting for you or for someone else?"),
+    ("learned", "What did you learn that others should know?"),
 ];
 
 /// One wish from an answer to `next`; it becomes a draft.
@@ -52,7 +52,8 @@ pub(crate) fn parse(file: &str) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> 
     let mut all = BTreeMap::new();
     for (key, item) in document.as_table() {
         if key != "brand" {
-            faults.push(Fault { line: line(item.span()), what: format!("`{}` is not `brand`", text::escape(key)) });
+            faults
+                .push(Fault { line: line(item.span()), what: format!("unknown key `{}`: expected `brand`", text::escape(key)) });
         }
     }
     let brands = document.get("brand").and_then(Item::as_table_like);
@@ -63,7 +64,7 @@ pub(crate) fn parse(file: &str) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> 
                 Err((span, what)) => faults.push(Fault { line: line(span.or_else(|| item.span())), what }),
             },
             (Err(error), _) => faults.push(Fault { line: line(item.span()), what: error.to_string() }),
-            (Ok(_), None) => faults.push(Fault { line: line(item.span()), what: format!("`{name}` is not a table") }),
+            (Ok(_), None) => faults.push(Fault { line: line(item.span()), what: format!("`{name}` must be a table") }),
         }
     }
     if faults.is_empty() { Ok(all) } else { Err(faults) }
@@ -81,10 +82,15 @@ fn read_answers(table: &dyn TableLike) -> Result<Answers, Misread> {
             ("waiting", Some(words)) => answers.waiting = words,
             ("learned", Some(words)) => answers.learned = words,
             ("next", _) => {
-                let array = item.as_array().ok_or((item.span(), "`next` is not an array".to_owned()))?;
+                let array = item.as_array().ok_or((item.span(), "`next` must be an array".to_owned()))?;
                 answers.next = array.iter().map(read_wish).collect::<Result<_, _>>()?;
             }
-            _ => return Err((item.span(), format!("`{}` is not an answer, or not a string", text::escape(key)))),
+            _ => {
+                return Err((
+                    item.span(),
+                    format!("`{}` is not the key of an answer, or its value is not a string", text::escape(key)),
+                ));
+            }
         }
     }
     Ok(answers)
@@ -95,7 +101,7 @@ fn read_wish(value: &Value) -> Result<Wish, Misread> {
         return Ok(Wish { title: title.to_owned(), ..Wish::default() });
     }
     let bad = |what: String| (value.span(), what);
-    let table = value.as_inline_table().ok_or_else(|| bad("a wish is a title or `{ title = … }`".to_owned()))?;
+    let table = value.as_inline_table().ok_or_else(|| bad("a wish must be a title or `{ title = … }`".to_owned()))?;
     let mut wish = Wish::default();
     for (key, value) in table {
         let words = value.as_str().map(str::to_owned);
@@ -106,8 +112,8 @@ fn read_wish(value: &Value) -> Result<Wish, Misread> {
             ("description", words @ Some(_), _) => wish.description = words,
             ("after", words @ Some(_), _) => wish.after = words,
             ("priority", _, Some(number @ 0..=4)) => wish.priority = u8::try_from(number).ok(),
-            _ => return Err(bad(format!("`{}` is not a key of a wish, or its value does not fit", text::escape(key)))),
+            _ => return Err(bad(format!("`{}` is not a key of a wish, or its value has the wrong type", text::escape(key)))),
         }
     }
-    if wish.title.trim().is_empty() { Err(bad("a wish has no title".to_owned())) } else { Ok(wish) }
+    if wish.title.trim().is_empty() { Err(bad("a wish must have a title".to_owned())) } else { Ok(wish) }
 }

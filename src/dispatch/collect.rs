@@ -22,7 +22,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     for worktree in site.repo.list_worktrees()? {
         let Some((id, _)) = worktrees::purpose(&worktree.path, &folder) else { continue };
         if let Err(error) = collect(site, &ledger, &id, &worktree, now, &mut done) {
-            done.push(format!("{id}: its worktree stays: {}", text::chain(&error)));
+            done.push(format!("{id}: cannot remove its worktree: {}", text::chain(&error)));
         }
     }
     Ok(done)
@@ -62,7 +62,7 @@ fn collect(
         _ => None,
     };
     if let Some(saved) = saved {
-        done.push(format!("{id}: saved what its worktree held to {saved}"));
+        done.push(format!("{id}: saved the changes in its worktree to {saved}"));
     }
     site.repo.clear_worktree(&worktree.path)?;
     let branch = format!("{BRANCHES}{id}");

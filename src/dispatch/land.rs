@@ -40,7 +40,7 @@ pub(crate) fn run(
     entry: &Entry,
     patience: &mut Patience,
 ) -> Result<Landing, DispatchError> {
-    let Some(head) = entry.ticket.head else { return Ok(Landing::Held("it has no head".to_owned())) };
+    let Some(head) = entry.ticket.head else { return Ok(Landing::Held("nothing was submitted".to_owned())) };
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let remote = remote_of(site);
     let mut is_away = false;
@@ -48,10 +48,10 @@ pub(crate) fn run(
         match follow(site, ledger, remote, &trunk)? {
             Followed::Done => {}
             Followed::Away(why) if ledger.policy.offline_claims == OfflineClaims::Allow => {
-                (site.tell)(&format!("landing here alone, since {remote} cannot be reached: {why}"));
+                (site.tell)(&format!("landing locally only: cannot reach {remote}: {why}"));
                 is_away = true;
             }
-            Followed::Away(why) => return Ok(Landing::Held(format!("{remote} cannot be reached: {why}"))),
+            Followed::Away(why) => return Ok(Landing::Held(format!("cannot reach {remote}: {why}"))),
             Followed::Apart(why) => return Ok(Landing::Held(why)),
         }
         if ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
@@ -76,14 +76,16 @@ pub(crate) fn run(
             match sync::land(ledger, remote, &sync::Landing { ticket: &entry.id, branch: &trunk, head })? {
                 Arrival::Done => {}
                 Arrival::Moved => return Ok(Landing::Stale),
-                Arrival::Refused(why) => return Ok(Landing::Held(format!("{remote} does not take it: {why}"))),
-                Arrival::Away(why) => return Ok(Landing::Held(format!("{remote} cannot be reached: {why}"))),
+                Arrival::Refused(why) => return Ok(Landing::Held(format!("{remote} rejected the landing: {why}"))),
+                Arrival::Away(why) => return Ok(Landing::Held(format!("cannot reach {remote}: {why}"))),
             }
             site.env.step("pushed");
         }
         match advance(site, &trunk, tip, head)? {
             Ok(()) => {}
-            Err(why) if remote.is_some() && !is_away => (site.tell)(&format!("it has landed, but not here yet: {why}")),
+            Err(why) if remote.is_some() && !is_away => {
+                (site.tell)(&format!("landed on the remote, but the local branch did not move: {why}"))
+            }
             Err(why) => return Ok(Landing::Held(why)),
         }
         site.env.step("moved");
@@ -127,7 +129,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             was_killed = clear_of_ticket(&site.repo, &entry.id, path)?;
         }
         if !was_killed && has_changes(git, head)? {
-            return Ok(Landing::Held(format!("the branch moved, and {path} has changes that are not committed")));
+            return Ok(Landing::Held(format!("cannot rebase the work: {path} has uncommitted changes")));
         }
         let kept = match (was_killed, goes_on && here != head) {
             (true, _) => worktrees::rescue(&site.repo, &entry.id, path, here)?,
@@ -135,7 +137,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             (false, false) => None,
         };
         if let Some(name) = kept {
-            (site.tell)(&format!("what {path} had beyond what was handed in is kept as {name}"));
+            (site.tell)(&format!("saved unsubmitted work from {path} as {name}"));
         }
     }
     match take_in::onto(site, &entry.id, head, tip)? {
@@ -189,10 +191,10 @@ fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result
     let short = trunk.trim_start_matches("refs/heads/");
     Ok(match moved {
         Forwarded::Done => Ok(()),
-        Forwarded::Overwrites => Err(format!(
-            "`{short}` is checked out with changes that are not committed and would be overwritten; commit or stash them"
-        )),
-        Forwarded::Failed(failure) => Err(format!("`{short}` could not be moved: {failure}")),
+        Forwarded::Overwrites => {
+            Err(format!("cannot update `{short}`: it would overwrite uncommitted changes; commit or stash them"))
+        }
+        Forwarded::Failed(failure) => Err(format!("cannot update `{short}`: {failure}")),
     })
 }
 
@@ -223,7 +225,7 @@ pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Resul
         (site.tell)(&format!("not pushed to {remote} yet: {}", text::headline(&why)));
     }
     for (name, why) in synced.refused {
-        (site.tell)(&format!("{remote} does not take `{name}`: {}", text::headline(&why)));
+        (site.tell)(&format!("{remote} rejected `{name}`: {}", text::headline(&why)));
     }
     Ok(())
 }
@@ -255,7 +257,7 @@ pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: 
         return Ok(Followed::Done);
     }
     if !repo.is_ancestor(here, there)? {
-        return Ok(Followed::Apart(format!("`{short}` here and at {remote} have gone apart; `git pull` puts them together")));
+        return Ok(Followed::Apart(format!("the local `{short}` and the one on {remote} have diverged; run `git pull`")));
     }
     Ok(match advance(site, trunk, here, there)? {
         Ok(()) => Followed::Done,

@@ -42,11 +42,11 @@ pub(crate) enum DispatchError {
     NoAgent(String),
     #[error("the protected branch `{0}` does not exist yet")]
     Unborn(String),
-    #[error("ticket {id} cannot go on: {refusal}")]
+    #[error("cannot continue ticket {id}: {refusal}")]
     Refused { id: TicketId, refusal: Refusal },
     #[error("interrupted")]
     Interrupted,
-    #[error("the worktree {0} vanished while it was used")]
+    #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),
     #[error(transparent)]
     Runner(#[from] RunnerError),

@@ -50,7 +50,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
         let lost = (1..).map(|number| Utf8PathBuf::from(format!("{path}.lost-{number}")));
         if let Some(lost) = lost.into_iter().find(|lost| !lost.is_symlink() && !lost.as_std_path().exists()) {
             rename_file(&path, &lost)?;
-            (site.tell)(&format!("git did not know its worktree any more; what was there is in {lost}"));
+            (site.tell)(&format!("git no longer knew the worktree; moved its files to {lost}"));
         }
     }
     if let Some(git_dir) = ledger.repo.find_worktree_git_dir(&path) {

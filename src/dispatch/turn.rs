@@ -51,7 +51,7 @@ impl Patience {
         }
         let Some((first, pace)) = find_first(site, ledger, entry)? else { return Ok(false) };
         if self.waits_for.as_ref() != Some(&first) {
-            (site.tell)(&format!("lets {first} land first, since the branch moved while it was verified"));
+            (site.tell)(&format!("waiting for {first} to land first: the branch moved during its verification"));
             self.waits_for = Some(first);
         }
         pause(pace, || is_interrupted() || is_draining());

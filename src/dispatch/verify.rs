@@ -46,7 +46,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         let failing = health.checks.iter().filter(|check| check.outcome == doctor::Outcome::Fail);
         let failing: Vec<_> = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
         return Ok(Some(format!(
-            "the doctor's grade is {}, and the policy asks for {} ({})",
+            "the doctor's grade is {}, and the policy requires {} ({})",
             health.grade_for_work(),
             ledger.policy.grade,
             failing.join("; ")
@@ -168,7 +168,7 @@ fn checks(
             let said = finished.last_words();
             let from = said.len().saturating_sub(MAX_REASON);
             let said = said.get(from..).unwrap_or(&said);
-            reasons.push(format!("the check `{}` exits with {}:\n{said}", check.name, result.exit));
+            reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
         }
         results.push(result);
     }
@@ -224,7 +224,7 @@ fn ask(
     path: &Utf8Path,
     checks: &[CheckResult],
 ) -> Result<(String, Answer), DispatchError> {
-    (site.tell)(&format!("{name} judges"));
+    (site.tell)(&format!("{name} is judging"));
     let brief = Brief {
         text: brief::verifier(ledger, entry, path, checks)?,
         duty: Duty::Verifier,
@@ -243,7 +243,7 @@ fn ask(
     let answer = match outcome.failure() {
         Some(why) => fail(why),
         None => read_answer(&outcome.answer).unwrap_or_else(|| {
-            fail(format!("{name} gave no judgement; its last line was `{}`", text::line(&outcome.answer, 200)))
+            fail(format!("{name} gave no clear verdict; its last line was `{}`", text::line(&outcome.answer, 200)))
         }),
     };
     Ok((outcome.agent, answer))

@@ -102,7 +102,7 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
     for entry in repos(workspace, plan) {
         let came = Site::open(workspace, entry, env, &|line| watch.remark(&format!("{}: {line}", entry.name))).and_then(|site| {
             for lock in locks::unlock(&site.repo)? {
-                watch.remark(&format!("{}: removed `{lock}`, which a killed process left", entry.name));
+                watch.remark(&format!("{}: removed the stale lock `{lock}`", entry.name));
             }
             let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
             let ledger = site.ledger()?;
@@ -120,7 +120,7 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
             Ok(Followed::Done) => {}
             Ok(Followed::Away(why)) => {
                 reached = false;
-                watch.remark(&format!("{}: the remote cannot be reached: {why}", entry.name));
+                watch.remark(&format!("{}: cannot reach the remote: {why}", entry.name));
             }
             Ok(Followed::Apart(why)) => watch.remark(&format!("{}: {why}", entry.name)),
             Err(error) => watch.remark(&format!("{}: {}", entry.name, text::chain(&error))),
@@ -140,9 +140,9 @@ fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
                 if !matches!(found.ticket.state, State::Claimed | State::Running) {
                     continue;
                 }
-                let draft = Draft::new(Action::Release, Role::Executor).by(record.run()).saying("the worker ended");
+                let draft = Draft::new(Action::Release, Role::Executor).by(record.run()).saying("the worker stopped");
                 if let crate::ledger::Answer::Yes(_) = submit_shared(&ledger, record.ticket(), &draft)? {
-                    watch.remark(&format!("{}: {} given back", entry.name, record.ticket()));
+                    watch.remark(&format!("{}: released {}", entry.name, record.ticket()));
                     record.remove()?;
                 }
             }

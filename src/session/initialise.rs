@@ -35,22 +35,22 @@ impl Session<'_> {
     fn initialise_one(&self, entry: &RepoEntry, lines: &mut Vec<String>) -> Result<(), SessionError> {
         let repo = self.workspace.open(entry)?;
         for lock in locks::unlock(&repo)? {
-            lines.push(format!("{}: removed `{lock}`, which a killed process left", entry.name));
+            lines.push(format!("{}: removed the stale lock `{lock}`", entry.name));
         }
         let Ok(ledger) = Ledger::open(&repo) else {
-            lines.push(format!("{}: not under git-os; `git os init` puts it there", entry.name));
+            lines.push(format!("{}: git-os is not set up; run `git os init`", entry.name));
             return Ok(());
         };
         match install::install(&repo, install::Side::Clone(&ledger.policy), &self.env.program) {
-            Ok(true) => lines.push(format!("{}: hooks put back", entry.name)),
+            Ok(true) => lines.push(format!("{}: hooks reinstalled", entry.name)),
             Ok(false) => {}
-            Err(error) => lines.push(format!("{}: hooks are not in place: {error}", entry.name)),
+            Err(error) => lines.push(format!("{}: cannot install the hooks: {error}", entry.name)),
         }
         let tell = |_: &str| {};
         let site = Site::open(self.workspace, entry, self.env, &tell)?;
         join(&site, &ledger, lines)?;
         for closed in gate::reconcile(&ledger)? {
-            lines.push(format!("{}: {} had landed and is merged", entry.name, closed.id));
+            lines.push(format!("{}: {} had landed; marked as merged", entry.name, closed.id));
         }
         let rows = ledger.rows()?;
         for strange in &rows.quarantined {
@@ -58,11 +58,11 @@ impl Session<'_> {
         }
         project_verdicts(&ledger)?;
         for id in recover::expire(&site)? {
-            lines.push(format!("{}: the lease of {id} was over; it is ready again", entry.name));
+            lines.push(format!("{}: the lease on {id} expired; the ticket is ready again", entry.name));
         }
         let folded = refs::archive::write_due(&ledger)?;
         if folded > 0 {
-            lines.push(format!("{}: {folded} folded into the archive", entry.name));
+            lines.push(format!("{}: archived {}", entry.name, plural(folded, "history").replace("historys", "histories")));
         }
         for line in collect::run(&site)? {
             lines.push(format!("{}: {line}", entry.name));
@@ -84,16 +84,14 @@ fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result
     };
     match came {
         Followed::Done => {}
-        Followed::Away(why) => lines.push(format!("{name}: the remote cannot be reached: {why}")),
+        Followed::Away(why) => lines.push(format!("{name}: cannot reach the remote: {why}")),
         Followed::Apart(why) => lines.push(format!("{name}: {why}")),
     }
     let folded = sync::fold_fetched(&site.repo)?;
     if !folded.is_nothing() {
-        lines.push(format!("{name}: {} folded in", plural(folded.moved, "ref")));
+        lines.push(format!("{name}: merged {} from the remote", plural(folded.moved, "ref")));
     }
-    lines.extend(
-        folded.refused.iter().map(|(ref_name, why)| format!("{name}: `{ref_name}` was fetched and stays outside: {why}")),
-    );
+    lines.extend(folded.refused.iter().map(|(ref_name, why)| format!("{name}: ignored `{ref_name}` after fetch: {why}")));
     Ok(())
 }
 

@@ -22,7 +22,7 @@ impl Session<'_> {
             }
         }
         let counted = counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ");
-        let what = if counted.is_empty() { "nothing is open".to_owned() } else { counted };
+        let what = if counted.is_empty() { "no open tickets".to_owned() } else { counted };
         self.desk.say(&what);
         for line in &lines {
             self.desk.say(line);
