@@ -64,7 +64,7 @@ pub(super) fn commit_all(
     }
     let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}\n", entry.ticket.content.title, entry.id);
     let head = site.repo.write_commit(tree_id, &[head], &site.repo.identity()?, &message)?;
-    Ok(Ok(Taken { head, note: Some("git-os committed the uncommitted changes of the run.".to_owned()) }))
+    Ok(Ok(Taken { head, note: Some("What was left uncommitted was committed in the run's name.".to_owned()) }))
 }
 
 /// The paths of other repositories inside of a worktree that its index knows.
