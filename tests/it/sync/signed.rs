@@ -133,7 +133,7 @@ fn a_worker_neither_approves_nor_judges() {
     let draft = fleet.new_ticket("m0", "Draft");
     fleet.settle();
     fleet.os("m1", &["approve", &draft]).fails("no actor with the email `m1@example.com` has this role");
-    fleet.os("m1", &["verify", &id]).fails("this machine may not sign");
+    fleet.os("m1", &["verify", &id]).fails("this machine cannot act as verifier");
     // Past the program: signed with the worker's key, and in the operator's name with it.
     let approve = format!("next {draft} approve ready -e 's/^Os-Actor.*/Os-Actor: operator/'");
     let own = format!("c=$({approve} | signed {draft}); force {draft} $c");
@@ -289,6 +289,11 @@ fn a_worker_that_is_no_verifier_hands_in_and_waits() {
     fleet.os("m0", &["sync"]).ok();
     fleet.git("m0", &["fetch", "-q", "origin"]).ok();
     fleet.os("m0", &["verify", &id]).ok();
+    fleet.os("m0", &["sync"]).ok();
+    // By hand the same guard holds as for a run.
+    fleet.os("m1", &["sync"]).ok();
+    fleet.os("m1", &["merge", &id]).fails(&format!("cannot land {id}: this machine cannot act as gate"));
+    assert_eq!(fleet.sandbox.state("m1", &id), "verified");
     fleet.os("m0", &["merge", &id]).ok();
     fleet.settle();
     fleet.all_agree();
