@@ -1,13 +1,16 @@
-//! What the command line says when it cannot do something, and with which exit code.
+//! What the command line says when it cannot do something: a message, a hint, a stable code and an exit code.
 
+use std::error::Error;
 use std::fmt;
 
+use crate::core::id::InvalidId;
 use crate::core::text::chain;
 use crate::dispatch::DispatchError;
 use crate::doctor::setup::SetupError;
 use crate::git::GitError;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
+use crate::operations::OperationError;
 use crate::session::SessionError;
 use crate::workspace::WorkspaceError;
 
@@ -21,27 +24,72 @@ pub(crate) enum Kind {
     Interrupted = 130,
 }
 
+/// What a command itself has to say no to; whatever an operation refuses has a code of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Code {
+    Io,
+    InvalidValue,
+    Interrupted,
+    // Arguments and files that a user gives.
+    NoTicket,
+    NotATime,
+    NotAVerdict,
+    InvalidAnswers,
+    InvalidInput,
+    AmbiguousSession,
+    NoRemote,
+    NotBare,
+    NotEmpty,
+    NeedsRegistry,
+    RegistryElsewhere,
+    GitTooOld,
+    // What the work of a command came to.
+    NotPassed,
+    NotLanded,
+    NotUpToDate,
+    NotSetUp,
+    NoPolicy,
+    RemoteUnreachable,
+    Findings,
+    ChecksFailed,
+    HookProblems,
+    WouldBeRejected,
+    DemoFailed,
+}
+
 /// An error on its way to the user.
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub(crate) kind: Kind,
+    /// Scripts hold on to it; a code may be added and never changed.
+    pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) hints: Vec<String>,
-    /// Whoever reads our output is gone: nothing is to be said.
+    /// The reader of our output is gone, so nothing is printed.
     pub(crate) is_broken_pipe: bool,
 }
 
 impl CliError {
-    /// With a message of one line.
+    /// An error with a message of one line.
     #[must_use]
-    pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), hints: Vec::new(), is_broken_pipe: false }
+    pub(crate) fn new(kind: Kind, code: Code, message: impl fmt::Display) -> Self {
+        Self::coded(kind, code.into(), message)
+    }
+
+    fn coded(kind: Kind, code: &'static str, message: impl fmt::Display) -> Self {
+        Self { kind, code, message: message.to_string(), hints: Vec::new(), is_broken_pipe: false }
+    }
+
+    /// An error of another module, with its causes.
+    fn of(kind: Kind, code: &'static str, error: &dyn Error) -> Self {
+        Self::coded(kind, code, chain(error))
     }
 
     /// The answer is no.
     #[must_use]
-    pub(crate) fn no(message: impl fmt::Display) -> Self {
-        Self::new(Kind::No, message)
+    pub(crate) fn no(code: Code, message: impl fmt::Display) -> Self {
+        Self::new(Kind::No, code, message)
     }
 
     /// With something that is safe to paste.
@@ -55,15 +103,23 @@ impl CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         let is_broken_pipe = error.kind() == std::io::ErrorKind::BrokenPipe;
-        Self { is_broken_pipe, ..Self::new(Kind::Fatal, error) }
+        Self { is_broken_pipe, ..Self::new(Kind::Fatal, Code::Io, error) }
+    }
+}
+
+impl From<InvalidId> for CliError {
+    fn from(error: InvalidId) -> Self {
+        Self::no(Code::InvalidValue, error)
     }
 }
 
 impl From<GitError> for CliError {
     fn from(error: GitError) -> Self {
-        let cli = Self::new(Kind::Fatal, chain(&error));
+        let cli = Self::of(Kind::Fatal, (&error).into(), &error);
         match error {
-            GitError::NoIdentity => cli.hint("git config --global user.email you@example.com"),
+            GitError::NoIdentity => {
+                cli.hint("git config --global user.name \"Your Name\"").hint("git config --global user.email you@example.com")
+            }
             _ => cli,
         }
     }
@@ -71,23 +127,25 @@ impl From<GitError> for CliError {
 
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
-        if let LedgerError::Git(error) = error {
-            return error.into();
-        }
-        let cli = Self::new(Kind::Fatal, chain(&error));
-        match error {
-            LedgerError::NotInitialised => cli.hint("git os init"),
-            LedgerError::Illegal { .. } => Self { kind: Kind::No, ..cli },
+        let (kind, code, hint) = match &error {
+            LedgerError::Git(_) => (Kind::Fatal, "", None),
+            LedgerError::Illegal { source, .. } => (Kind::No, source.code(), source.hint()),
+            LedgerError::NotYours { why, .. } => (Kind::No, why.code(), Some("git show refs/os/meta:policy.json".to_owned())),
             LedgerError::Unreachable { .. } | LedgerError::RefusedThere { .. } => {
-                Self { kind: Kind::No, ..cli }.hint("git os sync")
+                (Kind::No, (&error).into(), Some("git os sync".to_owned()))
             }
+            LedgerError::NotInitialised => (Kind::Fatal, (&error).into(), Some("git os init".to_owned())),
             LedgerError::Unsigned { .. } => {
-                cli.hint("git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub")
+                let keys = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub";
+                (Kind::Fatal, (&error).into(), Some(keys.to_owned()))
             }
-            LedgerError::NotYours { .. } => Self { kind: Kind::No, ..cli }.hint("git show refs/os/meta:policy.json"),
-            LedgerError::NotFound(_) => cli.hint("git os list --all"),
-            LedgerError::Quarantined { .. } => cli.hint("git os fsck --repair"),
-            _ => cli,
+            LedgerError::NotFound(_) => (Kind::Fatal, (&error).into(), Some("git os list --all".to_owned())),
+            LedgerError::Quarantined { .. } => (Kind::Fatal, (&error).into(), Some("git os fsck --repair".to_owned())),
+            other => (Kind::Fatal, other.into(), None),
+        };
+        match error {
+            LedgerError::Git(error) => error.into(),
+            error => Self { hints: hint.into_iter().collect(), ..Self::of(kind, code, &error) },
         }
     }
 }
@@ -96,14 +154,17 @@ impl From<WorkspaceError> for CliError {
     fn from(error: WorkspaceError) -> Self {
         match error {
             WorkspaceError::Ledger(error) => error.into(),
-            error => Self::new(Kind::Fatal, chain(&error)),
+            error => Self::of(Kind::Fatal, (&error).into(), &error),
         }
     }
 }
 
 impl From<InstallError> for CliError {
     fn from(error: InstallError) -> Self {
-        Self::new(Kind::Fatal, chain(&error))
+        match error {
+            InstallError::Git(error) => error.into(),
+            error @ InstallError::Front(_) => Self::of(Kind::Fatal, (&error).into(), &error),
+        }
     }
 }
 
@@ -123,7 +184,27 @@ impl From<DispatchError> for CliError {
             DispatchError::Ledger(error) => error.into(),
             DispatchError::Workspace(error) => error.into(),
             DispatchError::Git(error) => error.into(),
-            error => Self::new(Kind::Fatal, chain(&error)),
+            error => {
+                let code = match &error {
+                    DispatchError::Refused { refusal, .. } => refusal.code(),
+                    DispatchError::Process(error) => error.into(),
+                    other => other.into(),
+                };
+                Self::of(Kind::Fatal, code, &error)
+            }
+        }
+    }
+}
+
+impl From<OperationError> for CliError {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Ledger(error) => error.into(),
+            OperationError::Workspace(error) => error.into(),
+            OperationError::Dispatch(error) => error.into(),
+            OperationError::Git(error) => error.into(),
+            OperationError::InvalidValue(error) => error.into(),
+            error => Self { hints: error.hint().into_iter().collect(), ..Self::of(Kind::No, error.code(), &error) },
         }
     }
 }
@@ -134,9 +215,55 @@ impl From<SessionError> for CliError {
             SessionError::Ledger(error) => error.into(),
             SessionError::Workspace(error) => error.into(),
             SessionError::Dispatch(error) => error.into(),
+            SessionError::Operation(error) => error.into(),
             SessionError::Git(error) => error.into(),
-            SessionError::Interrupted => Self::new(Kind::Interrupted, "interrupted").hint("git os start"),
-            error => Self::new(Kind::Fatal, chain(&error)),
+            SessionError::Interrupted => Self::new(Kind::Interrupted, Code::Interrupted, "interrupted").hint("git os start"),
+            error => Self::of(Kind::Fatal, (&error).into(), &error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use strum::VariantNames;
+
+    use super::*;
+    use crate::agent::process::ProcessError;
+    use crate::core::progress::Hold;
+
+    #[test]
+    fn every_error_has_a_code_that_scripts_know() {
+        let mut all = String::new();
+        for (of, codes) in [
+            ("commands", Code::VARIANTS),
+            ("operations", OperationError::VARIANTS),
+            ("work that is held", Hold::VARIANTS),
+            ("ledger", LedgerError::VARIANTS),
+            ("git", GitError::VARIANTS),
+            ("workspace", WorkspaceError::VARIANTS),
+            ("hooks", InstallError::VARIANTS),
+            ("dispatch", DispatchError::VARIANTS),
+            ("processes", ProcessError::VARIANTS),
+            ("session", SessionError::VARIANTS),
+        ] {
+            writeln!(all, "{of}: {}", codes.join(" ")).expect("a string takes all");
+        }
+        assert_eq!(all, include_str!("error/codes.txt"), "a code may be added and never changed");
+    }
+
+    #[test]
+    fn an_error_of_git_has_the_same_code_through_every_module() {
+        let git = || GitError::NoIdentity;
+        let codes = [
+            CliError::from(git()).code,
+            CliError::from(LedgerError::Git(git())).code,
+            CliError::from(WorkspaceError::Ledger(LedgerError::Git(git()))).code,
+            CliError::from(DispatchError::Git(git())).code,
+            CliError::from(OperationError::Dispatch(DispatchError::Ledger(LedgerError::Git(git())))).code,
+            CliError::from(SessionError::Git(git())).code,
+        ];
+        assert!(codes.iter().all(|code| *code == "git-no-identity"), "{codes:?}");
     }
 }

@@ -36,6 +36,9 @@ mod doctor;
 // From a ready ticket to landed work, and the session around it.
 mod dispatch;
 
+// What can be done to tickets, one function a verb.
+mod operations;
+
 mod session;
 
 // The edges, and the doors.

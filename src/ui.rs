@@ -118,7 +118,10 @@ impl Ui {
             return;
         }
         if as_json {
-            let object = serde_json::json!({ "version": 1, "error": { "code": error.kind as u8, "message": error.message, "hints": error.hints } });
+            let exit = error.kind as u8;
+            let (message, hint, hints) = (&error.message, error.hints.first(), &error.hints);
+            let what = serde_json::json!({ "code": error.code, "exit": exit, "message": message, "hint": hint, "hints": hints });
+            let object = serde_json::json!({ "version": 1, "error": what });
             // JSON escapes what it must by itself.
             drop(self.flush());
             drop(io::stderr().lock().write_all(format!("{object}\n").as_bytes()));

@@ -14,15 +14,16 @@ use crate::ledger::{Ledger, LedgerError, archive};
 pub(crate) const CONFIG_KEY: &str = "git-os.registry";
 
 /// What can be wrong with a workspace.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", prefix = "registry-")]
 pub(crate) enum WorkspaceError {
-    #[error("the registry `{path}` cannot be read")]
+    #[error("cannot read the registry `{path}`")]
     Unreadable { path: Utf8PathBuf, source: GitError },
-    #[error("the registry `{path}` has {}:{}", plural(.faults.len(), "fault"), list(.faults))]
+    #[error("invalid registry `{path}`: {}:{}", plural(.faults.len(), "error"), list(.faults))]
     Faults { path: Utf8PathBuf, faults: Vec<Fault> },
-    #[error("there is no repository `{0}` in the registry")]
+    #[error("repository `{0}` is not in the registry")]
     NoRepo(String),
-    #[error("repository `{name}` cannot be opened")]
+    #[error("cannot open repository `{name}`")]
     Open { name: RepoName, source: GitError },
     #[error(transparent)]
     Ledger(#[from] LedgerError),

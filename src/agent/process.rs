@@ -42,7 +42,8 @@ const PASSED: &[&str] = &[
 ];
 
 /// Why a process could not be run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", prefix = "process-")]
 pub(crate) enum ProcessError {
     #[error("`{program}` cannot be started")]
     Start { program: String, source: std::io::Error },

@@ -3,31 +3,34 @@
 use camino::Utf8Path;
 use clap::Args as ClapArgs;
 
-use super::context::{Context, submit};
+use super::context::Context;
 use super::desk::{Given, Operator};
 use super::listen::Terminal;
-use crate::core::event::{Action, Role};
+use crate::core::event::Role;
+use crate::core::id::Kind as WorkKind;
 use crate::core::interview;
 use crate::core::progress::FateKind;
 use crate::doctor::setup;
-use crate::error::{CliError, Kind};
+use crate::error::{CliError, Code, Kind};
 use crate::git::process::write_file;
 use crate::git::{Git, Repo};
-use crate::ledger::Draft;
+use crate::ledger::Ledger;
+use crate::operations::ticket::{self, New};
+use crate::operations::{OperationError, transition};
 use crate::session;
 use crate::workspace::Workspace;
 
-/// Make nine small repositories and run a whole session on them
+/// Create nine small repositories and run a session on them
 ///
-/// Real repositories with failing tests and TODO comments, a scripted crew that really edits, commits and is really
-/// verified, and at the end somebody who tries to push past the gate. Nothing outside of DIR is touched.
+/// Creates repositories with failing tests and TODO comments. Scripted agents edit and commit, and their work is verified.
+/// At the end, an attempt to put unverified work on main is refused. Writes only inside DIR.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// A folder that is new or empty
+    /// Folder for the repositories; must be new or empty
     #[arg(default_value = "git-os-demo")]
     dir: String,
 
-    /// Only make the repositories, and put them under git-os
+    /// Only create the repositories and set up git-os in them
     #[arg(long)]
     bare_setup: bool,
 }
@@ -58,14 +61,16 @@ const FILES: [(&str, &str); 4] = [
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let dir = ctx.env.path(&args.dir);
     if dir.read_dir_utf8().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(CliError::no(format!("`{dir}` is not empty")).hint("git os demo another-folder"));
+        return Err(CliError::no(Code::NotEmpty, format!("cannot create the demo in `{dir}`: the folder is not empty"))
+            .hint("git os demo another-folder"));
     }
-    ctx.ui.say(format!("making nine repositories in {dir}"));
+    ctx.ui.say(format!("creating nine repositories in {dir}"));
     let workspace = make(ctx, &dir)?;
     if args.bare_setup {
         return ctx.ui.line(format!("{}", workspace.root()));
     }
-    let answers = interview::parse(FILES[1].1).map_err(|_| CliError::new(Kind::Fatal, "the demo's answers are not valid"))?;
+    let answers = interview::parse(FILES[1].1)
+        .map_err(|_| CliError::new(Kind::Fatal, Code::DemoFailed, "cannot read the answers of the demo"))?;
     let desk = Operator::new(&ctx.ui, Given { answers: Some(answers), approves_all: true, is_interactive: false });
     let jobs = workspace.registry.jobs;
     let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
@@ -74,7 +79,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     look_around(ctx, &dir, &summary)
 }
 
-/// Imports the repositories and puts them under git-os.
+/// Imports the repositories and sets up git-os in them.
 fn make(ctx: &Context, dir: &Utf8Path) -> Result<Workspace, CliError> {
     for (path, text) in FILES {
         write_file(&dir.join(path), text.as_bytes(), if path.starts_with("agents/") { 0o755 } else { 0o644 })?;
@@ -99,30 +104,28 @@ fn make(ctx: &Context, dir: &Utf8Path) -> Result<Workspace, CliError> {
     Ok(workspace)
 }
 
-/// Somebody pushes work of a ticket that is not verified, and is refused.
+/// Tries to put unverified work of a ticket on main, which is refused.
 fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
     let umano = workspace.open(workspace.entry("umano")?)?;
-    let ledger = crate::ledger::Ledger::open(&umano)?;
-    let content = crate::core::ticket::Content {
+    let ledger = Ledger::open(&umano)?;
+    let new = New {
         title: "Ship it without asking anybody".to_owned(),
-        brand: ledger.policy.brand.clone(),
-        kind: crate::core::id::Kind::parse("task").map_err(CliError::no)?,
+        brand: None,
+        kind: WorkKind::parse("task")?,
         priority: 4,
         labels: Vec::new(),
         depends: Vec::new(),
+        description: "Somebody is in a hurry.".to_owned(),
     };
-    let crate::ledger::Answer::Yes(ticket) = ledger.create(content, "Somebody is in a hurry.", super::context::OPERATOR, None)?
-    else {
-        return Err(CliError::no("the demo's last ticket could not be opened"));
-    };
+    let ticket = ticket::create(&ledger, new, Role::Operator)?;
     let branch = format!("claude/{}", ticket.id);
     let git = umano.git();
-    let tip = ledger.find_trunk_tip()?.ok_or_else(|| CliError::no("umano has no main"))?;
+    let tip = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
     let tree = umano.read_commit(tip)?.tree_id;
     let tree = umano.edit_tree(Some(tree), "hurry.txt", Some(umano.write_blob(b"not verified\n")?))?;
     let commit = umano.write_commit(tree, &[tip], &umano.identity()?, "Ship it\n")?;
     git.output(["branch", &branch, &commit.to_string()])?;
-    ctx.ui.say("\nsomebody tries to go past the gate:");
+    ctx.ui.say("\ntrying to put unverified work on main:");
     let hex = commit.to_string();
     let tries: [&[&str]; 2] = [&["update-ref", "refs/heads/main", &hex], &["merge", "--no-ff", "--no-edit", &branch]];
     for words in tries {
@@ -132,12 +135,11 @@ fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
             ctx.ui.say(format!("  {line}"));
         }
         if output.code == 0 || ledger.find_trunk_tip()? != Some(tip) {
-            return Err(CliError::new(Kind::Fatal, "the gate let unverified work through"));
+            return Err(CliError::new(Kind::Fatal, Code::DemoFailed, "the gate let unverified work through"));
         }
     }
     git.output(["merge", "--abort"])?;
-    let reject = Draft::new(Action::Reject, Role::Operator).saying("Nobody asked for it.");
-    submit(&ledger, &ticket.id, &reject)?;
+    transition::reject(&ledger, &ticket.id, "Nobody asked for it.")?;
     ctx.ui.say("refused, as it should be; main has not moved");
     Ok(())
 }

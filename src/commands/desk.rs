@@ -108,13 +108,13 @@ impl Desk for Operator<'_> {
         }
         let choices = ["approve", "reject", "later"];
         let select = Select::with_theme(&Plain)
-            .with_prompt(format!("Shall it be done? ({}, {})", draft.repo, draft.id))
+            .with_prompt(format!("Approve this ticket? ({}, {})", draft.repo, draft.id))
             .items(choices)
             .default(0);
         match select.interact_opt().map_err(prompt_error)? {
             Some(0) => Ok(Approval::Approve),
             Some(1) => {
-                let reason = ask("Why not?")?;
+                let reason = ask("Reason:")?;
                 Ok(Approval::Reject(if reason.trim().is_empty() { "not wanted".to_owned() } else { reason }))
             }
             Some(_) => Ok(Approval::Later),

@@ -2,17 +2,17 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, workspace};
+use super::context::Context;
 use super::listen::{JsonLines, Terminal};
 use crate::core::progress::{Fate, Nobody};
 use crate::core::text::plural;
-use crate::dispatch::{Site, brief, schedule};
+use crate::dispatch::{brief, schedule};
 use crate::error::CliError;
 
-/// Drain the queue: work every ready ticket, without the rest of a session
+/// Work on every ready ticket, without a session
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// How many brands work side by side; by default what the registry says
+    /// Number of brands to work on in parallel [default: `jobs` in the registry]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
@@ -21,16 +21,16 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Show what an agent would be told about a ticket
+/// Show the brief an agent would get for a ticket
 #[derive(ClapArgs, Debug)]
 pub(super) struct ContextArgs {
-    /// The ticket: its id, or any part of it that is unique
+    /// Ticket id, or any unique part of it
     id: String,
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
-    let workspace = workspace(&place)?;
+    let workspace = place.workspace()?;
     let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
     if args.json {
         return ctx.at_work(workspace, &JsonLines(&ctx.ui), |at| schedule::run(at, jobs).map(drop)).map_err(CliError::from);
@@ -42,12 +42,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 
 pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let name = place.name.clone().ok_or_else(|| CliError::no("this repository is not in its registry"))?;
-    let workspace = workspace(&place)?;
-    ctx.at_work(workspace, &Nobody, |at| {
-        let site = Site::open(at, workspace.entry(name.as_str())?)?;
+    ctx.at_site(&place, &Nobody, |site| {
         let ledger = site.ledger()?;
-        let entry = super::show::read(&ledger, &id)?;
+        let (entry, _) = ledger.read_legal(&id)?;
         let worktree = site.worktree(&id);
         let worktree = if worktree.as_std_path().exists() { worktree } else { site.repo.home().to_owned() };
         ctx.ui.line(brief::executor(&site, &ledger, &entry, &worktree)?.trim_end())

@@ -3,30 +3,32 @@
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::context::{Context, Place};
+use super::context::Context;
 use crate::core::text::plural;
 use crate::core::verdict::Grade;
 use crate::doctor::repair::{Repair, repair_repo};
 use crate::doctor::{COUNT, Counts, Examined, Outcome, Report, examine, examine_repo};
-use crate::error::CliError;
+use crate::error::{CliError, Code};
 use crate::git::Repo;
+use crate::operations::Place;
 use crate::ui::Tone;
 
-/// Examine the workspace: nineteen checks, each with a reason and a remedy, and a grade
+/// Check the health of the workspace and grade it
 ///
-/// A when none fails, B when one or two do, C up to five, F beyond. A check whose subject does not exist here says n/a
-/// and is not counted; one that could not run counts as failed. Exits with 1 below A. With --repo, one repository.
+/// Makes nineteen checks, each with a reason and a remedy. A: no check fails. B: one or two fail. C: three to five fail. F:
+/// more. A check that does not apply shows n/a and is not counted; one that cannot run counts as failed. Exits with 1 below
+/// A. With --repo, checks one repository.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Print the checks and the grade; this is what it does anyway
+    /// Print the checks and the grade (this is the default)
     #[arg(long)]
     grade: bool,
 
-    /// Mend what is safe to mend, say what was done, and examine again
+    /// Repair what is safe to repair, report it, and check again
     #[arg(long)]
     fix: bool,
 
-    /// Print one JSON object
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -51,7 +53,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             _ => return Err(error),
         },
     };
-    let repairs = if args.fix { mend(ctx, &place) } else { Vec::new() };
+    let repairs = if args.fix { fix(ctx, &place) } else { Vec::new() };
     let report = look(ctx, &place);
     if args.json {
         let (grade, counts) = (report.grade, report.counts());
@@ -61,7 +63,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     match report.failed().count() {
         0 => Ok(()),
-        failing => Err(CliError::no(format!("{} failed", plural(failing, "check")))),
+        failing => Err(CliError::no(Code::ChecksFailed, format!("{} failed", plural(failing, "check")))),
     }
 }
 
@@ -76,14 +78,14 @@ fn look(ctx: &Context, place: &Place) -> Report {
     }
 }
 
-/// Mends each repository that is meant, and tells what was done.
-fn mend(ctx: &Context, place: &Place) -> Vec<String> {
+/// Repairs each repository that is meant, and reports what was done.
+fn fix(ctx: &Context, place: &Place) -> Vec<String> {
     let mut repairs = Vec::new();
     let mut add = |name: &str, done: Vec<Repair>| {
         for one in done {
             let text = match one {
                 Repair::Done(what) => format!("{name}: {what}"),
-                Repair::Failed(why) => format!("{name}: could not be mended: {why}"),
+                Repair::Failed(why) => format!("{name}: cannot repair: {why}"),
             };
             ctx.ui.say(&text);
             repairs.push(text);
@@ -102,7 +104,7 @@ fn mend(ctx: &Context, place: &Place) -> Vec<String> {
         None => add("this repository", repair_repo(None, None, &place.repo, &ctx.env.program)),
     }
     if repairs.is_empty() {
-        ctx.ui.say("nothing to mend");
+        ctx.ui.say("nothing to repair");
     }
     repairs
 }
@@ -146,7 +148,7 @@ fn tally(counts: Counts) -> String {
     let Counts { passed, made, applicable } = counts;
     let mut words = vec![format!("{passed} of {} passed", plural(applicable, "check"))];
     if made < applicable {
-        words.push(format!("{} could not be made", applicable - made));
+        words.push(format!("{} could not run", applicable - made));
     }
     if applicable < COUNT {
         words.push(format!("{} n/a", COUNT - applicable));
@@ -163,7 +165,7 @@ mod tests {
         for (passed, made, applicable, said) in [
             (19, 19, 19, "19 of 19 checks passed"),
             (14, 14, 14, "14 of 14 checks passed, 5 n/a"),
-            (12, 13, 14, "12 of 14 checks passed, 1 could not be made, 5 n/a"),
+            (12, 13, 14, "12 of 14 checks passed, 1 could not run, 5 n/a"),
         ] {
             assert_eq!(tally(Counts { passed, made, applicable }), said);
         }

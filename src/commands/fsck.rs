@@ -9,7 +9,7 @@ use crate::core::id::RepoName;
 use crate::core::refs::is_ours;
 use crate::core::text::plural;
 use crate::core::text::{chain, escape};
-use crate::error::{CliError, Kind};
+use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
 use crate::ledger::{Ledger, LedgerError};
 use crate::refs::{Repaired, kind_of};
@@ -73,7 +73,11 @@ fn open(repo: &Repo) -> Result<Ledger<'_>, CliError> {
             let odd = names.iter().find(|name| kind_of(name).is_none()).or(names.first());
             Err(odd.map_or_else(
                 || LedgerError::NotInitialised.into(),
-                |name| CliError::new(Kind::Fatal, format!("there is no policy in `refs/os/meta` to judge `{}` by", escape(name))),
+                |name| {
+                    let why = "there is no policy in `refs/os/meta`";
+                    CliError::new(Kind::Fatal, Code::NoPolicy, format!("cannot check `{}`: {why}", escape(name)))
+                        .hint("git os init")
+                },
             ))
         }
         opened => Ok(opened?),
@@ -122,5 +126,5 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let (tickets, events) = (plural(all.tickets, "ticket"), plural(all.events, "event"));
         ctx.ui.say(format!("{tickets} with {events} replayed, {}", plural(all.findings.len(), "finding")));
     }
-    if all.findings.is_empty() { Ok(()) } else { Err(CliError::no(plural(all.findings.len(), "finding"))) }
+    if all.findings.is_empty() { Ok(()) } else { Err(CliError::no(Code::Findings, plural(all.findings.len(), "finding"))) }
 }

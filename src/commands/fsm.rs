@@ -12,11 +12,11 @@ use crate::ui::Tone;
 /// Show the state machine of a ticket
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Print it as JSON
+    /// Print the state machine as JSON
     #[arg(long, conflicts_with = "dot")]
     json: bool,
 
-    /// Print it for Graphviz
+    /// Print the state machine for Graphviz
     #[arg(long)]
     dot: bool,
 }

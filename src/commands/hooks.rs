@@ -2,36 +2,39 @@
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::context::{Context, Place, workspace};
+use super::context::Context;
 use crate::core::progress::Nobody;
 use crate::core::text::chain;
 use crate::core::text::plural;
 use crate::dispatch::{Site, collect};
-use crate::error::CliError;
+use crate::error::{CliError, Code};
 use crate::git::Repo;
 use crate::hook::install;
 use crate::ledger::Ledger;
+use crate::operations::Place;
 
-/// Install or remove the hooks alone, or say how they are
+/// Install, remove or check the hooks
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
+    /// What to do
     #[arg(value_enum, default_value = "status")]
     what: What,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
-    /// Put them in place, beside those of others
+    /// Install the hooks; existing hooks still run
     Install,
-    /// Take them out, and put back what was there before
+    /// Remove the hooks and restore the previous ones
     Uninstall,
-    /// Say what is not as it should be
+    /// Report problems with the hooks
     Status,
 }
 
-/// Remove the worktrees of tickets that are done with
+/// Remove worktrees that are no longer needed
 ///
-/// A day after a ticket was merged, three after it was blocked. What is not committed is saved to refs/os/rescue first.
+/// Removes a worktree one day after its ticket was merged, closed or released, and three days after it was blocked. Saves
+/// uncommitted changes to refs/os/rescue first.
 #[derive(ClapArgs, Debug)]
 pub(super) struct GcArgs {}
 
@@ -73,12 +76,17 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         };
         ctx.ui.line(format!("{name}: {done}"))?;
     }
-    if faults > 0 { Err(CliError::no(plural(faults, "fault")).hint("git os hooks install")) } else { Ok(()) }
+    if faults > 0 {
+        Err(CliError::no(Code::HookProblems, format!("{} with the hooks", plural(faults, "problem")))
+            .hint("git os hooks install"))
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {
     let place = ctx.place()?;
-    let workspace = workspace(&place)?;
+    let workspace = place.workspace()?;
     let mut count = 0;
     for entry in &workspace.registry.repos {
         let done = ctx.at_work(workspace, &Nobody, |at| match Site::open(at, entry) {
@@ -91,7 +99,7 @@ pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {
         }
     }
     if count == 0 {
-        ctx.ui.say("nothing is to be removed");
+        ctx.ui.say("nothing to remove");
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::core::registry::FILE;
 use crate::core::text::chain;
 use crate::core::text::plural;
 use crate::doctor::setup::set_up;
-use crate::error::{CliError, Kind};
+use crate::error::{CliError, Code, Kind};
 use crate::git::process::{git_version, read_file, write_file};
 use crate::git::{OLDEST_GIT, Repo};
 use crate::hook::install;
@@ -20,21 +20,21 @@ use crate::local::held;
 use crate::local::locks::has_session;
 use crate::workspace::{CONFIG_KEY, Workspace};
 
-/// Put the repositories of a registry under git-os
+/// Set up git-os in the repositories of a registry
 ///
-/// Publishes each repository's policy to refs/os/meta, installs the hooks beside those of others, sets refspecs,
-/// and installs the man page and completions. Run it again after a change of the registry; it changes only what differs.
-/// Without a registry it writes one for the repository around it, by the policy that the shared remote has, if it has one.
+/// Publishes each repository's policy to refs/os/meta, installs the hooks, sets refspecs, and installs the man page and
+/// completions. Existing hooks still run. Run it again after a change to the registry; it changes only what differs. Without
+/// a registry, writes one for the current repository, and takes over the policy of the shared remote if there is one.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// The registry; by default registry.toml at the top of this repository
+    /// Registry file [default: registry.toml at the top of this repository]
     #[arg(long, value_name = "FILE")]
     registry: Option<String>,
 }
 
-/// Take git-os out of the repositories of the registry
+/// Remove git-os from the repositories of the registry
 ///
-/// Hooks, settings, refspecs, man page and completions go; hooks of others are put back. The refs stay.
+/// Removes hooks, settings, refspecs, man page and completions, and restores the previous hooks. The refs stay.
 #[derive(ClapArgs, Debug)]
 pub(super) struct UninstallArgs {}
 
@@ -43,7 +43,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     if (major, minor) < OLDEST_GIT {
         return Err(CliError::new(
             Kind::Fatal,
-            format!("git {version} is too old; {}.{} is the oldest that works", OLDEST_GIT.0, OLDEST_GIT.1),
+            Code::GitTooOld,
+            format!("git {version} is too old: git-os needs {}.{} or newer", OLDEST_GIT.0, OLDEST_GIT.1),
         ));
     }
     let file = match &args.registry {
@@ -69,10 +70,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         ctx.ui.line(format!("installed {path}"))?;
     }
     if missing > 0 {
-        return Err(CliError::no(format!(
-            "{} could not be set up; run `git os init` again when they are there",
-            plural(missing, "repository").replace("repositorys", "repositories")
-        )));
+        let missing = plural(missing, "repository").replace("repositorys", "repositories");
+        return Err(CliError::no(Code::NotSetUp, format!("cannot set up {missing}; see the warnings above"))
+            .hint("git os init   # again, when they exist"));
     }
     Ok(())
 }
@@ -86,10 +86,13 @@ fn find_registry(ctx: &Context) -> Result<Utf8PathBuf, CliError> {
     if let Some(file) = repo.config(CONFIG_KEY) {
         return Ok(file.into());
     }
-    let top = repo.work_dir().ok_or_else(|| CliError::no("a bare repository needs `--registry FILE`"))?;
+    let top = repo.work_dir().ok_or_else(|| {
+        CliError::no(Code::NeedsRegistry, "cannot write a registry: this is a bare repository")
+            .hint("git os init --registry FILE")
+    })?;
     let file = top.join(FILE);
     write_file(&file, starter::write(top, &repo)?.as_bytes(), 0o644)?;
-    ctx.ui.say(format!("wrote {file}; commit it for others, and add a `[[repo]]` for each further repository"));
+    ctx.ui.say(format!("wrote {file}; commit it, and add a `[[repo]]` for each further repository"));
     Ok(file)
 }
 

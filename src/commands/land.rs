@@ -2,103 +2,67 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, Place, submit, workspace};
+use super::context::Context;
 use super::listen::OneTicket;
-use crate::core::event::{Action, Role, State};
-use crate::core::id::{ObjectId, TicketId};
+use crate::core::event::State;
+use crate::core::id::TicketId;
 use crate::core::text::plural;
-use crate::dispatch::turn::Patience;
-use crate::dispatch::{Site, land, verify};
-use crate::error::CliError;
-use crate::gate;
-use crate::ledger::{Draft, Entry, new_run};
+use crate::error::{CliError, Code};
+use crate::operations::{Place, land, revert};
 
-/// Verify work that was handed in: run the checks, ask the judge, write the verdict
+/// Verify submitted work
+///
+/// Runs the checks in a clean worktree at exactly the submitted commit, asks the judge if there is one, and records the
+/// verdict. Exits with 1 if the work does not pass.
 #[derive(ClapArgs, Debug)]
 pub(super) struct VerifyArgs {
-    /// The ticket: its id, or any part of it that is unique
+    /// Ticket id, or any unique part of it
     id: String,
 }
 
 /// Land verified tickets
 ///
-/// Fast-forwards the protected branch to the verified commit. When the branch has moved, the work is rebased, verified anew
-/// and tried again; several tickets of one repository land one behind the other, and one that fails does not hold up the rest.
+/// Fast-forwards the protected branch to the verified commit. If the branch has moved, rebases the work, verifies it again
+/// and retries. Tickets land in sequence; one that fails does not stop the others.
 #[derive(ClapArgs, Debug)]
 pub(super) struct MergeArgs {
-    /// The tickets: ids, or any parts of them that are unique; without any, all that are verified in this repository
+    /// Ticket ids, or any unique parts of them [default: all verified tickets of this repository]
     ids: Vec<String>,
 }
 
-/// Take landed work back with a new commit that undoes it
+/// Revert landed work
 ///
-/// Opens a ticket for the undoing, works it by `git revert`, verifies it and lands it as any other.
+/// Creates a ticket, runs `git revert` on its branch, verifies the result and lands it like any other work.
 #[derive(ClapArgs, Debug)]
 pub(super) struct RevertArgs {
-    /// The ticket: its id, or any part of it that is unique
+    /// Ticket id, or any unique part of it
     id: String,
-}
-
-/// Does something for a ticket, in its repository, and says what happens.
-fn at_site<T>(
-    ctx: &Context,
-    place: &Place,
-    id: &TicketId,
-    act: impl FnOnce(&Site<'_>) -> Result<T, CliError>,
-) -> Result<T, CliError> {
-    let workspace = workspace(place)?;
-    let name = place.name.as_ref().ok_or_else(|| CliError::no("this repository is not in its registry"))?;
-    let entry = workspace.entry(name.as_str())?;
-    ctx.at_work(workspace, &OneTicket { ui: &ctx.ui, id }, |at| act(&Site::open(at, entry)?.for_ticket(id)))
 }
 
 pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let entry = at_site(ctx, &place, &id, |site| verify_once(site, &id))?;
+    let entry = ctx.at_site(&place, &OneTicket { ui: &ctx.ui, id: &id }, |site| Ok(land::verify(&site.for_ticket(&id), &id)?))?;
     ctx.ui.line(format!("{id} {}", entry.ticket.state))?;
     match entry.ticket.state {
         State::Verified => Ok(()),
-        _ => Err(CliError::no(format!("{id} did not pass")).hint(format!("git os log {id}"))),
+        _ => Err(CliError::no(Code::NotPassed, format!("{id} did not pass verification")).hint(format!("git os log {id}"))),
     }
-}
-
-/// Verifies a ticket that was handed in; one that is verified already is left alone.
-fn verify_once(site: &Site<'_>, id: &TicketId) -> Result<Entry, CliError> {
-    let ledger = site.ledger()?;
-    let entry = super::show::read(&ledger, id)?;
-    match entry.ticket.state {
-        State::Verifying => {
-            if let Some(hold) = verify::run(site, &ledger, &entry)? {
-                return Err(CliError::no(format!("{id} cannot be verified: {hold}")).hint("git os doctor"));
-            }
-        }
-        State::Verified => {}
-        state => {
-            return Err(CliError::no(format!("{id} is `{state}`; only work that was handed in is verified"))
-                .hint(format!("git os show {id}")));
-        }
-    }
-    super::show::read(&ledger, id)
 }
 
 pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError> {
     let mut train = Vec::new();
     if args.ids.is_empty() {
         let place = ctx.place()?;
-        let verified = place.ledger()?.rows()?.tickets.into_iter().filter(|row| row.ticket.state == State::Verified);
-        for row in verified {
-            train.push(ctx.find(row.id.as_str())?);
+        for id in land::list_verified(&place.ledger()?)? {
+            train.push(ctx.find(id.as_str())?);
         }
     }
     for part in &args.ids {
         train.push(ctx.find(part)?);
     }
-    if train.is_empty() {
-        return Err(CliError::no("no ticket of this repository is verified").hint("git os list"));
-    }
     let mut failed = 0;
     for (place, id) in &train {
-        match at_site(ctx, place, id, |site| merge_one(site, id)) {
+        match land_one(ctx, place, id) {
             Ok(()) => ctx.ui.line(format!("{id} merged"))?,
             Err(error) => {
                 failed += 1;
@@ -106,105 +70,22 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
             }
         }
     }
-    if failed > 0 { Err(CliError::no(format!("{} of {} did not land", failed, plural(train.len(), "ticket")))) } else { Ok(()) }
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(CliError::no(Code::NotLanded, format!("{failed} of {} did not land", plural(train.len(), "ticket"))))
 }
 
-fn merge_one(site: &Site<'_>, id: &TicketId) -> Result<(), CliError> {
-    let mut patience = Patience::default();
-    loop {
-        let ledger = site.ledger()?;
-        let entry = super::show::read(&ledger, id)?;
-        match entry.ticket.state {
-            State::Merged => return Ok(land::finish(site, &ledger, &entry)?),
-            State::Verified => match land::run(site, &ledger, &entry, &mut patience)? {
-                land::Landing::Landed | land::Landing::Waited | land::Landing::Stale => {}
-                land::Landing::Held(hold) => return Err(CliError::no(format!("{id} cannot land: {hold}"))),
-            },
-            State::Verifying => {
-                let entry = verify_once(site, id)?;
-                if entry.ticket.state != State::Verified {
-                    return Err(
-                        CliError::no(format!("{id} did not pass on top of the branch as it is")).hint(format!("git os log {id}"))
-                    );
-                }
-            }
-            state => {
-                return Err(
-                    CliError::no(format!("{id} is `{state}`; only verified work lands")).hint(format!("git os show {id}"))
-                );
-            }
-        }
-    }
+fn land_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {
+    ctx.at_site(place, &OneTicket { ui: &ctx.ui, id }, |site| {
+        land::land(&site.for_ticket(id), id)?;
+        Ok(())
+    })
 }
 
 pub(super) fn run_revert(ctx: &Context, args: &RevertArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let new = at_site(ctx, &place, &id, |site| open_revert(site, &id))?;
-    at_site(ctx, &place, &new, |site| merge_one(site, &new))?;
-    ctx.ui.line(format!("{new} merged"))
-}
-
-/// Opens a ticket that takes landed work back, and hands the undoing in.
-fn open_revert(site: &Site<'_>, id: &TicketId) -> Result<TicketId, CliError> {
-    let ledger = site.ledger()?;
-    let entry = super::show::read(&ledger, id)?;
-    let (State::Merged, Some(head)) = (entry.ticket.state, entry.ticket.head) else {
-        return Err(CliError::no(format!("{id} is `{}`; only landed work is taken back", entry.ticket.state)));
-    };
-    let base = gate::find_pass(&site.repo, entry.tip)?.map_or(entry.ticket.base, |verdict| Some(verdict.base));
-    let base = base.ok_or_else(|| CliError::no(format!("{id} does not say where its work began")))?;
-    let mut content = entry.ticket.content.clone();
-    content.title = crate::core::text::line(&format!("Revert: {}", content.title), crate::core::text::MAX_TITLE);
-    content.depends = Vec::new();
-    let description = format!("Take back what {id} landed: the commits from {base} to {head}.");
-    let crate::ledger::Answer::Yes(new) = ledger.create(content, &description, super::context::OPERATOR, None)? else {
-        return Err(CliError::no("the ticket for the revert could not be opened"));
-    };
-    let run = new_run()?;
-    submit(&ledger, &new.id, &Draft::new(Action::Approve, Role::Operator))?;
-    let lease = site.repo.identity()?.time.plus(1800);
-    submit(&ledger, &new.id, &Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run))?;
-    submit(&ledger, &new.id, &Draft::new(Action::Start { attempt: 1 }, Role::Executor).by(&run))?;
-    let tip = ledger.find_trunk_tip()?.ok_or_else(|| CliError::no("the protected branch does not exist"))?;
-    let reverted = revert(site, &new.id, tip, base, head);
-    match reverted? {
-        Ok(commit_id) => {
-            let handed_in = Draft::new(Action::Submit { head: commit_id, base: tip }, Role::Executor).by(&run);
-            submit(&ledger, &new.id, &handed_in)?;
-        }
-        Err(why) => {
-            submit(&ledger, &new.id, &Draft::new(Action::Block, Role::Executor).by(&run).saying(&why))?;
-            return Err(CliError::no(format!("{} is blocked: {why}", new.id)).hint(format!("git os show {}", new.id)));
-        }
-    }
-    Ok(new.id)
-}
-
-/// The commit that undoes a range, on the branch of a ticket; the reason why there is none is inside.
-fn revert(
-    site: &Site<'_>,
-    id: &TicketId,
-    tip: ObjectId,
-    base: ObjectId,
-    head: ObjectId,
-) -> Result<Result<ObjectId, String>, CliError> {
-    let git = site.repo.git();
-    let branch = id.branch();
-    git.output(["update-ref", &branch, &tip.to_string()])?;
-    let path = site.worktree(id);
-    site.repo.add_worktree(&path, &branch)?;
-    let inside = site.repo.pinned(&path).ok_or_else(|| CliError::no("the worktree could not be made"))?;
-    let range = format!("{base}..{head}");
-    let output = inside.run(["revert", "--no-edit", &range])?;
-    let result = if output.code == 0 {
-        let text = inside.output(["rev-parse", "HEAD"])?;
-        ObjectId::parse(text.trim()).map_err(|error| error.to_string())
-    } else {
-        drop(inside.run(["revert", "--abort"])?);
-        Err("the work cannot be undone without conflicts any more".to_owned())
-    };
-    if let Ok(commit_id) = &result {
-        git.output(["update-ref", &branch, &commit_id.to_string()])?;
-    }
-    Ok(result)
+    let landed =
+        ctx.at_site(&place, &OneTicket { ui: &ctx.ui, id: &id }, |site| Ok(revert::revert(&site.for_ticket(&id), &id)?))?;
+    ctx.ui.line(format!("{} merged", landed.id))
 }

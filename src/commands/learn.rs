@@ -4,33 +4,34 @@ use clap::Args as ClapArgs;
 
 use super::context::Context;
 use crate::agent::outbox::{self, Message};
-use crate::core::id::{Brand, RunId, TicketId};
+use crate::core::id::Brand;
 use crate::error::CliError;
-use crate::memory::learnings::{self, Confidence, Learning};
+use crate::memory::learnings::{self, Confidence};
+use crate::operations;
 
-/// Leave a lesson for others
+/// Record a learning, or list learnings
 ///
-/// It goes to this clone's stream under refs/os/learnings, with the ticket and run that taught it. Without a text the
-/// lessons of this repository are listed, the newest first.
+/// Writes the learning to this clone's ref under refs/os/learnings, with the ticket and the run it comes from. Without a
+/// text, lists the learnings of this repository, newest first.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// The lesson; - is standard input
+    /// Text of the learning; - reads standard input
     text: Option<String>,
 
-    /// The brand it is for; by default the one of the repository
+    /// Brand that the learning is for [default: the brand of the repository]
     #[arg(long)]
     brand: Option<String>,
 
-    /// high, medium or low
+    /// How reliable it is: high, medium or low
     #[arg(long, default_value_t = Confidence::Medium)]
     confidence: Confidence,
 
-    /// Print the lessons as JSON
+    /// Print the learnings as JSON
     #[arg(long, conflicts_with = "text")]
     json: bool,
 }
 
-/// Leaves a message for the orchestrator, when an agent speaks. Answers whether one does.
+/// Leaves a message for the orchestrator if an agent runs the command. Returns whether one does.
 pub(super) fn leave(ctx: &Context, message: &Message) -> Result<bool, CliError> {
     let Some(folder) = &ctx.env.outbox else { return Ok(false) };
     let order = std::time::Duration::from_nanos(u64::from(std::process::id())).as_nanos() + now_nanos();
@@ -49,20 +50,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     if leave(ctx, &Message::Learn { text: text.clone() })? {
         return ctx.ui.line("noted");
     }
-    let place = ctx.place()?;
-    let ledger = place.ledger()?;
-    let brand = args.brand.as_ref().map_or(Ok(ledger.policy.brand.clone()), |brand| Brand::parse(brand)).map_err(CliError::no)?;
-    let learning = Learning {
-        text,
-        brand,
-        ticket: ctx.env.ticket.as_deref().and_then(|id| TicketId::parse(id).ok()),
-        run: ctx.env.run.as_deref().and_then(|run| RunId::parse(run).ok()),
-        confidence: args.confidence,
-    };
-    if learnings::append_once(&place.repo, &learning)? {
-        return ctx.ui.line("noted");
-    }
-    Err(CliError::no("there is nothing new in it"))
+    let brand = args.brand.as_deref().map(Brand::parse).transpose()?;
+    operations::learn::learn(&ctx.place()?, &ctx.env, text, brand, args.confidence)?;
+    ctx.ui.line("noted")
 }
 
 fn list(ctx: &Context, as_json: bool) -> Result<(), CliError> {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::context::{Context, Place};
+use super::context::Context;
 use crate::core::event::State;
 use crate::core::id::{ObjectId, RepoName, TicketId};
 use crate::core::json::{QuarantineView, TicketView, VERSION};
@@ -17,28 +17,29 @@ use crate::gate;
 use crate::git::Repo;
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, archive};
+use crate::operations::Place;
 use crate::ui::{Tone, tone_of};
 
 /// List tickets
 ///
-/// All live tickets of the workspace, the most urgent first; archived ones with --all.
+/// Lists all live tickets of the workspace, most urgent first.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Only those in this state; may be given several times
+    /// Show only tickets in this state; repeatable
     #[arg(long = "state", value_name = "S")]
     states: Vec<State>,
 
     #[command(flatten)]
     filter: Filter,
 
-    /// Archived ones too
+    /// Include archived tickets
     #[arg(long)]
     all: bool,
 }
 
 /// List tickets that can be claimed now
 ///
-/// Ready, and everything they depend on is merged; the most urgent first.
+/// Lists the ready tickets whose dependencies are all merged, most urgent first.
 #[derive(ClapArgs, Debug)]
 pub(super) struct ReadyArgs {
     #[command(flatten)]
@@ -47,15 +48,15 @@ pub(super) struct ReadyArgs {
 
 #[derive(ClapArgs, Debug)]
 struct Filter {
-    /// Only those of this brand
+    /// Show only tickets of this brand
     #[arg(long)]
     brand: Option<String>,
 
-    /// Only those with this label; may be given several times
+    /// Show only tickets with this label; repeatable
     #[arg(long = "label", value_name = "L")]
     labels: Vec<String>,
 
-    /// Only those of this priority
+    /// Show only tickets of this priority
     #[arg(long)]
     priority: Option<u8>,
 

@@ -1,5 +1,8 @@
 //! Who listens to progress: the terminal, a log of JSON lines, and the kill-points of tests.
 
+use crate::dispatch::Site;
+use crate::error::CliError;
+use crate::operations::Place;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -111,6 +114,19 @@ impl Context {
         let kill_point = KillPoint(&self.env);
         let listener = All(&[listener, &kill_point]);
         act(Workplace { workspace, env: &self.env, stop: &self.stop, listener: &listener })
+    }
+
+    /// As [`Context::at_work`], in one repository of its workspace.
+    ///
+    /// # Errors
+    /// When the repository is not in a registry, and what `act` fails with.
+    pub(super) fn at_site<T>(
+        &self,
+        place: &Place,
+        listener: &dyn Listener,
+        act: impl FnOnce(Site<'_>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        self.at_work(place.workspace()?, listener, |at| act(place.site(at)?))
     }
 }
 

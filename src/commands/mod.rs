@@ -43,18 +43,18 @@ use crate::ui::Ui;
 use context::Context;
 use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
 
-/// An operating system for agentic software work whose whole state is git
+/// An operating system for agentic software work, with all state in git
 ///
-/// Tickets are chains of commits on refs/os/tickets, verdicts are git notes, and the rules are held by ref hooks.
-/// Plain git reads and carries all of it.
+/// Tickets are chains of commits under refs/os/tickets, verdicts are git notes, and ref hooks enforce the rules. Plain git
+/// can read and transfer all of it.
 #[derive(Parser, Debug)]
 #[command(name = "git os", bin_name = "git os", version, disable_help_subcommand = true)]
 struct Cli {
-    /// Run as if started in this directory; may be given several times, as with git
+    /// Run as if started in this directory; repeatable, as with git
     #[arg(short = 'C', global = true, value_name = "DIR")]
     dirs: Vec<String>,
 
-    /// The repository of the workspace that is meant, by its name in the registry
+    /// Use this repository, by its name in the registry
     #[arg(long = "repo", global = true, value_name = "R")]
     repo: Option<String>,
 
@@ -77,24 +77,24 @@ enum Command {
     Show(show::Args),
     Log(show::LogArgs),
     Edit(edit::Args),
-    /// Make drafts ready to be worked on
+    /// Approve drafts
     Approve(Plain),
-    /// Close drafts that are not wanted
+    /// Reject drafts
     Reject(Reasoned),
     Claim(claim::Args),
-    /// Put off the end of a claim
+    /// Extend the lease on a claimed ticket
     Renew(Renewed),
-    /// Say how far a step of the plan is
+    /// Set the state of a plan step
     Step(Stepped),
-    /// Ask the operator, and wait
+    /// Ask the operator a question
     Ask(Asked),
-    /// Answer what was asked, and let the work go on
+    /// Answer a question and resume the ticket
     Answer(Worded),
-    /// Hand in the work
+    /// Submit work for verification
     Submit(Submitted),
-    /// Pass work that was handed in, with a verdict of your own
+    /// Pass submitted work with a verdict from a file
     Pass(Passed),
-    /// Refuse work that was handed in
+    /// Fail submitted work
     Fail(Reasoned),
     Verify(land::VerifyArgs),
     Merge(land::MergeArgs),
@@ -104,17 +104,17 @@ enum Command {
     Archive(archive::Args),
     Server(server::Args),
     Demo(demo::Args),
-    /// Hand in verified work anew, since the protected branch moved
+    /// Resubmit verified work after the protected branch moved
     Stale(Submitted),
-    /// Set tickets aside until an operator looks at them
+    /// Block tickets until an operator unblocks them
     Block(Reasoned),
     /// Make blocked tickets ready again
     Unblock(Plain),
-    /// Give claimed tickets back
+    /// Release claimed tickets
     Release(Plain),
-    /// Give tickets back whose lease is over
+    /// Make tickets with an expired lease ready again
     Expire(Plain),
-    /// Close tickets that are not wanted any more
+    /// Cancel tickets
     Cancel(Reasoned),
     /// Add a comment
     Comment(Worded),
@@ -169,7 +169,11 @@ pub fn main(args: &[String]) -> ExitCode {
     let mut env = match Env::read() {
         Ok(env) => env,
         Err(error) => {
-            drop(std::io::stderr().lock().write_all(format!("error: cannot tell where this is: {error}\n").as_bytes()));
+            drop(
+                std::io::stderr()
+                    .lock()
+                    .write_all(format!("error: cannot read the surroundings of this process: {error}\n").as_bytes()),
+            );
             return ExitCode::from(Kind::Fatal as u8);
         }
     };
@@ -245,7 +249,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
     }
 }
 
-/// Text that was given, or that stands in a file; `-` is standard input.
+/// Text that was given, or that is in a file; `-` is standard input.
 fn read_text(ctx: &Context, text: Option<&str>, file: Option<&str>) -> Result<Option<String>, CliError> {
     match (text, file) {
         (Some(text), _) => Ok(Some(text.to_owned())),

@@ -5,17 +5,17 @@ use std::io::Read as _;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::context::Context;
-use crate::core::text::escape;
-use crate::error::{CliError, Kind};
+use crate::core::text::{escape, plural};
+use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
 use crate::hook::install::{self, Side};
 use crate::hook::pre_receive::{judge_push, parse_line};
 use crate::ledger::policy;
 
-/// Let a server refuse what is not by the rules
+/// Enforce the rules on a server
 ///
-/// A server needs no registry and no settings: its `pre-receive` hook judges each push as a whole, by the policy that the
-/// repository itself carries in refs/os/meta. The first push brings it.
+/// The `pre-receive` hook needs no registry and no settings: it checks each push as a whole, by the policy in the
+/// repository's refs/os/meta. The first push delivers that policy.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -24,20 +24,21 @@ pub(super) struct Args {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// Put the hook into a bare repository, beside those of others
+    /// Install the hook in a bare repository; existing hooks still run
     Install {
         /// The bare repository
         bare: String,
     },
-    /// Take the hook out again, and put back what was there before
+    /// Remove the hook and restore the previous one
     Uninstall {
         /// The bare repository
         bare: String,
     },
-    /// Judge moves of refs as the hook would, for hosts that run no hooks of yours
+    /// Check ref updates as the hook would, for hosts that cannot run it
     ///
-    /// Reads lines of `old new ref` from standard input, as `pre-receive` gets them, and judges them in this repository,
-    /// which has to have the objects, and the branches where they were before. Exits with 1 when one of them would be refused.
+    /// Reads lines of `old new ref` from standard input, as `pre-receive` gets them, and checks them in this repository. The
+    /// repository must have the objects, and its branches must be where they were before the push. Exits with 1 if an update
+    /// would be refused.
     Check,
 }
 
@@ -46,15 +47,19 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         What::Install { bare } => {
             let repo = open_bare(ctx, bare)?;
             let done = install::install(&repo, Side::Server, &ctx.env.program)?;
-            ctx.ui.line(format!("{}: {}", escape(bare), if done { "pushes are judged from now on" } else { "in place" }))?;
+            ctx.ui.line(format!(
+                "{}: {}",
+                escape(bare),
+                if done { "hook installed; pushes are checked from now on" } else { "hook is up to date" }
+            ))?;
             if policy::read(&repo).ok().flatten().is_none() {
-                ctx.ui.say("note: there is no policy in refs/os/meta yet; the first `git os sync` of a clone brings it");
+                ctx.ui.say("note: refs/os/meta has no policy yet; the first `git os sync` of a clone pushes it");
             }
             Ok(())
         }
         What::Uninstall { bare } => {
             install::uninstall(&open_bare(ctx, bare)?)?;
-            ctx.ui.line(format!("{}: pushes are not judged any more; the refs stay", escape(bare)))
+            ctx.ui.line(format!("{}: hook removed; pushes are no longer checked, and the refs stay", escape(bare)))
         }
         What::Check => check(ctx),
     }
@@ -63,7 +68,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 fn open_bare(ctx: &Context, path: &str) -> Result<Repo, CliError> {
     let repo = Repo::open(&ctx.env.path(path))?;
     if repo.work_dir().is_some() {
-        return Err(CliError::new(Kind::No, format!("`{}` is not bare: people work there", escape(path))).hint("git os init"));
+        return Err(CliError::no(
+            Code::NotBare,
+            format!("cannot install the server hook: `{}` is not a bare repository", escape(path)),
+        )
+        .hint("git os init   # in a repository with a working tree"));
     }
     Ok(repo)
 }
@@ -73,7 +82,9 @@ fn check(ctx: &Context) -> Result<(), CliError> {
     std::io::stdin().lock().read_to_end(&mut input)?;
     let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let moves = lines.map(parse_line).collect::<Option<Vec<_>>>();
-    let moves = moves.ok_or_else(|| CliError::new(Kind::Usage, "a line is not `old new ref`"))?;
+    let moves = moves.ok_or_else(|| {
+        CliError::new(Kind::Usage, Code::InvalidInput, "cannot read a line of the input: expected `old new ref`")
+    })?;
     let open = || Repo::discover(&ctx.env.dir);
     let refused = judge_push(open()?, &open()?, &moves);
     for (name, why) in &refused {
@@ -81,6 +92,8 @@ fn check(ctx: &Context) -> Result<(), CliError> {
     }
     match refused.len() {
         0 => Ok(()),
-        count => Err(CliError::no(format!("{count} of {} would be refused", moves.len()))),
+        count => {
+            Err(CliError::no(Code::WouldBeRejected, format!("{count} of {} would be refused", plural(moves.len(), "update"))))
+        }
     }
 }

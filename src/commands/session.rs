@@ -2,19 +2,20 @@
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, workspace};
+use super::context::Context;
 use crate::core::id::{SESSIONS, SessionId};
-use crate::error::CliError;
+use crate::core::text::plural;
+use crate::error::{CliError, Code};
 use crate::ledger::archive;
 use crate::ui::Tone;
 
-/// Show the log of a session; without an id, list the sessions
+/// Show the log of a session, or list sessions
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// The session: its id, or any part of it that is unique
+    /// Session id, or any unique part of it [default: list all sessions]
     id: Option<String>,
 
-    /// Print it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -29,7 +30,7 @@ struct Entry {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
-    let workspace = workspace(&place)?;
+    let workspace = place.workspace()?;
     let hub = workspace.open(workspace.hub()?)?;
     ctx.fold(&hub)?;
     let live = hub.list_refs(SESSIONS)?.into_iter().map(|(name, tip)| (name[SESSIONS.len()..].to_owned(), tip));
@@ -47,7 +48,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     };
     let [(id, tip)] = sessions.as_slice() else {
         let shown = crate::core::text::escape(part);
-        return Err(CliError::no(format!("{} sessions fit `{shown}`", sessions.len())).hint("git os session"));
+        return Err(CliError::no(Code::AmbiguousSession, format!("`{shown}` matches {}", plural(sessions.len(), "session")))
+            .hint("git os session"));
     };
     let mut entries = Vec::new();
     for commit_id in hub.difference(None, *tip)?.added {

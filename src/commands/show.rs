@@ -19,35 +19,30 @@ use crate::ui::Tone;
 /// Show a ticket
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// The ticket: its id, or any part of it that is unique
+    /// Ticket id, or any unique part of it
     id: String,
 
-    /// Print it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Show the life of a ticket
+/// Show the history of a ticket
 #[derive(ClapArgs, Debug)]
 pub(super) struct LogArgs {
-    /// The ticket: its id, or any part of it that is unique
+    /// Ticket id, or any unique part of it
     id: String,
 
-    /// Show how the description changed, too
+    /// Also show how the description changed
     #[arg(long, short)]
     patch: bool,
 
-    /// Print it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// A live or archived ticket as its last legal event left it.
-pub(super) fn read(ledger: &Ledger<'_>, id: &TicketId) -> Result<Entry, CliError> {
-    Ok(ledger.read_legal(id)?.0)
-}
-
-/// Says that a ticket is quarantined, and what mends it.
+/// Says that a ticket is quarantined, and what repairs it.
 fn warn(ctx: &Context, id: &TicketId, quarantine: Option<&Quarantine>) {
     if let Some(found) = quarantine {
         ctx.ui.say(format!(
@@ -105,7 +100,7 @@ fn print(ctx: &Context, ledger: &Ledger<'_>, view: &TicketView, entry: &Entry) -
     Ok(())
 }
 
-/// Why a ticket is set aside, or what it asks, and what follows from that.
+/// Why a ticket is blocked, or what it asks, and how to resume it.
 fn words_of(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(String, String)>, CliError> {
     let (what, verb) = match entry.ticket.state {
         State::Blocked => ("why it is blocked", "unblock"),
@@ -113,7 +108,7 @@ fn words_of(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(String, String
         _ => return Ok(None),
     };
     let words = last_reason(ledger, entry)?;
-    Ok((!words.is_empty()).then(|| (format!("{what} (`git os {verb} {}` lets it go on)", entry.id), words)))
+    Ok((!words.is_empty()).then(|| (format!("{what} (resume with `git os {verb} {}`)", entry.id), words)))
 }
 
 #[derive(Serialize)]

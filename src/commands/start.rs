@@ -9,41 +9,42 @@ use super::listen::Terminal;
 use crate::core::freshness::Decision;
 use crate::core::interview;
 use crate::core::progress::FateKind;
-use crate::core::text::plural;
-use crate::error::CliError;
+use crate::core::text::{escape, plural};
+use crate::error::{CliError, Code};
 use crate::git::process::read_file;
+use crate::operations::OperationError;
 use crate::session::{self, Summary};
 use crate::ui::Tone;
 use crate::workspace::Workspace;
 
-/// Run a session: scout, brief, interview, approve, dispatch, land, distil
+/// Run a session, or start a claimed ticket
 ///
-/// Looks at what changed in the workspace, asks what matters, drafts tickets, takes approvals one at a time, runs agents
-/// in parallel, has their work verified and lands it. Phases that have nothing new are skipped, with the reason.
-/// May be interrupted at any point and started again. With a ticket's id it only writes the event `start`.
+/// Looks for changes in the workspace, asks what matters, drafts tickets, asks for approval of each, runs agents in
+/// parallel, verifies their work and lands it. Phases with nothing to do are skipped, with the reason. You can interrupt a
+/// session at any time and start it again. With a ticket id, only records that the attempt started.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// A claimed ticket whose attempt begins; without one a session runs
+    /// Claimed ticket whose attempt starts [default: run a session]
     #[arg(conflicts_with_all = ["plan", "answers", "yes", "jobs", "json"])]
     id: Option<String>,
 
-    /// The run that begins, with a ticket; by default the one this clone claimed it with
+    /// Start as this run [default: the run that claimed the ticket in this clone]
     #[arg(long, requires = "id", value_name = "RUN")]
     run: Option<String>,
 
-    /// Only say what would run, and why
+    /// Show what would run, and why, without running it
     #[arg(long)]
     plan: bool,
 
-    /// Answers to the interview, from a file
+    /// Read the answers to the interview from a file
     #[arg(long, value_name = "FILE")]
     answers: Option<String>,
 
-    /// Ask nothing, and approve every draft
+    /// Ask nothing and approve every draft
     #[arg(long)]
     yes: bool,
 
-    /// How many brands work side by side; by default what the registry says
+    /// Number of brands to work on in parallel [default: `jobs` in the registry]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
@@ -63,7 +64,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return super::transition::run_begin(ctx, id, args.run.as_deref());
     }
     let place = ctx.place()?;
-    let workspace = place.workspace.ok_or_else(|| CliError::no("this repository belongs to no registry").hint("git os init"))?;
+    let workspace = place.workspace.ok_or(OperationError::NoRegistry)?;
     if args.plan {
         return print_plan(ctx, &workspace, args.json);
     }
@@ -72,7 +73,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             let text = read_file(&ctx.env.path(file))?;
             let faults = |faults: Vec<crate::core::registry::Fault>| {
                 let list = faults.iter().fold(String::new(), |all, fault| all + "\n  " + &fault.to_string());
-                CliError::no(format!("the answers have {}:{list}", plural(faults.len(), "fault")))
+                CliError::no(
+                    Code::InvalidAnswers,
+                    format!("cannot use `{}`: {}:{list}", escape(file), plural(faults.len(), "error")),
+                )
             };
             Some(interview::parse(&text).map_err(faults)?)
         }
@@ -120,11 +124,11 @@ pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     let count = |fate: FateKind| summary.tickets.iter().filter(|end| end.fate == fate).count();
     let brands: std::collections::BTreeSet<_> =
         summary.tickets.iter().filter(|end| end.fate == FateKind::Landed).map(|end| &end.brand).collect();
-    let mut words = vec![format!("{} landed over {}", plural(count(FateKind::Landed), "ticket"), plural(brands.len(), "brand"))];
+    let mut words = vec![format!("{} landed in {}", plural(count(FateKind::Landed), "ticket"), plural(brands.len(), "brand"))];
     for (fate, word) in [
         (FateKind::Blocked, "blocked"),
         (FateKind::Waiting, "waiting for an answer"),
-        (FateKind::Held, "held up"),
+        (FateKind::Held, "held"),
         (FateKind::Failed, "failed"),
     ] {
         if count(fate) > 0 {

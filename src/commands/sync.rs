@@ -5,34 +5,32 @@ use std::sync::Mutex;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::context::{Context, Place};
-use crate::core::meta::Push;
+use super::context::{Context, renamed};
 use crate::core::registry::RepoEntry;
 use crate::core::text::plural;
 use crate::core::text::{chain, escape, first_line};
-use crate::error::{CliError, Kind};
-use crate::git::Repo;
-use crate::ledger::shared_remote;
-use crate::sync::{self, Synced};
+use crate::error::{CliError, Code};
+use crate::operations::{self, Place};
+use crate::sync::Synced;
 use crate::workspace::Workspace;
 
 /// How many repositories talk to their remotes at once.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Bring what others did, and push what was done here
+/// Sync with the shared remote
 ///
-/// Fetches from the shared remote, puts what is new here on top of what is new there, and pushes both. A plain `git fetch`
-/// brings the same; the next git-os command folds it in. Branches that work lands on are not pushed: landings do that.
+/// Fetches the refs of git-os, merges them with the local ones and pushes the result. A plain `git fetch` fetches the same
+/// refs, and the next git-os command merges them. Protected branches are not pushed here; landing work pushes them.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// The remote; by default the shared one that the registry names
+    /// Remote to sync with [default: the shared remote in the registry]
     remote: Option<String>,
 
-    /// All repositories of the registry, side by side
+    /// Sync all repositories of the registry, in parallel
     #[arg(long, conflicts_with = "remote")]
     all: bool,
 
-    /// Print what moved as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -78,33 +76,19 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     match bad {
         0 => Ok(()),
-        _ if total == 1 => Err(CliError::no("not everything is in step with the remote")),
-        _ => Err(CliError::no(format!(
-            "{bad} of {} not in step",
-            plural(total, "repository").replace("repositorys", "repositories")
-        ))),
+        _ if total == 1 => Err(CliError::no(Code::NotUpToDate, "not all refs are up to date with the remote")),
+        _ => {
+            let total = plural(total, "repository").replace("repositorys", "repositories");
+            Err(CliError::no(Code::NotUpToDate, format!("{bad} of {total} not up to date with the remote")))
+        }
     }
 }
 
 /// The repository the command is about.
 fn here(ctx: &Context, place: &Place, args: &Args) -> Result<Line, CliError> {
-    let named = place
-        .workspace
-        .as_ref()
-        .zip(place.name.as_ref())
-        .and_then(|(all, name)| all.registry.find_repo(name.as_str())?.remote.clone());
-    let remote = args.remote.clone().or_else(|| shared_remote(&place.repo)).or(named).ok_or_else(|| {
-        CliError::no("this repository has no shared remote")
-            .hint("git os sync REMOTE, or `remote = \"origin\"` in the registry and `git os init`")
-    })?;
-    if place.repo.config(&format!("remote.{remote}.url")).is_none() {
-        return Err(CliError::new(Kind::No, format!("there is no remote `{}`", escape(&remote))).hint("git remote -v"));
-    }
+    let remote = operations::sync::remote_of(place, args.remote.as_deref())?;
     let name = place.name.as_ref().map_or_else(|| "this repository".to_owned(), ToString::to_string);
-    let entry = place.workspace.as_ref().zip(place.name.as_ref()).and_then(|(all, name)| all.registry.find_repo(name.as_str()));
-    let is_pushed = entry.is_none_or(|entry| entry.push != Push::Never);
-    let synced = if is_pushed { sync::sync(&place.repo, &remote) } else { sync::pull(&place.repo, &remote) };
-    let line = Line::of(&name, Some(&remote), synced.map_err(|error| chain(&error)));
+    let line = Line::of(&name, Some(&remote), operations::sync::sync_here(place, &remote).map_err(|error| chain(&error)));
     if !args.json {
         line.print(ctx)?;
     }
@@ -151,13 +135,10 @@ fn all(ctx: &Context, workspace: &Workspace, is_quiet: bool) -> Result<Vec<Line>
 fn one(workspace: &Workspace, entry: &RepoEntry) -> Line {
     let name = entry.name.as_str();
     let Some(remote) = entry.remote.as_deref() else { return Line::of(name, None, Ok(Synced::default())) };
-    let synced = workspace.open(entry).map_err(|error| chain(&error)).and_then(|repo: Repo| {
-        if repo.config(&format!("remote.{remote}.url")).is_none() {
-            return Err(format!("there is no remote `{}`", escape(remote)));
-        }
-        let synced = if entry.push == Push::Never { sync::pull(&repo, remote) } else { sync::sync(&repo, remote) };
-        synced.map_err(|error| chain(&error))
-    });
+    let synced = workspace
+        .open(entry)
+        .map_err(|error| chain(&error))
+        .and_then(|repo| operations::sync::sync_listed(&repo, entry, remote).map_err(|error| chain(&error)));
     Line::of(name, Some(remote), synced)
 }
 
@@ -193,19 +174,23 @@ impl Line {
         let remote = self.remote.clone().unwrap_or_default();
         let what = match (&self.remote, &self.offline, &self.error) {
             (_, _, Some(error)) => escape(first_line(error)),
-            (None, ..) => "has no remote".to_owned(),
-            (_, Some(why), _) => format!("`{remote}` cannot be reached: {}", escape(why)),
+            (None, ..) => "no shared remote".to_owned(),
+            (_, Some(why), _) => format!("cannot reach `{remote}`: {}", escape(why)),
             _ => self.moves(&remote),
         };
         ctx.ui.line(format!("{}: {what}", self.repo))?;
         for [old, new] in &self.renamed {
-            ctx.ui.say(format!("note: another ticket has the name {old}; the one of this clone is {new} now"));
+            ctx.ui.say(renamed(old, new));
         }
         for name in &self.went_back {
-            ctx.ui.say(format!("warning: {}: `{}` of `{remote}` went back; what it lost is here", self.repo, escape(name)));
+            ctx.ui.say(format!(
+                "warning: {}: `{}` was rewound on `{remote}`; this clone still has the lost commits",
+                self.repo,
+                escape(name)
+            ));
         }
         for [name, why] in &self.refused {
-            ctx.ui.say(format!("warning: {}: `{}` stays as it is: {}", self.repo, escape(name), escape(why)));
+            ctx.ui.say(format!("warning: {}: cannot update `{}`: {}", self.repo, escape(name), escape(why)));
         }
         Ok(())
     }
@@ -225,8 +210,8 @@ impl Line {
             words.push(format!("{} pushed", plural(self.pushed, "ref")));
         }
         if words.is_empty() && !self.refused.is_empty() {
-            return format!("not all in step with `{remote}`");
+            return format!("not all refs are up to date with `{remote}`");
         }
-        if words.is_empty() { format!("in step with `{remote}`") } else { words.join(", ") }
+        if words.is_empty() { format!("up to date with `{remote}`") } else { words.join(", ") }
     }
 }

@@ -4,32 +4,32 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::context::{Context, workspace};
+use super::context::Context;
 use super::listen::{JsonLines, Terminal};
 use crate::core::text::plural;
 use crate::dispatch::worker::{self, Plan, WhenEmpty};
-use crate::error::CliError;
+use crate::error::{CliError, Code};
 
-/// Be one more machine that takes ready tickets, until it is told to end
+/// Run a worker that claims and lands ready tickets
 ///
-/// Fetches, claims by push, works, verifies, lands and pushes, again and again. Any number of workers share the work: the
-/// remote lets one claim through. On SIGTERM it takes nothing new, ends what it works on, and exits with 0; a worker that is
-/// killed goes on where it was when it is started again, or others take over once its leases are over.
+/// Fetches, claims by push, works, verifies, lands and pushes, and repeats. You can run any number of workers, because the
+/// remote accepts only one claim on a ticket. On SIGTERM, finishes the current work, claims nothing new and exits with 0. A
+/// killed worker resumes when it is started again; otherwise other workers take over after its leases expire.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Work only in repositories whose shared remote has this name
+    /// Work only in repositories with this shared remote
     #[arg(long, value_name = "NAME")]
     remote: Option<String>,
 
-    /// How many brands to work on side by side; by default what the registry says
+    /// Number of brands to work on in parallel [default: `jobs` in the registry]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
-    /// How long to wait when nothing is ready, such as 5s or 1m
+    /// Time to wait if no ticket is ready, such as 5s or 1m
     #[arg(long, value_name = "TIME", default_value = "5s")]
     poll: String,
 
-    /// End when nothing is ready any more
+    /// Exit when no ticket is ready
     #[arg(long)]
     until_empty: bool,
 
@@ -40,7 +40,7 @@ pub(super) struct Args {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
-    let workspace = workspace(&place)?;
+    let workspace = place.workspace()?;
     let plan = Plan {
         remote: args.remote.clone(),
         jobs: args.jobs.unwrap_or(workspace.registry.jobs),
@@ -51,7 +51,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         && !workspace.registry.repos.iter().any(|entry| entry.remote.as_ref() == Some(remote))
     {
         let shown = crate::core::text::escape(remote);
-        return Err(CliError::no(format!("no repository of the registry has the shared remote `{shown}`")).hint("git remote -v"));
+        return Err(CliError::no(Code::NoRemote, format!("no repository of the registry has the shared remote `{shown}`"))
+            .hint("git remote -v"));
     }
     if args.json {
         return ctx.at_work(workspace, &JsonLines(&ctx.ui), |at| worker::run(at, &plan).map(drop)).map_err(CliError::from);

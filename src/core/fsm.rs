@@ -74,7 +74,7 @@ pub(crate) const RULES: &[Rule] = {
     use EventKind as E;
     use State as S;
     &[
-        rule(E::Create, From::Nothing, To::Is(S::Draft), &[By::Anyone], "title; brand in the registry"),
+        rule(E::Create, From::Nothing, To::Is(S::Draft), &[By::Anyone], "a title and a brand of the repository"),
         rule(
             E::Edit,
             From::In(&[S::Draft, S::Ready, S::Blocked]),
@@ -83,37 +83,37 @@ pub(crate) const RULES: &[Rule] = {
             "",
         ),
         rule(E::Approve, From::In(&[S::Draft]), To::Is(S::Ready), OPERATOR, ""),
-        rule(E::Reject, From::In(&[S::Draft]), To::Is(S::Rejected), OPERATOR, "reason"),
+        rule(E::Reject, From::In(&[S::Draft]), To::Is(S::Rejected), OPERATOR, "a reason"),
         rule(
             E::Claim,
             From::In(&[S::Ready]),
             To::Is(S::Claimed),
             &[By::Role(Role::Executor)],
-            "every dependency merged; run; lease",
+            "every dependency merged, a run and a lease",
         ),
-        rule(E::Start, From::In(&[S::Claimed]), To::Is(S::Running), HOLDER, "attempt number"),
+        rule(E::Start, From::In(&[S::Claimed]), To::Is(S::Running), HOLDER, "the number of the claimed attempt"),
         rule(E::Renew, From::In(HELD), To::Same, HOLDER, "a later lease"),
-        rule(E::Step, From::In(&[S::Running]), To::Same, HOLDER, "step and its state"),
-        rule(E::Ask, From::In(&[S::Running]), To::Is(S::AwaitingInput), HOLDER, "question"),
-        rule(E::Answer, From::In(&[S::AwaitingInput]), To::Is(S::Running), OPERATOR, "answer"),
-        rule(E::Submit, From::In(&[S::Running]), To::Is(S::Verifying), HOLDER, "head; base"),
-        rule(E::Pass, From::In(&[S::Verifying]), To::Is(S::Verified), JUDGES, "verdict of this head: pass, every check 0"),
-        rule(E::Fail, From::In(&[S::Verifying]), To::OneOf(&[S::Running, S::Blocked]), JUDGES, "reasons"),
-        rule(E::Stale, From::In(&[S::Verified]), To::Is(S::Verifying), GATE, "new head; new base"),
-        rule(E::Merge, From::In(&[S::Verified]), To::Is(S::Merged), GATE, "head is in the protected branch"),
+        rule(E::Step, From::In(&[S::Running]), To::Same, HOLDER, "a step and its state"),
+        rule(E::Ask, From::In(&[S::Running]), To::Is(S::AwaitingInput), HOLDER, "a question"),
+        rule(E::Answer, From::In(&[S::AwaitingInput]), To::Is(S::Running), OPERATOR, "an answer"),
+        rule(E::Submit, From::In(&[S::Running]), To::Is(S::Verifying), HOLDER, "a head and a base"),
+        rule(E::Pass, From::In(&[S::Verifying]), To::Is(S::Verified), JUDGES, "a passing verdict on this head"),
+        rule(E::Fail, From::In(&[S::Verifying]), To::OneOf(&[S::Running, S::Blocked]), JUDGES, "a reason"),
+        rule(E::Stale, From::In(&[S::Verified]), To::Is(S::Verifying), GATE, "a new head and a new base"),
+        rule(E::Merge, From::In(&[S::Verified]), To::Is(S::Merged), GATE, "its head in a protected branch"),
         rule(
             E::Block,
             From::In(&[S::Claimed, S::Running, S::AwaitingInput, S::Verifying, S::Verified]),
             To::Is(S::Blocked),
             &[By::Holder, By::Role(Role::Gate), By::Role(Role::Operator)],
-            "reason",
+            "a reason",
         ),
         rule(E::Unblock, From::In(&[S::Blocked]), To::Is(S::Ready), OPERATOR, ""),
         rule(E::Release, From::In(HELD), To::Is(S::Ready), &[By::Holder, By::Role(Role::Operator)], ""),
-        rule(E::Expire, From::In(HELD), To::Is(S::Ready), &[By::Anyone], "lease over by 60 s"),
-        rule(E::Cancel, From::Open, To::Is(S::Canceled), OPERATOR, "reason"),
-        rule(E::Comment, From::Any, To::Same, &[By::Anyone], "text"),
-        rule(E::Conflict, From::Any, To::Same, &[By::Role(Role::Sync)], "text of the event that could not be replayed"),
+        rule(E::Expire, From::In(HELD), To::Is(S::Ready), &[By::Anyone], "a lease that expired 60 s ago"),
+        rule(E::Cancel, From::Open, To::Is(S::Canceled), OPERATOR, "a reason"),
+        rule(E::Comment, From::Any, To::Same, &[By::Anyone], "a text"),
+        rule(E::Conflict, From::Any, To::Same, &[By::Role(Role::Sync)], "the text of the event that could not be replayed"),
     ]
 };
 
@@ -195,7 +195,7 @@ pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -
     }
     permit(rule, before, event)?;
     let mut after = before.clone();
-    after.seq = before.seq.checked_add(1).ok_or(Refusal::OutOfBounds("the chain is too long"))?;
+    after.seq = before.seq.checked_add(1).ok_or(Refusal::OutOfBounds("the ticket has too many events"))?;
     after.schema = before.schema.max(wire::SCHEMA);
     if let To::Is(state) = rule.to {
         after.state = state;
@@ -209,10 +209,10 @@ pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -
 fn bounds(event: &Event) -> Result<(), Refusal> {
     let kind = event.action.kind();
     if !text::is_body(&event.text) {
-        return Err(Refusal::OutOfBounds("the text has characters or a size that cannot be stored"));
+        return Err(Refusal::OutOfBounds("the text is too long or has characters that cannot be stored"));
     }
     if event.agent.as_ref().is_some_and(|agent| agent.is_empty() || !text::is_line(agent, 100)) {
-        return Err(Refusal::OutOfBounds("the agent's name cannot be stored"));
+        return Err(Refusal::OutOfBounds("the name of the agent is too long or has characters that cannot be stored"));
     }
     let words = matches!(
         kind,
@@ -230,13 +230,13 @@ fn bounds(event: &Event) -> Result<(), Refusal> {
     }
     if let Action::Create { content, .. } | Action::Edit { content } = &event.action {
         if content.title.is_empty() || !text::is_line(&content.title, text::MAX_TITLE) {
-            return Err(Refusal::OutOfBounds("a title is one line of 1 to 200 bytes"));
+            return Err(Refusal::OutOfBounds("the title must be one line of 1 to 200 bytes"));
         }
         if content.priority > LOWEST_PRIORITY {
-            return Err(Refusal::OutOfBounds("a priority is 0 to 4"));
+            return Err(Refusal::OutOfBounds("the priority must be 0 to 4"));
         }
         if content.labels.len() > MAX_LIST || content.depends.len() > MAX_LIST {
-            return Err(Refusal::OutOfBounds("a ticket has at most 64 labels and 64 dependencies"));
+            return Err(Refusal::OutOfBounds("a ticket can have at most 64 labels and 64 dependencies"));
         }
     }
     Ok(())
@@ -259,7 +259,7 @@ fn permit(rule: &Rule, before: &Ticket, event: &Event) -> Result<(), Refusal> {
                 return match &event.by {
                     Some(_) if is_holder => Err(Refusal::OwnWork),
                     Some(_) => Ok(()),
-                    None => Err(Refusal::Needs { event: rule.event, what: "the judge's own run" }),
+                    None => Err(Refusal::Needs { event: rule.event, what: "the run id of the judge" }),
                 };
             }
             By::Role(_) | By::Author | By::Holder | By::AnotherRun(_) => {}
@@ -275,7 +275,7 @@ fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>)
         Action::Edit { content } => after.content = content.clone(),
         Action::Claim { run, lease } => {
             if event.by.as_ref() != Some(run) {
-                return Err(Refusal::Needs { event: kind, what: "the claiming run" });
+                return Err(Refusal::Needs { event: kind, what: "the run id of the claim" });
             }
             let open = |id: &&TicketId| (facts.dependency)(id) == Dependency::Open;
             if let Some(id) = before.content.depends.iter().find(open) {
@@ -287,7 +287,7 @@ fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>)
             (after.head, after.base) = (None, None);
         }
         Action::Start { attempt } if *attempt != before.attempt => {
-            return Err(Refusal::Needs { event: kind, what: "the number of the attempt that was claimed" });
+            return Err(Refusal::Needs { event: kind, what: "the number of the claimed attempt" });
         }
         Action::Renew { lease } => {
             if before.lease.is_some_and(|old| *lease <= old) {
@@ -297,7 +297,7 @@ fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>)
         }
         Action::Step { step, state } => match after.steps.iter().position(|known| known.0 == *step) {
             Some(at) => after.steps[at].1 = *state,
-            None if after.steps.len() >= MAX_LIST => return Err(Refusal::OutOfBounds("a plan has at most 64 steps")),
+            None if after.steps.len() >= MAX_LIST => return Err(Refusal::OutOfBounds("a plan can have at most 64 steps")),
             None => after.steps.push((step.clone(), *state)),
         },
         Action::Submit { head, base } | Action::Stale { head, base } => {
@@ -306,7 +306,7 @@ fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>)
         Action::Pass => judge_pass(before, event, facts)?,
         Action::Fail { then } => {
             if !matches!(then, State::Running | State::Blocked) {
-                return Err(Refusal::Needs { event: kind, what: "to go on or to block" });
+                return Err(Refusal::Needs { event: kind, what: "a next state, `running` or `blocked`" });
             }
             after.state = *then;
             if *then == State::Running {
@@ -344,16 +344,16 @@ fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>)
 fn judge_pass(before: &Ticket, event: &Event, facts: &Facts<'_>) -> Result<(), Refusal> {
     let needs = |what| Err(Refusal::Needs { event: EventKind::Pass, what });
     let Some(verdict) = facts.verdict else {
-        return needs("a verdict in its tree");
+        return needs("a verdict in the tree");
     };
     if verdict.verdict != Judgement::Pass || !verdict.checks_passed() {
-        return needs("a verdict that says pass, with every check 0");
+        return needs("a verdict of `pass` with every check at exit 0");
     }
     if Some(verdict.commit) != before.head || Some(verdict.base) != before.base {
-        return needs("a verdict on the head and base that were submitted");
+        return needs("a verdict on the submitted head and base");
     }
     if Some(&verdict.run) != event.by.as_ref() || Some(&verdict.holder) != before.run.as_ref() {
-        return needs("a verdict by the judging run on the holder's work");
+        return needs("a verdict that names the judging run and the holder's run");
     }
     Ok(())
 }

@@ -12,10 +12,10 @@ use super::text;
 /// The keys of the answers with their questions, in the order in which they are asked.
 pub(crate) const QUESTIONS: [(&str, &str); 5] = [
     ("matters", "What matters most now?"),
-    ("next", "What should be done next? One ticket a line; an empty line ends."),
+    ("next", "What should be done next? One ticket per line; an empty line ends the list."),
     ("avoid", "What must not be touched?"),
-    ("waiting", "What waits for you or for somebody else?"),
-    ("learned", "What was learned that others should know?"),
+    ("waiting", "What is waiting for you or for someone else?"),
+    ("learned", "What did you learn that others should know?"),
 ];
 
 /// One wish from an answer to `next`; it becomes a draft.

@@ -27,11 +27,11 @@ pub(crate) fn executor(
     let mut text = head(ledger, entry)?;
     let ticket = &entry.ticket;
     text += &format!("\nAttempt {} of {}.\n", ticket.attempt, ledger.policy.max_attempts);
-    text += "\n## What has to hold\n\n";
+    text += "\n## What must be true\n\n";
     for check in &ledger.policy.checks {
         text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
     }
-    text += "- somebody else reads the change against this ticket and agrees\n";
+    text += "- a judge reads the change, compares it with this ticket and agrees\n";
     if let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])? {
         text += &format!("\n## Why the last attempt failed\n\n{reason}\n");
     }
@@ -42,17 +42,17 @@ pub(crate) fn executor(
     let words = format!("{} {}", ticket.content.title, ledger.description(entry)?);
     let lessons = learnings::matching(site.workspace, &ticket.content.brand, &words, MAX_LESSONS)?;
     if !lessons.is_empty() {
-        text += "\n## Lessons that may help\n\n";
+        text += "\n## Learnings that may help\n\n";
         for lesson in lessons {
             text += &format!("- {}\n", lesson.text.lines().next().unwrap_or_default());
         }
     }
     text += &instructions(worktree);
     text += "\n## How to work here\n\n\
-        - You are in a worktree of your own, on the ticket's branch. Change what the ticket asks for, and nothing else.\n\
+        - You are in your own worktree, on the branch of the ticket. Change what the ticket asks for, and nothing else.\n\
         - Commit your work here. Do not push, do not merge, do not touch other branches or refs.\n\
-        - `git os ask \"…\"` puts a question to the operator, and you end; `git os learn \"…\"` leaves a lesson for others.\n\
-        - When you are done, exit with 0. What you leave uncommitted is committed in your name.\n";
+        - `git os ask \"…\"` asks the operator a question; then exit. `git os learn \"…\"` records a learning for others.\n\
+        - When you are done, exit with 0. git-os commits what you leave uncommitted, in your name.\n";
     Ok(text)
 }
 
@@ -68,18 +68,18 @@ pub(crate) fn verifier(
 ) -> Result<String, DispatchError> {
     let mut text = head(ledger, entry)?;
     let (base, head) = (entry.ticket.base, entry.ticket.head);
-    text += "\n## What you are to judge\n\n";
+    text += "\n## What you must judge\n\n";
     if let (Some(base), Some(head)) = (base, head) {
         text += &format!("Base: {base}\nHead: {head}\n");
-        text += "\nThe work is what lies between the two: `git diff Base Head`. You are in a worktree at its head.\n";
+        text += "\nThe work is the difference between the two: `git diff Base Head`. You are in a worktree at its head.\n";
     }
-    text += "\n## The checks, run on this very commit\n\n";
+    text += "\n## The checks that ran on this commit\n\n";
     for check in checks {
         text += &format!("- `{}`: exit {} after {} ms\n", check.name, check.exit, check.millis);
     }
     text += &instructions(worktree);
     text += "\n## How to judge\n\n\
-        - Somebody else did this work. Does it do what the ticket asks, wholly and honestly, and nothing else?\n\
+        - Another run did this work. Does it do what the ticket asks, completely and honestly, and nothing else?\n\
         - Change nothing. Anything unclear is a fail, with the reason.\n\
         - The last line you print is your judgement, as JSON: {\"verdict\":\"pass\"|\"fail\",\"reasons\":[\"…\"]}\n";
     Ok(text)

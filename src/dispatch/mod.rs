@@ -11,6 +11,7 @@ mod learn;
 mod prepare;
 pub(crate) mod recover;
 pub(crate) mod schedule;
+pub(crate) mod settle;
 mod take_in;
 pub(crate) mod turn;
 pub(crate) mod verify;
@@ -27,30 +28,28 @@ use crate::agent::transcript::Transcript;
 use crate::core::event::{Action, EventKind, Role, State};
 use crate::core::fsm::Refusal;
 use crate::core::id::{RunId, TicketId};
-use crate::core::progress::{Event, Fate, Hold, Listener, Nobody, Stage, Trouble, What};
+use crate::core::progress::{Event, Fate, Listener, Nobody, Stage, Trouble, What};
 use crate::core::registry::RepoEntry;
+use crate::core::ruling::Ruling;
 use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay;
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
-use crate::sync::submit_shared;
 use crate::workspace::{Workspace, WorkspaceError};
 
-/// How often work is rebased onto a moved branch and verified again before the ticket is blocked.
-const MAX_STALE: u32 = 20;
-
 /// An error of the orchestrator itself; errors in the work are recorded in the ticket.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum DispatchError {
     #[error("repository `{0}` has no agent in the registry")]
     NoAgent(String),
     #[error("the protected branch `{0}` does not exist yet")]
     Unborn(String),
-    #[error("ticket {id} cannot go on: {refusal}")]
+    #[error("cannot continue ticket {id}: {refusal}")]
     Refused { id: TicketId, refusal: Refusal },
     #[error("interrupted")]
     Interrupted,
-    #[error("the worktree {0} vanished while it was used")]
+    #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -168,15 +167,12 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     if ledger.find_trunk_tip()?.is_none() {
         return Ok(None);
     }
-    if site.workspace.open_dependency(&entry.ticket.content.depends)?.is_some() {
-        return Ok(None);
-    }
     let run = new_run()?;
     // Write the record first: a claim without a record looks like another machine's.
     let record = RunRecord::create(&site.repo, id, &run)?;
     let lease = site.repo.identity()?.time.plus(lease_seconds(site.entry));
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
-    match submit_shared(&ledger, id, &draft)? {
+    match settle::claim(&ledger, Some(site.workspace), &entry, &draft)? {
         Answer::Yes(_) => {
             site.reached(Stage::Claimed);
             Ok(Some(record))
@@ -203,7 +199,7 @@ fn agent_name(entry: &RepoEntry) -> Result<&str, DispatchError> {
 /// If the orchestrator itself fails; the ticket then stays unchanged for the next session.
 pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate, DispatchError> {
     let run = record.run().clone();
-    let (mut stale, mut patience) = (0, turn::Patience::default());
+    let mut tries = settle::Tries::default();
     loop {
         let ledger = site.ledger()?;
         let Some(entry) = ledger.find(id)? else { return Ok(Fate::Gone) };
@@ -217,28 +213,14 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             State::AwaitingInput if is_ours => return Ok(Fate::Waiting(last_reason(&ledger, &entry)?)),
             State::Claimed if is_ours => prepare::run(site, &ledger, &entry, record)?,
             State::Running if is_ours => work::run(site, &ledger, &entry, record)?,
-            // If roles are signed, a worker may have no other role.
-            State::Verifying if is_ours && !ledger.may_act(Role::Verifier) => {
-                return Ok(Fate::Held(Hold::Unverified { ticket: id.clone() }));
-            }
-            State::Verified if is_ours && !ledger.may_act(Role::Gate) => {
-                return Ok(Fate::Held(Hold::Unlanded { ticket: id.clone() }));
-            }
             State::Verifying if is_ours => {
-                if let Some(hold) = verify::run(site, &ledger, &entry)? {
+                if let Ruling::Denied(hold) = settle::verify(site, &ledger, &entry)? {
                     return Ok(Fate::Held(hold));
                 }
             }
             State::Verified if is_ours => {
-                if stale == MAX_STALE {
-                    let reason = format!("it could not land {MAX_STALE} times, since something else moved each time");
-                    write(&ledger, id, &Draft::new(Action::Block, Role::Gate).saying(&reason))?;
-                    continue;
-                }
-                match land::run(site, &ledger, &entry, &mut patience)? {
-                    land::Landing::Held(hold) => return Ok(Fate::Held(hold)),
-                    land::Landing::Stale => stale += 1,
-                    land::Landing::Landed | land::Landing::Waited => {}
+                if let Ruling::Denied(hold) = settle::land(site, &ledger, &entry, &mut tries)? {
+                    return Ok(Fate::Held(hold));
                 }
             }
             State::Draft

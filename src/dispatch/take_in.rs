@@ -37,7 +37,7 @@ pub(super) fn commit_all(
     worktree: &Utf8Path,
     git: &Git,
 ) -> Result<Result<Taken, String>, DispatchError> {
-    let Some(git_dir) = site.repo.find_worktree_git_dir(worktree) else { return Ok(Err("the worktree is gone".to_owned())) };
+    let Some(git_dir) = site.repo.find_worktree_git_dir(worktree) else { return Ok(Err("the worktree is missing".to_owned())) };
     if let Some((_, what)) = UNFINISHED.iter().find(|(name, _)| git_dir.join(name).as_std_path().exists()) {
         if let Some(beyond) = site.repo.find_ref(&entry.id.branch())? {
             rescue(&site.repo, &entry.id, worktree, beyond)?;
@@ -45,7 +45,7 @@ pub(super) fn commit_all(
         for (name, _) in UNFINISHED {
             remove_all(&git_dir.join(name))?;
         }
-        return Ok(Err(format!("the work was left in the middle of {what}")));
+        return Ok(Err(format!("the agent left {what} unfinished in the worktree")));
     }
     let Some(head) = git.find_commit("HEAD")? else { return Ok(Err("the worktree has no commit".to_owned())) };
     let repositories = embedded(git)?;
@@ -89,7 +89,7 @@ pub(super) fn onto(
     }
     let common = site.repo.git().run(["merge-base", &base.to_string(), &head.to_string()])?;
     if common.code != 0 {
-        return Ok(Err("the work has no history in common with the protected branch".to_owned()));
+        return Ok(Err("the work shares no history with the protected branch".to_owned()));
     }
     let place = Place::add(site, id, head)?;
     let rebased = rebase(site, &place.path, base);
@@ -98,14 +98,12 @@ pub(super) fn onto(
 }
 
 fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Result<ObjectId, String>, DispatchError> {
-    let Some(git) = site.repo.pinned(path) else { return Ok(Err("the scratch worktree is gone".to_owned())) };
+    let Some(git) = site.repo.pinned(path) else { return Ok(Err("the scratch worktree is missing".to_owned())) };
     let rebase = git.run(["rebase", "--quiet", "--no-autostash", "--no-update-refs", &base.to_string()])?;
     if rebase.code != 0 {
         let conflicts = git.output(["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
         let files = conflicts.split_whitespace().collect::<Vec<_>>().join(", ");
-        return Ok(Err(format!(
-            "the protected branch moved, and the work does not apply on top of it any more; conflicts in {files}"
-        )));
+        return Ok(Err(format!("cannot rebase the work onto the protected branch: conflicts in {files}")));
     }
     Ok(git.find_commit("HEAD")?.ok_or_else(|| "the worktree has no commit".to_owned()))
 }

@@ -163,7 +163,7 @@ fn checks(
             let said = finished.transcript.last_words();
             let from = said.len().saturating_sub(MAX_REASON);
             let said = said.get(from..).unwrap_or(&said);
-            reasons.push(format!("the check `{}` exits with {}:\n{said}", check.name, result.exit));
+            reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
         }
         results.push(result);
     }
@@ -237,7 +237,7 @@ fn ask(
     let answer = match outcome.failure() {
         Some(why) => fail(why.to_string()),
         None => read_answer(&outcome.answer).unwrap_or_else(|| {
-            fail(format!("{name} gave no judgement; its last line was `{}`", text::line(&outcome.answer, 200)))
+            fail(format!("{name} gave no clear verdict; its last line was `{}`", text::line(&outcome.answer, 200)))
         }),
     };
     Ok((outcome.agent, answer))

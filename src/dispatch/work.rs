@@ -101,7 +101,7 @@ fn hand_in(
     let worktree = site.worktree(&entry.id);
     let Some(git) = site.repo.pinned(&worktree).filter(|_| worktree.is_dir()) else {
         site.repo.git().output(["worktree", "prune"])?;
-        return give_back(site, ledger, entry, run, "the worktree is gone");
+        return give_back(site, ledger, entry, run, "the worktree is missing");
     };
     let taken = take_in::commit_all(site, entry, &worktree, &git)?;
     if let Ok(taken) = &taken {
@@ -131,10 +131,10 @@ fn hand_in(
         Err(why) => return give_back(site, ledger, entry, run, &why),
     };
     if head == base || ledger.repo.read_commit(head)?.tree_id == ledger.repo.read_commit(base)?.tree_id {
-        return give_back(site, ledger, entry, run, "nothing was changed");
+        return give_back(site, ledger, entry, run, "the agent changed nothing");
     }
     if !ledger.repo.is_ancestor(base, head)? {
-        return give_back(site, ledger, entry, run, "the commits do not sit on the protected branch");
+        return give_back(site, ledger, entry, run, "the commits are not based on the protected branch");
     }
     if head != taken.head {
         prepare::set_branch(site, &entry.id.branch(), head)?;

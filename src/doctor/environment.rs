@@ -15,13 +15,13 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let repo = subject.repo;
     let noted = repo.config(CONFIG_KEY);
     if !subject.is_initialised() {
-        return Ok(Finding::fail("this repository is not under git-os", "git os init"));
+        return Ok(Finding::fail("git-os is not set up in this repository", "git os init"));
     }
     let Some(workspace) = subject.workspace else {
         return Ok(match noted.map(|file| Workspace::load(file.as_str().into())) {
             Some(Err(error)) => Finding::fail(in_one_line(&error), "git os init"),
-            Some(Ok(workspace)) => Finding::pass(format!("the registry `{}` can be read", workspace.file)),
-            None => Finding::not_applicable("this repository belongs to no registry; its policy stands in refs/os/meta"),
+            Some(Ok(workspace)) => Finding::pass(format!("the registry `{}` is valid", workspace.file)),
+            None => Finding::not_applicable("this repository has no registry; its policy is in refs/os/meta"),
         });
     };
     let Some(entry) = subject.entry else {
@@ -32,13 +32,13 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if hub.name != entry.name
         && let Err(error) = workspace.open(hub)
     {
-        return Ok(Finding::fail(format!("the hub is not there: {}", in_one_line(&error)), "git os init"));
+        return Ok(Finding::fail(format!("cannot open the hub: {}", in_one_line(&error)), "git os init"));
     }
     let file = setup::registry_file(workspace);
     if noted.as_deref() != Some(file.as_str()) {
         let reason = match noted {
-            Some(noted) => format!("this repository goes by another registry, `{noted}`"),
-            None => "this repository does not know its registry".to_owned(),
+            Some(noted) => format!("this repository uses another registry, `{noted}`"),
+            None => "the configuration of this repository does not name its registry".to_owned(),
         };
         return Ok(Finding::fail(reason, "git os init"));
     }
@@ -49,7 +49,7 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if wanted != *known {
         return Ok(Finding::fail("the registry has changed since its policy was published to refs/os/meta", "git os init"));
     }
-    Ok(Finding::pass(format!("`{}` can be read, and its policy is the one in force", workspace.file)))
+    Ok(Finding::pass(format!("`{}` is valid, and its policy is in force", workspace.file)))
 }
 
 pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {
@@ -61,12 +61,12 @@ pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     };
     let (oldest_major, oldest_minor) = OLDEST_GIT;
     if (*major, *minor) < OLDEST_GIT {
-        let reason = format!("git {version} is older than {oldest_major}.{oldest_minor}, the oldest that works");
+        let reason = format!("git {version} is too old: git-os needs {oldest_major}.{oldest_minor} or newer");
         return Ok(Finding::fail(reason, "git --version"));
     }
     let refs = match subject.repo.backend() {
         RefBackend::Files => "refs in files",
-        RefBackend::Cli => "refs kept by git itself",
+        RefBackend::Cli => "refs read and written by git",
     };
     Ok(Finding::pass(format!("git {version}, {refs}")))
 }
@@ -80,15 +80,15 @@ pub(super) fn refspecs(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         return Ok(Finding::fail(reason, format!("git -C '{}' remote --verbose", repo.home())));
     }
     let missing = setup::missing_refspecs(repo, remote)?;
-    let faults: Vec<_> = missing.iter().map(|spec| format!("a fetch from `{remote}` leaves `{spec}` out")).collect();
-    Ok(Finding::of(&faults, format!("a fetch from `{remote}` brings tickets and verdicts along"), "git os init"))
+    let faults: Vec<_> = missing.iter().map(|spec| format!("`git fetch {remote}` does not fetch `{spec}`")).collect();
+    Ok(Finding::of(&faults, format!("`git fetch {remote}` fetches tickets and verdicts"), "git os init"))
 }
 
 pub(super) fn schema(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let version = subject.ledger()?.policy.version;
     let newer = subject.rows()?.tickets.iter().filter(|row| row.ticket.schema > SCHEMA);
     let faults: Vec<_> = newer
-        .map(|row| format!("{} was written by a newer git-os (schema {}; this one knows {SCHEMA})", row.id, row.ticket.schema))
+        .map(|row| format!("a newer git-os wrote {} (schema {}; this version supports {SCHEMA})", row.id, row.ticket.schema))
         .collect();
     Ok(Finding::of(&faults, format!("policy version {version}, ticket schema {SCHEMA}"), "git os --version"))
 }

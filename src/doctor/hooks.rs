@@ -10,7 +10,7 @@ use crate::hook::install::{self, OURS, Side};
 
 pub(super) fn present(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let faults = install::faults(subject.repo, Side::Clone(&subject.ledger()?.policy), subject.program)?;
-    Ok(Finding::of(&faults, format!("`{}` stand where git looks for them", OURS.join("` and `")), "git os init"))
+    Ok(Finding::of(&faults, format!("`{}` are installed", OURS.join("` and `")), "git os init"))
 }
 
 pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
@@ -18,25 +18,25 @@ pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let place = install::place(subject.repo);
     if !place.is_in_force {
         let path = place.former.unwrap_or_default();
-        let reason = format!("`core.hooksPath` sends git to `{path}` for hooks, so those of git-os do not run");
+        let reason = format!("`core.hooksPath` is `{path}`, so git-os hooks do not run");
         return Ok(Finding::fail(reason, "git os init"));
     }
     if let Some(file) = worktree_settings(subject) {
-        let reason = format!("`{file}` sets `core.hooksPath` for one worktree, where the hooks of git-os do not run");
+        let reason = format!("`{file}` sets `core.hooksPath` for one worktree, so git-os hooks do not run there");
         return Ok(Finding::fail(reason, format!("git config --file '{file}' --get core.hooksPath")));
     }
     let others = match &place.former {
         Some(former) => {
             let there = subject.repo.home().join(former);
             if there.as_std_path().is_dir() {
-                format!("git looks at ours, which hand on to those in `{former}`")
+                format!("git-os hooks run, and then the hooks in `{former}`")
             } else {
-                format!("git looks at ours; `{former}`, where it looked before, is not there, so there is nothing to hand on to")
+                format!("git-os hooks run; the former hooks folder `{former}` does not exist")
             }
         }
         None => match count_others(&place.dir) {
-            0 => "git looks at ours; there are no others".to_owned(),
-            others => format!("git looks at ours; {} of others beside them", plural(others, "hook")),
+            0 => "git-os hooks run; there are no other hooks".to_owned(),
+            others => format!("git-os hooks run; {} as well", plural(others, "other hook")),
         },
     };
     Ok(Finding::pass(others))

@@ -36,7 +36,7 @@ pub(super) fn secrets(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         if !clean.contains(tip) {
             if let Some((commit_id, kind)) = scan.history(*tip, &clean)? {
                 let name = escape(name);
-                faults.push(format!("`{name}` holds what looks like {kind} (commit {}); revoke it", commit_id.short(12)));
+                faults.push(format!("`{name}` contains what looks like {kind} (commit {}); revoke it", commit_id.short(12)));
                 if let Some(id) = name.strip_prefix(TICKETS) {
                     remedy = format!("git os log {id}");
                 }
@@ -51,7 +51,7 @@ pub(super) fn secrets(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         subject.remember("secrets", &text);
     }
     let all_well =
-        format!("{} of open tickets, learnings, sessions and wiki, no token or private key", plural(tips.len(), "ref"));
+        format!("no token or private key in {} of open tickets, learnings, sessions and wiki", plural(tips.len(), "ref"));
     Ok(Finding::of(&faults, all_well, remedy))
 }
 
@@ -103,7 +103,7 @@ fn first_kind(bytes: &[u8]) -> Option<&'static str> {
 
 pub(super) fn wiki(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let repo = subject.repo;
-    let none = Finding::not_applicable("there is no wiki page yet");
+    let none = Finding::not_applicable("no wiki pages yet");
     let Some(tip) = repo.find_ref(WIKI)? else { return Ok(none) };
     let mut files = BTreeMap::new();
     flatten(repo, repo.read_commit(tip)?.tree_id, "", DEPTH, &mut files)?;
@@ -116,14 +116,14 @@ pub(super) fn wiki(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         let text = repo.read_blob(**id, MAX_FILE)?;
         let text = String::from_utf8_lossy(&text);
         if !has_front_matter(&text) {
-            faults.push(format!("`{}` does not begin with front matter between two lines of `---`", escape(path)));
+            faults.push(format!("`{}` does not start with front matter between two lines of `---`", escape(path)));
         }
         let is_dead = |link: &String| !resolve(path, link).is_some_and(|target| files.contains_key(&target));
         let dead = links(&text).into_iter().filter(is_dead);
-        faults.extend(dead.map(|link| format!("`{}` links to `{}`, which is not there", escape(path), escape(&link))));
+        faults.extend(dead.map(|link| format!("`{}` links to `{}`, which does not exist", escape(path), escape(&link))));
     }
     let remedy = format!("git -C '{}' ls-tree -r --name-only {WIKI}", repo.home());
-    Ok(Finding::of(&faults, format!("{}, no dead link", plural(pages.len(), "page")), remedy))
+    Ok(Finding::of(&faults, format!("{}, no dead links", plural(pages.len(), "page")), remedy))
 }
 
 fn flatten(

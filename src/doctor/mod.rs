@@ -102,7 +102,7 @@ const CHECKS: &[Check; COUNT] = &[
     check(1, "registry and repositories", environment::registry),
     check(2, "git version and features", environment::git),
     check(3, "hooks present, current, executable", hooks::present),
-    check(4, "hooks not shadowed, others' still run", hooks::not_shadowed),
+    check(4, "hooks not shadowed, other hooks still run", hooks::not_shadowed),
     check(5, "refspecs", environment::refspecs),
     check(6, "schema version", environment::schema),
     check(CHAINS, "every chain legal", refs::chains),
@@ -117,7 +117,7 @@ const CHECKS: &[Check; COUNT] = &[
     check(16, "no secrets in OS refs", memory::secrets),
     check(17, "wiki links and front matter", memory::wiki),
     check(18, "search index", memory::index),
-    check(19, "remote in step, refs bounded", refs::bounds),
+    check(19, "remote up to date, ref count bounded", refs::bounds),
 ];
 
 /// How one check ended.
@@ -196,7 +196,7 @@ pub(crate) fn examine_repo(workspace: Option<&Workspace>, entry: Option<&RepoEnt
         let is_made = found.as_ref().is_ok_and(|finding| finding.outcome != Outcome::NotApplicable);
         let finding = found.unwrap_or_else(|trouble| Finding {
             outcome: Outcome::Fail,
-            reason: format!("it could not be checked: {}", trouble.0),
+            reason: format!("cannot run this check: {}", trouble.0),
             remedy: if subject.is_initialised() { "git os fsck" } else { "git os init" }.to_owned(),
         });
         let Finding { outcome, reason, remedy } = finding;
@@ -259,7 +259,7 @@ fn fold(reports: &[(&RepoName, Report)]) -> Report {
 
 /// What several repositories say: once when it is the same, else by name.
 fn fold_reasons(all: &[(&RepoName, &Examined)], out_of: usize) -> String {
-    let Some((_, first)) = all.first() else { return "no repository of the registry could be opened".to_owned() };
+    let Some((_, first)) = all.first() else { return "cannot open any repository of the registry".to_owned() };
     let is_same = all.iter().all(|one| one.1.reason == first.reason);
     if is_same && (all.len() == out_of || first.outcome != Outcome::Fail) {
         return first.reason.clone();

@@ -33,14 +33,14 @@ pub(super) fn chains(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let fault = |one: &crate::ledger::cache::Quarantined| format!("`{}`: {}", escape(&one.ref_name), one.why.full());
     let faults: Vec<_> = rows.quarantined.iter().map(fault).collect();
     let events: u64 = rows.tickets.iter().map(|row| u64::from(row.ticket.seq)).sum();
-    let all_well = format!("{}, {events} events, each allowed by the rules", plural(rows.tickets.len(), "live ticket"));
+    let all_well = format!("{} with {events} events, all valid", plural(rows.tickets.len(), "live ticket"));
     Ok(Finding::of(&faults, all_well, "git os fsck"))
 }
 
 pub(super) fn foreign(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let refs = subject.refs()?;
     let strange = refs.iter().filter(|(name, _)| kind_of(name).is_none());
-    let mut faults: Vec<_> = strange.map(|(name, _)| format!("git-os has no ref called `{}`", escape(name))).collect();
+    let mut faults: Vec<_> = strange.map(|(name, _)| format!("unknown git-os ref `{}`", escape(name))).collect();
     if !faults.is_empty() {
         return Ok(Finding::of(&faults, "", "git os fsck"));
     }
@@ -54,11 +54,11 @@ pub(super) fn foreign(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         for path in loose_files(subject.repo) {
             let name = path.strip_prefix(subject.repo.common_dir()).map(Utf8Path::as_str).unwrap_or_default();
             if !is_lock(&path) && !known.contains(name) && is_broken(&path, name) {
-                faults.push(format!("`{}` is a symbolic ref or no ref at all", escape(name)));
+                faults.push(format!("`{}` is a symbolic ref or not a valid ref", escape(name)));
             }
         }
     }
-    let all_well = format!("{}, each with a name that git-os gives", plural(refs.len(), "ref"));
+    let all_well = format!("{}, all with known names", plural(refs.len(), "ref"));
     Ok(Finding::of(&faults, all_well, format!("git -C '{}' for-each-ref refs/os refs/notes/os", subject.repo.home())))
 }
 
@@ -88,11 +88,11 @@ pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let (ledger, repo) = (subject.ledger()?, subject.repo);
     let policy = &ledger.policy;
     if policy.gate == Gate::Off || policy.protected.is_empty() {
-        return Ok(Finding::not_applicable("no branch is gated here"));
+        return Ok(Finding::not_applicable("the gate protects no branch in this repository"));
     }
     if repo.is_shallow() {
         let remedy = format!("git -C '{}' fetch --unshallow", repo.home());
-        return Ok(Finding::fail("the history here is cut off (a shallow clone), so its branches cannot be judged", remedy));
+        return Ok(Finding::fail("cannot check branches in a shallow clone", remedy));
     }
     let mut tips = Vec::new();
     for branch in &policy.protected {
@@ -102,7 +102,7 @@ pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if names.is_empty() {
         return Ok(Finding::not_applicable("no protected branch has a commit yet"));
     }
-    let all_well = format!("{}: all that came in was allowed to", names.join(", "));
+    let all_well = format!("{}: every commit is allowed", names.join(", "));
     let mark = fingerprint(subject, &tips)?.to_string();
     if subject.recall("branches") == mark {
         return Ok(Finding::pass(all_well));
@@ -114,7 +114,7 @@ pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let landed = Landed::new(repo, policy);
     for row in subject.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Merged) {
         if !row.ticket.head.is_some_and(|head| landed.has(head)) {
-            faults.push(format!("{} is merged, but its commit is in no protected branch", row.id));
+            faults.push(format!("{} is `merged`, but no protected branch contains its commit", row.id));
         }
     }
     if faults.is_empty() {
@@ -132,7 +132,7 @@ fn judge_branch(ledger: &Ledger<'_>, branch: &str, tip: ObjectId, faults: &mut V
     };
     let Some(epoch) = epoch else { return Ok(()) };
     if !repo.has_object(epoch) || !repo.is_ancestor(epoch, tip)? {
-        faults.push(format!("`{branch}` no longer descends from {}, where it came under the gate", epoch.short(12)));
+        faults.push(format!("`{branch}` does not descend from {}, where the gate began", epoch.short(12)));
         return Ok(());
     }
     faults.extend(gate::find_ungated(ledger, Some(epoch), tip)?.into_iter().map(|(_, why)| format!("`{branch}`: {why}")));
@@ -165,14 +165,14 @@ pub(super) fn notes(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if faults.is_empty() && good != Some(tip) {
         subject.remember("notes", &format!("{tip}\n"));
     }
-    let all_well = format!("{} with verdicts that their tickets have too", plural(repo.list_notes(tip)?.len(), "commit"));
+    let all_well = format!("{} with verdicts, all found in their tickets", plural(repo.list_notes(tip)?.len(), "commit"));
     Ok(Finding::of(&faults, all_well, "git os fsck"))
 }
 
 pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let locks = crate::local::locks::stale(subject.repo);
     if !locks.is_empty() {
-        let faults: Vec<_> = locks.iter().map(|lock| format!("`{lock}` was left behind and blocks its ref")).collect();
+        let faults: Vec<_> = locks.iter().map(|lock| format!("the stale lock `{lock}` blocks its ref")).collect();
         return Ok(Finding::of(&faults, "", "git os doctor --fix"));
     }
     let live = subject.refs()?.iter().filter(|(name, _)| name.starts_with(TICKETS)).count();
@@ -183,7 +183,7 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if let Some(too_many) = too_many(live, waiting) {
         return Ok(Finding::fail(too_many, "git os archive"));
     }
-    let mut words = vec![format!("{}, no lock left behind", plural(live, "live ticket ref"))];
+    let mut words = vec![format!("{}, no stale lock", plural(live, "live ticket ref"))];
     if waiting >= refs::archive::DUE {
         words.push(format!("{} could be archived", plural(waiting, "closed ticket")));
     }
@@ -192,7 +192,7 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
             Ok(how) => words.push(how),
             Err(faults) => return Ok(Finding::of(&faults, "", "git os sync")),
         },
-        None => words.push("no remote to be in step with".to_owned()),
+        None => words.push("no shared remote".to_owned()),
     }
     Ok(Finding::pass(words.join("; ")))
 }
@@ -200,11 +200,9 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 /// Why so many live tickets are too many, if they are.
 pub(super) fn too_many(live: usize, waiting: usize) -> Option<String> {
     if waiting > MAX_WAITING {
-        return Some(format!(
-            "{waiting} tickets were closed more than a week ago and are not archived; every fetch lists them all"
-        ));
+        return Some(format!("{waiting} tickets closed more than a week ago are not archived; every fetch lists them"));
     }
-    (live > MAX_LIVE).then(|| format!("{live} live ticket refs, more than {MAX_LIVE}; every fetch lists them all"))
+    (live > MAX_LIVE).then(|| format!("{live} live ticket refs, more than {MAX_LIVE}; every fetch lists them"))
 }
 
 /// How this clone stands to the shared remote as it was last seen; what is wrong with that is inside.
@@ -217,18 +215,18 @@ fn in_step(subject: &Subject<'_>, remote: &str) -> Result<Result<String, Vec<Str
     let mut faults: Vec<_> = standing
         .outside
         .iter()
-        .map(|(name, why)| format!("`{}` of `{shown}` is not taken in: {}", escape(name), escape(&why.full())))
+        .map(|(name, why)| format!("`{}` of `{shown}` is not merged: {}", escape(name), escape(&why.full())))
         .collect();
     if standing.unpushed > MAX_UNPUSHED {
-        faults.push(format!("{} refs are not pushed to `{shown}`, so nobody else knows of them", standing.unpushed));
+        faults.push(format!("{} refs are not pushed to `{shown}`", standing.unpushed));
     }
     if !faults.is_empty() {
         return Ok(Err(faults));
     }
     Ok(Ok(match (standing.unpushed, standing.unfolded) {
-        (0, 0) => format!("in step with `{shown}` as it was last seen"),
+        (0, 0) => format!("up to date with `{shown}` as of the last fetch"),
         (unpushed, 0) => format!("{} to push to `{shown}`", plural(unpushed, "ref")),
-        (0, unfolded) => format!("{} of `{shown}` to fold in", plural(unfolded, "ref")),
-        (unpushed, unfolded) => format!("{} to push to `{shown}` and {unfolded} to fold in", plural(unpushed, "ref")),
+        (0, unfolded) => format!("{} of `{shown}` to merge", plural(unfolded, "ref")),
+        (unpushed, unfolded) => format!("{} to push to `{shown}` and {unfolded} to merge", plural(unpushed, "ref")),
     }))
 }

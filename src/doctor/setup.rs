@@ -48,7 +48,7 @@ pub(crate) fn set_up(
         (Ok(false), _) => {}
         // The registry of this machine says something else, and it is not for this machine to say it to all.
         (Err(error @ LedgerError::NotYours { .. }), Some(known)) => {
-            done.push(format!("the policy stays as it is: {}", crate::core::text::chain(&error)));
+            done.push(format!("policy not updated: {}", crate::core::text::chain(&error)));
             in_force = known;
         }
         (Err(error), _) => return Err(error.into()),
@@ -63,7 +63,7 @@ pub(crate) fn set_up(
     let file = registry_file(workspace);
     if repo.config(CONFIG_KEY).as_deref() != Some(file.as_str()) {
         git.output(["config", "--local", CONFIG_KEY, file.as_str()])?;
-        done.push("registry noted".to_owned());
+        done.push("registry recorded".to_owned());
     }
     Ok(done)
 }
@@ -72,7 +72,7 @@ pub(crate) fn set_up(
 fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result<(), SetupError> {
     let git = repo.git();
     if repo.config(&format!("remote.{remote}.url")).is_none() {
-        done.push(format!("`{remote}` is not a remote here yet"));
+        done.push(format!("remote `{remote}` does not exist yet"));
         return Ok(());
     }
     let missing = missing_refspecs(repo, remote)?;
@@ -94,11 +94,11 @@ fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result
         Fetched::Done => {
             let folded = sync::fold(&repo, remote)?;
             if folded.moved > 0 {
-                done.push(format!("{} brought from `{remote}`", plural(folded.moved, "ref")));
+                done.push(format!("{} fetched from `{remote}`", plural(folded.moved, "ref")));
             }
-            done.extend(folded.refused.iter().map(|(name, why)| format!("`{name}` of `{remote}` stays outside: {why}")));
+            done.extend(folded.refused.iter().map(|(name, why)| format!("`{name}` of `{remote}` is not merged: {why}")));
         }
-        Fetched::Failed(why) => done.push(format!("`{remote}` could not be asked: {why}")),
+        Fetched::Failed(why) => done.push(format!("cannot reach `{remote}`: {why}")),
     }
     Ok(())
 }

@@ -50,17 +50,17 @@ pub(super) fn leases_at(subject: &Subject<'_>, now: Timestamp) -> Result<Finding
         }
         held += 1;
         if !here.contains(run) && lease.plus(LEASE_GRACE_SECONDS) < now {
-            faults.push(format!("the lease on {} was over at {lease}, and no run of this machine works on it", row.id));
+            faults.push(format!("the lease on {} expired at {lease}, and no run on this machine is working on it", row.id));
             remedy = format!("git os expire {}", row.id);
         }
     }
     for path in leftovers(subject)? {
-        faults.push(format!("`{path}` is left of a run that is over"));
+        faults.push(format!("`{path}` is left over from a finished run"));
         "git os start".clone_into(&mut remedy);
     }
     let all_well = match held {
         0 => "no ticket is held".to_owned(),
-        held => format!("{} held, each by a run or a lease that lasts", plural(held, "ticket")),
+        held => format!("{} held, each with a live run or a valid lease", plural(held, "ticket")),
     };
     Ok(Finding::of(&faults, all_well, remedy))
 }
@@ -80,13 +80,13 @@ pub(super) fn worktrees(subject: &Subject<'_>) -> Result<Finding, Trouble> {
             },
         };
         if let Some(why) = overdue(ended, *made, now) {
-            faults.push(format!("`{path}` is still there, {why}"));
+            faults.push(format!("`{path}` still exists {why}"));
         }
     }
     if found.is_empty() {
         return Ok(Finding::pass("no ticket has a worktree"));
     }
-    Ok(Finding::of(&faults, format!("{}, each still wanted", plural(found.len(), "worktree")), "git os start"))
+    Ok(Finding::of(&faults, format!("{}, all in use", plural(found.len(), "worktree")), "git os start"))
 }
 
 /// Why a worktree should be gone by now.
@@ -98,8 +98,8 @@ fn overdue(ended: Option<(State, Timestamp)>, made: Timestamp, now: Timestamp) -
     let what = match state {
         Some(State::Blocked) => "its ticket was blocked",
         Some(State::Merged) => "its ticket was merged",
-        Some(_) => "its ticket was given back or closed",
-        None => "it was made, and no ticket is called so",
+        Some(_) => "its ticket was released or closed",
+        None => "it was created, and it belongs to no ticket",
     };
     let is_over = local::worktrees::kept_until(state, since).is_some_and(|until| until < now);
     is_over.then(|| format!("{} after {what}", now.since(since)))

@@ -35,7 +35,8 @@ use store::Store;
 pub(crate) const OLDEST_GIT: (u32, u32) = (2, 39);
 
 /// An error from git or its files.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", prefix = "git-")]
 pub(crate) enum GitError {
     #[error("not inside a git repository: `{0}`")]
     NoRepository(Utf8PathBuf),

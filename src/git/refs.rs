@@ -13,6 +13,8 @@ pub(crate) use update::{Attempts, Update};
 
 /// How long to wait for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for the lock of `packed-refs`: longer than it takes to tell that it is stale.
+const PACKED_PATIENCE: Duration = Duration::from_secs(40);
 
 /// The value that a ref must have for an update to succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +200,9 @@ impl Repo {
                     return Ok(Moved::Lost);
                 }
             }
-            if !is_in_the_way(&error) || started.elapsed() > PATIENCE {
+            // A killed process may have left the lock of `packed-refs`, which is only known to be stale after a while.
+            let patience = if self.is_packed_locked() { PACKED_PATIENCE } else { PATIENCE };
+            if !is_in_the_way(&error) || started.elapsed() > patience {
                 return Err(error);
             }
             let names: Vec<&str> = edits.iter().map(|edit| edit.name.as_str()).collect();

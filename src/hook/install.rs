@@ -51,7 +51,8 @@ const USUAL: [&str; 12] = [
 ];
 
 /// Why the hooks could not be installed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", prefix = "hook-")]
 pub(crate) enum InstallError {
     #[error(transparent)]
     Front(#[from] FrontErrorOpaque),

@@ -40,33 +40,43 @@ use replay::Landed;
 pub(crate) const DESCRIPTION: &str = "description.md";
 
 /// What can go wrong with the ledger; a refused event is not among it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum LedgerError {
     #[error("this repository is not under git-os")]
     NotInitialised,
     #[error("the policy in `refs/os/meta` cannot be read")]
+    #[strum(serialize = "unreadable-policy")]
     Policy(#[source] serde_json::Error),
     #[error("the policy in `refs/os/meta` cannot be read")]
+    #[strum(serialize = "no-policy-object")]
     PolicyObject(#[source] GitError),
     #[error("there is no ticket `{0}`")]
+    #[strum(serialize = "ticket-not-found")]
     NotFound(String),
     #[error("`{part}` could be {}", .ids.join(" or "))]
+    #[strum(serialize = "ticket-ambiguous")]
     Ambiguous { part: String, ids: Vec<String> },
     #[error("ticket {id} is quarantined{}", last_legal(*.last))]
     Quarantined { id: TicketId, last: Option<State>, source: Box<Illegal> },
     #[error("refusing to change ticket {id}")]
     Illegal { id: TicketId, source: Box<Denial> },
     #[error("commit {commit_id} is not an event")]
+    #[strum(serialize = "not-an-event")]
     Event { commit_id: ObjectId, source: WireError },
     #[error("cannot replay commit {commit_id} on another chain")]
     Unchained { commit_id: ObjectId, source: Box<Denial> },
     #[error("the remote `{remote}` cannot be reached: {why}")]
+    #[strum(serialize = "remote-unreachable")]
     Unreachable { remote: String, why: String },
     #[error("the remote `{remote}` refuses it: {why}")]
+    #[strum(serialize = "remote-refused")]
     RefusedThere { remote: String, why: String },
     #[error("brand `{brand}` does not belong to this repository; {allowed}")]
+    #[strum(serialize = "other-brand")]
     Brand { brand: String, allowed: String },
     #[error("cannot sign as `{role}`")]
+    #[strum(serialize = "cannot-sign")]
     Unsigned { role: Role, source: SignError },
     #[error("this machine may not sign as `{role}`")]
     NotYours {
@@ -75,8 +85,10 @@ pub(crate) enum LedgerError {
         why: Box<Denial>,
     },
     #[error("cannot read system randomness")]
+    #[strum(serialize = "no-randomness")]
     Random(#[source] getrandom::Error),
     #[error(transparent)]
+    #[strum(serialize = "invalid-value")]
     Id(#[from] InvalidId),
     #[error(transparent)]
     Git(#[from] GitError),

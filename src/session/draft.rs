@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::log::Pending;
 use super::{Approval, Proposal, Session, SessionError};
-use crate::core::event::{Action, Role, State};
+use crate::core::event::{Role, State};
 use crate::core::id::{Brand, Kind, Label, TicketId};
 use crate::core::progress::{DraftEvent, SessionEvent, Stage, What};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
-use crate::core::ticket::Content;
-use crate::ledger::{Answer, Draft, Ledger};
+use crate::ledger::Ledger;
+use crate::operations::ticket::{self, New};
+use crate::operations::{OperationError, transition};
 
 impl Session<'_> {
     pub(super) fn draft(&mut self) -> Result<(), SessionError> {
@@ -33,14 +34,16 @@ impl Session<'_> {
                     title: row.ticket.content.title.clone(),
                     description: ledger.description(&found)?,
                 };
-                let draft = match self.desk.approve(&proposal)? {
-                    Approval::Approve => Draft::new(Action::Approve, Role::Operator),
-                    Approval::Reject(reason) => Draft::new(Action::Reject, Role::Operator).saying(&reason),
+                let after = match self.desk.approve(&proposal)? {
+                    Approval::Approve => transition::approve(&ledger, &row.id),
+                    Approval::Reject(reason) => transition::reject(&ledger, &row.id, &reason),
                     Approval::Later => continue,
                 };
-                // Another process may have decided in the meantime.
-                if let Answer::Yes(after) = ledger.submit(&row.id, &draft)? {
-                    lines.push(format!("{} {}", after.id, after.ticket.state));
+                match after {
+                    Ok(after) => lines.push(format!("{} {}", after.id, after.ticket.state)),
+                    // Another process may have decided in the meantime.
+                    Err(OperationError::Refused { .. }) => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
         }
@@ -107,25 +110,27 @@ impl Session<'_> {
             None => None,
         };
         let brand = one.brand.as_deref().and_then(|brand| Brand::parse(brand).ok()).unwrap_or_else(|| entry.brand.clone());
-        let content = Content {
+        let new = New {
             title: text::line(&one.title, text::MAX_TITLE),
-            brand,
+            brand: Some(brand),
             kind: Kind::parse(&one.kind).or_else(|_| Kind::parse("task")).map_err(crate::ledger::LedgerError::from)?,
             priority: one.priority.min(crate::core::ticket::LOWEST_PRIORITY),
             labels: one.labels.iter().filter_map(|label| Label::parse(label).ok()).collect(),
             depends: depends.into_iter().collect(),
+            description: one.description.clone(),
         };
-        Ok(match ledger.create(content, &one.description, Role::Scout, None)? {
-            Answer::Yes(opened) => {
+        Ok(match ticket::create(&ledger, new, Role::Scout) {
+            Ok(opened) => {
                 let title = opened.ticket.content.title.clone();
                 self.at.tell(entry, What::Draft(DraftEvent::Opened { ticket: opened.id.clone(), title }));
                 Some((opened.id, true))
             }
-            Answer::No(refusal) => {
+            Err(OperationError::NotCreated(refusal)) => {
                 let (title, refusal) = (one.title.clone(), refusal.to_string());
                 self.at.tell(entry, What::Draft(DraftEvent::Refused { title, refusal }));
                 None
             }
+            Err(error) => return Err(error.into()),
         })
     }
 }

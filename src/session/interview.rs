@@ -33,7 +33,7 @@ impl Session<'_> {
     /// Makes pending drafts of wishes, and learnings of lessons.
     fn take_answers(&mut self, brand: &Brand, answers: &Answers) -> Result<(), SessionError> {
         let default_repo = self.workspace.registry.repos_of(brand).next().map(|entry| entry.name.to_string());
-        let avoid = if answers.avoid.is_empty() { String::new() } else { format!("\n\nNot to be touched: {}", answers.avoid) };
+        let avoid = if answers.avoid.is_empty() { String::new() } else { format!("\n\nDo not touch: {}", answers.avoid) };
         for wish in &answers.next {
             let Some(repo) = wish.repo.clone().or_else(|| default_repo.clone()) else { continue };
             let pending = pending(wish, repo, &avoid);

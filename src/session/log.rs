@@ -149,7 +149,7 @@ impl Log {
                 (self.id, self.tip) = (Some(id), Some(tip));
                 Ok(())
             }
-            Moved::Lost => Err(GitError::Move { name, source: "somebody else wrote it".into() }.into()),
+            Moved::Lost => Err(GitError::Move { name, source: "another process updated it".into() }.into()),
         }
     }
 }

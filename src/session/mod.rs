@@ -14,6 +14,7 @@ mod outstanding;
 mod scout;
 
 use crate::local::locks::take_session;
+use crate::operations::OperationError;
 use std::collections::BTreeMap;
 use std::fs::File;
 
@@ -36,13 +37,14 @@ use crate::workspace::{Workspace, WorkspaceError};
 use log::Log;
 
 /// Why a session stopped.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case", prefix = "session-")]
 pub(crate) enum SessionError {
     #[error("interrupted")]
     Interrupted,
-    #[error("another session of this workspace is running")]
+    #[error("cannot start a session: another one is running in this workspace")]
     Busy,
-    #[error("the prompt failed")]
+    #[error("cannot read an answer from the terminal")]
     Prompt(#[source] std::io::Error),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -50,6 +52,8 @@ pub(crate) enum SessionError {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Dispatch(#[from] DispatchError),
+    #[error(transparent)]
+    Operation(#[from] OperationError),
     #[error(transparent)]
     Git(#[from] GitError),
 }

@@ -133,7 +133,7 @@ fn a_lock_that_a_killed_process_left_is_removed() {
     for name in [format!("refs/os/tickets/{id}"), "refs/notes/os/verdicts".to_owned()] {
         crew.sandbox.write(&format!("ws/hub/.git/{name}.lock"), "");
     }
-    crew.start().says("which a killed process left").ok();
+    crew.start().says("removed the stale lock").ok();
     assert_eq!(crew.state(&id), "merged");
     crew.all_is_well();
 }
@@ -272,9 +272,9 @@ fn an_agent_that_fails_is_told_why() {
         ("kill -9 $$", "exited with 137"),
         ("exec no-such-program", "exited with 127"),
         ("exit 3", "exited with 3"),
-        ("true", "nothing was changed"),
-        ("echo a >a; git add a; git commit -qm a; git revert --no-edit HEAD >/dev/null", "nothing was changed"),
-        ("cd ../../.. && rm -rf .claude/worktrees/*", "the worktree is gone"),
+        ("true", "the agent changed nothing"),
+        ("echo a >a; git add a; git commit -qm a; git revert --no-edit HEAD >/dev/null", "the agent changed nothing"),
+        ("cd ../../.. && rm -rf .claude/worktrees/*", "the worktree is missing"),
         (
             "echo a >a; git add a; git commit -qm a; git rebase -q --exec false main; git checkout -q --orphan x; git commit -qm x",
             "",
@@ -341,12 +341,12 @@ fn an_agent_does_not_move_main() {
 #[test]
 fn a_judge_that_is_not_clear_fails_the_work() {
     for (judge, said) in [
-        ("echo garbage", "gave no judgement"),
+        ("echo garbage", "gave no clear verdict"),
         ("exit 1", "exited with 1"),
-        ("true", "gave no judgement"),
-        ("echo '{\"verdict\":\"pass\",\"reasons\":[]}'; echo and then some", "gave no judgement"),
+        ("true", "gave no clear verdict"),
+        ("echo '{\"verdict\":\"pass\",\"reasons\":[]}'; echo and then some", "gave no clear verdict"),
         ("echo '{\"verdict\":\"pass\",\"reasons\":[]}'; exit 1", "exited with 1"),
-        ("head -c 2000000 /dev/urandom", "gave no judgement"),
+        ("head -c 2000000 /dev/urandom", "gave no clear verdict"),
     ] {
         let crew = Crew::alone("echo a >a", "verifier = \"judge\"\nmax_attempts = 1");
         crew.judge(judge);
@@ -397,7 +397,7 @@ fn one_session_at_a_time() {
     let id = crew.ready("Sleep");
     let session = crew.spawn(&["start", "--yes"]);
     crew.wait_for("ws/started");
-    crew.start().fails("another session");
+    crew.start().fails("another one is running");
     assert!(session.wait_with_output().expect("an end").status.success());
     assert_eq!(crew.state(&id), "merged");
     crew.all_is_well();

@@ -171,7 +171,7 @@ fn the_demo_of_the_readme_lands_tickets_and_is_refused_at_the_gate() {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stdout}{stderr}");
-    assert!(stdout.contains("16 tickets landed over 7 brands, 1 blocked"), "{stdout}");
+    assert!(stdout.contains("16 tickets landed in 7 brands, 1 blocked"), "{stdout}");
     assert!(stderr.contains("refused, as it should be"), "{stderr}");
     assert!(home.path("git-os-demo/sandbox/.git").is_dir());
 }

@@ -173,8 +173,8 @@ fn a_session_that_can_work_on_nothing_says_why() {
     crew.registry(&["hub"], "");
     let id = crew.os(&["new", "Work"]).ok().split_whitespace().next().expect("an id").to_owned();
     // The draft becomes ready in this very session.
-    crew.start().says("1 draft approved").says("hub: 1 ready ticket cannot be worked on: there is no agent in the registry").ok();
-    crew.os(&["dispatch"]).says("1 ready ticket cannot be worked on").ok();
+    crew.start().says("1 draft approved").says("hub: cannot work on 1 ready ticket: there is no agent in the registry").ok();
+    crew.os(&["dispatch"]).says("cannot work on 1 ready ticket").ok();
     assert_eq!(crew.state(&id), "ready");
 }
 

@@ -20,6 +20,8 @@ mod session;
 
 mod take_in;
 
+mod refusals;
+
 mod start_terminal;
 
 mod guide;

@@ -119,8 +119,8 @@ fn interview(person: &mut Person) {
     }
     person.answer("What should be done next?", "");
     person.answer("What must not be touched?", "The roof.");
-    person.answer("What waits for you or for somebody else?", "");
-    person.answer("What was learned that others should know?", "Ask before you build.");
+    person.answer("What is waiting for you or for someone else?", "");
+    person.answer("What did you learn that others should know?", "Ask before you build.");
 }
 
 /// The next draft: its title.
@@ -145,7 +145,7 @@ fn a_person_answers_approves_rejects_and_puts_off() {
             "Do this" => person.press("\r"),
             "Do not do that" => {
                 person.press(&format!("{DOWN}\r"));
-                person.answer("Why not?", "The roof leaks.");
+                person.answer("Reason:", "The roof leaks.");
             }
             "Do this some day" => person.press(&format!("{DOWN}{DOWN}\r")),
             other => panic!("`{other}` is no draft:\n{}", person.transcript()),

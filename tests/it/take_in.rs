@@ -83,7 +83,7 @@ fn each_check_sees_the_commit_and_not_what_the_one_before_made_of_it() {
     crew.start().ok();
     assert_eq!(crew.state(&id), "blocked");
     let log = crew.log(&id);
-    assert!(log.contains("the check `lint` exits with 1") && !log.contains("the check `clean`"), "{log}");
+    assert!(log.contains("check `lint` exited with 1") && !log.contains("check `clean`"), "{log}");
 }
 
 #[test]

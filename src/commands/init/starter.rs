@@ -6,7 +6,7 @@ use crate::core::id::{Brand, META};
 use crate::core::meta::{DEFAULT_ATTEMPTS, Gate, OfflineClaims, Policy};
 use crate::core::refs::tracking;
 use crate::core::verdict::Grade;
-use crate::error::CliError;
+use crate::error::{CliError, Code};
 use crate::git::Repo;
 use crate::git::remote::{Fetched, Gone};
 use crate::ledger::policy;
@@ -28,12 +28,9 @@ pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
     let known = find_policy(repo, has_origin)?;
     let (name, entry) = match &known {
         Some(known) if !known.brands.iter().any(|brand| brand.as_str() == Brand::GLOBAL) => {
-            let hint = "`git os init --registry FILE`, with the registry of that workspace";
-            return Err(CliError::no(format!(
-                "`{}` is one repository of a workspace that has its registry elsewhere",
-                known.repo
-            ))
-            .hint(hint));
+            let why = format!("`{}` belongs to a workspace that has its registry in another repository", known.repo);
+            return Err(CliError::no(Code::RegistryElsewhere, format!("cannot write a registry: {why}"))
+                .hint("git os init --registry FILE"));
         }
         Some(known) => (known.repo.to_string(), as_agreed(known)),
         None => (name_of(top), suggested(top, repo)),
@@ -64,8 +61,10 @@ fn find_policy(repo: &Repo, has_origin: bool) -> Result<Option<Policy>, CliError
     match repo.fetch(ORIGIN, &[format!("+{META}*:{there}*")], Gone::Kept)? {
         Fetched::Done => Ok(policy::read_at(repo, &there)?.map(|known| known.1)),
         Fetched::Failed(why) => {
-            let error = CliError::no(format!("`{ORIGIN}` cannot be asked what others agreed on for this repository: {why}"));
-            Err(error.hint("`git os init` when it can be reached, or `git os init --registry FILE` with a registry of yours"))
+            let what = format!("cannot get the policy of this repository from `{ORIGIN}`: {why}");
+            Err(CliError::no(Code::RemoteUnreachable, what)
+                .hint("git os init   # again, when the remote is reachable")
+                .hint("git os init --registry FILE   # with a registry of your own"))
         }
     }
 }

@@ -39,25 +39,27 @@ pub(crate) enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AlreadyExists => write!(out, "a ticket is created once"),
-            Self::DoesNotExist => write!(out, "the first event of a ticket is `create`"),
+            Self::AlreadyExists => write!(out, "cannot create: the ticket already exists"),
+            Self::DoesNotExist => write!(out, "the ticket does not exist: its first event must be `create`"),
             Self::WrongState { event, state } => {
-                write!(out, "cannot {event} a ticket that is `{state}`")?;
+                write!(out, "cannot {event}: the ticket is `{state}`")?;
                 match rule_of(*event).from {
                     From::In(states) => {
                         let states: Vec<_> = states.iter().map(|state| format!("`{state}`")).collect();
-                        write!(out, ": it must be {}", states.join(" or "))
+                        write!(out, ", not {}", states.join(" or "))
                     }
                     From::Nothing | From::Open | From::Any => Ok(()),
                 }
             }
-            Self::WrongRole { event, actor } => write!(out, "`{event}` is not for a {actor}"),
+            Self::WrongRole { event, actor } => write!(out, "cannot {event} as {actor}"),
             Self::NotHolder { event, holder: Some(holder) } => write!(out, "cannot {event}: run {holder} holds the ticket"),
             Self::NotHolder { event, holder: None } => write!(out, "cannot {event}: no run holds the ticket"),
-            Self::OwnWork => write!(out, "the run that did the work cannot judge it"),
-            Self::DependencyOpen(id) => write!(out, "it depends on {id}, which is not merged"),
-            Self::LeaseHolds(until) => write!(out, "the lease holds until {until} and {LEASE_GRACE_SECONDS} s of grace"),
-            Self::Needs { event, what } => write!(out, "`{event}` needs {what}"),
+            Self::OwnWork => write!(out, "cannot judge the work: this run did it"),
+            Self::DependencyOpen(id) => write!(out, "cannot claim: dependency {id} is not merged"),
+            Self::LeaseHolds(until) => {
+                write!(out, "cannot expire: the lease lasts until {until}, plus {LEASE_GRACE_SECONDS} s of grace")
+            }
+            Self::Needs { event, what } => write!(out, "cannot {event} without {what}"),
             Self::OutOfBounds(what) => write!(out, "{what}"),
         }
     }

@@ -66,94 +66,55 @@ impl fmt::Display for Fate {
         match self {
             Self::Landed => write!(out, "landed"),
             Self::Blocked(reason) => write!(out, "blocked: {}", headline(reason)),
-            Self::Waiting(question) => write!(out, "waits for an answer: {}", headline(question)),
-            Self::Gone => write!(out, "went to somebody else"),
-            Self::Held(hold) => write!(out, "cannot go on or land yet: {hold}"),
+            Self::Waiting(question) => write!(out, "waiting for an answer: {}", headline(question)),
+            Self::Gone => write!(out, "taken by another run, or closed"),
+            Self::Held(hold) => write!(out, "held: {hold}"),
             Self::Failed(trouble) => write!(out, "failed: {trouble}"),
         }
     }
 }
 
 /// What keeps a ticket, or a branch, where it is, though nothing is wrong with the work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Hold {
+    #[error("nothing was submitted")]
     NoHead,
-    NoAgent {
-        repo: String,
-    },
-    /// It is handed in, and somebody else has to verify it.
-    Unverified {
-        ticket: TicketId,
-    },
-    /// It is verified, and somebody else has to land it.
-    Unlanded {
-        ticket: TicketId,
-    },
-    /// The doctor's grade is worse than the policy asks for.
-    Grade {
-        grade: Grade,
-        wanted: Grade,
-        failing: Vec<String>,
-    },
-    /// The gate does not let it through.
-    Gate {
-        why: String,
-    },
-    RemoteAway {
-        remote: String,
-        why: String,
-    },
-    RemoteRefuses {
-        remote: String,
-        why: String,
-    },
+    #[error("repository `{repo}` has no agent in the registry")]
+    NoAgent { repo: String },
+    /// It is submitted, and another machine has to verify it.
+    #[error("this machine cannot act as {}; an actor with that role must run `git os verify {ticket}`", Role::Verifier)]
+    Unverified { ticket: TicketId },
+    /// It is verified, and another machine has to land it.
+    #[error("this machine cannot act as {}; an actor with that role must run `git os merge {ticket}`", Role::Gate)]
+    Unlanded { ticket: TicketId },
+    #[error("the doctor's grade is {grade}, and the policy requires {wanted} ({})", .failing.join("; "))]
+    Grade { grade: Grade, wanted: Grade, failing: Vec<String> },
+    #[error("{why}")]
+    Gate { why: String },
+    #[error("cannot reach {remote}: {why}")]
+    RemoteAway { remote: String, why: String },
+    #[error("{remote} rejected the landing: {why}")]
+    RemoteRefuses { remote: String, why: String },
     /// The branch here and the branch at the remote each have what the other lacks.
-    Diverged {
-        branch: String,
-        remote: String,
-    },
+    #[error("the local `{branch}` and the one on {remote} have diverged; run `git pull`")]
+    Diverged { branch: String, remote: String },
     /// The branch moved, and a worktree that is to follow has changes.
-    Uncommitted {
-        path: Utf8PathBuf,
-    },
+    #[error("cannot rebase the work: {path} has uncommitted changes")]
+    Uncommitted { path: Utf8PathBuf },
     /// The branch is checked out, and moving it would overwrite changes.
-    WouldOverwrite {
-        branch: String,
-    },
-    NotMoved {
-        branch: String,
-        why: String,
-    },
+    #[error("cannot update `{branch}`: it would overwrite uncommitted changes; commit or stash them")]
+    WouldOverwrite { branch: String },
+    #[error("cannot update `{branch}`: {why}")]
+    NotMoved { branch: String, why: String },
 }
 
-impl fmt::Display for Hold {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoHead => write!(out, "it has no head"),
-            Self::NoAgent { repo } => write!(out, "repository `{repo}` has no agent in the registry"),
-            Self::Unverified { ticket } => {
-                write!(out, "it is handed in, and waits for a {} to say `git os verify {ticket}`", Role::Verifier)
-            }
-            Self::Unlanded { ticket } => {
-                write!(out, "it is verified, and waits for whoever is {} to say `git os merge {ticket}`", Role::Gate)
-            }
-            Self::Grade { grade, wanted, failing } => {
-                write!(out, "the doctor's grade is {grade}, and the policy asks for {wanted} ({})", failing.join("; "))
-            }
-            Self::Gate { why } => out.write_str(why),
-            Self::RemoteAway { remote, why } => write!(out, "{remote} cannot be reached: {why}"),
-            Self::RemoteRefuses { remote, why } => write!(out, "{remote} does not take it: {why}"),
-            Self::Diverged { branch, remote } => {
-                write!(out, "`{branch}` here and at {remote} have gone apart; `git pull` puts them together")
-            }
-            Self::Uncommitted { path } => write!(out, "the branch moved, and {path} has changes that are not committed"),
-            Self::WouldOverwrite { branch } => write!(
-                out,
-                "`{branch}` is checked out with changes that are not committed and would be overwritten; commit or stash them"
-            ),
-            Self::NotMoved { branch, why } => write!(out, "`{branch}` could not be moved: {why}"),
-        }
+impl Hold {
+    /// The code that scripts hold on to; it never changes.
+    #[must_use]
+    pub(crate) fn code(&self) -> &'static str {
+        self.into()
     }
 }
 

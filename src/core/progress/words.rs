@@ -31,15 +31,15 @@ impl SessionEvent {
             }
             Self::Graded(grade) => format!("grade {grade}"),
             Self::DoctorFailed { number, name, reason } => format!("{number} {name}: {reason}"),
-            Self::Outstanding(counts) if counts.is_empty() => "nothing is open".to_owned(),
+            Self::Outstanding(counts) if counts.is_empty() => "no open tickets".to_owned(),
             Self::Outstanding(counts) => {
                 counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
             }
             Self::Brief(text) => text.clone(),
-            Self::NobodyAnswered => "nobody answered".to_owned(),
+            Self::NobodyAnswered => "no answers given".to_owned(),
             Self::Approved { count } => format!("{} approved", plural(*count, "draft")),
             Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line")),
-            Self::UnknownRepo { repo, title } => format!("there is no repository `{repo}` for: {title}"),
+            Self::UnknownRepo { repo, title } => format!("repository `{repo}` not found; cannot draft: {title}"),
             Self::Trouble(trouble) => trouble.to_string(),
         })
     }
@@ -78,8 +78,8 @@ impl fmt::Display for Activity {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Preparing => write!(out, "preparing the worktree"),
-            Self::Working { agent, attempt } => write!(out, "{agent} works, attempt {attempt}"),
-            Self::Judging { agent } => write!(out, "{agent} judges"),
+            Self::Working { agent, attempt } => write!(out, "{agent} is working, attempt {attempt}"),
+            Self::Judging { agent } => write!(out, "{agent} is judging"),
             Self::Rebasing => write!(out, "the branch moved; rebasing"),
         }
     }
@@ -88,10 +88,10 @@ impl fmt::Display for Activity {
 impl fmt::Display for LandingEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Alone { remote, why } => write!(out, "landing here alone, since {remote} cannot be reached: {why}"),
-            Self::LetsFirst(first) => write!(out, "lets {first} land first, since the branch moved while it was verified"),
-            Self::Kept { path, ref_name } => write!(out, "what {path} had beyond what was handed in is kept as {ref_name}"),
-            Self::NotHereYet(hold) => write!(out, "it has landed, but not here yet: {hold}"),
+            Self::Alone { remote, why } => write!(out, "landing locally only: cannot reach {remote}: {why}"),
+            Self::LetsFirst(first) => write!(out, "waiting for {first} to land first: the branch moved during its verification"),
+            Self::Kept { path, ref_name } => write!(out, "saved unsubmitted work from {path} as {ref_name}"),
+            Self::NotHereYet(hold) => write!(out, "landed on the remote, but the local branch did not move: {hold}"),
             Self::Landed { branch } => write!(out, "landed on {branch}"),
         }
     }
@@ -100,12 +100,12 @@ impl fmt::Display for LandingEvent {
 impl fmt::Display for RemoteEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away { why } => write!(out, "the remote cannot be reached: {why}"),
+            Self::Away { why } => write!(out, "cannot reach the remote: {why}"),
             Self::Apart(hold) => write!(out, "{hold}"),
-            Self::Folded { refs } => write!(out, "{} folded in", plural(*refs, "ref")),
-            Self::Ignored { ref_name, why } => write!(out, "`{ref_name}` was fetched and stays outside: {why}"),
+            Self::Folded { refs } => write!(out, "merged {} from the remote", plural(*refs, "ref")),
+            Self::Ignored { ref_name, why } => write!(out, "ignored `{ref_name}` after fetch: {why}"),
             Self::NotPushed { remote, why } => write!(out, "not pushed to {remote} yet: {}", headline(why)),
-            Self::Refused { remote, ref_name, why } => write!(out, "{remote} does not take `{ref_name}`: {}", headline(why)),
+            Self::Refused { remote, ref_name, why } => write!(out, "{remote} rejected `{ref_name}`: {}", headline(why)),
         }
     }
 }
@@ -113,25 +113,27 @@ impl fmt::Display for RemoteEvent {
 impl fmt::Display for CareEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotInitialised => write!(out, "not under git-os; `git os init` puts it there"),
-            Self::LockRemoved { path } => write!(out, "removed `{path}`, which a killed process left"),
-            Self::HooksRestored => write!(out, "hooks put back"),
-            Self::HooksMissing { why } => write!(out, "hooks are not in place: {why}"),
-            Self::LandedBefore(ticket) => write!(out, "{ticket} had landed and is merged"),
+            Self::NotInitialised => write!(out, "git-os is not set up; run `git os init`"),
+            Self::LockRemoved { path } => write!(out, "removed the stale lock `{path}`"),
+            Self::HooksRestored => write!(out, "hooks reinstalled"),
+            Self::HooksMissing { why } => write!(out, "cannot install the hooks: {why}"),
+            Self::LandedBefore(ticket) => write!(out, "{ticket} had landed; marked as merged"),
             Self::Quarantined { ref_name, reason } => write!(out, "`{ref_name}` is quarantined: {reason}"),
-            Self::LeaseExpired(ticket) => write!(out, "the lease of {ticket} was over; it is ready again"),
-            Self::GivenBack(ticket) => write!(out, "{ticket} given back"),
-            Self::Archived { count } => write!(out, "{count} folded into the archive"),
-            Self::WorktreeSaved { ticket, ref_name } => write!(out, "{ticket}: saved what its worktree held to {ref_name}"),
+            Self::LeaseExpired(ticket) => write!(out, "the lease on {ticket} expired; the ticket is ready again"),
+            Self::GivenBack(ticket) => write!(out, "released {ticket}"),
+            Self::Archived { count } => {
+                write!(out, "archived {}", if *count == 1 { "1 history".to_owned() } else { format!("{count} histories") })
+            }
+            Self::WorktreeSaved { ticket, ref_name } => write!(out, "{ticket}: saved the changes in its worktree to {ref_name}"),
             Self::WorktreeRemoved(ticket) => write!(out, "{ticket}: removed its worktree"),
-            Self::WorktreeStays { ticket, trouble } => write!(out, "{ticket}: its worktree stays: {trouble}"),
-            Self::WorktreeLost { path } => write!(out, "git did not know its worktree any more; what was there is in {path}"),
+            Self::WorktreeStays { ticket, trouble } => write!(out, "{ticket}: cannot remove its worktree: {trouble}"),
+            Self::WorktreeLost { path } => write!(out, "git no longer knew the worktree; moved its files to {path}"),
             Self::Idle { ready, because } => {
                 let because = match because {
                     Idle::NoAgent => "no agent in the registry",
                     Idle::Unborn => "no commit on its protected branch yet",
                 };
-                write!(out, "{} cannot be worked on: there is {because}", plural(*ready, "ready ticket"))
+                write!(out, "cannot work on {}: there is {because}", plural(*ready, "ready ticket"))
             }
         }
     }
@@ -141,8 +143,8 @@ impl fmt::Display for DraftEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opened { ticket, title } => write!(out, "drafted {ticket} {title}"),
-            Self::Refused { title, refusal } => write!(out, "not drafted: {refusal}: {title}"),
-            Self::Pending { title } => write!(out, "not here or not under git-os, so this stays pending: {title}"),
+            Self::Refused { title, refusal } => write!(out, "cannot draft `{title}`: {refusal}"),
+            Self::Pending { title } => write!(out, "repository missing or git-os not set up; still pending: {title}"),
         }
     }
 }

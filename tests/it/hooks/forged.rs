@@ -31,19 +31,19 @@ const FORGERIES: &[Forgery] = &[
         "a step that was skipped",
         "$DRAFT",
         "next $DRAFT start running -e 's/^Os-Actor.*/Os-Actor: ticket-executor/' | commit $DRAFT",
-        "cannot start a ticket that is `draft`",
+        "cannot start: the ticket is `draft`",
     ),
     (
         "merged without a landing",
         "$VERIFIED",
         "next $VERIFIED merge merged -e 's/^Os-Actor.*/Os-Actor: gate/' -e '/^Os-By/d' -e '/^Os-Lease/d' | commit $VERIFIED",
-        "head is in the protected branch",
+        "its head in a protected branch",
     ),
     (
         "another role",
         "$DRAFT",
         "next $DRAFT approve ready -e 's/^Os-Actor.*/Os-Actor: planner/' | commit $DRAFT",
-        "is not for a planner",
+        "cannot approve as planner",
     ),
     (
         "a number that is skipped",
@@ -133,13 +133,13 @@ const FORGERIES: &[Forgery] = &[
         "a pass of one's own work",
         "$OPEN",
         "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' | judged $OPEN \"$VERDICT\"",
-        "the run that did the work cannot judge it",
+        "cannot judge the work: this run did it",
     ),
     (
         "a pass with a verdict by another",
         "$OPEN",
         "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 33333333333333333333333333333333/' | judged $OPEN \"$VERDICT\"",
-        "by the judging run",
+        "that names the judging run",
     ),
     (
         "a pass of other work",
@@ -151,19 +151,19 @@ const FORGERIES: &[Forgery] = &[
         "a pass with a failed check",
         "$OPEN",
         "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed \"s/\\\"checks\\\":.]/\\\"checks\\\":[{\\\"name\\\":\\\"t\\\",\\\"run\\\":\\\"t\\\",\\\"exit\\\":1,\\\"output\\\":\\\"$MAIN\\\",\\\"millis\\\":1}]/\")\"",
-        "every check 0",
+        "every check at exit 0",
     ),
     (
         "a pass that says fail",
         "$OPEN",
         "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' -e 's/^Os-By.*/Os-By: 22222222222222222222222222222222/' | judged $OPEN \"$(echo \"$VERDICT\" | sed 's/\"pass\"/\"fail\"/')\"",
-        "says pass",
+        "a verdict of `pass`",
     ),
     (
         "an unfinished lease that expires",
         "$LEASED",
         "next $LEASED expire ready -e '/^Os-Run/d' -e '/^Os-Lease/d' -e '/^Os-By/d' -e 's/^Os-Actor.*/Os-Actor: sync/' | commit $LEASED",
-        "the lease holds until",
+        "the lease lasts until",
     ),
 ];
 

@@ -93,7 +93,7 @@ fn a_bare_repository_works() {
         let sandbox = Sandbox::with_git(&git);
         sandbox.repo("seed", "");
         sandbox.sh(".", "git clone -q --bare seed r.git").ok();
-        let _said = sandbox.os("r.git", &["init"]).fails("a bare repository needs `--registry FILE`");
+        let _said = sandbox.os("r.git", &["init"]).fails("this is a bare repository");
         registry(&sandbox, "hub/registry.toml", "../r.git");
         sandbox.os("r.git", &["init", "--registry", "../hub/registry.toml"]).ok();
         all_works(&sandbox, "r.git");

@@ -59,7 +59,7 @@ fn a_remote_that_is_away_is_named_and_holds_up_nobody() {
     let fleet = Fleet::new(1, Plan::default());
     let id = fleet.ready("m0", "Alone");
     fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
-    fleet.os("m0", &["sync"]).fails("cannot be reached");
+    fleet.os("m0", &["sync"]).fails("cannot reach `origin`");
     fleet.os("m0", &["claim", &id]).fails("cannot be reached");
     assert_eq!(fleet.sandbox.state("m0", &id), "ready");
     fleet.os("m0", &["comment", &id, "meanwhile"]).ok();
@@ -161,7 +161,7 @@ fn a_clone_without_the_registry_keeps_to_what_was_agreed() {
     fleet.os("m0", &["sync"]).ok();
     fleet.git("later", &["clone", "-q", &format!("../{BARE}"), "../last"]).ok();
     let init = || crate::sandbox::Out::of("git os", &["init"], fleet.command("later", "last", "git-os").arg("init"));
-    init().fails("has its registry elsewhere");
+    init().fails("has its registry in another repository");
     fleet.sandbox.git("last", &["remote", "set-url", "origin", "../nowhere.git"]).ok();
-    init().fails("cannot be asked what others agreed on");
+    init().fails("cannot get the policy of this repository");
 }

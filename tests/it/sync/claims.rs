@@ -85,7 +85,7 @@ fn what_is_claimed_is_not_taken_away_before_its_time() {
     fleet.os("m0", &["claim", &id, "--run", RUN]).ok();
     // The second machine does not know of the claim yet, and finds out.
     fleet.os("m1", &["claim", &id]).fails(RUN);
-    fleet.os("m1", &["expire", &id]).fails("holds until");
+    fleet.os("m1", &["expire", &id]).fails("lasts until");
     // A clock that is ahead does not help: the server has one of its own.
     let mut command = fleet.command("m1", "m1", "git-os");
     let output = command.args(["expire", &id]).env("GIT_COMMITTER_DATE", "2099-01-01T00:00:00Z").output().expect("an end");

@@ -146,7 +146,7 @@ fn two_tickets_of_one_name_both_live_on() {
     }
     let (Some(left), Some(_)) = (left, right) else { panic!("no two ids were the same") };
     fleet.os("m0", &["sync"]).ok();
-    fleet.os("m1", &["sync"]).says("another ticket has the name").says(&left).ok();
+    fleet.os("m1", &["sync"]).says("because another ticket has the id").says(&left).ok();
     fleet.settle();
     fleet.all_agree();
     let named = fleet.shared_refs("m0").lines().filter(|line| line.contains(&left)).count();

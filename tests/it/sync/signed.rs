@@ -133,7 +133,7 @@ fn a_worker_neither_approves_nor_judges() {
     let draft = fleet.new_ticket("m0", "Draft");
     fleet.settle();
     fleet.os("m1", &["approve", &draft]).fails("no actor with the email `m1@example.com` has this role");
-    fleet.os("m1", &["verify", &id]).fails("this machine may not sign");
+    fleet.os("m1", &["verify", &id]).fails("this machine cannot act as verifier");
     // Past the program: signed with the worker's key, and in the operator's name with it.
     let approve = format!("next {draft} approve ready -e 's/^Os-Actor.*/Os-Actor: operator/'");
     let own = format!("c=$({approve} | signed {draft}); force {draft} $c");
@@ -289,6 +289,11 @@ fn a_worker_that_is_no_verifier_hands_in_and_waits() {
     fleet.os("m0", &["sync"]).ok();
     fleet.git("m0", &["fetch", "-q", "origin"]).ok();
     fleet.os("m0", &["verify", &id]).ok();
+    fleet.os("m0", &["sync"]).ok();
+    // By hand the same guard holds as for a run.
+    fleet.os("m1", &["sync"]).ok();
+    fleet.os("m1", &["merge", &id]).fails(&format!("cannot land {id}: this machine cannot act as gate"));
+    assert_eq!(fleet.sandbox.state("m1", &id), "verified");
     fleet.os("m0", &["merge", &id]).ok();
     fleet.settle();
     fleet.all_agree();
@@ -380,7 +385,7 @@ fn the_policy_is_changed_by_an_operator_alone() {
     let keys = actor(&fleet, "m0", OPERATOR) + &actor(&fleet, "m1", "ticket-executor");
     let all = actor(&fleet, "m0", OPERATOR) + &actor(&fleet, "m1", "ticket-executor operator verifier");
     registry(&fleet, &all);
-    fleet.os("m1", &["init"]).says("the policy stays as it is").ok();
+    fleet.os("m1", &["init"]).says("policy not updated").ok();
     let publish = "new=$(git cat-file blob refs/os/meta:policy.json | sed 's/\"ticket-executor\"/\"operator\"/' | git hash-object -w --stdin)
         tree=$(printf '100644 blob %s\\tpolicy.json\\n' $new | git mktree)
         c=$(git cat-file commit refs/os/meta | sed '1,/^$/d' | git commit-tree SIGN -F - -p refs/os/meta $tree)
@@ -463,7 +468,7 @@ fn a_registry_that_says_nothing_of_actors_takes_nobodys_key_away() {
         let path = format!("{machine}/registry.toml");
         fleet.sandbox.write(&path, format!("actor = []\n{}", fleet.sandbox.read(&path)));
     }
-    fleet.os("m1", &["init"]).says("the policy stays as it is").ok();
+    fleet.os("m1", &["init"]).says("policy not updated").ok();
     fleet.os("m0", &["init"]).says("policy updated").ok();
     fleet.settle();
     forge(&fleet, "m1", "git config --global --unset user.signingKey").ok();

@@ -10,7 +10,7 @@ fn examined(fleet: &Fleet, machine: &str) -> Out {
 #[test]
 fn an_everyday_clone_has_grade_a_before_and_after_a_sync() {
     let fleet = Fleet::new(2, Plan::default());
-    examined(&fleet, "m0").says("in step with `origin`").says("grade A").ok();
+    examined(&fleet, "m0").says("up to date with `origin`").says("grade A").ok();
     let ids: Vec<_> = (0..3).map(|number| fleet.ready("m0", &format!("Ticket {number}"))).collect();
     examined(&fleet, "m0").says("3 refs to push to `origin`").says("grade A").ok();
     fleet.os("m0", &["sync"]).ok();
@@ -26,7 +26,7 @@ fn an_everyday_clone_has_grade_a_before_and_after_a_sync() {
     fleet.os("m1", &["reject", &fleet.new_ticket("m1", "No"), "--reason", "no"]).ok();
     fleet.os("m1", &["archive", "--after", "0m"]).ok();
     fleet.settle();
-    examined(&fleet, "m0").says("in step with `origin`").says("grade A").ok();
+    examined(&fleet, "m0").says("up to date with `origin`").says("grade A").ok();
     fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
     examined(&fleet, "m0").says("grade A").ok();
 }
@@ -47,12 +47,12 @@ fn what_stays_outside_is_named_by_the_doctor_until_it_is_mended() {
     }
     examined(&fleet, "m1").fails("grade B");
     let said = examined(&fleet, "m0").fails("grade B");
-    assert!(said.contains(&format!("`{name}` of `origin` is not taken in")), "{said}");
-    assert!(said.contains("`refs/os/anything` of `origin` is not taken in: git-os has no such ref"), "{said}");
+    assert!(said.contains(&format!("`{name}` of `origin` is not merged")), "{said}");
+    assert!(said.contains("`refs/os/anything` of `origin` is not merged: git-os has no such ref"), "{said}");
     fleet.git("m0", &["push", "-q", "--force", "origin", &name, ":refs/os/anything"]).ok();
-    examined(&fleet, "m0").says("in step with `origin`").says("grade A").ok();
+    examined(&fleet, "m0").says("up to date with `origin`").says("grade A").ok();
     fleet.os("m1", &["sync"]).ok();
-    examined(&fleet, "m1").says("in step with `origin`").says("grade A").ok();
+    examined(&fleet, "m1").says("up to date with `origin`").says("grade A").ok();
 }
 
 #[test]

@@ -283,9 +283,17 @@ fn run(dice: &mut Dice, mut command: Command) -> End {
 
 /// What is said when the remote is away, a receiver was killed, or somebody holds a lock that will be let go.
 fn is_of_the_storm(said: &str) -> bool {
-    ["cannot be reached", "lock", "not in step", "not everything is in step", "unable to", "remote end hung up"]
-        .iter()
-        .any(|words| said.contains(words))
+    [
+        "cannot be reached",
+        "cannot reach",
+        "lock",
+        "not up to date",
+        "not all refs are up to date",
+        "unable to",
+        "remote end hung up",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
 }
 
 /// Kills one process that receives a push, or judges it.

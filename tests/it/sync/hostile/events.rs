@@ -9,18 +9,18 @@ fn no_event_against_the_rules_gets_in() {
 }
 
 const RULES: &[Case] = &[
-    ("approved by a planner", "forge $DRAFT approve ready -e 's/^Os-Actor.*/Os-Actor: planner/'", "is not for a planner", Fsck),
-    ("verified out of nothing", "forge $DRAFT approve verified", "claims the state `verified`, but", Fsck),
     (
-        "started before it was claimed",
-        "forge $READY start running -e \"$EXECUTOR\"",
-        "cannot start a ticket that is `ready`",
+        "approved by a planner",
+        "forge $DRAFT approve ready -e 's/^Os-Actor.*/Os-Actor: planner/'",
+        "cannot approve as planner",
         Fsck,
     ),
-    ("approved twice", "forge $READY approve ready", "cannot approve a ticket that is `ready`", Fsck),
+    ("verified out of nothing", "forge $DRAFT approve verified", "claims the state `verified`, but", Fsck),
+    ("started before it was claimed", "forge $READY start running -e \"$EXECUTOR\"", "cannot start: the ticket is `ready`", Fsck),
+    ("approved twice", "forge $READY approve ready", "cannot approve: the ticket is `ready`", Fsck),
     ("rejected without a reason", "forge $DRAFT reject rejected", "reason", Fsck),
     ("rejected when it was ready", "forge $READY reject rejected -e \"$SAYS\"", "cannot reject", Fsck),
-    ("a closed ticket that is approved", "forge $CLOSED approve ready", "cannot approve a ticket that is `rejected`", Fsck),
+    ("a closed ticket that is approved", "forge $CLOSED approve ready", "cannot approve: the ticket is `rejected`", Fsck),
     (
         "a merged ticket that is claimed",
         "forge $MERGED claim claimed -e \"$EXECUTOR\" -e \"s/^Os-Run.*/Os-By: $R3\\nOs-Run: $R3\\nOs-Lease: $LATER/\"",
@@ -40,7 +40,7 @@ const RULES: &[Case] = &[
         Fsck,
     ),
     ("unblocked though not blocked", "forge $READY unblock ready", "cannot unblock", Fsck),
-    ("canceled by an executor", "forge $READY cancel canceled -e \"$EXECUTOR\" -e \"$SAYS\"", "is not for", Fsck),
+    ("canceled by an executor", "forge $READY cancel canceled -e \"$EXECUTOR\" -e \"$SAYS\"", "cannot cancel as ", Fsck),
     (
         "submitted without running",
         "forge $CLAIMED submit verifying -e \"s/^Os-Attempt.*/&\\nOs-Head: $WORK\\nOs-Base: $MAIN/\"",
@@ -96,7 +96,7 @@ const RULES: &[Case] = &[
     (
         "a claim on top of another's",
         "forge $CLAIMED claim claimed -e \"s/^Os-By.*/Os-By: $R3/\" -e \"s/^Os-Run.*/Os-Run: $R3/\" -e 's/^Os-Attempt.*/Os-Attempt: 2/'",
-        "cannot claim a ticket that is `claimed`",
+        "cannot claim: the ticket is `claimed`",
         Fsck,
     ),
     (
@@ -136,14 +136,14 @@ const RULES: &[Case] = &[
         "verdicts/6.json",
         Fsck,
     ),
-    ("a pass of one's own work", "BY=$R1 pass \"$VERDICT\"", "the run that did the work cannot judge it", Fsck),
+    ("a pass of one's own work", "BY=$R1 pass \"$VERDICT\"", "cannot judge the work: this run did it", Fsck),
     (
         "a pass by an executor",
         "put refs/os/tickets/$OPEN $(next $OPEN pass verified -e \"s/^Os-By.*/Os-By: $JUDGE/\" | judged $OPEN \"$VERDICT\")",
-        "is not for",
+        "cannot pass as ",
         Fsck,
     ),
-    ("a verdict by another run", "BY=$R3 pass \"$VERDICT\"", "by the judging run", Fsck),
+    ("a verdict by another run", "BY=$R3 pass \"$VERDICT\"", "that names the judging run", Fsck),
     ("a verdict on another commit", "pass \"$(echo \"$VERDICT\" | sed -e \"s/$WORK/$GOOD/\")\"", "refusing to update", Fsck),
     (
         "a verdict on another tree",
@@ -161,28 +161,28 @@ const RULES: &[Case] = &[
     (
         "a verdict with a failed check",
         "pass \"$(echo \"$VERDICT\" | sed \"s/\\\"checks\\\":.]/\\\"checks\\\":[{\\\"name\\\":\\\"t\\\",\\\"run\\\":\\\"t\\\",\\\"exit\\\":1,\\\"output\\\":\\\"$MAIN\\\",\\\"millis\\\":1}]/\")\"",
-        "every check 0",
+        "every check at exit 0",
         Fsck,
     ),
-    ("a verdict that says fail", "pass \"$(echo \"$VERDICT\" | sed 's/\"pass\"/\"fail\"/')\"", "says pass", Fsck),
+    ("a verdict that says fail", "pass \"$(echo \"$VERDICT\" | sed 's/\"pass\"/\"fail\"/')\"", "a verdict of `pass`", Fsck),
     ("a verdict that is no JSON", "pass '{{{{'", "is not a verdict", Fsck),
     ("a verdict that is nested without end", "pass \"$(head -c 200000 /dev/zero | tr '\\0' '[')\"", "is not a verdict", Fsck),
     (
         "merged without the head in main",
         "forge $VERIFIED merge merged -e \"$GATE\" -e '/^Os-By/d' -e '/^Os-Lease/d'",
-        "head is in the protected branch",
+        "its head in a protected branch",
         Fsck,
     ),
     (
         "expired before the lease is over",
         "forge $RUNNING expire ready -e '/^Os-Run/d' -e '/^Os-Lease/d' -e '/^Os-By/d' -e 's/^Os-Actor.*/Os-Actor: sync/'",
-        "the lease holds until",
+        "the lease lasts until",
         Fsck,
     ),
     (
         "expired in a future that is made up",
         "WHO='Eve <eve@example.com> 4000000000 +0000'; forge $RUNNING expire ready -e '/^Os-Run/d' -e '/^Os-Lease/d' -e '/^Os-By/d' -e 's/^Os-Actor.*/Os-Actor: sync/'",
-        "the lease holds until",
+        "the lease lasts until",
         Fsck,
     ),
     (
@@ -194,7 +194,7 @@ const RULES: &[Case] = &[
     (
         "a step against the rules on the way to a state that is right",
         "forge $DRAFT approve ready -e 's/^Os-Actor.*/Os-Actor: planner/'; forge $DRAFT comment ready -e 's/^Os-Actor.*/Os-Actor: operator/' -e \"$SAYS\"",
-        "is not for a planner",
+        "cannot approve as planner",
         Fsck,
     ),
     (

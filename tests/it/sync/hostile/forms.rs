@@ -81,7 +81,7 @@ const FORMS: &[Case] = &[
     (
         "an escape in the agent",
         "put refs/os/tickets/$DRAFT $(next $DRAFT comment draft -e \"$SAYS\" -e 's/^Os-Actor.*/&\\nOs-Agent: a\\x1bb/' | on $DRAFT)",
-        "the agent's name",
+        "the name of the agent",
         Fsck,
     ),
     (

@@ -54,7 +54,7 @@ const CASES: &[Case] = &[
     (
         "a verdict that is forged along with it",
         "pass \"$(echo \"$VERDICT\" | sed 's/\"pass\"/\"fail\"/')\"; put refs/heads/main $WORK",
-        "says pass",
+        "a verdict of `pass`",
         Fsck,
     ),
     (

@@ -161,7 +161,7 @@ impl Place {
                 let fsck = here.os(dir, &["fsck"]);
                 let is_named = |name: &&str| fsck.said().contains(*name) || fsck.said().contains(&escaped(name));
                 // Under another policy all tickets are those of another repository, and a merged one tells what its branch lost.
-                let of_tickets = ["created in another repository", "`merge` needs head is in the protected branch"];
+                let of_tickets = ["created in another repository", "cannot merge without its head in a protected branch"];
                 let is_found = names.iter().any(is_named) || of_tickets.iter().any(|what| fsck.said().contains(what));
                 if fsck.code == Some(0) || !is_found || fsck.said().contains("panicked") {
                     return Err(format!("{name}: forced in underneath it is not found: {fsck}"));
@@ -176,12 +176,11 @@ impl Place {
                     let now = here.id(dir, name);
                     !now.is_empty() && now != forced
                 };
+                let is_kept = || names.iter().any(|name| sync.stderr.contains(&format!("cannot update `{name}`: ")));
                 let says = |words: &str| names.iter().any(|name| sync.stderr.contains(&format!("`{name}` {words}")));
                 let is_right = match seen {
-                    Seen::Kept => {
-                        says("stays as it is") && names.iter().all(|name| here.id(&clone, name) == here.id("forced", name))
-                    }
-                    _ => says("of `origin` went back") && specs.iter().any(has),
+                    Seen::Kept => is_kept() && names.iter().all(|name| here.id(&clone, name) == here.id("forced", name)),
+                    _ => says("was rewound on `origin`") && specs.iter().any(has),
                 };
                 if !is_right {
                     return Err(format!("{name}: a clone does not set it right: {sync}"));

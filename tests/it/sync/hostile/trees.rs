@@ -76,7 +76,7 @@ const CASES: &[Case] = &[
         "may not write `description.md`",
         Fsck,
     ),
-    ("a conflict by an executor", "forge $DRAFT conflict draft -e \"$SAYS\" -e \"$EXECUTOR\"", "is not for", Fsck),
+    ("a conflict by an executor", "forge $DRAFT conflict draft -e \"$SAYS\" -e \"$EXECUTOR\"", "cannot conflict as ", Fsck),
     (
         "a pass that writes more than its verdict",
         "verdicts=$( (file $(echo \"$VERDICT\" | blob) 6.json; file $(echo x | blob) 7.json) | git mktree); put refs/os/tickets/$OPEN $(next $OPEN pass verified -e \"$REVIEWER\" -e \"s/^Os-By.*/Os-By: $JUDGE/\" | object $( (git ls-tree $(tip $OPEN); folder $verdicts verdicts) | git mktree) $(tip $OPEN))",

@@ -1,0 +1,89 @@
+//! Claiming tickets: the lease, and who holds what.
+
+use super::transition::holders;
+use super::{Caller, Done, OperationError, Place, refused, write};
+use crate::core::event::{Action, Role, State};
+use crate::core::id::{RunId, TicketId};
+use crate::dispatch::settle;
+use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
+use crate::local::held;
+
+/// A lease for a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    pub(crate) run: RunId,
+    /// How long it lasts, in seconds.
+    pub(crate) seconds: u64,
+}
+
+impl Lease {
+    /// For this run, or a new one.
+    ///
+    /// # Errors
+    /// When the run is not a run id, or the system gives no random numbers.
+    pub(crate) fn new(run: Option<&str>, seconds: u64) -> Done<Self> {
+        let run = match run {
+            Some(run) => RunId::parse(run)?,
+            None => new_run()?,
+        };
+        Ok(Self { run, seconds })
+    }
+}
+
+/// Claims a ready ticket, and notes the run in this clone. With a shared remote, the remote picks the winner.
+///
+/// # Errors
+/// When it is not ready, another run holds it, something it depends on is not merged, or the remote cannot be reached.
+pub(crate) fn claim(place: &Place, id: &TicketId, lease: &Lease) -> Done<Entry> {
+    let ledger = place.ledger()?;
+    let entry = ledger.find(id)?;
+    let until = place.repo.identity()?.time.plus(lease.seconds);
+    let draft = Draft::new(Action::Claim { run: lease.run.clone(), lease: until }, Role::Executor).by(&lease.run);
+    let Some(entry) = entry else {
+        // An archived ticket is closed, which the rules say better.
+        return write(&ledger, id, &draft);
+    };
+    match settle::claim(&ledger, place.workspace.as_ref(), &entry, &draft)? {
+        Answer::Yes(entry) => {
+            held::keep(&place.repo, &entry.id, &lease.run)?;
+            Ok(*entry)
+        }
+        Answer::No(refusal) => Err(refused(&ledger, id, refusal)),
+    }
+}
+
+/// Claims the most urgent ready ticket of a repository.
+///
+/// # Errors
+/// When none is ready, or the remote cannot be reached.
+pub(crate) fn claim_next(place: &Place, lease: &Lease) -> Done<Entry> {
+    let mut rows = place.ledger()?.rows()?.tickets;
+    rows.retain(|row| row.ticket.state == State::Ready);
+    rows.sort_by_key(|row| (row.ticket.content.priority, row.id.clone()));
+    for row in rows {
+        match claim(place, &row.id, lease) {
+            // Another run was faster, or it waits for another ticket.
+            Err(OperationError::Refused { .. } | OperationError::Ledger(LedgerError::NotFound(_))) => {}
+            done => return done,
+        }
+    }
+    Err(OperationError::NoneReady)
+}
+
+/// Extends the lease of a claimed ticket: it lasts this many seconds from now.
+///
+/// # Errors
+/// When the caller does not hold it.
+pub(crate) fn renew(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, seconds: u64) -> Done<Entry> {
+    let lease = ledger.repo.identity()?.time.plus(seconds);
+    write(ledger, id, &holders(ledger, id, caller, Action::Renew { lease })?)
+}
+
+/// Starts the attempt for which a ticket was claimed.
+///
+/// # Errors
+/// When the caller does not hold it.
+pub(crate) fn start(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller) -> Done<Entry> {
+    let attempt = ledger.find(id)?.map_or(0, |entry| entry.ticket.attempt);
+    write(ledger, id, &holders(ledger, id, caller, Action::Start { attempt })?)
+}

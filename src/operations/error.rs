@@ -1,0 +1,157 @@
+//! Why an operation did nothing: every reason has a stable code, and where there is one, a command that helps.
+
+use std::fmt;
+
+use crate::core::event::State;
+use crate::core::fsm::Refusal;
+use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
+use crate::core::progress::Hold;
+use crate::core::time::Timestamp;
+use crate::dispatch::DispatchError;
+use crate::git::GitError;
+use crate::ledger::LedgerError;
+use crate::workspace::WorkspaceError;
+
+/// The run that holds a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) run: RunId,
+    /// The end of its lease.
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// The end of a refusal.
+fn held_by(holder: Option<&Holder>) -> String {
+    let Some(Holder { run, until }) = holder else { return String::new() };
+    let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("; run {run} holds it{until}")
+}
+
+/// Why an operation did nothing.
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum OperationError {
+    #[error("{id}: {refusal}{}", held_by(.holder.as_ref()))]
+    Refused { id: TicketId, refusal: Refusal, holder: Option<Holder> },
+    #[error("cannot create the ticket: {0}")]
+    NotCreated(Refusal),
+    #[error("cannot {verb} {id}: {why}")]
+    Held { verb: Verb, id: TicketId, why: Hold },
+    #[error("cannot {verb} {id}: it is `{state}`, not `{needed}`")]
+    WrongState { verb: Verb, id: TicketId, state: State, needed: State },
+    #[error("{id} did not pass verification on top of the moved branch; it is `{state}` now")]
+    NotPassed { id: TicketId, state: State },
+    #[error("no ticket of this repository is ready")]
+    NoneReady,
+    #[error("no ticket of this repository is verified")]
+    NoneVerified,
+    #[error("no run of this clone holds {0}")]
+    NoHolder(TicketId),
+    #[error("this repository has no registry")]
+    NoRegistry,
+    #[error("this repository is not in its registry")]
+    NotInRegistry,
+    #[error("`--repo` needs a registry, and there is none")]
+    RepoWithoutRegistry,
+    #[error("no repository has the brand `{0}`")]
+    NoBrand(Brand),
+    #[error("the title must be one line of 1 to 200 bytes; put the rest into the description")]
+    TitleTooLong,
+    #[error("{0} cannot depend on itself")]
+    SelfDependency(TicketId),
+    #[error("commit `{0}` not found")]
+    NoCommit(String),
+    #[error("the protected branch does not exist yet")]
+    NoTrunk,
+    #[error("cannot submit {}: it is the tip of `{trunk}`, so there is nothing to verify", .head.short(12))]
+    NothingToSubmit { head: ObjectId, trunk: String },
+    #[error("cannot submit {}: it is not based on the tip of `{trunk}`", .head.short(12))]
+    NotOnTip { head: ObjectId, trunk: String },
+    #[error("cannot revert {0}: its history does not say where its work began")]
+    NoBase(TicketId),
+    #[error("cannot revert {of}: {why}; {id} is blocked")]
+    RevertBlocked { of: TicketId, id: TicketId, why: String },
+    #[error("the learning is empty")]
+    LearningEmpty,
+    #[error("this clone has already recorded this learning")]
+    LearningKnown,
+    #[error("no shared remote is configured")]
+    NoSharedRemote,
+    #[error("remote `{0}` not found")]
+    NoRemote(String),
+    #[error(transparent)]
+    InvalidValue(#[from] InvalidId),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Dispatch(#[from] DispatchError),
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// What somebody wanted to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Verify,
+    Land,
+    Revert,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Verify => "verify",
+            Self::Land => "land",
+            Self::Revert => "revert",
+        })
+    }
+}
+
+impl OperationError {
+    /// The code that scripts hold on to, of an error that began here; it never changes.
+    #[must_use]
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { refusal, .. } | Self::NotCreated(refusal) => refusal.code(),
+            Self::Held { why, .. } => why.code(),
+            own => own.into(),
+        }
+    }
+
+    /// A command that helps.
+    #[must_use]
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Refused { refusal: Refusal::DependencyOpen(open), .. } => format!("git os show {open}"),
+            Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
+            Self::Refused { id, .. }
+            | Self::Held { id, .. }
+            | Self::WrongState { id, .. }
+            | Self::NoHolder(id)
+            | Self::RevertBlocked { id, .. } => format!("git os show {id}"),
+            Self::NotPassed { id, .. } | Self::NoBase(id) => format!("git os log {id}"),
+            Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
+            Self::NoRegistry | Self::RepoWithoutRegistry => "git os init".to_owned(),
+            Self::NotInRegistry => "git config git-os.registry   # the registry that this repository uses".to_owned(),
+            Self::NotOnTip { trunk, .. } => format!("git rebase {trunk}"),
+            Self::NothingToSubmit { .. } => "git os submit <ticket> --head <commit>".to_owned(),
+            Self::NoSharedRemote => "git os sync <remote>".to_owned(),
+            Self::NoRemote(_) => "git remote -v".to_owned(),
+            Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
+            Self::NotCreated(_)
+            | Self::NoBrand(_)
+            | Self::TitleTooLong
+            | Self::SelfDependency(_)
+            | Self::NoCommit(_)
+            | Self::NoTrunk
+            | Self::LearningEmpty
+            | Self::InvalidValue(_)
+            | Self::Ledger(_)
+            | Self::Workspace(_)
+            | Self::Dispatch(_)
+            | Self::Git(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! Recording what was learned.
+
+use super::{Done, OperationError, Place};
+use crate::core::id::{Brand, RunId, TicketId};
+use crate::env::Env;
+use crate::memory::learnings::{self, Confidence, Learning};
+
+/// Records a learning in this clone's stream, with the ticket and run that the surroundings name.
+///
+/// # Errors
+/// When it is empty or recorded already, or git cannot write.
+pub(crate) fn learn(place: &Place, env: &Env, text: String, brand: Option<Brand>, confidence: Confidence) -> Done<()> {
+    if text.trim().is_empty() {
+        return Err(OperationError::LearningEmpty);
+    }
+    let brand = match brand {
+        Some(brand) => brand,
+        None => place.ledger()?.policy.brand,
+    };
+    let ticket = env.ticket.as_deref().and_then(|id| TicketId::parse(id).ok());
+    let run = env.run.as_deref().and_then(|run| RunId::parse(run).ok());
+    if learnings::append_once(&place.repo, &Learning { text, brand, ticket, run, confidence })? {
+        Ok(())
+    } else {
+        Err(OperationError::LearningKnown)
+    }
+}

@@ -1,0 +1,49 @@
+//! What can be done to tickets: one function a verb, from typed input to typed outcome, with every guard in it.
+//!
+//! The command line, a session and every later door call these and nothing deeper. The rules of a ticket itself are in
+//! `core::fsm`; the guards here are those that need more than one ticket, such as who holds it, on what it depends, in
+//! which repository it belongs, and whether its work is on the tip of the protected branch.
+
+pub(crate) mod archive;
+pub(crate) mod claim;
+mod error;
+pub(crate) mod land;
+pub(crate) mod learn;
+pub(crate) mod place;
+pub(crate) mod revert;
+pub(crate) mod submit;
+pub(crate) mod sync;
+pub(crate) mod ticket;
+pub(crate) mod transition;
+
+pub(crate) use self::error::{Holder, OperationError};
+pub(crate) use self::place::{Caller, Place};
+use crate::core::fsm::Refusal;
+use crate::core::id::TicketId;
+use crate::ledger::{Answer, Draft, Entry, Ledger};
+use crate::sync::submit_shared;
+
+/// What came of an operation: what it did, or why it did nothing.
+pub(crate) type Done<T> = Result<T, OperationError>;
+
+/// Writes an event, at the shared remote first if the remote decides events of this kind.
+///
+/// # Errors
+/// When the rules refuse it or the ledger cannot be written.
+fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
+    match submit_shared(ledger, id, draft)? {
+        Answer::Yes(entry) => Ok(*entry),
+        Answer::No(refusal) => Err(refused(ledger, id, refusal)),
+    }
+}
+
+/// The refusal of an event, with who holds the ticket if that is why.
+fn refused(ledger: &Ledger<'_>, id: &TicketId, refusal: Refusal) -> OperationError {
+    let holder = match (&refusal, ledger.find(id)) {
+        (Refusal::WrongState { .. }, Ok(Some(entry))) if entry.ticket.state.is_held() => {
+            entry.ticket.run.map(|run| Holder { run, until: entry.ticket.lease })
+        }
+        _ => None,
+    };
+    OperationError::Refused { id: id.clone(), refusal, holder }
+}

@@ -1,0 +1,204 @@
+//! Where an operation takes place, and in whose name: a repository of the workspace, and a run.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Done, OperationError};
+use crate::core::event::State;
+use crate::core::id::{Brand, RepoName, RunId, TicketId};
+use crate::core::registry::FILE;
+use crate::dispatch::{Site, Workplace};
+use crate::env::Env;
+use crate::gate;
+use crate::git::{GitError, Repo};
+use crate::ledger::{Ledger, LedgerError};
+use crate::local::held;
+use crate::workspace::{CONFIG_KEY, Workspace};
+
+/// A repository of the workspace, opened.
+pub(crate) struct Place {
+    pub(crate) repo: Repo,
+    pub(crate) workspace: Option<Workspace>,
+    /// Its name in the registry, if the registry has it.
+    pub(crate) name: Option<RepoName>,
+}
+
+impl Place {
+    /// The repository with this name in the registry, or else the one around a directory. Outside of any repository it is
+    /// the hub of the workspace around.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn around(dir: &Utf8Path, name: Option<&str>) -> Done<Self> {
+        let around = Repo::discover(dir);
+        let workspace = match &around {
+            Ok(repo) => workspace_of(repo)?,
+            Err(_) => workspace_around(dir)?,
+        };
+        if let Some(name) = name {
+            let workspace = workspace.ok_or(OperationError::RepoWithoutRegistry)?;
+            let entry = workspace.entry(name)?;
+            let repo = workspace.open(entry)?;
+            return Ok(Self { repo, name: Some(entry.name.clone()), workspace: Some(workspace) });
+        }
+        let repo = match (around, &workspace) {
+            (Ok(repo), _) => repo,
+            (Err(GitError::NoRepository(_)), Some(workspace)) => workspace.open(workspace.hub()?)?,
+            (Err(error), _) => return Err(error.into()),
+        };
+        let name = workspace.as_ref().and_then(|workspace| name_in(workspace, &repo));
+        Ok(Self { repo, workspace, name })
+    }
+
+    /// The ledger of this repository.
+    ///
+    /// # Errors
+    /// When git-os is not set up in it.
+    pub(crate) fn ledger(&self) -> Result<Ledger<'_>, LedgerError> {
+        Ledger::open(&self.repo)
+    }
+
+    /// The workspace, for operations that cannot do without.
+    ///
+    /// # Errors
+    /// When this repository has no registry.
+    pub(crate) fn workspace(&self) -> Done<&Workspace> {
+        self.workspace.as_ref().ok_or(OperationError::NoRegistry)
+    }
+
+    /// The place of work in this repository.
+    ///
+    /// # Errors
+    /// When it is not in a registry.
+    pub(crate) fn site<'a>(&'a self, at: Workplace<'a>) -> Done<Site<'a>> {
+        let name = self.name.as_ref().ok_or(OperationError::NotInRegistry)?;
+        Ok(Site::open(at, at.workspace.entry(name.as_str())?)?)
+    }
+
+    /// The place of the ticket that a person means, which may be in any repository of the workspace. Work of it that landed
+    /// without git-os is noticed.
+    ///
+    /// # Errors
+    /// When none or several fit.
+    pub(crate) fn find(self, part: &str) -> Done<(Self, TicketId)> {
+        let (place, id) = match &self.workspace {
+            None => {
+                let id = self.ledger()?.resolve(part)?;
+                (self, id)
+            }
+            Some(workspace) => {
+                let found = workspace.resolve(part, self.name.as_ref().map(|name| (name, &self.repo)))?;
+                if Some(&found.repo) == self.name.as_ref() {
+                    (self, found.id)
+                } else {
+                    let repo = workspace.open(workspace.entry(found.repo.as_str())?)?;
+                    (Self { repo, workspace: self.workspace, name: Some(found.repo) }, found.id)
+                }
+            }
+        };
+        place.notice_landing(&id)?;
+        Ok((place, id))
+    }
+
+    /// The repository in which tickets of a brand are created: this one if it has the brand, or else one that does.
+    ///
+    /// # Errors
+    /// When no repository of the workspace has it.
+    pub(crate) fn with_brand(self, brand: &Brand) -> Done<Self> {
+        let Some(workspace) = &self.workspace else { return Ok(self) };
+        if self.ledger()?.policy.brands.contains(brand) {
+            return Ok(self);
+        }
+        let entry = workspace.registry.repos_of(brand).next().ok_or_else(|| OperationError::NoBrand(brand.clone()))?;
+        let (repo, name) = (workspace.open(entry)?, Some(entry.name.clone()));
+        Ok(Self { repo, name, workspace: self.workspace })
+    }
+
+    /// Closes a ticket that landed where no hook saw it.
+    fn notice_landing(&self, id: &TicketId) -> Done<()> {
+        let ledger = self.ledger()?;
+        // What cannot be read is for the operation itself to say.
+        if ledger.find(id).is_ok_and(|entry| entry.is_some_and(|entry| entry.ticket.state == State::Verified)) {
+            gate::reconcile(&ledger)?;
+        }
+        Ok(())
+    }
+}
+
+/// The workspace a repository says it belongs to.
+///
+/// # Errors
+/// When the registry cannot be read.
+fn workspace_of(repo: &Repo) -> Done<Option<Workspace>> {
+    Ok(repo.config(CONFIG_KEY).map(|file| Workspace::load(file.as_str().into())).transpose()?)
+}
+
+/// The workspace whose registry is here or above, for a directory outside of any repository.
+fn workspace_around(dir: &Utf8Path) -> Done<Option<Workspace>> {
+    let file = dir.ancestors().map(|dir| dir.join(FILE)).find(|file| file.as_std_path().exists());
+    Ok(file.map(|file| Workspace::load(&file)).transpose()?)
+}
+
+/// The name under which the registry has a repository.
+#[must_use]
+fn name_in(workspace: &Workspace, repo: &Repo) -> Option<RepoName> {
+    let is_it = |path: Utf8PathBuf| {
+        // Where the git directory is at its usual place its path tells; opening a repository costs a millisecond.
+        match path.join(".git").canonicalize_utf8() {
+            Ok(git_dir) if git_dir.is_dir() => git_dir == repo.common_dir(),
+            _ => Repo::open(&path).is_ok_and(|other| other.common_dir() == repo.common_dir()),
+        }
+    };
+    workspace.registry.repos.iter().find(|entry| is_it(workspace.path_of(entry))).map(|entry| entry.name.clone())
+}
+
+/// In whose name an operation is done.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Caller {
+    /// The run that was named.
+    named: Option<RunId>,
+    /// The run that the surroundings name, and the ticket it works on.
+    own: Option<String>,
+    ticket: Option<String>,
+}
+
+impl Caller {
+    /// The run that was named, or else whoever the surroundings say.
+    ///
+    /// # Errors
+    /// When the named run is not a run id.
+    pub(crate) fn new(env: &Env, named: Option<&str>) -> Done<Self> {
+        let named = named.map(RunId::parse).transpose()?;
+        Ok(Self { named, own: env.run.clone(), ticket: env.ticket.clone() })
+    }
+
+    /// A run, whatever the surroundings say.
+    #[must_use]
+    pub(super) fn of(run: RunId) -> Self {
+        Self { named: Some(run), own: None, ticket: None }
+    }
+
+    /// Whether an agent speaks.
+    #[must_use]
+    pub(super) fn is_agent(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// The run that was named, if one was.
+    #[must_use]
+    pub(super) fn named(&self) -> Option<&RunId> {
+        self.named.as_ref()
+    }
+
+    /// The run that acts on a ticket: the one that was named, the agent's own, or the one this clone claimed it with.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn run_on(&self, repo: &Repo, id: &TicketId) -> Done<RunId> {
+        if let Some(named) = &self.named {
+            return Ok(named.clone());
+        }
+        let own = self.own.clone().filter(|_| self.ticket.as_deref() == Some(id.as_str()));
+        let text = own.or_else(|| held::find(repo, id)).ok_or_else(|| OperationError::NoHolder(id.clone()))?;
+        Ok(RunId::parse(&text)?)
+    }
+}

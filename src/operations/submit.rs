@@ -1,0 +1,71 @@
+//! Submitting work, and judging it by hand.
+
+use super::transition::holders;
+use super::{Caller, Done, OperationError, write};
+use crate::core::event::{Action, Role, State};
+use crate::core::id::{ObjectId, TicketId};
+use crate::core::text;
+use crate::core::verdict::Verdict;
+use crate::ledger::{Draft, Entry, Ledger, new_run};
+
+/// Submits work for verification. The work is a revision, or else the ticket's own branch.
+///
+/// # Errors
+/// When the caller does not hold the ticket, or the work is not on top of the protected branch.
+pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, revision: Option<&str>) -> Done<Entry> {
+    let (head, base) = on_tip(ledger, id, revision)?;
+    write(ledger, id, &holders(ledger, id, caller, Action::Submit { head, base })?)
+}
+
+/// Submits verified work again, which was rebased because the protected branch moved.
+///
+/// # Errors
+/// When the work is not on top of the protected branch, or the rules refuse it.
+pub(crate) fn resubmit(ledger: &Ledger<'_>, id: &TicketId, revision: Option<&str>) -> Done<Entry> {
+    let (head, base) = on_tip(ledger, id, revision)?;
+    write(ledger, id, &Draft::new(Action::Stale { head, base }, Role::Gate))
+}
+
+/// The commit of the work, and the tip of the protected branch below it.
+fn on_tip(ledger: &Ledger<'_>, id: &TicketId, revision: Option<&str>) -> Done<(ObjectId, ObjectId)> {
+    let name = revision.map_or_else(|| id.branch(), str::to_owned);
+    let spec = format!("{name}^{{commit}}");
+    let head = ledger.repo.git().line(["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
+    let head = head.and_then(|head| ObjectId::parse(&head).ok()).ok_or_else(|| OperationError::NoCommit(text::escape(&name)))?;
+    let base = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+    let trunk = || {
+        let trunk = ledger.policy.trunk().unwrap_or_default();
+        trunk.trim_start_matches("refs/heads/").to_owned()
+    };
+    if base == head {
+        return Err(OperationError::NothingToSubmit { head, trunk: trunk() });
+    }
+    if !ledger.repo.is_ancestor(base, head)? {
+        return Err(OperationError::NotOnTip { head, trunk: trunk() });
+    }
+    Ok((head, base))
+}
+
+/// Passes submitted work with a verdict that was made elsewhere.
+///
+/// # Errors
+/// When the verdict is not on this very work, or the rules refuse it.
+pub(crate) fn pass(ledger: &Ledger<'_>, id: &TicketId, verdict: Verdict) -> Done<Entry> {
+    let mut draft = Draft::new(Action::Pass, Role::Reviewer).by(&verdict.run);
+    draft.verdict = Some(verdict);
+    write(ledger, id, &draft)
+}
+
+/// Fails submitted work. The ticket is blocked if it has used up its attempts.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn fail(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, reason: &str) -> Done<Entry> {
+    let run = match caller.named() {
+        Some(run) => run.clone(),
+        None => new_run()?,
+    };
+    let attempt = ledger.find(id)?.map_or(0, |entry| entry.ticket.attempt);
+    let then = if attempt >= ledger.policy.max_attempts { State::Blocked } else { State::Running };
+    write(ledger, id, &Draft::new(Action::Fail { then }, Role::Reviewer).by(&run).saying(reason))
+}

@@ -1,0 +1,83 @@
+//! Creating and editing tickets.
+
+use super::{Done, OperationError, write};
+use crate::core::event::{Action, Role};
+use crate::core::id::{Brand, Kind, Label, TicketId};
+use crate::core::text;
+use crate::core::ticket::Content;
+use crate::ledger::{Answer, Draft, Entry, Ledger, description_file};
+
+/// A ticket that is to be created.
+#[derive(Debug, Clone)]
+pub(crate) struct New {
+    pub(crate) title: String,
+    /// `None` means the brand of the repository.
+    pub(crate) brand: Option<Brand>,
+    pub(crate) kind: Kind,
+    /// From 0, the most urgent, to 4.
+    pub(crate) priority: u8,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) depends: Vec<TicketId>,
+    pub(crate) description: String,
+}
+
+/// Creates a ticket as a draft.
+///
+/// # Errors
+/// When the rules refuse it, the repository does not have the brand, or git cannot write.
+pub(crate) fn create(ledger: &Ledger<'_>, new: New, actor: Role) -> Done<Entry> {
+    let title = text::line(&new.title, usize::MAX);
+    if title.len() > text::MAX_TITLE {
+        return Err(OperationError::TitleTooLong);
+    }
+    let brand = new.brand.unwrap_or_else(|| ledger.policy.brand.clone());
+    let content = Content { title, brand, kind: new.kind, priority: new.priority, labels: new.labels, depends: new.depends };
+    match ledger.create(content, &new.description, actor, None)? {
+        Answer::Yes(entry) => Ok(*entry),
+        Answer::No(refusal) => Err(OperationError::NotCreated(refusal)),
+    }
+}
+
+/// What an edit changes; `None` leaves it unchanged.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Changes {
+    pub(crate) title: Option<String>,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<u8>,
+    pub(crate) labels: Option<Vec<Label>>,
+    pub(crate) depends: Option<Vec<TicketId>>,
+    pub(crate) description: Option<String>,
+}
+
+/// An edited ticket, and its description before and after.
+#[derive(Debug, Clone)]
+pub(crate) struct Edited {
+    pub(crate) entry: Entry,
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+/// Changes what a ticket says.
+///
+/// # Errors
+/// When the rules refuse it, the ticket would depend on itself, or git cannot write.
+pub(crate) fn edit(ledger: &Ledger<'_>, id: &TicketId, changes: Changes) -> Done<Edited> {
+    let (entry, _) = ledger.read_legal(id)?;
+    let mut content = entry.ticket.content.clone();
+    if let Some(title) = &changes.title {
+        content.title = text::line(title, text::MAX_TITLE);
+    }
+    content.kind = changes.kind.unwrap_or(content.kind);
+    content.priority = changes.priority.unwrap_or(content.priority);
+    content.labels = changes.labels.unwrap_or(content.labels);
+    content.depends = changes.depends.unwrap_or(content.depends);
+    if content.depends.contains(id) {
+        return Err(OperationError::SelfDependency(id.clone()));
+    }
+    let before = ledger.description(&entry)?;
+    let mut draft = Draft::new(Action::Edit { content }, Role::Operator);
+    draft.files.extend(changes.description.as_deref().map(description_file));
+    let entry = write(ledger, id, &draft)?;
+    let after = ledger.description(&entry)?;
+    Ok(Edited { entry, before, after })
+}

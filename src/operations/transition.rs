@@ -1,0 +1,132 @@
+//! The verbs that write one event and need no more than its ticket: approve, reject, block, release, comment, ask, ….
+
+use super::{Caller, Done, OperationError, write};
+use crate::core::event::{Action, Role, StepState};
+use crate::core::id::{StepId, TicketId};
+use crate::ledger::{Draft, Entry, Ledger};
+use crate::local::held;
+
+/// The draft of an event that only the holder of a ticket may write.
+pub(super) fn holders(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, action: Action) -> Done<Draft> {
+    let run = caller.run_on(ledger.repo, id)?;
+    Ok(Draft::new(action, Role::Executor).by(&run))
+}
+
+/// The draft of an event that the holder of a ticket may write, and an operator if this clone holds it with no run.
+fn holders_or_operators(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, action: Action) -> Done<Draft> {
+    match caller.run_on(ledger.repo, id) {
+        Ok(run) => Ok(Draft::new(action, Role::Executor).by(&run)),
+        Err(OperationError::NoHolder(_) | OperationError::InvalidValue(_)) => Ok(Draft::new(action, Role::Operator)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes an event after which the ticket may be free, and then forgets the run that held it.
+fn write_free(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
+    let entry = write(ledger, id, draft)?;
+    if entry.ticket.run.is_none() {
+        held::forget(ledger.repo, id)?;
+    }
+    Ok(entry)
+}
+
+fn operators(action: Action) -> Draft {
+    Draft::new(action, Role::Operator)
+}
+
+/// Makes a draft ready.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn approve(ledger: &Ledger<'_>, id: &TicketId) -> Done<Entry> {
+    write_free(ledger, id, &operators(Action::Approve))
+}
+
+/// Closes a draft.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn reject(ledger: &Ledger<'_>, id: &TicketId, reason: &str) -> Done<Entry> {
+    write(ledger, id, &operators(Action::Reject).saying(reason))
+}
+
+/// Closes a ticket whose work is not wanted.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn cancel(ledger: &Ledger<'_>, id: &TicketId, reason: &str) -> Done<Entry> {
+    write(ledger, id, &operators(Action::Cancel).saying(reason))
+}
+
+/// Blocks a ticket, in the name of its holder or of an operator.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn block(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, reason: &str) -> Done<Entry> {
+    write(ledger, id, &holders_or_operators(ledger, id, caller, Action::Block)?.saying(reason))
+}
+
+/// Makes a blocked ticket ready again.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn unblock(ledger: &Ledger<'_>, id: &TicketId) -> Done<Entry> {
+    write_free(ledger, id, &operators(Action::Unblock))
+}
+
+/// Makes a claimed ticket ready again, in the name of its holder or of an operator.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn release(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller) -> Done<Entry> {
+    write_free(ledger, id, &holders_or_operators(ledger, id, caller, Action::Release)?)
+}
+
+/// Makes a ticket ready again whose lease has expired. With a shared remote, the remote decides.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn expire(ledger: &Ledger<'_>, id: &TicketId) -> Done<Entry> {
+    write_free(ledger, id, &operators(Action::Expire))
+}
+
+/// Adds a comment; an archived ticket becomes a live one again.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn comment(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, text: &str) -> Done<Entry> {
+    let role = if caller.is_agent() { Role::Executor } else { Role::Operator };
+    write(ledger, id, &Draft::new(Action::Comment, role).saying(text))
+}
+
+/// Asks the operator; the ticket waits for the answer.
+///
+/// # Errors
+/// When the caller does not hold the ticket.
+pub(crate) fn ask(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, question: &str) -> Done<Entry> {
+    write(ledger, id, &holders(ledger, id, caller, Action::Ask)?.saying(question))
+}
+
+/// Answers a question; the work can be resumed.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn answer(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<Entry> {
+    write(ledger, id, &operators(Action::Answer).saying(text))
+}
+
+/// Records an event that could not be replayed.
+///
+/// # Errors
+/// When the rules refuse it.
+pub(crate) fn conflict(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<Entry> {
+    write(ledger, id, &Draft::new(Action::Conflict, Role::Sync).saying(text))
+}
+
+/// Sets the state of a step of the plan.
+///
+/// # Errors
+/// When the caller does not hold the ticket.
+pub(crate) fn step(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, step: StepId, state: StepState) -> Done<Entry> {
+    write(ledger, id, &holders(ledger, id, caller, Action::Step { step, state })?)
+}

@@ -1,0 +1,149 @@
+//! What a command prints when it is refused: what was tried, what the rule said, what to do next, and a code for scripts.
+
+use crate::sandbox::{RUN, Sandbox};
+
+/// A refused command: its arguments, its exit code, its message without `error: `, its first hint, and its code with `--json`.
+type Case<'a> = (&'a [&'a str], i32, &'a str, &'a str, &'a str);
+
+fn check(sandbox: &Sandbox, (args, exit, message, hint, code): Case<'_>) {
+    let out = sandbox.os("hub", args);
+    assert_eq!(out.code, Some(exit), "{out}");
+    assert_eq!(out.stdout, "", "a refusal is no result: {out}");
+    let mut said = out.stderr.lines().skip_while(|line| !line.starts_with("error: "));
+    assert_eq!(said.next(), Some(format!("error: {message}").as_str()), "{out}");
+    assert_eq!(said.next().unwrap_or_default(), if hint.is_empty() { String::new() } else { format!("hint: {hint}") }, "{out}");
+    if code.is_empty() {
+        return;
+    }
+    let out = sandbox.os("hub", &[args, &["--json"]].concat());
+    assert_eq!(out.code, Some(exit), "{out}");
+    let object = out.stderr.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no object: {out}"));
+    let object: serde_json::Value = serde_json::from_str(object).expect("JSON");
+    let error = &object["error"];
+    assert_eq!((object["version"].as_u64(), error["exit"].as_i64()), (Some(1), Some(exit.into())), "{out}");
+    assert_eq!((error["code"].as_str(), error["message"].as_str()), (Some(code), Some(message)), "{out}");
+    assert_eq!(error["hint"].as_str().unwrap_or_default(), hint, "{out}");
+}
+
+#[test]
+fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
+    let sandbox = Sandbox::new();
+    sandbox.workspace(&["hub"], "");
+    let draft = sandbox.ticket("hub", "Draft", "draft").id;
+    let ready = sandbox.ticket("hub", "Ready", "ready").id;
+    let running = sandbox.ticket("hub", "Running", "running").id;
+    sandbox.os("hub", &["edit", &ready, "--depends", &draft]).ok();
+    let long = "x".repeat(201);
+    let (show_draft, show_running) = (format!("git os show {draft}"), format!("git os show {running}"));
+    let holds = format!("; run {RUN} holds it until 2026-05-07T12:30:00Z");
+    let main = sandbox.id("hub", "main");
+    let tip = main.get(..12).expect("a commit");
+    let below = sandbox.id("hub", "main~1");
+    let cases: &[Case<'_>] = &[
+        (
+            &["claim", &draft],
+            1,
+            &format!("{draft}: cannot claim: the ticket is `draft`, not `ready`"),
+            &show_draft,
+            "wrong-state",
+        ),
+        (
+            &["claim", &running],
+            1,
+            &format!("{running}: cannot claim: the ticket is `running`, not `ready`{holds}"),
+            &show_running,
+            "wrong-state",
+        ),
+        (
+            &["claim", &ready],
+            1,
+            &format!("{ready}: cannot claim: dependency {draft} is not merged"),
+            &show_draft,
+            "dependency-open",
+        ),
+        (&["claim", "--next"], 1, "no ticket of this repository is ready", "git os list", "none-ready"),
+        (&["claim", &ready, "--run", "me"], 1, "`me` is not a run id (32 hexadecimal digits)", "", "invalid-value"),
+        (
+            &["claim", &ready, "--lease", "soon"],
+            1,
+            "invalid time `soon`: expected a number and a unit, such as 30m, 2h or 7d",
+            "",
+            "not-a-time",
+        ),
+        (&["show", "nothing"], 128, "there is no ticket `nothing`", "git os list --all", "ticket-not-found"),
+        (
+            &["new", &long],
+            1,
+            "the title must be one line of 1 to 200 bytes; put the rest into the description",
+            "",
+            "title-too-long",
+        ),
+        (&["new", "Odd", "--brand", "other"], 1, "no repository has the brand `other`", "", "no-brand"),
+        (&["sync"], 1, "no shared remote is configured", "git os sync <remote>", "no-shared-remote"),
+        (&["sync", "nowhere"], 1, "remote `nowhere` not found", "git remote -v", "no-remote"),
+        (&["--repo", "other", "list"], 128, "repository `other` is not in the registry", "", "registry-no-repo"),
+        (&["learn", " "], 1, "the learning is empty", "", ""),
+        (&["renew", &ready], 1, &format!("no run of this clone holds {ready}"), &format!("git os show {ready}"), ""),
+        (
+            &["approve", &ready],
+            1,
+            &format!("{ready}: cannot approve: the ticket is `ready`, not `draft`"),
+            &format!("git os show {ready}"),
+            "",
+        ),
+        (&["comment", &draft, ""], 1, &format!("{draft}: cannot comment without a text"), &show_draft, ""),
+        (&["edit", &draft, "--depends", &draft], 1, &format!("{draft} cannot depend on itself"), "", ""),
+        (&["submit", &running, "--head", "nowhere"], 1, "commit `nowhere` not found", "", ""),
+        (
+            &["submit", &running, "--head", "main"],
+            1,
+            &format!("cannot submit {tip}: it is the tip of `main`, so there is nothing to verify"),
+            "git os submit <ticket> --head <commit>",
+            "",
+        ),
+        (
+            &["submit", &running, "--head", "main~1"],
+            1,
+            &format!("cannot submit {}: it is not based on the tip of `main`", below.get(..12).expect("a commit")),
+            "git rebase main",
+            "",
+        ),
+        (&["verify", &running], 1, &format!("cannot verify {running}: it is `running`, not `verifying`"), &show_running, ""),
+        (&["merge"], 1, "no ticket of this repository is verified", "git os list", ""),
+        (&["revert", &running], 1, &format!("cannot revert {running}: it is `running`, not `merged`"), &show_running, ""),
+        (&["archive", "--after", "soon"], 1, "invalid time `soon`: expected a number and a unit, such as 30m, 2h or 7d", "", ""),
+        (&["session", "nothing"], 1, "`nothing` matches 0 sessions", "git os session", "ambiguous-session"),
+    ];
+    for case in cases {
+        check(&sandbox, *case);
+    }
+}
+
+#[test]
+fn what_was_learned_is_recorded_once() {
+    let sandbox = Sandbox::new();
+    sandbox.workspace(&["hub"], "");
+    sandbox.os("hub", &["learn", "Ask before you build."]).ok();
+    let case: Case<'_> = (
+        &["learn", "Ask before you build."],
+        1,
+        "this clone has already recorded this learning",
+        "git os learn   # list the learnings",
+        "",
+    );
+    check(&sandbox, case);
+}
+
+#[test]
+fn outside_of_a_workspace_it_is_said_how_to_begin() {
+    let sandbox = Sandbox::new();
+    sandbox.repo("hub", "");
+    let cases: [Case<'_>; 3] = [
+        (&["list"], 128, "this repository is not under git-os", "git os init", "not-initialised"),
+        (&["start"], 1, "this repository has no registry", "git os init", "no-registry"),
+        (&["--repo", "hub", "list"], 1, "`--repo` needs a registry, and there is none", "git os init", "repo-without-registry"),
+    ];
+    for case in cases {
+        check(&sandbox, case);
+    }
+}
