@@ -80,8 +80,18 @@ pub(crate) fn is_body(text: &str) -> bool {
 /// Whether `line` would not change this text.
 #[must_use]
 pub(crate) fn is_line(text: &str, max_bytes: usize) -> bool {
-    let is_folded = || text.trim_ascii().len() == text.len() && !text.contains("  ");
-    (text.len() <= max_bytes && is_plain(text) && is_folded()) || line(text, max_bytes) == text
+    (text.len() <= max_bytes && is_plain_line(text)) || line(text, max_bytes) == text
+}
+
+/// Whether a text is printable ASCII with no space at its ends and none beside another, in one pass.
+fn is_plain_line(text: &str) -> bool {
+    let mut last = b' ';
+    let is_plain = text.bytes().all(|byte| {
+        let is_doubled = byte == b' ' && last == b' ';
+        last = byte;
+        matches!(byte, b' '..=b'~') && !is_doubled
+    });
+    is_plain && (last != b' ' || text.is_empty())
 }
 
 fn cut(text: &str, max_bytes: usize) -> &str {

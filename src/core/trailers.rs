@@ -253,8 +253,10 @@ impl<'a> Trailers<'a> {
 
 /// The key and the value of a line.
 fn split(line: &str) -> Result<(&str, &str), TrailerError> {
-    let (key, value) = line.split_once(':').ok_or(TrailerError::Malformed("a trailer is not `Key: value`"))?;
-    match value.strip_prefix(' ') {
+    // A key is short: to go through its bytes is faster than a search.
+    let end = line.bytes().position(|byte| byte == b':').ok_or(TrailerError::Malformed("a trailer is not `Key: value`"))?;
+    let (key, value) = line.split_at(end);
+    match value.strip_prefix(": ") {
         Some(value) => Ok((key, value)),
         None if value.contains(": ") => Err(TrailerError::Malformed("a trailer is not `Os-Key: value`")),
         None => Err(TrailerError::Malformed("a trailer is not `Key: value`")),
