@@ -18,7 +18,7 @@ pub(crate) const CONFIG_KEY: &str = "git-os.registry";
 pub(crate) enum WorkspaceError {
     #[error("the registry `{path}` cannot be read")]
     Unreadable { path: Utf8PathBuf, source: GitError },
-    #[error("the registry `{path}` has {}:{}", plural(.faults.len(), "fault"), list(.faults))]
+    #[error("the registry `{path}` has {}:{}", plural(.faults.len(), "fault", "faults"), list(.faults))]
     Faults { path: Utf8PathBuf, faults: Vec<Fault> },
     #[error("there is no repository `{0}` in the registry")]
     NoRepo(String),

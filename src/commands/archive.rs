@@ -31,7 +31,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
     let Some(workspace) = place.workspace.as_ref().filter(|_| args.all) else {
         let count = fold(&place.ledger()?, after)?;
-        return ctx.ui.line(format!("{} folded into the archive", plural(count, "history").replace("historys", "histories")));
+        return ctx.ui.line(format!("{} folded into the archive", plural(count, "history", "histories")));
     };
     for entry in &workspace.registry.repos {
         let repo = workspace.open(entry)?;

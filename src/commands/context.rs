@@ -82,7 +82,7 @@ impl Context {
             self.ui.say(format!("note: another ticket has the name {old}; the one of this clone is {new} now"));
         }
         if folded.conflicts > 0 {
-            let events = plural(folded.conflicts, "event");
+            let events = plural(folded.conflicts, "event", "events");
             self.ui.say(format!(
                 "warning: {events} could not be replayed on what others wrote; `git os log` shows them as conflicts"
             ));

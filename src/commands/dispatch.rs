@@ -29,7 +29,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let desk = Terminal::new(&ctx.ui, Given { answers: None, approves_all: false, is_interactive: false });
     let endings = schedule::run(workspace, &ctx.env, args.jobs.unwrap_or(workspace.registry.jobs), &desk)?;
     let landed = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
-    ctx.ui.line(format!("{landed} of {} landed", plural(endings.len(), "ticket")))
+    ctx.ui.line(format!("{landed} of {} landed", plural(endings.len(), "ticket", "tickets")))
 }
 
 pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliError> {

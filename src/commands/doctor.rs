@@ -61,7 +61,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     match report.failed().count() {
         0 => Ok(()),
-        failing => Err(CliError::no(format!("{} failed", plural(failing, "check")))),
+        failing => Err(CliError::no(format!("{} failed", plural(failing, "check", "checks")))),
     }
 }
 
@@ -144,7 +144,7 @@ fn print(ctx: &Context, report: &Report) -> Result<(), CliError> {
 /// What the grade stands on, such as `14 of 14 checks passed, 5 n/a`.
 fn tally(counts: Counts) -> String {
     let Counts { passed, made, applicable } = counts;
-    let mut words = vec![format!("{passed} of {} passed", plural(applicable, "check"))];
+    let mut words = vec![format!("{passed} of {} passed", plural(applicable, "check", "checks"))];
     if made < applicable {
         words.push(format!("{} could not be made", applicable - made));
     }

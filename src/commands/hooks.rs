@@ -72,7 +72,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         };
         ctx.ui.line(format!("{name}: {done}"))?;
     }
-    if faults > 0 { Err(CliError::no(plural(faults, "fault")).hint("git os hooks install")) } else { Ok(()) }
+    if faults > 0 { Err(CliError::no(plural(faults, "fault", "faults")).hint("git os hooks install")) } else { Ok(()) }
 }
 
 pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {

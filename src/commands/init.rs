@@ -71,7 +71,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     if missing > 0 {
         return Err(CliError::no(format!(
             "{} could not be set up; run `git os init` again when they are there",
-            plural(missing, "repository").replace("repositorys", "repositories")
+            plural(missing, "repository", "repositories")
         )));
     }
     Ok(())

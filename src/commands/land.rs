@@ -100,7 +100,11 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
             }
         }
     }
-    if failed > 0 { Err(CliError::no(format!("{} of {} did not land", failed, plural(train.len(), "ticket")))) } else { Ok(()) }
+    if failed > 0 {
+        Err(CliError::no(format!("{} of {} did not land", failed, plural(train.len(), "ticket", "tickets"))))
+    } else {
+        Ok(())
+    }
 }
 
 fn merge_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {

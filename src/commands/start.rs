@@ -70,7 +70,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             let text = read_file(&ctx.env.path(file))?;
             let faults = |faults: Vec<crate::core::registry::Fault>| {
                 let list = faults.iter().fold(String::new(), |all, fault| all + "\n  " + &fault.to_string());
-                CliError::no(format!("the answers have {}:{list}", plural(faults.len(), "fault")))
+                CliError::no(format!("the answers have {}:{list}", plural(faults.len(), "fault", "faults")))
             };
             Some(interview::parse(&text).map_err(faults)?)
         }
@@ -118,7 +118,8 @@ pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     let count = |fate: &str| summary.tickets.iter().filter(|end| end.fate == fate).count();
     let brands: std::collections::BTreeSet<_> =
         summary.tickets.iter().filter(|end| end.fate == "landed").map(|end| &end.brand).collect();
-    let mut words = vec![format!("{} landed over {}", plural(count("landed"), "ticket"), plural(brands.len(), "brand"))];
+    let mut words =
+        vec![format!("{} landed over {}", plural(count("landed"), "ticket", "tickets"), plural(brands.len(), "brand", "brands"))];
     for (fate, word) in [("blocked", "blocked"), ("waiting", "waiting for an answer"), ("held", "held up"), ("failed", "failed")]
     {
         if count(fate) > 0 {

@@ -51,5 +51,5 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let desk = Terminal::new(&ctx.ui, Given { answers: None, approves_all: false, is_interactive: false });
     let landed = worker::run(workspace, &ctx.env, &plan, &desk)?;
-    ctx.ui.line(format!("{} landed", plural(landed, "ticket")))
+    ctx.ui.line(format!("{} landed", plural(landed, "ticket", "tickets")))
 }

@@ -146,10 +146,10 @@ pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A number and its noun, in the singular or with an `s`.
+/// A number and its noun, of which `one` is the singular and `many` the plural.
 #[must_use]
-pub(crate) fn plural(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -162,6 +162,12 @@ mod tests {
     fn escape_sequences_never_reach_a_terminal() {
         assert_eq!(escape("a\u{1b}[2Jb\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{202e}c\\nd");
         assert_eq!(escape_lines("a\nb\tc\u{7}"), "a\nb\tc\\u{7}");
+    }
+
+    #[test]
+    fn one_is_singular_and_all_other_numbers_are_plural() {
+        let histories = [0, 1, 2].map(|number| plural(number, "history", "histories"));
+        assert_eq!(histories, ["0 histories", "1 history", "2 histories"]);
     }
 
     proptest! {

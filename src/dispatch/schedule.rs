@@ -107,7 +107,7 @@ fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<String>, Dispat
         Some(_) => return Ok(None),
     };
     let ready = ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count();
-    Ok((ready > 0).then(|| format!("{} cannot be worked on: there is {why}", plural(ready, "ready ticket"))))
+    Ok((ready > 0).then(|| format!("{} cannot be worked on: there is {why}", plural(ready, "ready ticket", "ready tickets"))))
 }
 
 /// One lane: takes the next ticket of a free brand, until there is none and no other lane could free a brand.

@@ -36,7 +36,7 @@ pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         }
         None => match count_others(&place.dir) {
             0 => "git looks at ours; there are no others".to_owned(),
-            others => format!("git looks at ours; {} of others beside them", plural(others, "hook")),
+            others => format!("git looks at ours; {} of others beside them", plural(others, "hook", "hooks")),
         },
     };
     Ok(Finding::pass(others))

@@ -38,7 +38,7 @@ impl Session<'_> {
         }
         let added = ledger_page::add(&self.hub, &self.date, &lines)?;
         self.seen.distilled = Some(self.date.clone());
-        let what = format!("{} for ledger/{}.md", plural(added, "line"), self.date);
+        let what = format!("{} for ledger/{}.md", plural(added, "line", "lines"), self.date);
         self.desk.say(&what);
         self.record(Phase::Close, &what, &lines.join("\n"), &[])
     }

@@ -17,7 +17,7 @@ impl Session<'_> {
         let drafted = self.write_drafts()?;
         self.summary.drafted = drafted;
         if drafted > 0 {
-            self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket")), "", &[])?;
+            self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket", "tickets")), "", &[])?;
         }
         self.env.step("drafted");
         let mut lines = Vec::new();
@@ -47,7 +47,7 @@ impl Session<'_> {
         if lines.is_empty() {
             return Ok(());
         }
-        let what = format!("{} approved", plural(self.summary.approved, "draft"));
+        let what = format!("{} approved", plural(self.summary.approved, "draft", "drafts"));
         self.desk.say(&what);
         self.record(Phase::Draft, &what, &lines.join("\n"), &[])
     }

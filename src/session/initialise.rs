@@ -29,7 +29,7 @@ impl Session<'_> {
         for line in &lines {
             self.desk.say(line);
         }
-        self.record(Phase::Initialise, &plural(lines.len(), "remark"), &lines.join("\n"), &[])
+        self.record(Phase::Initialise, &plural(lines.len(), "remark", "remarks"), &lines.join("\n"), &[])
     }
 
     fn initialise_one(&self, entry: &RepoEntry, lines: &mut Vec<String>) -> Result<(), SessionError> {
@@ -89,7 +89,7 @@ fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result
     }
     let folded = sync::fold_fetched(&site.repo)?;
     if !folded.is_nothing() {
-        lines.push(format!("{name}: {} folded in", plural(folded.moved, "ref")));
+        lines.push(format!("{name}: {} folded in", plural(folded.moved, "ref", "refs")));
     }
     lines.extend(
         folded.refused.iter().map(|(ref_name, why)| format!("{name}: `{ref_name}` was fetched and stays outside: {why}")),

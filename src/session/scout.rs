@@ -72,8 +72,8 @@ impl Session<'_> {
             let line = format!(
                 "{}: {}, {}",
                 report.repo,
-                plural(report.commits.len(), "new commit"),
-                plural(report.signals.len(), "signal")
+                plural(report.commits.len(), "new commit", "new commits"),
+                plural(report.signals.len(), "signal", "signals")
             );
             self.desk.say(&line);
             lines.push(line);
@@ -101,7 +101,7 @@ impl Session<'_> {
                 self.log.pending.push(signal);
             }
         }
-        self.record(Phase::Scout, &plural(count, "signal"), &lines.join("\n"), &[("commits.md", commits)])
+        self.record(Phase::Scout, &plural(count, "signal", "signals"), &lines.join("\n"), &[("commits.md", commits)])
     }
 }
 
