@@ -185,7 +185,7 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     }
     let mut words = vec![format!("{}, no stale lock", plural(live, "live ticket ref"))];
     if waiting >= refs::archive::DUE {
-        words.push(format!("{} could be archived", plural(waiting, "closed ticket")));
+        words.push(format!("{} could be archived", plural(waiting, "closed ticket", "closed tickets")));
     }
     match shared_remote(subject.repo) {
         Some(remote) => match in_step(subject, &remote)? {
