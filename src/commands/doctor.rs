@@ -63,7 +63,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     match report.failed().count() {
         0 => Ok(()),
-        failing => Err(CliError::no(Code::ChecksFailed, format!("{} failed", plural(failing, "check")))),
+        failing => Err(CliError::no(Code::ChecksFailed, format!("{} failed", plural(failing, "check", "checks")))),
     }
 }
 

@@ -126,5 +126,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let (tickets, events) = (plural(all.tickets, "ticket", "tickets"), plural(all.events, "event", "events"));
         ctx.ui.say(format!("{tickets} with {events} replayed, {}", plural(all.findings.len(), "finding", "findings")));
     }
-    if all.findings.is_empty() { Ok(()) } else { Err(CliError::no(Code::Findings, plural(all.findings.len(), "finding"))) }
+    if all.findings.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::no(Code::Findings, plural(all.findings.len(), "finding", "findings")))
+    }
 }
