@@ -164,7 +164,7 @@ impl From<InstallError> for CliError {
     fn from(error: InstallError) -> Self {
         match error {
             InstallError::Git(error) => error.into(),
-            error => Self::of(Kind::Fatal, (&error).into(), &error),
+            error @ InstallError::Front(_) => Self::of(Kind::Fatal, (&error).into(), &error),
         }
     }
 }

@@ -34,17 +34,14 @@ pub(super) struct Args {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let lease = Lease::new(args.run.as_deref(), super::span(&args.lease)?)?;
-    let (place, entry) = match &args.id {
-        Some(part) => {
-            let (place, id) = ctx.find(part)?;
-            let entry = claim::claim(&place, &id, &lease)?;
-            (place, entry)
-        }
-        None => {
-            let place = ctx.place()?;
-            let entry = claim::claim_next(&place, &lease)?;
-            (place, entry)
-        }
+    let (place, entry) = if let Some(part) = &args.id {
+        let (place, id) = ctx.find(part)?;
+        let entry = claim::claim(&place, &id, &lease)?;
+        (place, entry)
+    } else {
+        let place = ctx.place()?;
+        let entry = claim::claim_next(&place, &lease)?;
+        (place, entry)
     };
     if args.json {
         return ctx.ui.json(&super::with_version(&view(&place.ledger()?, &entry)?));

@@ -84,7 +84,7 @@ pub(crate) fn run(
         match advance(site, &trunk, tip, head)? {
             Ok(()) => {}
             Err(why) if remote.is_some() && !is_away => {
-                (site.tell)(&format!("landed on the remote, but the local branch did not move: {why}"))
+                (site.tell)(&format!("landed on the remote, but the local branch did not move: {why}"));
             }
             Err(why) => return Ok(Landing::Held(why)),
         }
