@@ -80,7 +80,7 @@ fn a_refusal_is_printed_for_people_and_for_programs() {
             "title-too-long",
         ),
         (&["new", "Odd", "--brand", "other"], 1, "no repository has the brand `other`", "", "no-brand"),
-        (&["sync"], 1, "no shared remote is configured", "git os sync <remote>", "no-shared-remote"),
+        (&["sync"], 1, "no shared remote is configured", "git os sync REMOTE", "no-shared-remote"),
         (&["sync", "nowhere"], 1, "remote `nowhere` not found", "git remote -v", "no-remote"),
         (&["--repo", "other", "list"], 128, "repository `other` is not in the registry", "", "registry-no-repo"),
         (&["session", "nothing"], 1, "`nothing` matches 0 sessions", "git os session", "ambiguous-session"),
@@ -114,7 +114,7 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
             &["submit", &running, "--head", "main"],
             1,
             &format!("cannot submit {tip}: it is the tip of `main`, so there is nothing to verify"),
-            "git os submit <ticket> --head <commit>",
+            "git os submit TICKET --head COMMIT",
             "",
         ),
         (
