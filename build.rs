@@ -1,6 +1,6 @@
-//! Compiles the two small programs of `hooks/`, of which `src/hook/front.rs` embeds one: what git starts as its hook.
+//! Compiles the two small programs in `hooks/`, one of which `src/hook/front.rs` embeds and installs as a git hook.
 //!
-//! `front` in cargo's output directory is the one to install, and `portable` the one that every platform has.
+//! In cargo's output directory, `front` is the program for this platform, and `portable` is the one that all platforms have.
 #![expect(clippy::disallowed_methods, reason = "a build script talks to cargo by variables, files and processes")]
 
 use std::env;
@@ -31,7 +31,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let folder = PathBuf::from(variable("OUT_DIR"));
     let (front, portable) = (folder.join("front"), folder.join("portable"));
-    // git-os itself is compiled by the same compiler for the same target, so there is no reason for this to fail.
+    // The same compiler compiles git-os itself for the same target, so this should not fail.
     compile_portable(&portable).unwrap_or_else(|why| panic!("cannot compile {PORTABLE}: {why}"));
     let is_there = is_supported()
         && compile_freestanding(&front)
@@ -53,7 +53,7 @@ fn is_supported() -> bool {
         && is("CARGO_CFG_TARGET_ENDIAN", &["little"])
 }
 
-/// What both have in common. The same program from a debug and a release build.
+/// The options for both programs. A debug and a release build give the same program.
 fn rustc(source: &str, name: &str, to: &Path) -> Command {
     let mut rustc = Command::new(variable("RUSTC"));
     rustc.args([source, "--crate-name", name, "--crate-type=bin", "--edition=2024"]);
@@ -63,7 +63,7 @@ fn rustc(source: &str, name: &str, to: &Path) -> Command {
     rustc
 }
 
-/// A program without a loader starts in two thirds of the time. Where the C library is there as a shared one only, it has one.
+/// A static program starts faster. It is a dynamic one if there is no static C library.
 fn compile_portable(to: &Path) -> Result<(), String> {
     let start = || {
         let mut rustc = rustc(PORTABLE, "portable", to);
@@ -77,7 +77,7 @@ fn compile_portable(to: &Path) -> Result<(), String> {
     } else {
         Err("only for Linux".to_owned())
     };
-    // The flags of the build may be what it takes to find a linker.
+    // The flags of the build may be needed to find a linker.
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let flags = flags.split('\x1f').filter(|flag| !flag.is_empty());
     fixed.or_else(|_| run(&mut start())).or_else(|_| run(start().args(flags)))
@@ -119,7 +119,7 @@ fn link(to: &Path, layout: &Path, linker: Linker) -> Result<(), String> {
     run(&mut rustc)
 }
 
-/// What the compiler found wrong, or warned of: nothing else shows it.
+/// Runs the compiler and passes on its warnings.
 fn run(rustc: &mut Command) -> Result<(), String> {
     let output = rustc.output().map_err(|error| error.to_string())?;
     let messages = String::from_utf8_lossy(&output.stderr);

@@ -1,28 +1,28 @@
-//! What the programs in front of git-os share beside the rule: how they take git-os's answer, and what they say without one.
+//! What both hook programs share besides the rule: how to read git-os's answer, and what to print without one.
 
 use core::ffi::CStr;
 
 use crate::rule::Missing;
 
-/// The name under which git-os is started, by which it knows that a hook is asked for.
+/// The name under which the hook starts git-os, which tells git-os that it runs as a hook.
 pub(crate) const NAME: &CStr = c"git-os-hook";
-/// The hook that these programs are.
+/// The hook.
 pub(crate) const HOOK: &CStr = c"reference-transaction";
-/// How much of a ref's name is told; the name of a loose ref is a path, and thus shorter.
+/// The most bytes of a ref name in a message; the name of a loose ref is a path, and thus shorter.
 pub(crate) const ROOM: usize = 4 * 1024;
 
-/// What became of starting git-os.
+/// The result of starting git-os.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Whether git may go on.
+    /// Whether git may continue.
     Answer(bool),
     NotStarted,
-    /// It crashed, or does not know this hook.
+    /// It crashed, or is too old to know this hook.
     Failed,
 }
 
 impl End {
-    /// `None` for a process that was killed.
+    /// The exit code is `None` for a killed process.
     pub(crate) fn of(exit_code: Option<i32>) -> Self {
         match exit_code {
             Some(0) => Self::Answer(true),
@@ -32,7 +32,7 @@ impl End {
     }
 }
 
-/// The ref to name when git-os does not answer: the first that is refused then, or else the first.
+/// The ref to name if git-os does not answer: the first that is then refused, or else the first.
 pub(crate) struct Found<'n> {
     pub(crate) missing: Option<Missing>,
     name: &'n mut [u8],
@@ -40,7 +40,7 @@ pub(crate) struct Found<'n> {
 }
 
 impl<'n> Found<'n> {
-    /// `room` is for the name.
+    /// `room` holds the name.
     pub(crate) fn none(room: &'n mut [u8]) -> Self {
         Self { missing: None, name: room, len: 0 }
     }
@@ -51,13 +51,13 @@ impl<'n> Found<'n> {
         }
         (self.missing, self.len) = (Some(missing), 0);
         for (place, byte) in self.name.iter_mut().zip(name) {
-            // A stranger chose the name: on a terminal it must be nothing but text.
+            // Anyone may have chosen the name, so print nothing but text on a terminal.
             *place = if byte.is_ascii_control() { b'?' } else { *byte };
             self.len = self.len.wrapping_add(1);
         }
     }
 
-    /// What to tell the user, in pieces, when git-os, which is at `program`, came to no answer.
+    /// The message for the user, in pieces, if the git-os at `program` gave no answer.
     pub(crate) fn message<'m>(&'m self, missing: Missing, end: End, program: &'m [u8]) -> [&'m [u8]; 7] {
         let name = self.name.get(..self.len).unwrap_or_default();
         let reason: &[u8] = match end {

@@ -1,8 +1,8 @@
-//! The program that git starts as the `reference-transaction` hook: it lets pass what is not for git-os, and starts git-os for the rest.
+//! The program that git starts as the `reference-transaction` hook. It starts git-os for transactions that git-os has to check.
 //!
-//! git runs this hook four to seven times in a commit, so what counts is what starting a process costs: there is no libc, no
-//! loader, no relocations and no writable data, and all of it is one mapping. `rule.rs` decides; `build.rs` compiles this file,
-//! and `src/hook/front.rs` writes the settings into the image. `portable.rs` is the same program for other platforms.
+//! git runs this hook four to seven times per commit, so the cost is that of starting a process: there is no libc, no loader, no
+//! relocations and no writable data, and the image is one mapping. `rule.rs` decides; `build.rs` compiles this file, and
+//! `src/hook/front.rs` writes the settings into the image. `portable.rs` is the same hook for other platforms.
 #![no_std]
 #![no_main]
 // Without this the compiler turns the loops of `memcmp` and its like below into calls of themselves.
@@ -22,10 +22,10 @@ use rule::{CAPACITY, Files, MAGIC, Settings, State};
 const BUFFER: usize = 64 * 1024;
 /// A path below the common directory.
 const PATH: usize = 4 * 1024;
-/// What is taken from the stack for these two and for a ref in a message.
+/// The space on the stack for these two and for the name of a ref in a message.
 const ROOM: usize = BUFFER + answer::ROOM + PATH;
 
-/// Where the settings are written into the image, found by how they begin.
+/// The place for the settings in the image, which is found by its first bytes.
 #[repr(C)]
 struct Block {
     magic: [u8; MAGIC.len()],
@@ -122,7 +122,7 @@ fn reference_transaction(
     if let End::Answer(may_go_on) = end {
         return i32::from(!may_go_on);
     }
-    // What git-os did not answer is answered here, and for refs that are not watched that is yes.
+    // git-os did not answer. Updates of refs that are not watched pass.
     let Some(missing) = found.missing.filter(|_| state == State::Prepared) else { return 0 };
     for part in found.message(missing, end, settings.program) {
         write(2, part);
@@ -130,7 +130,7 @@ fn reference_transaction(
     i32::from(missing == rule::Missing::Refuse)
 }
 
-/// Shows every line; what was read is copied from where one is wanted.
+/// Reads the lines and passes each to `is_wanted`; the copy is complete if one of them was wanted.
 fn take_stdin(buffer: &mut [u8], mut is_wanted: impl FnMut(&[u8]) -> bool) -> Copy {
     let mut copy = Copy::None;
     let mut filled = 0_usize;
@@ -149,7 +149,7 @@ fn take_stdin(buffer: &mut [u8], mut is_wanted: impl FnMut(&[u8]) -> bool) -> Co
         for line in lines.split(|byte| *byte == b'\n') {
             is_copied |= is_wanted(line);
         }
-        // What came before, when it was not all, has to be there too.
+        // A later line may be wanted.
         if read > 0 || is_copied {
             copy.append(lines);
         }
@@ -379,7 +379,7 @@ fn panic(_: &PanicInfo) -> ! {
     this_program_must_not_be_able_to_panic()
 }
 
-/// What the compiler calls where slices are compared. Nobody else provides it here.
+/// The compiler calls this to compare slices, and there is no C library.
 ///
 /// # Safety
 /// As in C.

@@ -1,7 +1,7 @@
-//! The `reference-transaction` hook as an ordinary program, for platforms that `front.rs` does not know: it does the same.
+//! The `reference-transaction` hook as an ordinary program, for platforms that `front.rs` does not support.
 //!
-//! `build.rs` compiles it with nothing but std, statically where that works. The settings stand at the end of the installed file,
-//! behind the program, since macOS starts no program whose own bytes have changed.
+//! It does the same with nothing but std. `build.rs` links it statically if it can. The settings are at the end of the installed
+//! file, after the program, because macOS does not start a program whose own bytes were changed.
 
 mod answer;
 mod rule;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut input = Vec::new();
-    // Nothing read is nothing checked; git itself refuses what it could not tell.
+    // Without input there is nothing to check; git itself fails if it could not send the input.
     drop(std::io::stdin().lock().read_to_end(&mut input));
     let mut common = Common(own.parent().unwrap_or(Path::new("")).join(".."));
     let mut room = [0; answer::ROOM];
@@ -45,14 +45,14 @@ fn main() -> ExitCode {
     if let End::Answer(may_go_on) = end {
         return ExitCode::from(u8::from(!may_go_on));
     }
-    // What git-os did not answer is answered here, and for refs that are not watched that is yes.
+    // git-os did not answer. Updates of refs that are not watched pass.
     let Some(missing) = found.missing.filter(|_| state == State::Prepared) else { return ExitCode::SUCCESS };
-    // Nobody to tell is no reason to answer otherwise.
+    // Ignore a closed stderr.
     drop(std::io::stderr().lock().write_all(&found.message(missing, end, settings.program).concat()));
     ExitCode::from(u8::from(missing == Missing::Refuse))
 }
 
-/// Where the settings are in an installed file.
+/// Reads the settings at the end of the installed file.
 fn read_end(own: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = File::open(own)?;
     let mut end = vec![0; CAPACITY];
@@ -61,7 +61,7 @@ fn read_end(own: &Path) -> std::io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// Runs git-os beside this program, which stays to answer in its place: a hook that crashes would stop the user's work.
+/// Runs git-os as a child, so that this program can answer if git-os crashes: git refuses the transaction if its hook crashes.
 fn run(program: &[u8], args: &[OsString], input: &[u8]) -> End {
     let program = Path::new(OsStr::from_bytes(program));
     if is_text(program) {
@@ -70,13 +70,13 @@ fn run(program: &[u8], args: &[OsString], input: &[u8]) -> End {
     let mut command = Command::new(program);
     command.arg0(OsStr::from_bytes(NAME.to_bytes())).arg(OsStr::from_bytes(HOOK.to_bytes())).args(args);
     let Ok(mut child) = command.stdin(Stdio::piped()).spawn() else { return End::NotStarted };
-    // A git-os that does not read to the end has its reasons, and answers all the same.
+    // git-os may answer without reading all of its input.
     drop(child.stdin.take().map(|mut stdin| stdin.write_all(input)));
     child.wait().map_or(End::Failed, |status| End::of(status.code()))
 }
 
-/// Whether this is a file that the C library would give to a shell where the kernel does not take it: an empty one is a script
-/// that says yes.
+/// Whether this is a text file without `#!`. The C library of some platforms runs such a file with a shell, and an empty file
+/// would then be a script that exits with 0.
 fn is_text(program: &Path) -> bool {
     let mut start = [0; 2];
     let Ok(mut file) = File::open(program) else { return false };
@@ -87,7 +87,7 @@ fn is_text(program: &Path) -> bool {
     }
 }
 
-/// The common directory of the repository, found from where the hook stands.
+/// The common directory of the repository, which contains the folder of the hook.
 struct Common(PathBuf);
 
 impl Common {

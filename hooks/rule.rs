@@ -1,16 +1,16 @@
-//! The one rule of the `reference-transaction` hook: how a line is read, and which moves of refs are for git-os to check.
+//! The rule of the `reference-transaction` hook: how to read a line, and which updates of refs git-os has to check.
 //!
-//! Compiled three times: into the two programs that git starts as the hook (`front.rs`, `portable.rs`), and into git-os itself as
-//! `core::rule`. So there is neither std nor allocation here, and nothing that could panic: `front.rs` does not link otherwise.
+//! This file is compiled three times: into the two programs that git starts as the hook (`front.rs` and `portable.rs`), and into
+//! git-os itself as `core::rule`. It therefore uses no std and no allocation, and cannot panic; otherwise `front.rs` does not link.
 
-/// What git calls the moment of a transaction, the hook's first argument.
+/// The state of a transaction, which git passes as the hook's first argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
-    /// The refs are locked and have not moved; the hook may still say no.
+    /// The refs are locked but not updated. Only in this state can the hook refuse.
     Prepared,
-    /// The refs have moved.
+    /// The refs are updated.
     Committed,
-    /// One that is of no interest, or of a later git.
+    /// Any other state, also of a later git.
     Other,
 }
 
@@ -27,16 +27,16 @@ impl State {
 /// One line of a transaction: `<old> SP <new> SP <ref>`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Line<'a> {
-    /// Zeros also when whoever moves the ref did not say what it was.
+    /// Zeros also if the caller did not give one.
     pub(crate) old: Value<'a>,
     pub(crate) new: Value<'a>,
     pub(crate) name: &'a [u8],
 }
 
-/// What a ref holds.
+/// The value of a ref.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Value<'a> {
-    /// Zeros. As a new value that is a deletion, or what looks like one (see [`stays`]).
+    /// Zeros. A new value of zeros is a deletion, or looks like one (see [`stays`]).
     Nothing,
     /// An object id in hex.
     Object(&'a [u8]),
@@ -45,7 +45,7 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// `None` for what git does not write.
+    /// `None` if git writes no such line.
     pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
         let mut words = words(line);
         let (old, new, name) = (Value::parse(words.next()?)?, Value::parse(words.next()?)?, words.next()?);
@@ -64,9 +64,9 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Whether only refs of git-os may have this name.
+/// Whether a ref name is reserved for git-os.
 ///
-/// Where file names match in any case, `refs/OS/meta` is `refs/os/meta`.
+/// On a file system that ignores case, `refs/OS/meta` is `refs/os/meta`.
 pub(crate) fn is_ours(name: &[u8]) -> bool {
     let is_below = |root: &[u8]| match name.split_at_checked(root.len()) {
         Some((start, rest)) => start.eq_ignore_ascii_case(root) && matches!(rest.first(), None | Some(b'/')),
@@ -75,16 +75,16 @@ pub(crate) fn is_ours(name: &[u8]) -> bool {
     is_below(b"refs/os") || is_below(b"refs/notes/os")
 }
 
-/// A ref of others that git-os wants to check: a protected branch.
+/// A ref that git-os checks besides its own: a protected branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Watch<'a> {
-    /// Whether git-os also wants to know when it has moved.
+    /// Whether git-os is also started in `committed`.
     pub(crate) committed: bool,
     pub(crate) missing: Missing,
     pub(crate) name: &'a [u8],
 }
 
-/// What happens to a move that git-os should check when there is no git-os that answers.
+/// What happens to an update that git-os has to check if git-os does not answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Missing {
     /// It passes, with a warning.
@@ -92,17 +92,17 @@ pub(crate) enum Missing {
     Refuse,
 }
 
-/// The files of a repository's common directory.
+/// Access to the files in a repository's common directory.
 pub(crate) trait Files {
     /// Whether there is a file or folder of this name.
     fn has(&mut self, name: &[u8]) -> bool;
-    /// Reads the beginning of a file and returns how many bytes that is; 0 when it cannot be read.
+    /// Reads the beginning of a file and returns the number of bytes; 0 if it cannot be read.
     fn read(&mut self, name: &[u8], into: &mut [u8]) -> usize;
 }
 
-/// Whether a ref of this name is for git-os to check, and what happens without an answer; `None` when it passes unseen.
+/// Returns what happens to an update of this ref without git-os, or `None` if git-os does not check such a ref.
 ///
-/// In `committed` nothing can be refused any more, and git-os only wants to know of some.
+/// In `committed` it is too late to refuse, and git-os is only told of some refs.
 pub(crate) fn watched<'w>(name: &[u8], state: State, watches: impl Iterator<Item = Watch<'w>>) -> Option<Missing> {
     let is_prepared = state == State::Prepared;
     let ours = (is_prepared && is_ours(name)).then_some(Missing::Refuse);
@@ -110,19 +110,19 @@ pub(crate) fn watched<'w>(name: &[u8], state: State, watches: impl Iterator<Item
     ours.max(others.map(|watch| watch.missing).max())
 }
 
-/// Why a line is for git-os to check.
+/// Why git-os has to check a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Concern<'a> {
-    /// It moves a ref that is watched.
+    /// It updates a watched ref.
     Moves(Line<'a>),
-    /// It makes a symbolic ref point to one that is watched, or away from it. Whoever writes to the one writes to the other.
+    /// It makes a symbolic ref point to a watched ref, or away from it. A write to the symbolic ref is a write to its target.
     Aliases(Line<'a>),
-    /// git writes no such line, and this word of it is the name of a ref that is watched.
+    /// git writes no such line, and this word of it is the name of a watched ref.
     Strange(&'a [u8]),
 }
 
 impl<'a> Concern<'a> {
-    /// The ref to speak of.
+    /// The ref to name in a message.
     pub(crate) fn name(&self) -> &'a [u8] {
         match self {
             Self::Moves(line) | Self::Aliases(line) => line.name,
@@ -131,9 +131,9 @@ impl<'a> Concern<'a> {
     }
 }
 
-/// Notes why a line is for git-os to check, and what happens without an answer; a line of which nothing is noted passes unseen.
+/// Decides whether git-os has to check a line: calls `note` with the reason and with what happens without git-os, or not at all.
 ///
-/// The caller asks only in states in which the hook [listens](listens); `is_watched` is [`watched`] and what else the caller knows.
+/// To be called only in states in which the hook [`listens`]. `is_watched` is [`watched`], or that and more.
 pub(crate) fn judge<'a>(
     line: &'a [u8],
     state: State,
@@ -150,7 +150,7 @@ pub(crate) fn judge<'a>(
         return;
     };
     let is_prepared = state == State::Prepared;
-    // Only `HEAD` and its like change their target with every checkout.
+    // `HEAD` and similar refs change their target with every checkout.
     let is_alias = is_prepared && line.name.starts_with(b"refs/");
     let target = |value: Value<'_>| match value {
         Value::Symbolic(target) if is_alias => is_watched(target),
@@ -165,12 +165,12 @@ pub(crate) fn judge<'a>(
     }
 }
 
-/// Of a line that is not formed like one each word may be a name.
+/// The words of a line. In a line that git would not write, any of them may be a name.
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ')
 }
 
-/// Whether the hook has to read the lines at all in this state.
+/// Whether the hook has to read the lines in this state.
 pub(crate) fn listens<'w>(state: State, mut watches: impl Iterator<Item = Watch<'w>>) -> bool {
     match state {
         State::Prepared => true,
@@ -179,10 +179,10 @@ pub(crate) fn listens<'w>(state: State, mut watches: impl Iterator<Item = Watch<
     }
 }
 
-/// Whether a line of a `prepared` transaction leaves its ref as it is, as far as a look at the files can tell.
+/// Whether a line of a `prepared` transaction leaves its ref unchanged, as far as the files show.
 ///
-/// `pack-refs` and `gc` write what is there and then remove the loose file, which looks like a deletion; but only a
-/// deletion holds the lock of `packed-refs`. Where refs are not files nothing is known.
+/// `pack-refs` and `gc` write the present value and then remove the loose file, which looks like a deletion; but only a real
+/// deletion holds the lock of `packed-refs`. If refs are not files, the answer is no.
 fn stays(files: &mut impl Files, line: &Line<'_>) -> bool {
     if !files.has(b"HEAD") || files.has(b"reftable") {
         return false;
@@ -200,30 +200,30 @@ fn stays(files: &mut impl Files, line: &Line<'_>) -> bool {
     }
 }
 
-/// What a hook knows of its repository; [`MAGIC`] and then [`CAPACITY`] bytes of the installed file.
+/// The settings in an installed hook: [`CAPACITY`] bytes after [`MAGIC`].
 ///
-/// Fields end in NUL, and an empty one ends them. The first is `a` when git-os is to be started for every transaction in every
-/// state, or `-`; the second is the path of git-os; each of the others is a [`Watch`]: `c` for `committed` or `-`, `r` for
+/// Each field ends in NUL, and an empty field is the end. The first field is `a` if the hook starts git-os for every transaction in
+/// every state, or `-`; the second is the path of git-os; each of the others is a [`Watch`]: `c` for `committed` or `-`, `r` for
 /// [`Missing::Refuse`] or `-`, and the name.
 ///
-/// The default is for a file that nobody wrote settings into: refs of git-os are refused, and everything else passes.
+/// The default is for a program without settings: it refuses updates of git-os refs, and everything else passes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Settings<'a> {
     pub(crate) always: bool,
-    /// Without its NUL, which follows.
+    /// Without the NUL that follows it.
     pub(crate) program: &'a [u8],
     watches: &'a [u8],
 }
 
-/// How the settings begin in an installed file.
+/// The bytes before the settings in an installed file.
 pub(crate) const MAGIC: [u8; 24] = *b"\x7fgit-os hook settings 1\n";
-/// The room behind [`MAGIC`]. The last byte stays NUL.
+/// The size of the settings. The last byte stays NUL.
 pub(crate) const CAPACITY: usize = 8 * 1024 - MAGIC.len();
 
 impl<'a> Settings<'a> {
     /// `None` when these are no settings.
     pub(crate) fn read(fields: &'a [u8]) -> Option<Self> {
-        // The last byte is not for use, so every field ends in NUL.
+        // Without the last byte, so that every field ends in NUL.
         let (_, fields) = fields.split_last()?;
         let (always, program) = match fields {
             [b'a', 0, program @ ..] => (true, program),

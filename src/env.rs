@@ -63,8 +63,8 @@ impl Env {
         self.dir.join(Utf8Path::new(path))
     }
 
-    /// Marks that a step is done; where a test says so, the process ends here.
-    pub(crate) fn step(&self, name: &str) {
+    /// Where a test says so, the process ends here.
+    pub(crate) fn end_after(&self, name: &str) {
         if self.kill_after.as_deref() == Some(name) {
             let me = rustix::process::getpid();
             // There is nobody left to tell if this fails.

@@ -11,7 +11,6 @@ use crate::git::GitError;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
 use crate::operations::OperationError;
-use crate::runner::RunnerError;
 use crate::session::SessionError;
 use crate::workspace::WorkspaceError;
 
@@ -188,8 +187,7 @@ impl From<DispatchError> for CliError {
             error => {
                 let code = match &error {
                     DispatchError::Refused { refusal, .. } => refusal.code(),
-                    DispatchError::Runner(RunnerError::Process(error)) | DispatchError::Process(error) => error.into(),
-                    DispatchError::Runner(error) => error.into(),
+                    DispatchError::Process(error) => error.into(),
                     other => other.into(),
                 };
                 Self::of(Kind::Fatal, code, &error)
@@ -232,8 +230,8 @@ mod tests {
     use strum::VariantNames;
 
     use super::*;
-    use crate::dispatch::settle::Held;
-    use crate::runner::process::ProcessError;
+    use crate::agent::process::ProcessError;
+    use crate::core::progress::Hold;
 
     #[test]
     fn every_error_has_a_code_that_scripts_know() {
@@ -241,13 +239,12 @@ mod tests {
         for (of, codes) in [
             ("commands", Code::VARIANTS),
             ("operations", OperationError::VARIANTS),
-            ("work that is held", Held::VARIANTS),
+            ("work that is held", Hold::VARIANTS),
             ("ledger", LedgerError::VARIANTS),
             ("git", GitError::VARIANTS),
             ("workspace", WorkspaceError::VARIANTS),
             ("hooks", InstallError::VARIANTS),
             ("dispatch", DispatchError::VARIANTS),
-            ("agents", RunnerError::VARIANTS),
             ("processes", ProcessError::VARIANTS),
             ("session", SessionError::VARIANTS),
         ] {

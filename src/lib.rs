@@ -25,8 +25,8 @@ mod audit;
 
 mod hook;
 
-// One process of one agent.
-mod runner;
+// One session of one agent.
+mod agent;
 
 // What was learned, and whether all is well.
 mod memory;

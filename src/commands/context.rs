@@ -1,5 +1,6 @@
 //! What every command needs: its surroundings, and how to find the repository or the ticket that is meant.
 
+use crate::agent::stop::Stop;
 use crate::core::id::TicketId;
 use crate::core::json::TicketView;
 use crate::core::text;
@@ -16,6 +17,8 @@ use crate::ui::Ui;
 pub(crate) struct Context {
     pub(crate) env: Env,
     pub(crate) ui: Ui,
+    /// Whether whoever runs this wants it to end.
+    pub(crate) stop: Stop,
     /// `--repo`.
     pub(crate) repo_name: Option<String>,
 }

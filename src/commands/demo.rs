@@ -4,10 +4,12 @@ use camino::Utf8Path;
 use clap::Args as ClapArgs;
 
 use super::context::Context;
-use super::desk::{Given, Terminal};
+use super::desk::{Given, Operator};
+use super::listen::Terminal;
 use crate::core::event::Role;
 use crate::core::id::Kind as WorkKind;
 use crate::core::interview;
+use crate::core::progress::FateKind;
 use crate::doctor::setup;
 use crate::error::{CliError, Code, Kind};
 use crate::git::process::write_file;
@@ -69,8 +71,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let answers = interview::parse(FILES[1].1)
         .map_err(|_| CliError::new(Kind::Fatal, Code::DemoFailed, "cannot read the answers of the demo"))?;
-    let desk = Terminal::new(&ctx.ui, Given { answers: Some(answers), approves_all: true, is_interactive: false });
-    let summary = session::run(&workspace, &ctx.env, &desk, workspace.registry.jobs)?;
+    let desk = Operator::new(&ctx.ui, Given { answers: Some(answers), approves_all: true, is_interactive: false });
+    let jobs = workspace.registry.jobs;
+    let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
     super::start::print(ctx, &summary)?;
     past_the_gate(ctx, &workspace)?;
     look_around(ctx, &dir, &summary)
@@ -142,7 +145,7 @@ fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
 }
 
 fn look_around(ctx: &Context, dir: &Utf8Path, summary: &session::Summary) -> Result<(), CliError> {
-    let landed = summary.tickets.iter().find(|end| end.fate == "landed");
+    let landed = summary.tickets.iter().find(|end| end.fate == FateKind::Landed);
     let mut lines = vec![
         format!("look around with plain git, for example in {dir}/umano:"),
         "  git log --oneline --notes=os/verdicts main".to_owned(),

@@ -1,18 +1,14 @@
-//! The operator's desk: prompts at a terminal, answers given beforehand, and progress for both.
+//! The operator's desk: prompts at a terminal, or answers given beforehand.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use dialoguer::theme::Theme;
 use dialoguer::{Input, Select};
 
-use crate::core::freshness::Decision;
-use crate::core::id::{Brand, TicketId};
+use crate::core::id::Brand;
 use crate::core::interview::{Answers, QUESTIONS, Wish};
-use crate::dispatch::Fate;
-use crate::dispatch::schedule::{Ending, Watch};
 use crate::session::{Approval, Desk, Proposal, SessionError};
-use crate::ui::{Lane, Ui};
+use crate::ui::Ui;
 
 /// How questions are answered.
 pub(super) struct Given {
@@ -25,15 +21,14 @@ pub(super) struct Given {
 }
 
 /// The desk of this command line.
-pub(super) struct Terminal<'a> {
+pub(super) struct Operator<'a> {
     ui: &'a Ui,
     given: Given,
-    lanes: Mutex<BTreeMap<Brand, Lane>>,
 }
 
-impl<'a> Terminal<'a> {
+impl<'a> Operator<'a> {
     pub(super) fn new(ui: &'a Ui, given: Given) -> Self {
-        Self { ui, given, lanes: Mutex::default() }
+        Self { ui, given }
     }
 }
 
@@ -72,43 +67,7 @@ fn ask(question: &str) -> Result<String, SessionError> {
     input.interact_text().map_err(prompt_error)
 }
 
-impl Watch for Terminal<'_> {
-    fn tell(&self, brand: &Brand, id: &TicketId, what: &str) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.entry(brand.clone()).or_insert_with(|| self.ui.lane(brand.as_str())).now(&format!("{id} {what}"));
-        if !self.ui.is_live() {
-            self.ui.say(format!("   {brand}: {id} {what}"));
-        }
-    }
-
-    fn remark(&self, line: &str) {
-        self.ui.say(format!("   {line}"));
-    }
-
-    fn ended(&self, ending: &Ending) {
-        let fate = match &ending.fate {
-            Fate::Landed => "landed".to_owned(),
-            Fate::Blocked(reason) => format!("blocked: {}", crate::core::text::headline(reason)),
-            Fate::Waiting(question) => format!("waiting for an answer: {}", crate::core::text::headline(question)),
-            Fate::Gone => "taken by another run, or closed".to_owned(),
-            Fate::Held(reason) => format!("held: {reason}"),
-            Fate::Failed(reason) => format!("failed: {reason}"),
-        };
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&ending.brand);
-        self.ui.say(format!("   {}: {} {fate} ({})", ending.brand, ending.id, ending.title));
-    }
-}
-
-impl Desk for Terminal<'_> {
-    fn phase(&self, decision: &Decision) {
-        let what = if decision.runs { "" } else { "skipped: " };
-        self.ui.say(format!("{} {}: {what}{}", decision.phase.number(), decision.phase, decision.why));
-    }
-
-    fn say(&self, line: &str) {
-        self.ui.say(format!("   {line}"));
-    }
-
+impl Desk for Operator<'_> {
     fn interview(&self, brand: &Brand, _brief: &str) -> Result<Option<Answers>, SessionError> {
         if let Some(answers) = &self.given.answers {
             return Ok(answers.get(brand).cloned());

@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::context::Context;
+use crate::core::progress::Nobody;
 use crate::core::text::chain;
 use crate::core::text::plural;
 use crate::dispatch::{Site, collect};
@@ -88,14 +89,13 @@ pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {
     let workspace = place.workspace()?;
     let mut count = 0;
     for entry in &workspace.registry.repos {
-        let Ok(repo) = workspace.open(entry) else { continue };
-        if Ledger::open(&repo).is_err() {
-            continue;
-        }
-        let site = Site { workspace, entry, repo, env: &ctx.env, tell: &|_| {} };
-        for line in collect::run(&site)? {
+        let done = ctx.at_work(workspace, &Nobody, |at| match Site::open(at, entry) {
+            Ok(site) if site.ledger().is_ok() => collect::run(&site),
+            Ok(_) | Err(_) => Ok(Vec::new()),
+        });
+        for what in done? {
             count += 1;
-            ctx.ui.line(format!("{}: {line}", entry.name))?;
+            ctx.ui.line(format!("{}: {what}", entry.name))?;
         }
     }
     if count == 0 {

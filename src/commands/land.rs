@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use super::context::Context;
+use super::listen::OneTicket;
 use crate::core::event::State;
 use crate::core::id::TicketId;
 use crate::core::text::plural;
@@ -40,8 +41,7 @@ pub(super) struct RevertArgs {
 
 pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let tell = |what: &str| ctx.ui.say(format!("{id}: {what}"));
-    let entry = land::verify(&place.site(&ctx.env, &tell)?, &id)?;
+    let entry = ctx.at_site(&place, &OneTicket { ui: &ctx.ui, id: &id }, |site| Ok(land::verify(&site.for_ticket(&id), &id)?))?;
     ctx.ui.line(format!("{id} {}", entry.ticket.state))?;
     match entry.ticket.state {
         State::Verified => Ok(()),
@@ -77,14 +77,15 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
 }
 
 fn land_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {
-    let tell = |what: &str| ctx.ui.say(format!("{id}: {what}"));
-    land::land(&place.site(&ctx.env, &tell)?, id)?;
-    Ok(())
+    ctx.at_site(place, &OneTicket { ui: &ctx.ui, id }, |site| {
+        land::land(&site.for_ticket(id), id)?;
+        Ok(())
+    })
 }
 
 pub(super) fn run_revert(ctx: &Context, args: &RevertArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let tell = |what: &str| ctx.ui.say(format!("{id}: {what}"));
-    let landed = revert::revert(&place.site(&ctx.env, &tell)?, &id)?;
+    let landed =
+        ctx.at_site(&place, &OneTicket { ui: &ctx.ui, id: &id }, |site| Ok(revert::revert(&site.for_ticket(&id), &id)?))?;
     ctx.ui.line(format!("{} merged", landed.id))
 }

@@ -3,11 +3,11 @@
 use clap::Args as ClapArgs;
 
 use super::context::Context;
+use crate::agent::outbox::{self, Message};
 use crate::core::id::Brand;
 use crate::error::CliError;
 use crate::memory::learnings::{self, Confidence};
 use crate::operations;
-use crate::runner::outbox::{self, Message};
 
 /// Record a learning, or list learnings
 ///

@@ -15,6 +15,7 @@ pub(crate) mod init;
 mod land;
 mod learn;
 mod list;
+mod listen;
 mod manual;
 mod new;
 mod server;
@@ -30,13 +31,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::agent;
+use crate::agent::stop::Stop;
 use crate::core::event::EventKind;
 use crate::core::json::TicketView;
 use crate::env::Env;
 use crate::error::{CliError, Kind};
 use crate::git::process::read_file;
 use crate::hook;
-use crate::runner;
 use crate::ui::Ui;
 use context::Context;
 use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
@@ -161,7 +163,7 @@ pub fn main(args: &[String]) -> ExitCode {
         return answer(hook, args);
     }
     if let Command::Enter { parent, words } = &cli.command {
-        drop(std::io::stderr().lock().write_all(format!("error: {}\n", runner::enter::enter(words, Some(*parent))).as_bytes()));
+        drop(std::io::stderr().lock().write_all(format!("error: {}\n", agent::enter::enter(words, Some(*parent))).as_bytes()));
         return ExitCode::from(127);
     }
     let mut env = match Env::read() {
@@ -179,7 +181,7 @@ pub fn main(args: &[String]) -> ExitCode {
         env.dir = env.dir.join(dir);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
-    let ctx = Context { ui: Ui::new(&env), env, repo_name: cli.repo };
+    let ctx = Context { ui: Ui::new(&env), env, stop: Stop::default(), repo_name: cli.repo };
     match run(&ctx, &cli.command).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

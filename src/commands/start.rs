@@ -4,9 +4,11 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
-use super::desk::{Given, Terminal};
+use super::desk::{Given, Operator};
+use super::listen::Terminal;
 use crate::core::freshness::Decision;
 use crate::core::interview;
+use crate::core::progress::FateKind;
 use crate::core::text::{escape, plural};
 use crate::error::{CliError, Code};
 use crate::git::process::read_file;
@@ -81,9 +83,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         None => None,
     };
     let is_interactive = ctx.env.stdin_is_terminal && ctx.env.stderr_is_terminal && !args.yes && !args.json;
-    let desk = Terminal::new(&ctx.ui, Given { answers, approves_all: args.yes, is_interactive });
+    let desk = Operator::new(&ctx.ui, Given { answers, approves_all: args.yes, is_interactive });
     let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
-    let summary = session::run(&workspace, &ctx.env, &desk, jobs)?;
+    let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
     if args.json { ctx.ui.json(&summary) } else { print(ctx, &summary) }
 }
 
@@ -107,23 +109,28 @@ fn print_plan(ctx: &Context, workspace: &Workspace, as_json: bool) -> Result<(),
 pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     let row = |end: &session::TicketEnd| {
         let tone = match end.fate {
-            "landed" => Tone::Good,
-            "blocked" | "failed" => Tone::Bad,
-            _ => Tone::Busy,
+            FateKind::Landed => Tone::Good,
+            FateKind::Blocked | FateKind::Failed => Tone::Bad,
+            FateKind::Waiting | FateKind::Gone | FateKind::Held => Tone::Busy,
         };
         vec![
             (Tone::Strong, end.id.clone()),
-            (tone, end.fate.to_owned()),
+            (tone, end.fate.to_string()),
             (Tone::Quiet, end.repo.to_string()),
             (Tone::Strong, end.title.clone()),
         ]
     };
     ctx.ui.table(&summary.tickets.iter().map(row).collect::<Vec<_>>())?;
-    let count = |fate: &str| summary.tickets.iter().filter(|end| end.fate == fate).count();
+    let count = |fate: FateKind| summary.tickets.iter().filter(|end| end.fate == fate).count();
     let brands: std::collections::BTreeSet<_> =
-        summary.tickets.iter().filter(|end| end.fate == "landed").map(|end| &end.brand).collect();
-    let mut words = vec![format!("{} landed in {}", plural(count("landed"), "ticket"), plural(brands.len(), "brand"))];
-    for (fate, word) in [("blocked", "blocked"), ("waiting", "waiting for an answer"), ("held", "held"), ("failed", "failed")] {
+        summary.tickets.iter().filter(|end| end.fate == FateKind::Landed).map(|end| &end.brand).collect();
+    let mut words = vec![format!("{} landed in {}", plural(count(FateKind::Landed), "ticket"), plural(brands.len(), "brand"))];
+    for (fate, word) in [
+        (FateKind::Blocked, "blocked"),
+        (FateKind::Waiting, "waiting for an answer"),
+        (FateKind::Held, "held"),
+        (FateKind::Failed, "failed"),
+    ] {
         if count(fate) > 0 {
             words.push(format!("{} {word}", count(fate)));
         }

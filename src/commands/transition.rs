@@ -5,6 +5,7 @@
 use clap::Args as ClapArgs;
 
 use super::context::Context;
+use crate::agent::outbox::Message;
 use crate::core::event::{EventKind, StepState};
 use crate::core::id::StepId;
 use crate::core::text::escape;
@@ -14,7 +15,6 @@ use crate::error::{CliError, Code};
 use crate::git::process::read_file;
 use crate::ledger::Entry;
 use crate::operations::{claim, submit, transition};
-use crate::runner::outbox::Message;
 
 /// Tickets alone.
 #[derive(ClapArgs, Debug)]

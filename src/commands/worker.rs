@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::context::Context;
-use super::desk::{Given, Terminal};
+use super::listen::{JsonLines, Terminal};
 use crate::core::text::plural;
 use crate::dispatch::worker::{self, Plan, WhenEmpty};
 use crate::error::{CliError, Code};
@@ -32,6 +32,10 @@ pub(super) struct Args {
     /// Exit when no ticket is ready
     #[arg(long)]
     until_empty: bool,
+
+    /// Print what happens as JSON, one object a line, as it happens
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
@@ -50,7 +54,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return Err(CliError::no(Code::NoRemote, format!("no repository of the registry has the shared remote `{shown}`"))
             .hint("git remote -v"));
     }
-    let desk = Terminal::new(&ctx.ui, Given { answers: None, approves_all: false, is_interactive: false });
-    let landed = worker::run(workspace, &ctx.env, &plan, &desk)?;
+    if args.json {
+        return ctx.at_work(workspace, &JsonLines(&ctx.ui), |at| worker::run(at, &plan).map(drop)).map_err(CliError::from);
+    }
+    let landed = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| worker::run(at, &plan))?;
     ctx.ui.line(format!("{} landed", plural(landed, "ticket")))
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::id::Brand;
-use super::registry::Fault;
+use super::registry::{Fault, line_at};
 use super::text;
 
 /// The keys of the answers with their questions, in the order in which they are asked.
@@ -45,75 +45,153 @@ pub(crate) struct Answers {
 /// # Errors
 /// All errors, with their lines.
 pub(crate) fn parse(file: &str) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> {
-    let line = |span: Option<std::ops::Range<usize>>| file[..span.map_or(0, |span| span.start)].matches('\n').count() + 1;
-    let document =
-        Document::parse(file).map_err(|error| vec![Fault { line: line(error.span()), what: error.message().to_owned() }])?;
-    let mut faults = Vec::new();
-    let mut all = BTreeMap::new();
-    for (key, item) in document.as_table() {
-        if key != "brand" {
-            faults
-                .push(Fault { line: line(item.span()), what: format!("unknown key `{}`: expected `brand`", text::escape(key)) });
-        }
-    }
-    let brands = document.get("brand").and_then(Item::as_table_like);
-    for (name, item) in brands.into_iter().flat_map(TableLike::iter) {
-        match (Brand::parse(name), item.as_table_like()) {
-            (Ok(brand), Some(table)) => match read_answers(table) {
-                Ok(answers) => drop(all.insert(brand, answers)),
-                Err((span, what)) => faults.push(Fault { line: line(span.or_else(|| item.span())), what }),
-            },
-            (Err(error), _) => faults.push(Fault { line: line(item.span()), what: error.to_string() }),
-            (Ok(_), None) => faults.push(Fault { line: line(item.span()), what: format!("`{name}` must be a table") }),
-        }
-    }
-    if faults.is_empty() { Ok(all) } else { Err(faults) }
+    let document = Document::parse(file).map_err(|error| vec![fault(file, error.span(), error.message())])?;
+    let mut reader = Reader { file, faults: Vec::new() };
+    let all = reader.brands(document.as_table());
+    reader.faults.sort_by_key(|fault| fault.line);
+    if reader.faults.is_empty() { Ok(all) } else { Err(reader.faults) }
 }
 
-type Misread = (Option<std::ops::Range<usize>>, String);
+type Span = Option<std::ops::Range<usize>>;
 
-fn read_answers(table: &dyn TableLike) -> Result<Answers, Misread> {
-    let mut answers = Answers::default();
-    for (key, item) in table.iter() {
-        let words = item.as_str().map(text::body);
-        match (key, words) {
-            ("matters", Some(words)) => answers.matters = words,
-            ("avoid", Some(words)) => answers.avoid = words,
-            ("waiting", Some(words)) => answers.waiting = words,
-            ("learned", Some(words)) => answers.learned = words,
-            ("next", _) => {
-                let array = item.as_array().ok_or((item.span(), "`next` must be an array".to_owned()))?;
-                answers.next = array.iter().map(read_wish).collect::<Result<_, _>>()?;
-            }
-            _ => {
-                return Err((
-                    item.span(),
-                    format!("`{}` is not the key of an answer, or its value is not a string", text::escape(key)),
-                ));
-            }
-        }
-    }
-    Ok(answers)
+fn fault(file: &str, span: Span, what: impl Into<String>) -> Fault {
+    Fault { line: line_at(file, span.map_or(0, |span| span.start)), what: what.into() }
 }
 
-fn read_wish(value: &Value) -> Result<Wish, Misread> {
-    if let Some(title) = value.as_str() {
-        return Ok(Wish { title: title.to_owned(), ..Wish::default() });
+/// Reads the tables; an error is recorded, and reading continues.
+struct Reader<'a> {
+    file: &'a str,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, span: Span, what: impl Into<String>) {
+        self.faults.push(fault(self.file, span, what));
     }
-    let bad = |what: String| (value.span(), what);
-    let table = value.as_inline_table().ok_or_else(|| bad("a wish must be a title or `{ title = … }`".to_owned()))?;
-    let mut wish = Wish::default();
-    for (key, value) in table {
-        let words = value.as_str().map(str::to_owned);
-        match (key, words, value.as_integer()) {
-            ("title", Some(words), _) => wish.title = words,
-            ("repo", words @ Some(_), _) => wish.repo = words,
-            ("kind", words @ Some(_), _) => wish.kind = words,
-            ("description", words @ Some(_), _) => wish.description = words,
-            ("after", words @ Some(_), _) => wish.after = words,
-            ("priority", _, Some(number @ 0..=4)) => wish.priority = u8::try_from(number).ok(),
-            _ => return Err(bad(format!("`{}` is not a key of a wish, or its value has the wrong type", text::escape(key)))),
+
+    fn brands(&mut self, root: &dyn TableLike) -> BTreeMap<Brand, Answers> {
+        let mut all = BTreeMap::new();
+        for (key, item) in root.iter() {
+            if key != "brand" {
+                self.fault(item.span(), format!("`{}` is not `brand`", text::escape(key)));
+            }
         }
+        let brands = root.get("brand").and_then(Item::as_table_like);
+        for (name, item) in brands.into_iter().flat_map(TableLike::iter) {
+            match (Brand::parse(name), item.as_table_like()) {
+                (Ok(brand), Some(table)) => drop(all.insert(brand, self.answers(table, &item.span()))),
+                (Err(error), _) => self.fault(item.span(), error.to_string()),
+                (Ok(_), None) => self.fault(item.span(), format!("`{name}` is not a table")),
+            }
+        }
+        all
     }
-    if wish.title.trim().is_empty() { Err(bad("a wish must have a title".to_owned())) } else { Ok(wish) }
+
+    fn answers(&mut self, table: &dyn TableLike, at: &Span) -> Answers {
+        let mut answers = Answers::default();
+        for (key, item) in table.iter() {
+            let words = item.as_str().map(text::body);
+            let span = || item.span().or_else(|| at.clone());
+            match (key, words) {
+                ("matters", Some(words)) => answers.matters = words,
+                ("avoid", Some(words)) => answers.avoid = words,
+                ("waiting", Some(words)) => answers.waiting = words,
+                ("learned", Some(words)) => answers.learned = words,
+                ("next", _) => match item.as_array() {
+                    Some(array) => answers.next = array.iter().map(|value| self.wish(value, &span())).collect(),
+                    None => self.fault(span(), "`next` is not an array"),
+                },
+                _ => self.fault(span(), format!("`{}` is not an answer, or not a string", text::escape(key))),
+            }
+        }
+        answers
+    }
+
+    fn wish(&mut self, value: &Value, at: &Span) -> Wish {
+        let span = || value.span().or_else(|| at.clone());
+        let mut wish = Wish::default();
+        if let Some(title) = value.as_str() {
+            title.clone_into(&mut wish.title);
+            return wish;
+        }
+        let Some(table) = value.as_inline_table() else {
+            self.fault(span(), "a wish is a title or `{ title = … }`");
+            return wish;
+        };
+        let known = self.faults.len();
+        for (key, value) in table {
+            let words = value.as_str().map(str::to_owned);
+            match (key, words, value.as_integer()) {
+                ("title", Some(words), _) => wish.title = words,
+                ("repo", words @ Some(_), _) => wish.repo = words,
+                ("kind", words @ Some(_), _) => wish.kind = words,
+                ("description", words @ Some(_), _) => wish.description = words,
+                ("after", words @ Some(_), _) => wish.after = words,
+                ("priority", _, Some(number @ 0..=4)) => wish.priority = u8::try_from(number).ok(),
+                _ => self.fault(span(), format!("`{}` is not a key of a wish, or its value does not fit", text::escape(key))),
+            }
+        }
+        if self.faults.len() == known && wish.title.trim().is_empty() {
+            self.fault(span(), "a wish has no title");
+        }
+        wish
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_for_each_brand() {
+        let file =
+            "[brand.umano]\nmatters = \" Prices \"\nnext = [\"One\", { title = \"Two\", priority = 1, after = \"One\" }]\n";
+        let all = parse(file).expect("good");
+        let answers = &all[&Brand::parse("umano").expect("valid")];
+        assert_eq!((answers.matters.as_str(), answers.avoid.as_str()), ("Prices", ""));
+        let two = Wish { title: "Two".to_owned(), priority: Some(1), after: Some("One".to_owned()), ..Wish::default() };
+        assert_eq!(answers.next, [Wish { title: "One".to_owned(), ..Wish::default() }, two]);
+        assert_eq!(parse(""), Ok(BTreeMap::new()));
+    }
+
+    #[test]
+    fn all_faults_of_the_answers_are_named_at_once_with_their_lines() {
+        let bad = "version = 1
+[brand.umano]
+matters = 1
+wishes = \"x\"
+next = [
+  1,
+  { title = \"\" },
+  { title = \"Two\", priority = 9, colour = \"red\" },
+]
+[brand.\"No Brand\"]
+[brand]
+other = 1
+[brand.last]
+next = \"One\"
+";
+        let shown: Vec<_> = parse(bad).expect_err("bad").iter().map(ToString::to_string).collect();
+        snapbox::assert_data_eq!(
+            shown.join("\n"),
+            snapbox::str![[r#"
+line 1: `version` is not `brand`
+line 3: `matters` is not an answer, or not a string
+line 4: `wishes` is not an answer, or not a string
+line 6: a wish is a title or `{ title = … }`
+line 7: a wish has no title
+line 8: `priority` is not a key of a wish, or its value does not fit
+line 8: `colour` is not a key of a wish, or its value does not fit
+line 10: `No Brand` is not a brand (lower-case letters, digits, `-`, `_`; at most 40)
+line 12: `other` is not a table
+line 14: `next` is not an array
+"#]]
+        );
+    }
+
+    #[test]
+    fn broken_answers_are_named_with_their_line() {
+        let faults = parse("[brand.umano]\nnext = [\"a\" \"b\"]\n").expect_err("bad");
+        assert_eq!(faults[0].to_string(), "line 2: missing comma between array elements, expected `,`");
+    }
 }

@@ -11,9 +11,10 @@ pub(crate) mod interview;
 pub(crate) mod json;
 pub(crate) mod merge;
 pub(crate) mod meta;
+pub(crate) mod progress;
 pub(crate) mod refs;
 pub(crate) mod registry;
-// The programs in front of git-os are compiled from this file too.
+// The hook programs are compiled from this file too.
 #[path = "../../hooks/rule.rs"]
 pub(crate) mod rule;
 pub(crate) mod ruling;
@@ -23,5 +24,7 @@ pub(crate) mod signer;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;
+pub(crate) mod trailers;
+pub(crate) mod usage;
 pub(crate) mod verdict;
 pub(crate) mod wire;

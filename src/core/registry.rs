@@ -7,6 +7,7 @@ use std::fmt;
 
 use toml_edit::Document;
 
+pub(super) use self::reader::line_at;
 use super::event::named;
 use super::id::{Brand, RepoName};
 use super::meta::{Check, Gate, OfflineClaims, Push};
@@ -17,10 +18,8 @@ use super::verdict::Grade;
 pub(crate) const FILE: &str = "registry.toml";
 
 named! {
-    /// The program that an agent uses.
-    AgentKind, "agent kind", {
-        Claude = "claude", Codex = "codex", Gemini = "gemini", Opencode = "opencode", Aider = "aider", Command = "command",
-    }
+    /// Which program an agent is.
+    AgentKind, "kind of agent that can run here", { Claude = "claude", Command = "command" }
 }
 
 /// The registry.
@@ -224,6 +223,13 @@ line 24: the actors `ben` and `ben` have the same key
         let one = "[[actor]]\nname = \"ann\"\nemail = \"ann@example.com\"\nkeys = [\"KEY\"]\nroles = [\"verifier\"]\n";
         let faults = with_actors(one).expect_err("bad");
         assert!(faults[0].what.contains("has the role `operator`"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_kind_that_cannot_run_is_refused_where_it_stands() {
+        let faults = Registry::parse(&GOOD.replace("kind = \"claude\"", "kind = \"codex\"")).expect_err("bad");
+        let what = "`kind`: not a kind of agent that can run here; one of: claude, command".to_owned();
+        assert_eq!(faults, [Fault { line: 14, what }]);
     }
 
     #[test]

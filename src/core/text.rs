@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-/// The maximum length of a title, in bytes.
+use super::progress::Trouble;
+
+/// The longest title, in bytes.
 pub(crate) const MAX_TITLE: usize = 200;
 /// The maximum length of an event's body, in bytes.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
@@ -73,7 +75,8 @@ pub(crate) fn body(text: &str) -> String {
 /// Whether `body` would not change this text.
 #[must_use]
 pub(crate) fn is_body(text: &str) -> bool {
-    body(text) == text
+    let is_plain = || text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n'));
+    (text.len() <= MAX_BODY && text.trim_ascii().len() == text.len() && is_plain()) || body(text) == text
 }
 
 /// Whether `line` would not change this text.
@@ -106,18 +109,7 @@ pub(crate) fn headline(text: &str) -> &str {
 /// The message of an error and those of its causes, one per line, without repetitions.
 #[must_use]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut last = text.clone();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let line = cause.to_string();
-        if line != last {
-            text += &format!("\n  because: {}", line.trim());
-        }
-        last = line;
-        source = cause.source();
-    }
-    text
+    Trouble::of(error).to_string()
 }
 
 /// An error with all its causes in one line, each after a colon.
@@ -162,6 +154,8 @@ mod tests {
             prop_assert_eq!(is_line(&text, MAX_TITLE), one == text);
             prop_assert!(one.len() <= MAX_TITLE && !one.chars().any(char::is_control));
             let many = body(&text);
+            prop_assert!(is_body(&many));
+            prop_assert_eq!(is_body(&text), many == text);
             prop_assert_eq!(body(&many), many);
         }
     }

@@ -3,7 +3,7 @@
 use super::{DispatchError, Site};
 use crate::core::event::State;
 use crate::core::id::{BRANCHES, TicketId};
-use crate::core::text;
+use crate::core::progress::{CareEvent, Trouble};
 use crate::core::time::Timestamp;
 use crate::git::process::modified;
 use crate::git::worktree::Worktree;
@@ -14,7 +14,7 @@ use crate::local::worktrees;
 ///
 /// # Errors
 /// If git cannot list the worktrees.
-pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
+pub(crate) fn run(site: &Site<'_>) -> Result<Vec<CareEvent>, DispatchError> {
     let ledger = site.ledger()?;
     let folder = worktrees::folder(&site.repo);
     let now = site.repo.identity()?.time;
@@ -22,7 +22,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Vec<String>, DispatchError> {
     for worktree in site.repo.list_worktrees()? {
         let Some((id, _)) = worktrees::purpose(&worktree.path, &folder) else { continue };
         if let Err(error) = collect(site, &ledger, &id, &worktree, now, &mut done) {
-            done.push(format!("{id}: cannot remove its worktree: {}", text::chain(&error)));
+            done.push(CareEvent::WorktreeStays { ticket: id, trouble: Trouble::of(&error) });
         }
     }
     Ok(done)
@@ -35,7 +35,7 @@ fn collect(
     id: &TicketId,
     worktree: &Worktree,
     now: Timestamp,
-    done: &mut Vec<String>,
+    done: &mut Vec<CareEvent>,
 ) -> Result<(), DispatchError> {
     let entry = match ledger.find(id)? {
         Some(entry) => Some(entry),
@@ -62,7 +62,7 @@ fn collect(
         _ => None,
     };
     if let Some(saved) = saved {
-        done.push(format!("{id}: saved the changes in its worktree to {saved}"));
+        done.push(CareEvent::WorktreeSaved { ticket: id.clone(), ref_name: saved });
     }
     site.repo.clear_worktree(&worktree.path)?;
     let branch = format!("{BRANCHES}{id}");
@@ -71,6 +71,6 @@ fn collect(
     {
         site.repo.git().output(["update-ref", "-d", &branch, &tip.to_string()])?;
     }
-    done.push(format!("{id}: removed its worktree"));
+    done.push(CareEvent::WorktreeRemoved(id.clone()));
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::{DispatchError, Site, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
-use crate::core::text;
+use crate::core::progress::{Activity, Hold, LandingEvent, RemoteEvent, Stage, What};
 use crate::gate;
 use crate::git::Git;
 use crate::git::remote::Fetched;
@@ -26,8 +26,8 @@ pub(crate) enum Landing {
     Stale,
     /// Another ticket had its turn; the next attempt decides by the new state.
     Waited,
-    /// It cannot land now, for this reason.
-    Held(String),
+    /// It cannot land as things are.
+    Held(Hold),
 }
 
 /// Lands a verified ticket, or resubmits it on top of a branch that moved, or lets another ticket land first.
@@ -40,7 +40,7 @@ pub(crate) fn run(
     entry: &Entry,
     patience: &mut Patience,
 ) -> Result<Landing, DispatchError> {
-    let Some(head) = entry.ticket.head else { return Ok(Landing::Held("nothing was submitted".to_owned())) };
+    let Some(head) = entry.ticket.head else { return Ok(Landing::Held(Hold::NoHead)) };
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let remote = remote_of(site);
     let mut is_away = false;
@@ -48,11 +48,11 @@ pub(crate) fn run(
         match follow(site, ledger, remote, &trunk)? {
             Followed::Done => {}
             Followed::Away(why) if ledger.policy.offline_claims == OfflineClaims::Allow => {
-                (site.tell)(&format!("landing locally only: cannot reach {remote}: {why}"));
+                site.tell(What::Landing(LandingEvent::Alone { remote: remote.clone(), why }));
                 is_away = true;
             }
-            Followed::Away(why) => return Ok(Landing::Held(format!("cannot reach {remote}: {why}"))),
-            Followed::Apart(why) => return Ok(Landing::Held(why)),
+            Followed::Away(why) => return Ok(Landing::Held(Hold::RemoteAway { remote: remote.clone(), why })),
+            Followed::Apart(hold) => return Ok(Landing::Held(hold)),
         }
         if ledger.find(&entry.id)?.is_none_or(|now| now.tip != entry.tip) {
             // Another event was written in the meantime; the ticket's new state decides what comes next.
@@ -68,33 +68,30 @@ pub(crate) fn run(
             return restack(site, ledger, entry, tip);
         }
         if let Ruling::Denied(why) = gate::judge(ledger, Some(tip), Some(head))? {
-            return Ok(Landing::Held(why.full()));
+            return Ok(Landing::Held(Hold::Gate { why: why.full() }));
         }
-        site.env.step("landing");
+        site.reached(Stage::Landing);
         if let Some(remote) = remote.as_ref().filter(|_| !is_away) {
             // Push first: if two machines land at once, the remote accepts one, and the other has not changed anything yet.
             match sync::land(ledger, remote, &sync::Landing { ticket: &entry.id, branch: &trunk, head })? {
                 Arrival::Done => {}
                 Arrival::Moved => return Ok(Landing::Stale),
-                Arrival::Refused(why) => return Ok(Landing::Held(format!("{remote} rejected the landing: {why}"))),
-                Arrival::Away(why) => return Ok(Landing::Held(format!("cannot reach {remote}: {why}"))),
+                Arrival::Refused(why) => return Ok(Landing::Held(Hold::RemoteRefuses { remote: remote.clone(), why })),
+                Arrival::Away(why) => return Ok(Landing::Held(Hold::RemoteAway { remote: remote.clone(), why })),
             }
-            site.env.step("pushed");
+            site.reached(Stage::Pushed);
         }
         match advance(site, &trunk, tip, head)? {
-            Ok(()) => {}
-            Err(why) if remote.is_some() && !is_away => {
-                (site.tell)(&format!("landed on the remote, but the local branch did not move: {why}"));
-            }
-            Err(why) => return Ok(Landing::Held(why)),
+            None => {}
+            Some(hold) if remote.is_some() && !is_away => site.tell(What::Landing(LandingEvent::NotHereYet(hold))),
+            Some(hold) => return Ok(Landing::Held(hold)),
         }
-        site.env.step("moved");
+        site.reached(Stage::Moved);
     }
     // The hook may already have noticed the landing.
     gate::reconcile(ledger)?;
-    site.env.step("merged");
-    let short = trunk.trim_start_matches("refs/heads/");
-    (site.tell)(&format!("landed on {short}"));
+    site.reached(Stage::Merged);
+    site.tell(What::Landing(LandingEvent::Landed { branch: short(&trunk) }));
     Ok(Landing::Landed)
 }
 
@@ -109,13 +106,13 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
     if let Some(remote) = remote_of(site) {
         share(site, ledger, &remote)?;
     }
-    site.env.step("finished");
+    site.reached(Stage::Finished);
     super::learn::after_landing(site, ledger, entry)
 }
 
 /// Rebases the work onto the present tip of the branch, and resubmits it.
 fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -> Result<Landing, DispatchError> {
-    (site.tell)("the branch moved; rebasing");
+    site.tell(What::Begun(Activity::Rebasing));
     let branch = entry.id.branch();
     let head = entry.ticket.head.unwrap_or(tip);
     let sitting = site.repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch));
@@ -129,26 +126,26 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             was_killed = clear_of_ticket(&site.repo, &entry.id, path)?;
         }
         if !was_killed && has_changes(git, head)? {
-            return Ok(Landing::Held(format!("cannot rebase the work: {path} has uncommitted changes")));
+            return Ok(Landing::Held(Hold::Uncommitted { path: path.clone() }));
         }
         let kept = match (was_killed, goes_on && here != head) {
             (true, _) => worktrees::rescue(&site.repo, &entry.id, path, here)?,
             (false, true) => Some(worktrees::keep(&site.repo, &entry.id, here)?),
             (false, false) => None,
         };
-        if let Some(name) = kept {
-            (site.tell)(&format!("saved unsubmitted work from {path} as {name}"));
+        if let Some(ref_name) = kept {
+            site.tell(What::Landing(LandingEvent::Kept { path: path.clone(), ref_name }));
         }
     }
     match take_in::onto(site, &entry.id, head, tip)? {
         Ok(head) => {
             super::prepare::set_branch(site, &branch, head)?;
-            site.env.step("rebased");
+            site.reached(Stage::Rebased);
             if let Some((git, _)) = &sitting {
                 take_in::sit_on(git, &branch)?;
             }
             write(ledger, &entry.id, &Draft::new(Action::Stale { head, base: tip }, Role::Gate))?;
-            site.env.step("restacked");
+            site.reached(Stage::Restacked);
             if let Some(run) = &entry.ticket.run {
                 // A machine that sees the ticket `verifying` with an expired lease would release it.
                 super::renew(site, ledger, &entry.id, run)?;
@@ -179,22 +176,24 @@ fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
     Ok(!since_branch.is_empty() && !since_branch.is_disjoint(&changed(&handed_in.to_string())?))
 }
 
-/// Fast-forwards a protected branch, together with index and files where it is checked out. The inner error is the reason
-/// why it could not be moved.
-fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Result<(), String>, DispatchError> {
+/// The name of a branch as people say it.
+fn short(branch: &str) -> String {
+    branch.trim_start_matches("refs/heads/").to_owned()
+}
+
+/// Moves a protected branch by fast-forward, together with index and files where it is checked out.
+/// Returns what holds it where it is, if anything does.
+fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Option<Hold>, DispatchError> {
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
     let moved = if let Some(worktree) = checked_out {
         Git::at(&worktree.path).fast_forward(new)?
     } else {
         site.repo.forward(trunk, old, new, &format!("git os: land {}", new.short(12)))?
     };
-    let short = trunk.trim_start_matches("refs/heads/");
     Ok(match moved {
-        Forwarded::Done => Ok(()),
-        Forwarded::Overwrites => {
-            Err(format!("cannot update `{short}`: it would overwrite uncommitted changes; commit or stash them"))
-        }
-        Forwarded::Failed(failure) => Err(format!("cannot update `{short}`: {failure}")),
+        Forwarded::Done => None,
+        Forwarded::Overwrites => Some(Hold::WouldOverwrite { branch: short(trunk) }),
+        Forwarded::Failed(failure) => Some(Hold::NotMoved { branch: short(trunk), why: failure.to_string() }),
     })
 }
 
@@ -222,10 +221,10 @@ pub(crate) fn remote_of(site: &Site<'_>) -> Option<String> {
 pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Result<(), DispatchError> {
     let synced = sync::push(ledger, remote)?;
     if let Some(why) = synced.offline {
-        (site.tell)(&format!("not pushed to {remote} yet: {}", text::headline(&why)));
+        site.tell(What::Remote(RemoteEvent::NotPushed { remote: remote.to_owned(), why }));
     }
-    for (name, why) in synced.refused {
-        (site.tell)(&format!("{remote} rejected `{name}`: {}", text::headline(&why)));
+    for (ref_name, why) in synced.refused {
+        site.tell(What::Remote(RemoteEvent::Refused { remote: remote.to_owned(), ref_name, why }));
     }
     Ok(())
 }
@@ -236,8 +235,8 @@ pub(crate) enum Followed {
     Done,
     /// The remote is unreachable, for this reason.
     Away(String),
-    /// The local branch cannot be fast-forwarded to the remote's, for this reason.
-    Apart(String),
+    /// The branch here cannot be brought to where it is there.
+    Apart(Hold),
 }
 
 /// Fetches from the shared remote, and fast-forwards the protected branch to the remote's.
@@ -250,17 +249,17 @@ pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: 
         return Ok(Followed::Away(why.to_string()));
     }
     sync::fold(repo, remote)?;
-    let short = trunk.trim_start_matches("refs/heads/");
+    let short = short(trunk);
     let there = repo.find_ref(&format!("refs/remotes/{remote}/{short}"))?;
     let (Some(there), Some(here)) = (there, ledger.find_trunk_tip()?) else { return Ok(Followed::Done) };
     if repo.is_ancestor(there, here)? {
         return Ok(Followed::Done);
     }
     if !repo.is_ancestor(here, there)? {
-        return Ok(Followed::Apart(format!("the local `{short}` and the one on {remote} have diverged; run `git pull`")));
+        return Ok(Followed::Apart(Hold::Diverged { branch: short, remote: remote.to_owned() }));
     }
     Ok(match advance(site, trunk, here, there)? {
-        Ok(()) => Followed::Done,
-        Err(why) => Followed::Apart(why),
+        None => Followed::Done,
+        Some(hold) => Followed::Apart(hold),
     })
 }

@@ -1,11 +1,12 @@
 //! Makes learnings of what a run leaves behind.
 
 use super::{DispatchError, Site, find_words};
+use crate::agent::outbox::Message;
 use crate::core::event::{Action, EventKind, Role};
 use crate::core::id::RunId;
+use crate::core::progress::Stage;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::memory::learnings::{self, Confidence, Learning};
-use crate::runner::outbox::Message;
 
 /// Records the messages that an agent sent while it worked.
 pub(super) fn from_outbox(
@@ -49,7 +50,7 @@ pub(super) fn after_landing(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry)
             confidence: Confidence::High,
         };
         learnings::append_once(&site.repo, &learning)?;
-        site.env.step("learned");
+        site.reached(Stage::Learned);
     }
     Ok(())
 }

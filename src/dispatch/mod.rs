@@ -5,6 +5,7 @@
 
 pub(crate) mod brief;
 pub(crate) mod collect;
+mod converse;
 pub(crate) mod land;
 mod learn;
 mod prepare;
@@ -17,21 +18,23 @@ pub(crate) mod verify;
 mod work;
 pub(crate) mod worker;
 
+use crate::local::runs::RunRecord;
+use crate::local::worktrees;
 use camino::Utf8PathBuf;
 
+use crate::agent::process::ProcessError;
+use crate::agent::stop::Stop;
+use crate::agent::transcript::Transcript;
 use crate::core::event::{Action, EventKind, Role, State};
 use crate::core::fsm::Refusal;
 use crate::core::id::{RunId, TicketId};
+use crate::core::progress::{Event, Fate, Listener, Nobody, Stage, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::ruling::Ruling;
 use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay;
 use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
-use crate::local::runs::RunRecord;
-use crate::local::worktrees;
-use crate::runner::RunnerError;
-use crate::runner::process::ProcessError;
 use crate::workspace::{Workspace, WorkspaceError};
 
 /// An error of the orchestrator itself; errors in the work are recorded in the ticket.
@@ -49,8 +52,6 @@ pub(crate) enum DispatchError {
     #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),
     #[error(transparent)]
-    Runner(#[from] RunnerError),
-    #[error(transparent)]
     Process(#[from] ProcessError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -60,43 +61,77 @@ pub(crate) enum DispatchError {
     Git(#[from] GitError),
 }
 
-/// How far a ticket got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Landed,
-    Blocked(String),
-    /// It waits for an answer.
-    Waiting(String),
-    /// Another run has it, or it was closed in the meantime.
-    Gone,
-    /// It cannot continue or land now, for this reason.
-    Held(String),
-    /// The orchestrator failed; the ticket stays unchanged for the next session.
-    Failed(String),
+/// All that work in a workspace needs: who asks to stop, and who is told what happens.
+#[derive(Clone, Copy)]
+pub(crate) struct Workplace<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) env: &'a Env,
+    pub(crate) stop: &'a Stop,
+    pub(crate) listener: &'a dyn Listener,
 }
 
-/// The place of work: one repository of the workspace, and where progress is reported.
+impl Workplace<'_> {
+    /// The same, where nobody is told anything.
+    pub(crate) fn in_silence(self) -> Self {
+        Self { listener: &Nobody, ..self }
+    }
+
+    /// Tells what happens in a repository.
+    pub(crate) fn tell(self, entry: &RepoEntry, what: What) {
+        self.listener.hear(&Event::Work { repo: entry.name.clone(), brand: entry.brand.clone(), ticket: None, what });
+    }
+
+    /// Tells what went wrong in a repository.
+    pub(crate) fn tell_trouble(self, entry: &RepoEntry, error: &DispatchError) {
+        self.tell(entry, What::Trouble(Trouble::of(error)));
+    }
+}
+
+/// Where work is done: one repository of the workspace, and who is told.
 pub(crate) struct Site<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) entry: &'a RepoEntry,
     pub(crate) repo: Repo,
     pub(crate) env: &'a Env,
-    /// Reports progress.
-    pub(crate) tell: &'a (dyn Fn(&str) + Sync),
+    pub(crate) stop: &'a Stop,
+    listener: &'a dyn Listener,
+    /// The ticket that is worked on.
+    ticket: Option<TicketId>,
 }
 
 impl<'a> Site<'a> {
     /// Opens a repository of the workspace for work.
     ///
     /// # Errors
-    /// If it cannot be opened.
-    pub(crate) fn open(
-        workspace: &'a Workspace,
-        entry: &'a RepoEntry,
-        env: &'a Env,
-        tell: &'a (dyn Fn(&str) + Sync),
-    ) -> Result<Self, DispatchError> {
-        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, tell })
+    /// When it cannot be opened.
+    pub(crate) fn open(at: Workplace<'a>, entry: &'a RepoEntry) -> Result<Self, DispatchError> {
+        let Workplace { workspace, env, stop, listener } = at;
+        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, stop, listener, ticket: None })
+    }
+
+    /// The same, for work on this ticket.
+    #[must_use]
+    pub(crate) fn for_ticket(self, id: &TicketId) -> Self {
+        Self { ticket: Some(id.clone()), ..self }
+    }
+
+    /// Tells what happens here.
+    pub(crate) fn tell(&self, what: What) {
+        let (repo, brand) = (self.entry.name.clone(), self.entry.brand.clone());
+        self.listener.hear(&Event::Work { repo, brand, ticket: self.ticket.clone(), what });
+    }
+
+    /// Tells that all up to this stage is done and kept.
+    pub(crate) fn reached(&self, stage: Stage) {
+        self.tell(What::Reached(stage));
+    }
+
+    /// Tells how much of what somebody printed is not kept, if any.
+    fn tell_cut(&self, who: &str, transcript: &Transcript) {
+        let bytes = transcript.cut();
+        if bytes > 0 {
+            self.tell(What::Cut { who: who.to_owned(), bytes });
+        }
     }
 
     /// Opens the ledger of the repository.
@@ -139,7 +174,7 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
     match settle::claim(&ledger, Some(site.workspace), &entry, &draft)? {
         Answer::Yes(_) => {
-            site.env.step("claimed");
+            site.reached(Stage::Claimed);
             Ok(Some(record))
         }
         Answer::No(_) => {
@@ -179,13 +214,13 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             State::Claimed if is_ours => prepare::run(site, &ledger, &entry, record)?,
             State::Running if is_ours => work::run(site, &ledger, &entry, record)?,
             State::Verifying if is_ours => {
-                if let Ruling::Denied(why) = settle::verify(site, &ledger, &entry)? {
-                    return Ok(Fate::Held(why.to_string()));
+                if let Ruling::Denied(hold) = settle::verify(site, &ledger, &entry)? {
+                    return Ok(Fate::Held(hold));
                 }
             }
             State::Verified if is_ours => {
-                if let Ruling::Denied(why) = settle::land(site, &ledger, &entry, &mut tries)? {
-                    return Ok(Fate::Held(why.to_string()));
+                if let Ruling::Denied(hold) = settle::land(site, &ledger, &entry, &mut tries)? {
+                    return Ok(Fate::Held(hold));
                 }
             }
             State::Draft
@@ -253,6 +288,6 @@ fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result
 /// Ends a failed attempt: makes the ticket ready again, or blocks it if all attempts are used up.
 fn give_back(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, run: &RunId, why: &str) -> Result<(), DispatchError> {
     let action = if entry.ticket.attempt >= ledger.policy.max_attempts { Action::Block } else { Action::Release };
-    (site.tell)(&format!("attempt {} failed: {}", entry.ticket.attempt, crate::core::text::headline(why)));
+    site.tell(What::AttemptFailed { attempt: entry.ticket.attempt, why: why.to_owned() });
     write(ledger, &entry.id, &Draft::new(action, Role::Executor).by(run).saying(why)).map(drop)
 }

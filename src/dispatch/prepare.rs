@@ -5,14 +5,15 @@ use camino::Utf8PathBuf;
 use super::{DispatchError, Site, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
+use crate::core::progress::{Activity, CareEvent, Stage, What};
 use crate::git::process::{remove_all, rename_file};
 use crate::git::worktree::is_same_place;
 use crate::ledger::{Draft, Entry, Ledger};
-use crate::local::runs::{RunRecord, Stage};
+use crate::local::runs::{AgentStage, RunRecord};
 use crate::local::worktrees::rescue;
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
-    (site.tell)("preparing the worktree");
+    site.tell(What::Begun(Activity::Preparing));
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let base = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
     let branch = entry.id.branch();
@@ -23,11 +24,11 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
         _ => base,
     };
     ensure_worktree(site, ledger, entry, start)?;
-    site.env.step("prepared");
+    site.reached(Stage::Prepared);
     let draft = Draft::new(Action::Start { attempt: entry.ticket.attempt }, Role::Executor).by(record.run());
     write(ledger, &entry.id, &draft)?;
-    record.advance(Stage::Claimed)?;
-    site.env.step("started");
+    record.advance(AgentStage::Claimed)?;
+    site.reached(Stage::Started);
     Ok(())
 }
 
@@ -50,7 +51,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
         let lost = (1..).map(|number| Utf8PathBuf::from(format!("{path}.lost-{number}")));
         if let Some(lost) = lost.into_iter().find(|lost| !lost.is_symlink() && !lost.as_std_path().exists()) {
             rename_file(&path, &lost)?;
-            (site.tell)(&format!("git no longer knew the worktree; moved its files to {lost}"));
+            site.tell(What::Care(CareEvent::WorktreeLost { path: lost }));
         }
     }
     if let Some(git_dir) = ledger.repo.find_worktree_git_dir(&path) {

@@ -1,11 +1,11 @@
 //! Continues or cleans up the runs that a killed session left behind.
 
 use super::{DispatchError, Site};
+use crate::agent::process::sweep;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::TicketId;
 use crate::ledger::{Answer, Draft, shared_remote};
-use crate::local::runs::{self, RunRecord, Stage};
-use crate::runner::process::sweep;
+use crate::local::runs::{self, AgentStage, RunRecord};
 use crate::sync::submit_shared;
 
 /// The runs of this repository whose orchestrator is gone.
@@ -38,7 +38,7 @@ pub(crate) fn orphans(site: &Site<'_>) -> Result<Orphans, DispatchError> {
         });
         if holds {
             orphans.holding.push(record);
-        } else if is_ready && has_remote && *record.stage() == Stage::Claimed {
+        } else if is_ready && has_remote && *record.stage() == AgentStage::Claimed {
             orphans.in_doubt.push(record);
         } else {
             record.remove()?;

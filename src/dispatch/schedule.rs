@@ -4,16 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::recover::{self, Orphans};
-use super::{DispatchError, Fate, Site, carry, claim};
+use super::{DispatchError, Site, Workplace, carry, claim};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
+use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
-use crate::core::text;
-use crate::core::text::plural;
-use crate::env::Env;
 use crate::ledger::Ledger;
 use crate::local::runs::RunRecord;
-use crate::runner::process::{is_draining, is_interrupted};
 use crate::workspace::Workspace;
 
 /// How a ticket ended in this session.
@@ -26,14 +23,12 @@ pub(crate) struct Ending {
     pub(crate) fate: Fate,
 }
 
-/// Receives the progress of all lanes.
-pub(crate) trait Watch: Sync {
-    /// Reports progress of a ticket.
-    fn tell(&self, brand: &Brand, id: &TicketId, what: &str);
-    /// Reports something that belongs to no ticket.
-    fn remark(&self, line: &str);
-    /// Reports that a ticket got as far as it can.
-    fn ended(&self, result: &Ending);
+impl Ending {
+    /// As it is told.
+    fn event(&self) -> Event {
+        let what = What::Ended { title: self.title.clone(), fate: self.fate.clone() };
+        Event::Work { repo: self.repo.clone(), brand: self.brand.clone(), ticket: Some(self.id.clone()), what }
+    }
 }
 
 /// The state that lanes share.
@@ -59,14 +54,15 @@ enum Task<'a> {
 /// Works on all ready tickets of the workspace.
 ///
 /// # Errors
-/// If the user interrupts; lanes that are working finish their ticket first.
-pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Watch) -> Result<Vec<Ending>, DispatchError> {
+/// When somebody interrupts; lanes that work end their ticket first.
+pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, DispatchError> {
+    let workspace = at.workspace;
     let (mut orphans, mut in_doubt) = (Vec::new(), Vec::new());
     for entry in &workspace.registry.repos {
-        let found = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
+        let found = Site::open(at.in_silence(), entry).and_then(|site| {
             let Ok(ledger) = site.ledger() else { return Ok(Orphans::default()) };
-            if let Some(why) = idle(entry, &ledger)? {
-                watch.remark(&format!("{}: {why}", entry.name));
+            if let Some(idle) = idle(entry, &ledger)? {
+                at.tell(entry, What::Care(idle));
             }
             recover::orphans(&site)
         });
@@ -75,7 +71,7 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
                 orphans.extend(found.holding.into_iter().map(|record| (entry, record)));
                 in_doubt.extend(found.in_doubt);
             }
-            Err(error) => watch.remark(&format!("{}: {}", entry.name, text::chain(&error))),
+            Err(error) => at.tell_trouble(entry, &error),
         }
     }
     let board =
@@ -83,7 +79,7 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
     let (board, freed) = (Mutex::new(board), Condvar::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
-            scope.spawn(|| lane(workspace, env, watch, &board, &freed));
+            scope.spawn(|| lane(at, &board, &freed));
         }
     });
     let board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -97,32 +93,33 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, jobs: usize, watch: &dyn Wat
     }
 }
 
-/// Why no run takes the ready tickets of a repository; `None` if there are none, or if a run does.
-fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<String>, DispatchError> {
-    let why = match &entry.agent {
-        // A silo without an agent is as intended.
+/// Why nobody takes the ready tickets of a repository, if there are any and nobody does.
+fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, DispatchError> {
+    let because = match &entry.agent {
+        // That no agent works in a silo is how it should be.
         None if entry.silo => return Ok(None),
-        None => "no agent in the registry",
-        Some(_) if ledger.find_trunk_tip()?.is_none() => "no commit on its protected branch yet",
+        None => Idle::NoAgent,
+        Some(_) if ledger.find_trunk_tip()?.is_none() => Idle::Unborn,
         Some(_) => return Ok(None),
     };
     let ready = ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count();
-    Ok((ready > 0).then(|| format!("cannot work on {}: there is {why}", plural(ready, "ready ticket"))))
+    Ok((ready > 0).then_some(CareEvent::Idle { ready, because }))
 }
 
-/// One lane: takes the next ticket of a free brand, until there is none and no other lane could free a brand.
-fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board<'_>>, freed: &Condvar) {
+/// One lane: takes the next ticket of a brand that is free, until there is none and nobody works who could free one.
+fn lane(at: Workplace<'_>, board: &Mutex<Board<'_>>, freed: &Condvar) {
+    let (workspace, stop) = (at.workspace, at.stop);
     let mut held = board.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let task = match held.next() {
             _ if held.error.is_some() => return,
-            Some(_) if is_interrupted() => {
+            Some(_) if stop.is_interrupted() => {
                 held.error = Some(DispatchError::Interrupted);
                 freed.notify_all();
                 return;
             }
-            // The remaining tickets are for other processes, or for later.
-            Some(_) if is_draining() => {
+            // Whatever is left is for others, or for the next time.
+            Some(_) if stop.is_draining() => {
                 freed.notify_all();
                 return;
             }
@@ -143,7 +140,9 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
         let brand = entry.brand.clone();
         held.busy.insert(brand.clone());
         drop(held);
-        let result = work(workspace, env, watch, task);
+        at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: Some(id.clone()) });
+        let result = work(at, task);
+        at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: None });
         held = board.lock().unwrap_or_else(PoisonError::into_inner);
         held.busy.remove(&brand);
         let fate = match result {
@@ -152,9 +151,9 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
                 freed.notify_all();
                 continue;
             }
-            Err(error @ DispatchError::NoAgent(_)) => Fate::Held(text::chain(&error)),
-            // A problem with one ticket must not stop the others.
-            Err(error) => Fate::Failed(text::chain(&error)),
+            Err(DispatchError::NoAgent(repo)) => Fate::Held(Hold::NoAgent { repo }),
+            // What is wrong with one ticket is no reason to leave the others.
+            Err(error) => Fate::Failed(Trouble::of(&error)),
             Ok(Fate::Gone) if held.reclaim(workspace, entry, &id) => {
                 freed.notify_all();
                 continue;
@@ -163,7 +162,7 @@ fn lane(workspace: &Workspace, env: &Env, watch: &dyn Watch, board: &Mutex<Board
         };
         let title = title(workspace, entry, &id).unwrap_or_default();
         let ending = Ending { repo: entry.name.clone(), brand, id, title, fate };
-        watch.ended(&ending);
+        at.listener.hear(&ending.event());
         held.results.push(ending);
         freed.notify_all();
     }
@@ -216,14 +215,13 @@ impl<'a> Board<'a> {
     }
 }
 
-/// Takes one ticket as far as possible, attempt after attempt.
-fn work(workspace: &Workspace, env: &Env, watch: &dyn Watch, task: Task<'_>) -> Result<Fate, DispatchError> {
+/// Takes one ticket as far as it gets, attempt after attempt.
+fn work(at: Workplace<'_>, task: Task<'_>) -> Result<Fate, DispatchError> {
     let (entry, id, mut record) = match task {
         Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(record)),
         Task::Begin(entry, id) => (entry, id, None),
     };
-    let tell = |what: &str| watch.tell(&entry.brand, &id, what);
-    let site = Site::open(workspace, entry, env, &tell)?;
+    let site = Site::open(at, entry)?.for_ticket(&id);
     loop {
         let mut own = match record.take() {
             Some(record) => record,

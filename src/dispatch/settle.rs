@@ -4,7 +4,7 @@ use super::turn::Patience;
 use super::{DispatchError, Site, land, verify, write};
 use crate::core::event::{Action, Role};
 use crate::core::fsm::Refusal;
-use crate::core::id::TicketId;
+use crate::core::progress::Hold;
 use crate::core::ruling::Ruling;
 use crate::ledger::{Answer, Draft, Entry, Ledger};
 use crate::sync::submit_shared;
@@ -12,28 +12,6 @@ use crate::workspace::Workspace;
 
 /// How often work is rebased onto a moved branch and verified again before the ticket is blocked.
 const MAX_STALE: u32 = 20;
-
-/// Why submitted work cannot be verified or landed now; the ticket stays unchanged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
-#[strum(serialize_all = "kebab-case")]
-pub(crate) enum Held {
-    #[error("this machine cannot act as {}; an actor with that role must run `git os verify {id}`", Role::Verifier)]
-    NotVerifier { id: TicketId },
-    #[error("this machine cannot act as {}; an actor with that role must run `git os merge {id}`", Role::Gate)]
-    NotGate { id: TicketId },
-    #[error("{0}")]
-    CannotVerify(String),
-    #[error("{0}")]
-    CannotLand(String),
-}
-
-impl Held {
-    /// The code that scripts hold on to; it never changes.
-    #[must_use]
-    pub(crate) fn code(&self) -> &'static str {
-        self.into()
-    }
-}
 
 /// What the attempts to land one ticket have used up so far.
 #[derive(Debug, Default)]
@@ -46,14 +24,14 @@ pub(crate) struct Tries {
 ///
 /// # Errors
 /// If git, the ledger or a process fails, or if the user interrupts.
-pub(crate) fn verify(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<(), Held>, DispatchError> {
+pub(crate) fn verify(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<(), Hold>, DispatchError> {
     // If roles are signed, a worker may have no other role.
     if !ledger.may_act(Role::Verifier) {
-        return Ok(Ruling::Denied(Held::NotVerifier { id: entry.id.clone() }));
+        return Ok(Ruling::Denied(Hold::Unverified { ticket: entry.id.clone() }));
     }
     Ok(match verify::run(site, ledger, entry)? {
         None => Ruling::Granted(()),
-        Some(why) => Ruling::Denied(Held::CannotVerify(why)),
+        Some(why) => Ruling::Denied(why),
     })
 }
 
@@ -67,9 +45,9 @@ pub(crate) fn land(
     ledger: &Ledger<'_>,
     entry: &Entry,
     tries: &mut Tries,
-) -> Result<Ruling<(), Held>, DispatchError> {
+) -> Result<Ruling<(), Hold>, DispatchError> {
     if !ledger.may_act(Role::Gate) {
-        return Ok(Ruling::Denied(Held::NotGate { id: entry.id.clone() }));
+        return Ok(Ruling::Denied(Hold::Unlanded { ticket: entry.id.clone() }));
     }
     if tries.stale == MAX_STALE {
         let reason = format!("gave up landing after {MAX_STALE} attempts: the branch moved each time");
@@ -77,7 +55,7 @@ pub(crate) fn land(
         return Ok(Ruling::Granted(()));
     }
     match land::run(site, ledger, entry, &mut tries.patience)? {
-        land::Landing::Held(why) => return Ok(Ruling::Denied(Held::CannotLand(why))),
+        land::Landing::Held(why) => return Ok(Ruling::Denied(why)),
         land::Landing::Stale => tries.stale += 1,
         land::Landing::Landed | land::Landing::Waited => {}
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::{DispatchError, Site};
 use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TicketId};
+use crate::core::progress::{LandingEvent, What};
 use crate::core::time::Timestamp;
 use crate::ledger::{Entry, Ledger, replay};
-use crate::runner::process::{is_draining, is_interrupted, pause};
 
 /// How long to wait for an overtaken ticket, in addition to twice its verification time, in seconds.
 const PATIENCE: u64 = 3;
@@ -45,18 +45,18 @@ impl Patience {
         ledger: &Ledger<'_>,
         entry: &Entry,
     ) -> Result<bool, DispatchError> {
-        // Do not wait without limit, whatever other machines say, and do not wait when asked to stop.
-        if is_draining() || self.waited.as_secs() > patience(site.entry.timeout) {
+        // Whatever others say, and who is to end does not wait.
+        if site.stop.is_draining() || self.waited.as_secs() > patience(site.entry.timeout) {
             return Ok(false);
         }
         let Some((first, pace)) = find_first(site, ledger, entry)? else { return Ok(false) };
         if self.waits_for.as_ref() != Some(&first) {
-            (site.tell)(&format!("waiting for {first} to land first: the branch moved during its verification"));
+            site.tell(What::Landing(LandingEvent::LetsFirst(first.clone())));
             self.waits_for = Some(first);
         }
-        pause(pace, || is_interrupted() || is_draining());
+        site.stop.pause(pace);
         self.waited += pace;
-        if is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(true) }
+        if site.stop.is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(true) }
     }
 }
 

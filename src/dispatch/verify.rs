@@ -1,12 +1,16 @@
 //! Verifying → verified, running or blocked: runs the checks, then asks a judge, in a clean worktree of exactly that commit.
 
+use crate::local::worktrees::of_verification;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use super::{DispatchError, Site, brief, write};
+use super::{DispatchError, Site, brief, converse, write};
+use crate::agent::process::{self, Ended, Finished, Spec};
+use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
+use crate::core::progress::{Activity, CheckEvent, Hold, Stage, Trouble, What};
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
@@ -14,9 +18,6 @@ use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
-use crate::local::worktrees::of_verification;
-use crate::runner::process::{self, Ended, Finished, Spec};
-use crate::runner::{self, Brief, Duty, Surroundings};
 use crate::sync;
 
 /// The exit code of a check that timed out, the same as that of `timeout`.
@@ -28,8 +29,8 @@ const MAX_REASON: usize = 4000;
 /// written and no attempt is used up.
 ///
 /// # Errors
-/// If git, the ledger or a process fails, or if the user interrupts.
-pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<String>, DispatchError> {
+/// When git, the ledger or a process fails, or somebody interrupts.
+pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<Hold>, DispatchError> {
     let ticket = &entry.ticket;
     let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
     let examine = || doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
@@ -44,18 +45,13 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     }
     if health.grade_for_work() > ledger.policy.grade {
         let failing = health.checks.iter().filter(|check| check.outcome == doctor::Outcome::Fail);
-        let failing: Vec<_> = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
-        return Ok(Some(format!(
-            "the doctor's grade is {}, and the policy requires {} ({})",
-            health.grade_for_work(),
-            ledger.policy.grade,
-            failing.join("; ")
-        )));
+        let failing = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
+        return Ok(Some(Hold::Grade { grade: health.grade_for_work(), wanted: ledger.policy.grade, failing }));
     }
     let run = new_run()?;
     let place = Place::add(site, &entry.id, head)?;
     let (checks, mut reasons) = checks(site, ledger, &place, head, &run)?;
-    site.env.step("checked");
+    site.reached(Stage::Checked);
     let mut judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
     if reasons.is_empty()
         && let Some(name) = &site.entry.verifier
@@ -66,10 +62,10 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         if judgement.verdict == Judgement::Fail {
             reasons = judgement.reasons;
         }
-        site.env.step("judged");
+        site.reached(Stage::Judged);
     }
     if let Err(error) = place.remove(site) {
-        (site.tell)(&text::chain(&error));
+        site.tell(What::Trouble(Trouble::of(&error)));
     }
     let judgement = if reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
     let verdict = Verdict {
@@ -102,16 +98,13 @@ fn record(
         Judgement::Pass => (Action::Pass, verdict.judge.reasons.join("\n")),
         Judgement::Fail => (Action::Fail { then: if is_used_up { State::Blocked } else { State::Running } }, reasons.join("\n")),
     };
-    (site.tell)(&match verdict.verdict {
-        Judgement::Pass => "verified".to_owned(),
-        Judgement::Fail => format!("not verified: {}", text::headline(&words)),
-    });
+    site.tell(What::Verdict { judgement: verdict.verdict, why: words.clone() });
     let mut draft = Draft::new(action, Role::Verifier).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
     draft.verdict = Some(verdict.clone());
     write(ledger, &entry.id, &draft)?;
-    site.env.step("verdict");
+    site.reached(Stage::Verdict);
     ledger.repo.add_note_line(VERDICT_NOTES, verdict.commit, &verdict.to_json(), &ledger.repo.identity()?)?;
-    site.env.step("noted");
+    site.reached(Stage::Noted);
     Ok(())
 }
 
@@ -159,13 +152,15 @@ fn checks(
 ) -> Result<(Vec<CheckResult>, Vec<String>), DispatchError> {
     let (mut results, mut reasons) = (Vec::new(), Vec::new());
     for (number, check) in ledger.policy.checks.iter().enumerate() {
-        (site.tell)(&format!("check {}", check.name));
+        site.tell(What::Check(CheckEvent::Begun { name: check.name.clone() }));
         if number > 0 {
             place.restore(site, head)?;
         }
         let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
+        let CheckResult { name, exit, millis, .. } = &result;
+        site.tell(What::Check(CheckEvent::Ended { name: name.clone(), exit: *exit, millis: *millis }));
         if result.exit != 0 {
-            let said = finished.last_words();
+            let said = finished.transcript.last_words();
             let from = said.len().saturating_sub(MAX_REASON);
             let said = said.get(from..).unwrap_or(&said);
             reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
@@ -186,22 +181,25 @@ pub(crate) fn run_check(
     path: &Utf8Path,
     run: &RunId,
 ) -> Result<(CheckResult, Finished), DispatchError> {
-    let finished = process::run(&Spec {
+    let spec = Spec {
         words: ["sh", "-c", &check.run].map(str::to_owned).to_vec(),
         dir: path.to_owned(),
         variables: vec![("GIT_OS_RUN".to_owned(), run.to_string())],
         passed: &[],
         input: Vec::new(),
+        is_input_open: false,
         timeout: site.entry.timeout,
         program: site.env.program.clone(),
         run: run.clone(),
-    })?;
+    };
+    let finished = process::run(&spec, site.stop)?;
+    site.tell_cut(&format!("the check {}", check.name), &finished.transcript);
     let exit = match finished.ended {
         Ended::Exit(code) => code,
         Ended::TimedOut => TIMED_OUT,
-        Ended::Interrupted => return Err(DispatchError::Interrupted),
+        Ended::Interrupted | Ended::Canceled => return Err(DispatchError::Interrupted),
     };
-    let output = ledger.repo.blob_id(&[finished.stdout.as_slice(), finished.stderr.as_slice()].concat());
+    let output = ledger.repo.blob_id(&finished.transcript.bytes());
     let millis = u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX);
     Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis }, finished))
 }
@@ -224,7 +222,7 @@ fn ask(
     path: &Utf8Path,
     checks: &[CheckResult],
 ) -> Result<(String, Answer), DispatchError> {
-    (site.tell)(&format!("{name} is judging"));
+    site.tell(What::Begun(Activity::Judging { agent: name.to_owned() }));
     let brief = Brief {
         text: brief::verifier(ledger, entry, path, checks)?,
         duty: Duty::Verifier,
@@ -235,13 +233,9 @@ fn ask(
         outbox: path.join(".git-os-none"),
         timeout: site.entry.timeout,
     };
-    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir() };
-    let outcome = runner::run(name, &site.workspace.registry.agents[name], &brief, around)?;
-    if outcome.finished.ended == Ended::Interrupted {
-        return Err(DispatchError::Interrupted);
-    }
+    let outcome = converse::run(site, name, &brief)?;
     let answer = match outcome.failure() {
-        Some(why) => fail(why),
+        Some(why) => fail(why.to_string()),
         None => read_answer(&outcome.answer).unwrap_or_else(|| {
             fail(format!("{name} gave no clear verdict; its last line was `{}`", text::line(&outcome.answer, 200)))
         }),

@@ -1,30 +1,31 @@
 //! Running → verifying: runs the agent and submits its work.
 
-use super::{DispatchError, Site, brief, give_back, learn, prepare, take_in, write};
+use super::{DispatchError, Site, brief, converse, give_back, learn, prepare, take_in, write};
+use crate::agent::outbox::{self, Message};
+use crate::agent::process::sweep;
+use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role};
+use crate::core::progress::{Activity, Stage, What};
 use crate::git::process::remove_all;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
-use crate::local::runs::{RunRecord, Stage};
-use crate::runner::outbox::{self, Message};
-use crate::runner::process::{Ended, sweep};
-use crate::runner::{self, Brief, Duty, Surroundings};
+use crate::local::runs::{AgentStage, RunRecord};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
-        Stage::Worked { attempt: done, agent, record: said, failure } if done == attempt => {
+        AgentStage::Worked { attempt: done, agent, record: said, failure } if done == attempt => {
             clear_locks(site, entry)?;
             hand_in(site, ledger, entry, record, &agent, &said, failure)
         }
-        Stage::Working { attempt: begun, from } if begun == attempt => {
-            // The orchestrator was killed while the agent worked. Nobody knows how far the agent got, so start it again.
+        AgentStage::Working { attempt: begun, from } if begun == attempt => {
+            // The orchestrator was killed under it. Nobody knows how far it was, so it begins anew, and nothing is lost.
             sweep(record.run());
             clear_locks(site, entry)?;
             prepare::ensure_worktree(site, ledger, entry, from)?;
             work(site, ledger, entry, record)
         }
-        Stage::Claimed | Stage::Working { .. } | Stage::Worked { .. } => work(site, ledger, entry, record),
+        AgentStage::Claimed | AgentStage::Working { .. } | AgentStage::Worked { .. } => work(site, ledger, entry, record),
     }
 }
 
@@ -41,15 +42,13 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     }
     let from = ledger.repo.find_ref(&branch)?.ok_or_else(|| DispatchError::Unborn(branch.clone()))?;
     let attempt = entry.ticket.attempt;
-    record.advance(Stage::Working { attempt, from })?;
+    record.advance(AgentStage::Working { attempt, from })?;
     let box_dir = record.outbox();
     remove_all(&box_dir)?;
     crate::git::process::write_file(&box_dir.join("README"), b"Messages of this run to its orchestrator.\n", 0o644)?;
     let name = super::agent_name(site.entry)?;
-    let agent = &site.workspace.registry.agents[name];
     let text = brief::executor(site, ledger, entry, &worktree)?;
-    (site.tell)(&format!("{name} is working, attempt {attempt}"));
-    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir() };
+    site.tell(What::Begun(Activity::Working { agent: name.to_owned(), attempt }));
     let brief = Brief {
         text,
         duty: Duty::Executor,
@@ -60,15 +59,17 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         outbox: box_dir.clone(),
         timeout: site.entry.timeout,
     };
-    site.env.step("briefed");
-    let outcome = runner::run(name, agent, &brief, around)?;
-    if outcome.finished.ended == Ended::Interrupted {
-        return Err(DispatchError::Interrupted);
-    }
-    let failure = outcome.failure();
+    site.reached(Stage::Briefed);
+    let outcome = converse::run(site, name, &brief)?;
+    let failure = outcome.failure().map(|failure| failure.to_string());
     let said = outcome.record.clone();
-    record.advance(Stage::Worked { attempt, agent: outcome.agent.clone(), record: said.clone(), failure: failure.clone() })?;
-    site.env.step("worked");
+    record.advance(AgentStage::Worked {
+        attempt,
+        agent: outcome.agent.clone(),
+        record: said.clone(),
+        failure: failure.clone(),
+    })?;
+    site.reached(Stage::Worked);
     sweep(record.run());
     clear_locks(site, entry)?;
     hand_in(site, ledger, entry, record, &outcome.agent, &said, failure)
@@ -108,9 +109,11 @@ fn hand_in(
         take_in::sit_on(&git, &entry.id.branch())?;
     }
     if !questions.is_empty() {
-        write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&questions.join("\n\n")))?;
-        // The answer starts a new session of the agent.
-        record.advance(Stage::Claimed)?;
+        let question = questions.join("\n\n");
+        write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&question))?;
+        site.tell(What::Question(question));
+        // With the answer a new session of the agent begins.
+        record.advance(AgentStage::Claimed)?;
         remove_all(&box_dir)?;
         return Ok(());
     }
@@ -143,6 +146,6 @@ fn hand_in(
     }
     let draft = Draft::new(Action::Submit { head, base }, Role::Executor).by(run).agent(agent).saying(&words);
     write(ledger, &entry.id, &draft)?;
-    site.env.step("submitted");
+    site.reached(Stage::Submitted);
     Ok(())
 }

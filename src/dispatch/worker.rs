@@ -6,15 +6,12 @@ use crate::refs;
 use std::time::Duration;
 
 use super::land::{self, Followed};
-use super::schedule::{self, Watch};
-use super::{DispatchError, Fate, Site, recover};
+use super::{DispatchError, Site, Workplace, recover, schedule};
 use crate::core::event::{Action, Role, State};
+use crate::core::progress::{CareEvent, Fate, RemoteEvent, What};
 use crate::core::registry::RepoEntry;
-use crate::core::text;
-use crate::env::Env;
 use crate::ledger::{Draft, shared_remote};
 use crate::local::locks;
-use crate::runner::process::{heed_interrupts, heed_termination, is_draining, is_interrupted, pause};
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
 
@@ -44,19 +41,20 @@ pub(crate) enum WhenEmpty {
 /// Works until it is asked to stop. Returns the number of tickets that it landed.
 ///
 /// # Errors
-/// If the user interrupts, after releasing its tickets; a problem with one repository is never an error.
-pub(crate) fn run(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> Result<usize, DispatchError> {
-    heed_interrupts();
-    heed_termination();
+/// When somebody interrupts, after giving back what was held; otherwise never for what goes wrong with one repository.
+pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError> {
+    let stop = at.stop;
+    stop.heed_interrupts();
+    stop.heed_termination();
     let mut landed = 0;
     let mut failures = 0_u32;
     loop {
-        let reached = bring(workspace, env, plan, watch);
-        if !is_over() {
-            let endings = match schedule::run(workspace, env, plan.jobs, watch) {
+        let reached = bring(at, plan);
+        if !stop.is_asked() {
+            let endings = match schedule::run(at, plan.jobs) {
                 Ok(endings) => endings,
                 Err(error) => {
-                    give_back(workspace, env, plan, watch);
+                    give_back(at, plan);
                     return Err(error);
                 }
             };
@@ -64,23 +62,19 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Wat
             landed += done;
             let is_moving = endings.iter().any(|ending| matches!(ending.fate, Fate::Landed | Fate::Blocked(_)));
             failures = if reached { 0 } else { failures.saturating_add(1) };
-            if is_moving && !is_over() {
+            if is_moving && !stop.is_asked() {
                 continue;
             }
         }
-        if is_over() || (plan.when_empty == WhenEmpty::End && reached) {
-            give_back(workspace, env, plan, watch);
+        if stop.is_asked() || (plan.when_empty == WhenEmpty::End && reached) {
+            give_back(at, plan);
             return Ok(landed);
         }
-        pause(if reached { plan.poll } else { backoff(plan.poll, failures) }, is_over);
+        stop.pause(if reached { plan.poll } else { backoff(plan.poll, failures) });
     }
 }
 
-fn is_over() -> bool {
-    is_draining() || is_interrupted()
-}
-
-/// Doubles the waiting time with each failure, up to a limit.
+/// Twice as long each time, up to a limit.
 fn backoff(poll: Duration, failures: u32) -> Duration {
     poll.saturating_mul(2_u32.saturating_pow(failures.min(10))).min(MAX_PAUSE.max(poll))
 }
@@ -95,14 +89,14 @@ fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &
     workspace.registry.repos.iter().filter(move |entry| is_meant(entry))
 }
 
-/// Syncs with the remotes, and makes tickets with an expired lease ready again. Returns whether all remotes could be
-/// reached.
-fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bool {
+/// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
+/// whether all remotes could be reached.
+fn bring(at: Workplace<'_>, plan: &Plan) -> bool {
     let mut reached = true;
-    for entry in repos(workspace, plan) {
-        let came = Site::open(workspace, entry, env, &|line| watch.remark(&format!("{}: {line}", entry.name))).and_then(|site| {
+    for entry in repos(at.workspace, plan) {
+        let came = Site::open(at, entry).and_then(|site| {
             for lock in locks::unlock(&site.repo)? {
-                watch.remark(&format!("{}: removed the stale lock `{lock}`", entry.name));
+                site.tell(What::Care(CareEvent::LockRemoved { path: lock }));
             }
             let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
             let ledger = site.ledger()?;
@@ -120,19 +114,19 @@ fn bring(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) -> bo
             Ok(Followed::Done) => {}
             Ok(Followed::Away(why)) => {
                 reached = false;
-                watch.remark(&format!("{}: cannot reach the remote: {why}", entry.name));
+                at.tell(entry, What::Remote(RemoteEvent::Away { why }));
             }
-            Ok(Followed::Apart(why)) => watch.remark(&format!("{}: {why}", entry.name)),
-            Err(error) => watch.remark(&format!("{}: {}", entry.name, text::chain(&error))),
+            Ok(Followed::Apart(hold)) => at.tell(entry, What::Remote(RemoteEvent::Apart(hold))),
+            Err(error) => at.tell_trouble(entry, &error),
         }
     }
     reached
 }
 
-/// Releases the tickets that this machine holds but no longer works on, so that others need not wait.
-fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
-    for entry in repos(workspace, plan) {
-        let given = Site::open(workspace, entry, env, &|_| {}).and_then(|site| {
+/// Gives back the tickets that this machine holds and nobody here works on any more, so that others need not wait.
+fn give_back(at: Workplace<'_>, plan: &Plan) {
+    for entry in repos(at.workspace, plan) {
+        let given = Site::open(at.in_silence(), entry).and_then(|site| {
             let ledger = site.ledger()?;
             for record in recover::orphans(&site)?.holding {
                 let Some(found) = ledger.find(record.ticket())? else { continue };
@@ -142,7 +136,7 @@ fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
                 }
                 let draft = Draft::new(Action::Release, Role::Executor).by(record.run()).saying("the worker stopped");
                 if let crate::ledger::Answer::Yes(_) = submit_shared(&ledger, record.ticket(), &draft)? {
-                    watch.remark(&format!("{}: released {}", entry.name, record.ticket()));
+                    at.tell(entry, What::Care(CareEvent::GivenBack(record.ticket().clone())));
                     record.remove()?;
                 }
             }
@@ -155,7 +149,7 @@ fn give_back(workspace: &Workspace, env: &Env, plan: &Plan, watch: &dyn Watch) {
             Ok(())
         });
         if let Err(error) = given {
-            watch.remark(&format!("{}: {}", entry.name, text::chain(&error)));
+            at.tell_trouble(entry, &error);
         }
     }
 }

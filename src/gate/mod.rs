@@ -3,6 +3,8 @@
 //! The gate only reads. The verdict already exists from the verification of the ticket.
 
 mod aftermath;
+#[cfg(test)]
+mod laws;
 mod work;
 
 use std::collections::HashSet;

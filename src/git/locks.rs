@@ -13,6 +13,7 @@ use super::{GitError, Repo};
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 /// The same for `packed-refs`, whose lock is held while all refs are packed and other hooks run.
 const PACKED_LEFT_BEHIND: Duration = Duration::from_secs(30);
+const PACKED_LOCK: &str = "packed-refs.lock";
 
 /// The lock of one loose ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,12 @@ impl Repo {
         self.clear_left_lock_of(&[])
     }
 
+    /// Whether somebody holds, or left, the lock of `packed-refs`.
+    #[must_use]
+    pub(super) fn is_packed_locked(&self) -> bool {
+        self.common_dir().join(PACKED_LOCK).as_std_path().exists()
+    }
+
     /// Removes stale locks on these refs, and a stale lock on `packed-refs`.
     ///
     /// # Errors
@@ -82,7 +89,7 @@ impl Repo {
         for name in names {
             clear(&self.common_dir().join(format!("{name}.lock")), LEFT_BEHIND)?;
         }
-        clear(&self.common_dir().join("packed-refs.lock"), PACKED_LEFT_BEHIND)
+        clear(&self.common_dir().join(PACKED_LOCK), PACKED_LEFT_BEHIND)
     }
 }
 

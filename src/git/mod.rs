@@ -13,6 +13,7 @@ pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
 pub(crate) mod signature;
+mod store;
 pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
@@ -27,6 +28,7 @@ use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
 use failure::{Failure, NotFound};
 pub(crate) use process::Git;
+use store::Store;
 
 /// The oldest supported git. Debian 12 ships it, and `reference-transaction` and `worktree add` behave as expected from
 /// this version on.
@@ -93,7 +95,7 @@ pub(crate) struct Identity {
 
 /// One repository, opened from one of its worktrees.
 pub(crate) struct Repo {
-    inner: gix::Repository,
+    store: Store,
     git_dir: Utf8PathBuf,
     common_dir: Utf8PathBuf,
     work_dir: Option<Utf8PathBuf>,
@@ -160,7 +162,8 @@ impl Repo {
         let work_dir = inner.workdir().map(absolute).transpose()?;
         let storage = inner.config_snapshot().string("extensions.refStorage").map(|value| value.to_string());
         let backend = if storage.is_none_or(|storage| storage == "files") { RefBackend::Files } else { RefBackend::Cli };
-        Ok(Self { inner, git_dir, common_dir, work_dir, backend, supposed: BTreeMap::new(), quarantine: None })
+        let store = Store::Git(Box::new(inner));
+        Ok(Self { store, git_dir, common_dir, work_dir, backend, supposed: BTreeMap::new(), quarantine: None })
     }
 
     /// Adds the objects of the push that is being checked; git keeps them in a separate folder until then.
@@ -171,7 +174,7 @@ impl Repo {
     pub(crate) fn with_quarantine(mut self) -> Result<Self, GitError> {
         if let Some(folder) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|folder| !folder.is_empty()) {
             let folder = absolute(Path::new(&folder))?;
-            let objects = gix::odb::at(folder.as_std_path(), self.inner.object_hash());
+            let objects = gix::odb::at(folder.as_std_path(), self.store.hash());
             self.quarantine = Some(objects.map_err(GitError::file(&folder))?);
         }
         Ok(self)
@@ -229,7 +232,7 @@ impl Repo {
     /// A value from git's configuration; the usual precedence applies.
     #[must_use]
     pub(crate) fn config(&self, key: &str) -> Option<String> {
-        self.inner.config_snapshot().string(key).map(|value| value.to_string())
+        self.store.config(key)
     }
 
     /// Who acts and when, as `git var GIT_COMMITTER_IDENT` reports it.
@@ -237,37 +240,7 @@ impl Repo {
     /// # Errors
     /// If name or email address are not configured.
     pub(crate) fn identity(&self) -> Result<Identity, GitError> {
-        let clean = |text: &[u8]| {
-            let text = String::from_utf8_lossy(text);
-            text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
-        };
-        let config = self.inner.config_snapshot();
-        let now = now();
-        if let (None, Some(minutes)) = (config.string("gitoxide.commit.committerDate"), zone::minutes_east(now)) {
-            // The same as in gix, except for the time. gix reads all time zones to find the name of the current one, and it reads
-            // the clock only once per open repository, but git-os keeps repositories open while agents work.
-            let first = |keys: &[&str]| keys.iter().find_map(|key| config.string(*key)).ok_or(GitError::NoIdentity);
-            let name = first(&["committer.name", "user.name", "gitoxide.committer.nameFallback"])?;
-            let email =
-                first(&["committer.email", "user.email", "gitoxide.user.emailFallback", "gitoxide.committer.emailFallback"])?;
-            return Ok(Identity {
-                name: clean(&name).trim().to_owned(),
-                email: clean(&email).trim().to_owned(),
-                time: Timestamp(now),
-                zone: zone_text(minutes),
-            });
-        }
-        let signature = self.inner.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
-        let mut time = signature.time().map_err(|_| GitError::NoIdentity)?;
-        if config.string("gitoxide.commit.committerDate").is_none() {
-            time.seconds = now;
-        }
-        Ok(Identity {
-            name: clean(signature.name).trim().to_owned(),
-            email: clean(signature.email).trim().to_owned(),
-            time: Timestamp(time.seconds),
-            zone: zone_text(time.offset / 60),
-        })
+        self.store.identity()
     }
 
     /// Whether the repository is shallow, so that ancestry cannot be checked.
@@ -279,7 +252,44 @@ impl Repo {
     /// The length of an object id in this repository, in bytes.
     #[must_use]
     pub(crate) fn hash_len(&self) -> usize {
-        self.inner.object_hash().len_in_bytes()
+        self.store.hash().len_in_bytes()
+    }
+}
+
+impl Identity {
+    /// The committer that a repository's configuration and the environment name.
+    fn of(git: &gix::Repository) -> Result<Self, GitError> {
+        let clean = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text);
+            text.chars().filter(|character| !character.is_control() && !"<>".contains(*character)).collect::<String>()
+        };
+        let config = git.config_snapshot();
+        let now = now();
+        if let (None, Some(minutes)) = (config.string("gitoxide.commit.committerDate"), zone::minutes_east(now)) {
+            // The same as in gix, except for the time. gix reads all time zones to find the name of the current one, and it reads
+            // the clock only once per open repository, but git-os keeps repositories open while agents work.
+            let first = |keys: &[&str]| keys.iter().find_map(|key| config.string(*key)).ok_or(GitError::NoIdentity);
+            let name = first(&["committer.name", "user.name", "gitoxide.committer.nameFallback"])?;
+            let email =
+                first(&["committer.email", "user.email", "gitoxide.user.emailFallback", "gitoxide.committer.emailFallback"])?;
+            return Ok(Self {
+                name: clean(&name).trim().to_owned(),
+                email: clean(&email).trim().to_owned(),
+                time: Timestamp(now),
+                zone: zone_text(minutes),
+            });
+        }
+        let signature = git.committer().and_then(Result::ok).ok_or(GitError::NoIdentity)?;
+        let mut time = signature.time().map_err(|_| GitError::NoIdentity)?;
+        if config.string("gitoxide.commit.committerDate").is_none() {
+            time.seconds = now;
+        }
+        Ok(Self {
+            name: clean(signature.name).trim().to_owned(),
+            email: clean(signature.email).trim().to_owned(),
+            time: Timestamp(time.seconds),
+            zone: zone_text(time.offset / 60),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use gix::objs::{Exists as _, Find as _, FindHeader as _, Write as _};
+use gix::objs::{Exists as _, Find as _, FindHeader as _};
 
 use super::signature::NewCommit;
 use super::{GitError, Identity, Repo};
@@ -57,8 +57,7 @@ impl Repo {
     /// Whether the object exists.
     #[must_use]
     pub(crate) fn has_object(&self, id: ObjectId) -> bool {
-        native(id)
-            .is_some_and(|id| self.inner.has_object(id) || self.quarantine.as_ref().is_some_and(|pushed| pushed.exists(&id)))
+        native(id).is_some_and(|id| self.store.has(id) || self.quarantine.as_ref().is_some_and(|pushed| pushed.exists(&id)))
     }
 
     /// Returns type and size in bytes, without reading the contents.
@@ -71,8 +70,7 @@ impl Repo {
         if let Some(header) = pushed {
             return Ok((kind(header.kind), header.size));
         }
-        let header = self.inner.find_header(native).map_err(|error| GitError::Read { id, source: Box::new(error) })?;
-        Ok((kind(header.kind()), header.size()))
+        self.store.header(native).map_err(|source| GitError::Read { id, source })
     }
 
     pub(super) fn read_object(&self, id: ObjectId, wanted: Kind) -> Result<Vec<u8>, GitError> {
@@ -104,11 +102,9 @@ impl Repo {
     fn find_patiently(&self, id: ObjectId, native: gix::ObjectId) -> Result<(Kind, Vec<u8>), GitError> {
         let mut tries = 0;
         loop {
-            match self.inner.find_object(native) {
-                Ok(object) => return Ok((kind(object.kind), object.detach().data)),
-                Err(error) if tries >= TRIES || !self.is_repacked() => {
-                    return Err(GitError::Read { id, source: Box::new(error) });
-                }
+            match self.store.find(native) {
+                Ok(found) => return Ok(found),
+                Err(source) if tries >= TRIES || !self.is_repacked() => return Err(GitError::Read { id, source }),
                 Err(_) => {
                     tries += 1;
                     super::refs::pause(tries);
@@ -155,10 +151,16 @@ impl Repo {
     }
 
     pub(super) fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
+        // Written again it would take the place of itself, for which some file systems wait for the disk.
+        if let Ok(id) = gix::objs::compute_hash(self.store.hash(), kind, data)
+            && self.freshen(foreign(&id))
+        {
+            return Ok(foreign(&id));
+        }
         let mut tries = 0;
         loop {
-            match self.inner.objects.write_buf(kind, data) {
-                Ok(id) => return Ok(foreign(&id)),
+            match self.store.write(kind, data) {
+                Ok(id) => return Ok(id),
                 // A `git gc` takes away folders of loose objects that are empty, also while something is put into one.
                 Err(error) if tries < TRIES && super::failure::is_gone(&error) => {
                     tries += 1;
@@ -167,6 +169,15 @@ impl Repo {
                 Err(error) => return Err(GitError::Write { source: error.into() }),
             }
         }
+    }
+
+    /// Makes a loose object as young as if it had just been written, so that no `git gc` takes it away. Returns whether it
+    /// is there.
+    fn freshen(&self, id: ObjectId) -> bool {
+        let hex = id.to_string();
+        let path = self.common_dir().join("objects").join(&hex[..2]).join(&hex[2..]);
+        // One that a crash cut down to nothing is written anew.
+        path.as_std_path().metadata().is_ok_and(|file| file.len() > 0) && super::process::touch(&path)
     }
 
     /// Writes a commit with these bytes.
@@ -188,14 +199,14 @@ impl Repo {
     /// The id of a blob with these contents, whether or not it exists.
     #[must_use]
     pub(crate) fn blob_id(&self, data: &[u8]) -> ObjectId {
-        let id = gix::objs::compute_hash(self.inner.object_hash(), gix::objs::Kind::Blob, data);
+        let id = gix::objs::compute_hash(self.store.hash(), gix::objs::Kind::Blob, data);
         id.map_or_else(|_| self.zero(), |id| foreign(&id))
     }
 
     /// The id that means "no object", in this repository's hash.
     #[must_use]
     pub(crate) fn zero(&self) -> ObjectId {
-        foreign(&self.inner.object_hash().null())
+        foreign(&self.store.hash().null())
     }
 
     /// Writes a commit; author and committer are the same.
@@ -256,7 +267,7 @@ pub(super) fn foreign(id: &gix::oid) -> ObjectId {
     ObjectId::from_bytes(id.as_bytes()).expect("gix knows ids of 20 and 32 bytes alone")
 }
 
-fn kind(kind: gix::objs::Kind) -> Kind {
+pub(super) fn kind(kind: gix::objs::Kind) -> Kind {
     match kind {
         gix::objs::Kind::Commit => Kind::Commit,
         gix::objs::Kind::Tree => Kind::Tree,

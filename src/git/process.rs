@@ -234,6 +234,14 @@ pub(crate) fn write_file(path: &Utf8Path, contents: &[u8], mode: u32) -> Result<
     write().map(drop).map_err(GitError::file(path))
 }
 
+/// Sets the time at which a file was last written to now. Returns whether the file is there and ours to touch.
+#[must_use]
+pub(crate) fn touch(path: &Utf8Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    utimensat(CWD, path.as_std_path(), &Timestamps { last_access: now, last_modification: now }, AtFlags::empty()).is_ok()
+}
+
 /// The version of the git in `PATH`.
 ///
 /// # Errors

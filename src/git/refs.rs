@@ -6,18 +6,15 @@ mod update;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use gix::actor::SignatureRef;
-use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
-use gix::refs::{FullName, Target};
-
 use super::failure::{ignored_refs, is_gone, is_locked};
-use super::object::{foreign, native};
 use super::{GitError, RefBackend, Repo};
 use crate::core::id::ObjectId;
 pub(crate) use update::{Attempts, Update};
 
 /// How long to wait for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for the lock of `packed-refs`: longer than it takes to tell that it is stale.
+const PACKED_PATIENCE: Duration = Duration::from_secs(40);
 
 /// The value that a ref must have for an update to succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,10 +127,8 @@ impl Repo {
         if self.backend == RefBackend::Cli {
             return Ok(self.list_refs_by_git(name)?.into_iter().find(|found| found.0 == name).map(|found| found.1));
         }
-        let refs_error = |error| GitError::Refs { source: Box::new(error) };
-        let Ok(full) = FullName::try_from(name) else { return Ok(None) };
-        let found = self.inner.try_find_reference(full.as_ref()).map_err(refs_error)?;
-        Ok(found.and_then(|found| if found.name().as_bstr() == name { found.target().try_id().map(foreign) } else { None }))
+        let refs_error = |source| GitError::Refs { source };
+        self.store.find_ref(name).map_err(refs_error)
     }
 
     /// The full name of the branch that HEAD points to, even if the branch does not exist yet.
@@ -165,19 +160,8 @@ impl Repo {
         if self.backend == RefBackend::Cli {
             return self.list_refs_by_git(prefix);
         }
-        let refs_error = |error| GitError::Refs { source: Box::new(error) };
-        let platform = self.inner.references().map_err(refs_error)?;
-        let mut all = Vec::new();
-        for found in platform.prefixed(prefix).map_err(refs_error)? {
-            // A malformed ref file is not a ref; fsck reports it.
-            let Ok(found) = found else { continue };
-            let Ok(name) = std::str::from_utf8(found.name().as_bstr()) else { continue };
-            if let Some(id) = found.target().try_id() {
-                all.push((name.to_owned(), foreign(id)));
-            }
-        }
-        all.sort();
-        Ok(all)
+        let refs_error = |source| GitError::Refs { source };
+        self.store.list_refs(prefix).map_err(refs_error)
     }
 
     fn list_refs_by_git(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
@@ -216,7 +200,9 @@ impl Repo {
                     return Ok(Moved::Lost);
                 }
             }
-            if !is_in_the_way(&error) || started.elapsed() > PATIENCE {
+            // A killed process may have left the lock of `packed-refs`, which is only known to be stale after a while.
+            let patience = if self.is_packed_locked() { PACKED_PATIENCE } else { PATIENCE };
+            if !is_in_the_way(&error) || started.elapsed() > patience {
                 return Err(error);
             }
             let names: Vec<&str> = edits.iter().map(|edit| edit.name.as_str()).collect();
@@ -227,37 +213,10 @@ impl Repo {
 
     fn try_move(&self, edits: &[RefEdit]) -> Result<(), GitError> {
         match self.backend {
-            RefBackend::Files => self.move_by_gix(edits),
+            // Without an identity, only updates that must be logged fail.
+            RefBackend::Files => self.store.move_refs(edits, self.identity().ok().as_ref()),
             RefBackend::Cli => self.move_by_git(edits),
         }
-    }
-
-    fn move_by_gix(&self, edits: &[RefEdit]) -> Result<(), GitError> {
-        let name = edits.first().map(|edit| edit.name.clone()).unwrap_or_default();
-        let fail = |source: Box<dyn std::error::Error + Send + Sync>| GitError::Move { name: name.clone(), source };
-        let mut native_edits = Vec::with_capacity(edits.len());
-        for edit in edits {
-            let target = |id| native(id).map(Target::Object).ok_or_else(|| fail("an object id of the wrong length".into()));
-            let expected = match edit.expected {
-                Expected::Absent => PreviousValue::MustNotExist,
-                Expected::At(id) => PreviousValue::MustExistAndMatch(target(id)?),
-            };
-            let change = match edit.new {
-                Some(new) => Change::Update { log: LogChange::default(), expected, new: target(new)? },
-                None => Change::Delete { expected, log: RefLog::AndReference },
-            };
-            let full = FullName::try_from(edit.name.as_str()).map_err(|error| fail(Box::new(error)))?;
-            native_edits.push(NativeEdit { change, name: full, deref: false });
-        }
-        // Without an identity, only updates that must be logged fail.
-        let who = self.identity().ok();
-        let time = who.as_ref().map(|who| format!("{} {}", who.time.0, who.zone)).unwrap_or_default();
-        let who = who.as_ref().map(|who| SignatureRef {
-            name: who.name.as_str().into(),
-            email: who.email.as_str().into(),
-            time: &time,
-        });
-        self.inner.edit_references_as(native_edits, who).map(drop).map_err(|error| fail(Box::new(error)))
     }
 
     /// Updates refs with git itself, without hooks, because the caller has already checked the update.

@@ -21,6 +21,29 @@ pub(crate) fn bare() -> (TempDir, Repo) {
     init(&["--bare"])
 }
 
+/// A repository of this person, who acts in it under that name.
+pub(crate) fn repo_of(who: &str) -> (TempDir, Repo) {
+    let (dir, repo) = repo();
+    name(&repo, who);
+    (dir, Repo::open(repo.home()).expect("a repository"))
+}
+
+/// One more, of another person, which has its objects in the same place as the first, and refs of its own.
+pub(crate) fn repo_beside(first: &Repo, who: &str) -> (TempDir, Repo) {
+    let (dir, repo) = repo();
+    name(&repo, who);
+    let objects = repo.common_dir().join("objects");
+    crate::git::process::remove_all(&objects).expect("removed");
+    std::os::unix::fs::symlink(first.common_dir().join("objects"), &objects).expect("a link");
+    (dir, Repo::open(repo.home()).expect("a repository"))
+}
+
+fn name(repo: &Repo, who: &str) {
+    for (key, value) in [("user.name", who.to_owned()), ("user.email", format!("{who}@example.com"))] {
+        repo.git().output(["config", key, &value]).expect("configured");
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a repository to look at")]
 fn init(args: &[&str]) -> (TempDir, Repo) {
     let dir = tempfile::tempdir().expect("a temporary folder");

@@ -1,13 +1,13 @@
-//! The small program that is installed as git's hook: its image, and the settings that go into it.
+//! The small program that is installed as a git hook: its image, and the settings in the image.
 //!
-//! `hooks/front.rs` is that program, and `hooks/portable.rs` where there is none. git runs it for every transaction of the user, and
-//! it starts git-os for ours only.
+//! The program is `hooks/front.rs`, or `hooks/portable.rs` on platforms that the first does not support. git runs it for every
+//! transaction, and it starts git-os only for refs that it watches.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::core::rule::{self, CAPACITY, MAGIC, Missing};
 
-/// The program that `build.rs` made for this platform.
+/// The program that `build.rs` compiled for this platform.
 const IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front"));
 
 /// The settings of an installed hook.
@@ -15,19 +15,19 @@ const IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front"));
 pub(crate) struct FrontConfig {
     /// The absolute path of git-os, such as `/home/ann/.cargo/bin/git-os`.
     pub(crate) program: Utf8PathBuf,
-    /// In a transaction without any of these, and without refs of ours, git-os is not started.
+    /// The refs to watch besides those of git-os; the hook does not start git-os for a transaction without any of them.
     pub(crate) watched: Vec<Watch>,
-    /// Start git-os in every state of every transaction, because it runs another hook too.
+    /// Starts git-os in every state of every transaction, because it also runs another hook.
     pub(crate) always: bool,
 }
 
-/// A ref, as `refs/heads/main`, whose moves git-os checks.
+/// A ref, such as `refs/heads/main`, whose updates git-os checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watch {
     pub(crate) name: String,
     /// Whether git-os is also started in `committed`.
     pub(crate) committed: bool,
-    /// What happens to a move in `prepared` when git-os does not answer.
+    /// What happens to an update in `prepared` if git-os does not answer.
     pub(crate) missing: Missing,
 }
 
@@ -48,12 +48,12 @@ impl Watch {
     }
 }
 
-/// The bytes of the file to install, an executable.
+/// Returns the file to install, an executable.
 pub(crate) fn image(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
     Ok(with_settings(IMAGE, &encode(config)?))
 }
 
-/// Settings go to the place that a program keeps for them, or else behind it, where `hooks/portable.rs` looks.
+/// Writes the settings over the block that a program reserves for them, or appends them, where `hooks/portable.rs` looks.
 fn with_settings(program: &[u8], settings: &[u8]) -> Vec<u8> {
     let mut image = program.to_vec();
     let start = block_start(program).unwrap_or_else(|| {
@@ -80,7 +80,7 @@ fn block_start(image: &[u8]) -> Option<usize> {
     places.next().is_none().then_some(magic_at + MAGIC.len())
 }
 
-/// The form that [`rule::Settings`] reads.
+/// Encodes the settings as [`rule::Settings`] reads them.
 fn encode(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
     if !is_program(&config.program) {
         return Err(FrontError::Program(config.program.clone()));
@@ -99,7 +99,7 @@ fn encode(config: &FrontConfig) -> Result<Vec<u8>, FrontError> {
         text.push('\0');
     }
     text.push('\0');
-    // The last byte of the room stays NUL.
+    // The last byte of the block stays NUL.
     if text.len() >= CAPACITY {
         return Err(FrontError::TooLong { needed: text.len(), capacity: CAPACITY - 1 });
     }

@@ -160,13 +160,13 @@ fn quote(text: &str) -> String {
     text.replace('\'', r"'\''")
 }
 
-/// The refs of others that git-os checks under this policy.
+/// The refs that git-os checks under this policy, besides its own.
 pub(super) fn watched(policy: &Policy) -> Vec<Watch> {
     let missing = match policy.gate {
         Gate::All => Missing::Refuse,
         Gate::Tickets | Gate::Off => Missing::Pass,
     };
-    // With the gate off a landing still has to be noticed.
+    // Even with the gate off, git-os must notice landings.
     policy.protected_refs().map(|name| Watch { name, committed: true, missing }).collect()
 }
 

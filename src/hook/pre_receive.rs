@@ -7,6 +7,7 @@ use super::{Answer, here, install, say};
 use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
 use crate::core::refs::is_ours;
+use crate::core::rule::{self, Value};
 use crate::core::ruling::Ruling;
 use crate::core::text::in_one_line;
 use crate::git::{GitError, Repo};
@@ -28,12 +29,14 @@ pub(crate) struct Move {
 
 /// Parses a line, `<old> <new> <ref>`; `None` if it is malformed.
 pub(crate) fn parse_line(line: &[u8]) -> Option<Move> {
-    let mut words = line.splitn(3, |byte| *byte == b' ');
-    let mut id = || ObjectId::parse(std::str::from_utf8(words.next()?).ok()?).ok();
-    let (old, new) = (id()?, id()?);
-    let some = |id: ObjectId| Some(id).filter(|id| !id.is_zero());
+    let line = rule::Line::parse(line)?;
+    let id = |value: Value<'_>| match value {
+        Value::Nothing => Some(None),
+        Value::Object(id) => ObjectId::parse(std::str::from_utf8(id).ok()?).ok().map(Some),
+        Value::Symbolic(_) => None,
+    };
     // No policy and no git-os ref has a name that is not UTF-8, but such a name may still be under a reserved prefix.
-    Some(Move { name: String::from_utf8_lossy(words.next()?).into_owned(), old: some(old), new: some(new) })
+    Some(Move { name: String::from_utf8_lossy(line.name).into_owned(), old: id(line.old)?, new: id(line.new)? })
 }
 
 pub(super) fn run(input: &[u8]) -> Answer {

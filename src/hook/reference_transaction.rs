@@ -36,7 +36,7 @@ pub(super) enum New {
     Strange,
 }
 
-/// Reads one line. The old value is not used: git gives zeros when its caller had none.
+/// Takes what is needed of a line. Ignores the old value, because git sends zeros if the caller did not give one.
 pub(super) fn parse_line(line: &rule::Line<'_>) -> Line {
     let new = match line.new {
         _ if std::str::from_utf8(line.name).is_err() => New::Strange,
@@ -47,7 +47,7 @@ pub(super) fn parse_line(line: &rule::Line<'_>) -> Line {
     Line { new, name: String::from_utf8_lossy(line.name).into_owned() }
 }
 
-/// The lines that move a ref which is watched.
+/// The updates of watched refs.
 fn moves(input: &[u8], state: State, files: &mut impl Files, is_watched: impl Fn(&[u8]) -> Option<Missing>) -> Vec<Line> {
     let mut moves = Vec::new();
     for line in input.split(|byte| *byte == b'\n') {
@@ -56,14 +56,14 @@ fn moves(input: &[u8], state: State, files: &mut impl Files, is_watched: impl Fn
             Concern::Strange(_) => {
                 moves.push(Line { new: New::Strange, name: String::from_utf8_lossy(concern.name()).into_owned() });
             }
-            // What is written through it is a move of the other.
+            // A write through an alias has a line of its own for the target.
             Concern::Aliases(_) => {}
         });
     }
     moves
 }
 
-/// The files of the common directory, where it is known.
+/// The files of the common directory, if it is known.
 struct Common<'a>(Option<&'a Utf8Path>);
 
 impl Common<'_> {
@@ -94,7 +94,7 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Answer {
         }
     };
     if install::run_previous(&repo, "reference-transaction", &[argument], input) == Answer::Stop {
-        // git heeds it while the transaction is prepared, and in no other state.
+        // git respects the exit code only in the `prepared` state.
         return Answer::Stop;
     }
     let ledger = Ledger::open(&repo);
@@ -103,7 +103,7 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Answer {
     if !rule::listens(state, watches()) {
         return Answer::Go;
     }
-    // Without a policy that can be read nobody knows which branches it protects, and each is said to be unjudged.
+    // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
     let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
     let is_watched = |name: &[u8]| {
         let branch = (is_unknown && name.starts_with(b"refs/heads/")).then_some(Missing::Pass);
@@ -189,7 +189,7 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
     Ok(judged)
 }
 
-/// Notices what landed by hand. Whatever fails here is made up for by the next command.
+/// Notices landings made by hand. The next git-os command repeats anything that fails here.
 fn committed(ledger: &Opened<'_>) -> Answer {
     if let Ok(ledger) = ledger {
         drop(crate::gate::reconcile(ledger));

@@ -5,16 +5,15 @@
 use super::replay::{self, Landed};
 use super::{Ledger, LedgerError};
 use crate::core::denial::Denial;
-use crate::core::event::{Role, State};
-use crate::core::id::{Brand, Kind, Label, META, ObjectId, RunId, TICKETS, TicketId};
+use crate::core::id::{META, ObjectId, TICKETS, TicketId};
 use crate::core::ruling::Ruling;
-use crate::core::text;
-use crate::core::ticket::{Content, Ticket};
+use crate::core::ticket::Ticket;
 use crate::core::time::Timestamp;
+use crate::core::wire;
 use crate::git::process::{read_file, write_file};
 
 /// The first line; another one means another format.
-const HEADER: &str = "git-os board 1";
+const HEADER: &str = "git-os board 2";
 
 /// One line of the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,47 +109,11 @@ impl Ledger<'_> {
     }
 }
 
+/// A line: the tip, the id and the time, and the ticket as `wire` writes it.
 fn write_line(row: &Row) -> String {
-    let ticket = &row.ticket;
-    let content = &ticket.content;
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let list = |words: Vec<&str>| if words.is_empty() { "-".to_owned() } else { words.join(" ") };
-    [
-        row.tip.to_string(),
-        row.id.to_string(),
-        row.updated.0.to_string(),
-        ticket.schema.to_string(),
-        ticket.state.to_string(),
-        content.brand.to_string(),
-        content.kind.to_string(),
-        content.priority.to_string(),
-        list(content.labels.iter().map(Label::as_str).collect()),
-        list(content.depends.iter().map(TicketId::as_str).collect()),
-        ticket.author.to_string(),
-        or_dash(ticket.run.as_ref().map(ToString::to_string)),
-        or_dash(ticket.lease.map(|lease| lease.0.to_string())),
-        ticket.attempt.to_string(),
-        or_dash(ticket.head.map(|id| id.to_string())),
-        or_dash(ticket.base.map(|id| id.to_string())),
-        ticket.seq.to_string(),
-        content.title.clone(),
-    ]
-    .join("\t")
-        + "\n"
+    let Row { id, tip, updated, ticket } = row;
+    format!("{tip}\t{id}\t{}\t{}\n", updated.0, wire::encode_ticket(ticket))
 }
-
-/// A list of words; `-` is none.
-fn list<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    if text == "-" { Some(Vec::new()) } else { text.split(' ').map(parse).collect() }
-}
-
-/// A value that may be absent, written `-`; what is neither is a fault of the line.
-fn maybe<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Unreadable> {
-    if text == "-" { Ok(None) } else { parse(text).map(Some).ok_or(Unreadable) }
-}
-
-/// The line is not one of ours.
-struct Unreadable;
 
 /// A line of the board, not read any further than to know which ticket it is about.
 struct Line<'a> {
@@ -166,38 +129,39 @@ impl<'a> Line<'a> {
         Some(Self { tip, id, rest })
     }
 
-    /// Reads what stands after the id. The steps and what is not known are left to the chain.
+    /// Reads what stands after the id.
     fn read(&self, tip: ObjectId) -> Option<Row> {
-        let mut fields = self.rest.split('\t');
-        let mut next = || fields.next();
-        let id = TicketId::parse(self.id).ok()?;
-        let updated = Timestamp(next()?.parse().ok()?);
-        let schema = next()?.parse().ok()?;
-        let state = State::parse(next()?)?;
-        let content = Content {
-            brand: Brand::parse(next()?).ok()?,
-            kind: Kind::parse(next()?).ok()?,
-            priority: next()?.parse().ok()?,
-            labels: list(next()?, |text| Label::parse(text).ok())?,
-            depends: list(next()?, |text| TicketId::parse(text).ok())?,
-            title: String::new(),
-        };
-        let mut ticket = Ticket {
-            schema,
-            state,
-            content,
-            author: Role::parse(next()?)?,
-            run: maybe(next()?, |text| RunId::parse(text).ok()).ok()?,
-            lease: maybe(next()?, |text| text.parse().ok().map(Timestamp)).ok()?,
-            attempt: next()?.parse().ok()?,
-            head: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
-            base: maybe(next()?, |text| ObjectId::parse(text).ok()).ok()?,
-            steps: Vec::new(),
-            seq: next()?.parse().ok()?,
-            unknown: Vec::new(),
-        };
-        let title = next()?;
-        ticket.content.title = text::is_line(title, text::MAX_TITLE).then(|| title.to_owned())?;
-        Some(Row { id, tip, updated, ticket })
+        let (updated, ticket) = self.rest.split_once('\t')?;
+        Some(Row {
+            id: TicketId::parse(self.id).ok()?,
+            tip,
+            updated: Timestamp(updated.parse().ok()?),
+            ticket: wire::decode_ticket(ticket).ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::core::wire::tests::record;
+
+    proptest! {
+        #[test]
+        fn the_board_keeps_all_of_a_ticket(record in record(), seconds in any::<i64>()) {
+            let ticket = record.after;
+            let tip = ticket.head.expect("a head");
+            let id = TicketId::parse("T-2026-05-07-umano-a1b2").expect("valid");
+            let row = Row { id, tip, updated: Timestamp(seconds), ticket };
+            let text = write_line(&row);
+            let lines: Vec<_> = text.lines().collect();
+            prop_assert_eq!(lines.len(), 1);
+            let line = Line::split(lines[0]).expect("a line");
+            prop_assert_eq!(ObjectId::parse(line.tip), Ok(tip));
+            prop_assert_eq!(line.id, row.id.as_str());
+            prop_assert_eq!(line.read(tip), Some(row));
+        }
     }
 }

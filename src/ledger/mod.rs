@@ -4,6 +4,8 @@
 //! A lost race is read again and answered with what is true by then.
 
 pub(crate) mod archive;
+#[cfg(test)]
+pub(crate) mod builder;
 pub(crate) mod cache;
 mod draft;
 mod facts;

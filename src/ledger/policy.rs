@@ -4,6 +4,7 @@ use super::{Ledger, LedgerError};
 use crate::core::id::{META, ObjectId};
 use crate::core::meta::{FILE, Policy};
 use crate::core::text::MAX_FILE;
+use crate::core::trailers::{self, Key};
 use crate::git::Repo;
 use crate::git::object::Commit;
 
@@ -35,8 +36,8 @@ pub(crate) fn root_at(tip: ObjectId, commit: &Commit) -> ObjectId {
 }
 
 pub(crate) fn root_of(message: &[u8]) -> Option<ObjectId> {
-    let text = String::from_utf8_lossy(message);
-    text.lines().find_map(|line| ObjectId::parse(line.strip_prefix("Os-Root: ")?).ok())
+    let parts = trailers::read(message, &[Key::Schema, Key::Root, Key::Nonce]).ok()?;
+    parts.trailers.find(Key::Root).and_then(|text| ObjectId::parse(text).ok())
 }
 
 pub(crate) fn read_file(repo: &Repo, tree_id: ObjectId) -> Result<Policy, LedgerError> {

@@ -18,7 +18,7 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// How far the agent of a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Stage {
+pub(crate) enum AgentStage {
     /// Claimed; no agent was started.
     Claimed,
     /// An agent works, from this commit on.
@@ -32,7 +32,7 @@ pub(crate) enum Stage {
 pub(crate) struct Body {
     pub(crate) run: RunId,
     pub(crate) ticket: TicketId,
-    pub(crate) stage: Stage,
+    pub(crate) stage: AgentStage,
 }
 
 /// A run of this process.
@@ -56,7 +56,7 @@ impl RunRecord {
     /// When the file cannot be written.
     pub(crate) fn create(repo: &Repo, ticket: &TicketId, run: &RunId) -> Result<Self, GitError> {
         let path = folder(repo).join(run.as_str());
-        let body = Body { run: run.clone(), ticket: ticket.clone(), stage: Stage::Claimed };
+        let body = Body { run: run.clone(), ticket: ticket.clone(), stage: AgentStage::Claimed };
         // The lock comes first: a record that nobody holds would be taken for that of a killed process.
         let lock_path = lock_path(&path);
         write_file(&lock_path, b"", 0o600)?;
@@ -92,7 +92,7 @@ impl RunRecord {
     }
 
     /// How far it is.
-    pub(crate) fn stage(&self) -> &Stage {
+    pub(crate) fn stage(&self) -> &AgentStage {
         &self.body.stage
     }
 
@@ -100,7 +100,7 @@ impl RunRecord {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn advance(&mut self, stage: Stage) -> Result<(), GitError> {
+    pub(crate) fn advance(&mut self, stage: AgentStage) -> Result<(), GitError> {
         self.body.stage = stage;
         write_file(&self.path, &json(&self.body), 0o600)
     }
@@ -215,12 +215,12 @@ mod tests {
         assert!(has(&repo, &run));
         assert!(RunRecord::take_over(&path).expect("readable").is_none(), "it lives");
         assert!(!remove_left(&path).expect("readable"), "it lives");
-        record.advance(Stage::Working { attempt: 2, from: repo.zero() }).expect("written");
+        record.advance(AgentStage::Working { attempt: 2, from: repo.zero() }).expect("written");
         write_file(&record.outbox().join("1"), b"", 0o600).expect("written");
         drop(record);
         let record = RunRecord::take_over(&path).expect("readable").expect("nobody holds it");
         assert_eq!((record.run(), record.ticket()), (&run, &ticket));
-        assert_eq!(*record.stage(), Stage::Working { attempt: 2, from: repo.zero() });
+        assert_eq!(*record.stage(), AgentStage::Working { attempt: 2, from: repo.zero() });
         let outbox = record.outbox();
         record.remove().expect("removed");
         assert!(list(&repo).is_empty() && !outbox.exists() && !has(&repo, &run));

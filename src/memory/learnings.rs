@@ -9,6 +9,8 @@ use crate::core::id::{Brand, LEARNINGS, RunId, TicketId};
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::time::Timestamp;
+use crate::core::trailers::{self, Key, Message};
+use crate::core::wire::SCHEMA;
 use crate::git::Repo;
 use crate::git::process::{read_file, write_file};
 use crate::git::refs::Update;
@@ -17,6 +19,9 @@ use crate::workspace::{Workspace, WorkspaceError};
 
 /// The maximum number of learnings that are read from one ref, newest first.
 const MAX_READ: usize = 2000;
+
+/// The trailers of a learning, in the order in which they are written.
+const KEYS: &[Key] = &[Key::Schema, Key::Brand, Key::Confidence, Key::Ticket, Key::Run, Key::Nonce];
 
 named! {
     /// How reliable a learning is.
@@ -68,17 +73,6 @@ pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, Ledg
     let name = format!("{LEARNINGS}{}", writer(repo)?);
     let subject = text::line(text::first_line(&body), text::MAX_TITLE);
     let rest = body[text::first_line(&body).len()..].trim();
-    let mut message = format!("{subject}\n\n");
-    if !rest.is_empty() {
-        message += &format!("{rest}\n\n");
-    }
-    message += &format!("Os-Schema: 1\nOs-Brand: {}\nOs-Confidence: {}\n", learning.brand, learning.confidence);
-    if let Some(ticket) = &learning.ticket {
-        message += &format!("Os-Ticket: {ticket}\n");
-    }
-    if let Some(run) = &learning.run {
-        message += &format!("Os-Run: {run}\n");
-    }
     repo.update_ref(&name, |old| {
         if old.is_some()
             && read_stream(repo, &name)?
@@ -89,10 +83,16 @@ pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, Ledg
         }
         let tree_id = repo.write_tree(&mut [])?;
         let parents: Vec<_> = old.into_iter().collect();
-        let message = format!("{message}Os-Nonce: {}\n", random_hex()?);
+        let message = message(learning, &subject, rest, &random_hex()?);
         let to = repo.write_commit(tree_id, &parents, &repo.identity()?, &message)?;
         Ok(Update::Move { to, then: true })
     })
+}
+
+fn message(learning: &Learning, subject: &str, rest: &str, nonce: &str) -> String {
+    let message = Message::new(subject, rest, SCHEMA).with(Key::Brand, &learning.brand);
+    let message = message.with(Key::Confidence, learning.confidence).with_some(Key::Ticket, learning.ticket.as_ref());
+    message.with_some(Key::Run, learning.run.as_ref()).with(Key::Nonce, nonce).into()
 }
 
 fn with_rest(subject: &str, rest: &str) -> String {
@@ -108,18 +108,25 @@ fn read_stream(repo: &Repo, name: &str) -> Result<Vec<Lesson>, LedgerError> {
         if commit.parents.len() > 1 {
             continue;
         }
-        let message = String::from_utf8_lossy(&commit.message).into_owned();
-        let (words, trailers) = message.trim_end().rsplit_once("\n\n").unwrap_or((message.as_str(), ""));
-        let find = |key: &str| trailers.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
-        lessons.push(Lesson {
-            text: text::body(words),
-            brand: find("Os-Brand").and_then(|text| Brand::parse(text).ok()),
-            ticket: find("Os-Ticket").and_then(|text| TicketId::parse(text).ok()),
-            confidence: find("Os-Confidence").and_then(Confidence::parse),
-            time: commit.time(),
-        });
+        lessons.push(read_lesson(&commit.message, commit.time()));
     }
     Ok(lessons)
+}
+
+/// Reads one learning. What others wrote in another form is all text, and of no brand.
+fn read_lesson(message: &[u8], time: Timestamp) -> Lesson {
+    let Ok(parts) = trailers::read(message, KEYS) else {
+        let text = text::body(&String::from_utf8_lossy(message));
+        return Lesson { text, brand: None, ticket: None, confidence: None, time };
+    };
+    let find = |key| parts.trailers.find(key);
+    Lesson {
+        text: text::body(parts.words),
+        brand: find(Key::Brand).and_then(|text| Brand::parse(text).ok()),
+        ticket: find(Key::Ticket).and_then(|text| TicketId::parse(text).ok()),
+        confidence: find(Key::Confidence).and_then(Confidence::parse),
+        time,
+    }
 }
 
 /// All learnings of a repository, newest first.
@@ -166,4 +173,37 @@ fn words(text: &str) -> HashSet<String> {
         .filter(|word| word.chars().count() >= 4)
         .map(str::to_lowercase)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORED: &str = "Prices are in cents\n\nSee the ledger.\n\nOs-Schema: 1\nOs-Brand: umano\nOs-Confidence: high\n\
+        Os-Ticket: T-2026-05-07-umano-a1b2\nOs-Run: 11111111111111111111111111111111\nOs-Nonce: ab\n";
+
+    #[test]
+    fn the_stored_bytes_of_a_learning_stay_as_they_are() {
+        let learning = Learning {
+            text: String::new(),
+            brand: Brand::parse("umano").expect("valid"),
+            ticket: TicketId::parse("T-2026-05-07-umano-a1b2").ok(),
+            run: RunId::parse(&"1".repeat(32)).ok(),
+            confidence: Confidence::High,
+        };
+        assert_eq!(message(&learning, "Prices are in cents", "See the ledger.", "ab"), STORED);
+        let short = Learning { ticket: None, run: None, ..learning };
+        assert_eq!(message(&short, "x", "", "ab"), "x\n\nOs-Schema: 1\nOs-Brand: umano\nOs-Confidence: high\nOs-Nonce: ab\n");
+    }
+
+    #[test]
+    fn a_learning_is_read_with_its_source_and_other_text_without_one() {
+        let lesson = read_lesson(STORED.as_bytes(), Timestamp(0));
+        assert_eq!(lesson.text, "Prices are in cents\n\nSee the ledger.");
+        assert_eq!(lesson.brand.as_ref().map(Brand::as_str), Some("umano"));
+        assert_eq!(lesson.ticket.as_ref().map(TicketId::as_str), Some("T-2026-05-07-umano-a1b2"));
+        assert_eq!(lesson.confidence, Some(Confidence::High));
+        let foreign = read_lesson(b"By hand\n\nOs-Brand umano\n", Timestamp(0));
+        assert_eq!((foreign.text.as_str(), foreign.brand), ("By hand\n\nOs-Brand umano", None));
+    }
 }

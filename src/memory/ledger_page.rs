@@ -1,6 +1,9 @@
 //! The day's page in the wiki of the hub: what landed, what is blocked, what was learned.
 
+use crate::core::event::Role;
 use crate::core::id::WIKI;
+use crate::core::trailers::{Key, Message};
+use crate::core::wire::SCHEMA;
 use crate::git::Repo;
 use crate::git::refs::Update;
 use crate::ledger::LedgerError;
@@ -29,8 +32,21 @@ pub(crate) fn add(hub: &Repo, date: &str, lines: &[String]) -> Result<usize, Led
         text += &(new.join("\n") + "\n");
         let tree_id = hub.edit_tree(old_tree, &path, Some(hub.write_blob(text.as_bytes())?))?;
         let parents: Vec<_> = old.into_iter().collect();
-        let message = format!("Add to the ledger of {date}\n\nOs-Schema: 1\nOs-Actor: librarian\n");
-        let to = hub.write_commit(tree_id, &parents, &hub.identity()?, &message)?;
+        let to = hub.write_commit(tree_id, &parents, &hub.identity()?, &message(date))?;
         Ok(Update::Move { to, then: new.len() })
     })
+}
+
+fn message(date: &str) -> String {
+    Message::new(format_args!("Add to the ledger of {date}"), "", SCHEMA).with(Key::Actor, Role::Librarian).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_bytes_of_a_page_stay_as_they_are() {
+        assert_eq!(message("2026-05-07"), "Add to the ledger of 2026-05-07\n\nOs-Schema: 1\nOs-Actor: librarian\n");
+    }
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use crate::core::event::State;
 use crate::core::fsm::Refusal;
 use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
+use crate::core::progress::Hold;
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
-use crate::dispatch::settle::Held;
 use crate::git::GitError;
 use crate::ledger::LedgerError;
 use crate::workspace::WorkspaceError;
@@ -36,7 +36,7 @@ pub(crate) enum OperationError {
     #[error("cannot create the ticket: {0}")]
     NotCreated(Refusal),
     #[error("cannot {verb} {id}: {why}")]
-    Held { verb: Verb, id: TicketId, why: Held },
+    Held { verb: Verb, id: TicketId, why: Hold },
     #[error("cannot {verb} {id}: it is `{state}`, not `{needed}`")]
     WrongState { verb: Verb, id: TicketId, state: State, needed: State },
     #[error("{id} did not pass verification on top of the moved branch; it is `{state}` now")]
@@ -125,7 +125,7 @@ impl OperationError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Refused { refusal: Refusal::DependencyOpen(open), .. } => format!("git os show {open}"),
-            Self::Held { why: Held::CannotVerify(_), .. } => "git os doctor".to_owned(),
+            Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
             Self::Refused { id, .. }
             | Self::Held { id, .. }
             | Self::WrongState { id, .. }

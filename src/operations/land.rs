@@ -4,8 +4,9 @@ use super::error::Verb;
 use super::{Done, OperationError};
 use crate::core::event::State;
 use crate::core::id::TicketId;
+use crate::core::progress::Hold;
 use crate::core::ruling::Ruling;
-use crate::dispatch::settle::{self, Held, Tries};
+use crate::dispatch::settle::{self, Tries};
 use crate::dispatch::{Site, land};
 use crate::ledger::{Entry, Ledger};
 
@@ -63,7 +64,7 @@ pub(crate) fn list_verified(ledger: &Ledger<'_>) -> Done<Vec<TicketId>> {
     if ids.is_empty() { Err(OperationError::NoneVerified) } else { Ok(ids) }
 }
 
-fn held(verb: Verb, id: &TicketId, ruling: Ruling<(), Held>) -> Done<()> {
+fn held(verb: Verb, id: &TicketId, ruling: Ruling<(), Hold>) -> Done<()> {
     match ruling {
         Ruling::Granted(()) => Ok(()),
         Ruling::Denied(why) => Err(OperationError::Held { verb, id: id.clone(), why }),

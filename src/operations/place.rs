@@ -6,7 +6,7 @@ use super::{Done, OperationError};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, RunId, TicketId};
 use crate::core::registry::FILE;
-use crate::dispatch::Site;
+use crate::dispatch::{Site, Workplace};
 use crate::env::Env;
 use crate::gate;
 use crate::git::{GitError, Repo};
@@ -69,10 +69,9 @@ impl Place {
     ///
     /// # Errors
     /// When it is not in a registry.
-    pub(crate) fn site<'a>(&'a self, env: &'a Env, tell: &'a (dyn Fn(&str) + Sync)) -> Done<Site<'a>> {
-        let workspace = self.workspace()?;
+    pub(crate) fn site<'a>(&'a self, at: Workplace<'a>) -> Done<Site<'a>> {
         let name = self.name.as_ref().ok_or(OperationError::NotInRegistry)?;
-        Ok(Site::open(workspace, workspace.entry(name.as_str())?, env, tell)?)
+        Ok(Site::open(at, at.workspace.entry(name.as_str())?)?)
     }
 
     /// The place of the ticket that a person means, which may be in any repository of the workspace. Work of it that landed

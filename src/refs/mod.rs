@@ -9,6 +9,8 @@ pub(crate) mod archive;
 mod chain;
 mod events;
 mod fold;
+#[cfg(test)]
+mod laws;
 mod learnings;
 pub(crate) mod policy;
 mod proposals;
@@ -228,7 +230,7 @@ pub(crate) trait Kind: Sync {
         order: Order,
     ) -> Result<Ruling<Joined>, LedgerError> {
         let sides = Sides::of(scene.repo, ours, theirs, order)?;
-        let tip = sides.join(scene.repo, sides.newer().tree_id, sides::JOINED)?;
+        let tip = sides.join(scene.repo, sides.newer().tree_id, &sides::joined())?;
         Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
     }
 

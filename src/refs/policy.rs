@@ -4,12 +4,13 @@ use super::fold::Meeting;
 use super::{Joined, Kind, Order, Rank, Report, Scene, is_commit, rejected};
 use crate::core::denial::{Cause, Denial};
 use crate::core::event::Role;
-use crate::core::id::{Brand, META, ObjectId, TICKETS};
+use crate::core::id::{Brand, META, ObjectId, RepoName, TICKETS};
 use crate::core::meta::{self, FILE, Policy};
 use crate::core::registry::{Registry, RepoEntry};
 use crate::core::ruling::{Ruling, granted};
 use crate::core::signer::{self, Actor, is_asked};
 use crate::core::text::MAX_FILE;
+use crate::core::trailers::{Key, Message};
 use crate::git::Repo;
 use crate::git::object::Commit;
 use crate::git::refs::Update;
@@ -100,21 +101,25 @@ pub(crate) fn publish(repo: &Repo, policy: &Policy) -> Result<bool, LedgerError>
         }
         let file = repo.write_blob(policy.to_json().as_bytes())?;
         let mut tree_id = repo.edit_tree(None, FILE, Some(file))?;
-        let mut message = format!("[policy] {}\n\nOs-Schema: {}\n", policy.repo, policy.version);
         let mut actors = &[][..];
         if let Some(known) = &known {
-            message += &format!("Os-Root: {}\n", known.repo_id);
             actors = &known.policy.actors;
             if known.policy.actors != policy.actors || known.policy == *policy {
                 let tips = repo.write_blob(signed::tips(known)?.as_bytes())?;
                 tree_id = repo.edit_tree(Some(tree_id), signed::TIPS, Some(tips))?;
             }
         }
-        message += &format!("Os-Nonce: {}\n", random_hex()?);
+        let message = message(&policy.repo, policy.version, known.as_ref().map(|known| known.repo_id), &random_hex()?);
         let parents: Vec<_> = old.into_iter().collect();
         let to = write(repo, actors, &NewCommit::by(&repo.identity()?, tree_id, &parents, message))?;
         Ok(Update::Move { to, then: true })
     })
+}
+
+/// The message of a publication; the first of a chain names no root.
+fn message(repo: &RepoName, version: u32, root: Option<ObjectId>, nonce: &str) -> String {
+    let message = Message::new(format_args!("[policy] {repo}"), "", version);
+    message.with_some(Key::Root, root).with(Key::Nonce, nonce).into()
 }
 
 /// Writes a publication, signed by an operator where the policy before it has one.
@@ -292,4 +297,27 @@ fn actors_in_force(repo: &Repo, tree_id: ObjectId) -> Result<Option<Vec<Actor>>,
         json.get("actors").is_some() || json.get("version").is_some_and(|version| *version != serde_json::json!(meta::VERSION))
     });
     Ok((!is_newer).then(Vec::new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::policy::root_of;
+
+    #[test]
+    fn the_stored_bytes_of_a_publication_stay_as_they_are() {
+        let repo = RepoName::parse("umano").expect("a name");
+        let root = ObjectId::parse(&"1".repeat(40)).expect("hex");
+        let stored = format!("[policy] umano\n\nOs-Schema: 2\nOs-Root: {root}\nOs-Nonce: ab\n");
+        assert_eq!(message(&repo, 2, Some(root), "ab"), stored);
+        assert_eq!(root_of(stored.as_bytes()), Some(root));
+        assert_eq!(message(&repo, 2, None, "ab"), "[policy] umano\n\nOs-Schema: 2\nOs-Nonce: ab\n");
+    }
+
+    #[test]
+    fn a_root_is_named_by_a_trailer_and_not_by_text() {
+        let root = "1".repeat(40);
+        assert_eq!(root_of(format!("Os-Root: {root}\n\nOs-Schema: 1\nOs-Nonce: ab\n").as_bytes()), None);
+        assert_eq!(root_of(format!("Os-Root: {root}\n").as_bytes()), None);
+    }
 }

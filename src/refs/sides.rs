@@ -7,12 +7,16 @@ use crate::core::id::ObjectId;
 use crate::core::merge::is_first;
 use crate::core::ruling::Ruling;
 use crate::core::text::MAX_FILE;
+use crate::core::trailers::Message;
+use crate::core::wire::SCHEMA;
 use crate::git::Repo;
 use crate::git::object::Commit;
 use crate::ledger::LedgerError;
 
 /// The message of a commit that puts two sides together and has nothing to say itself.
-pub(super) const JOINED: &str = "Put two histories together\n\nOs-Schema: 1\n";
+pub(super) fn joined() -> String {
+    Message::new("Put two histories together", "", SCHEMA).into()
+}
 
 /// Two histories of one ref, the one that goes first in front.
 pub(crate) struct Sides {
@@ -76,7 +80,7 @@ impl Sides {
             };
             tree_id = repo.set_note(Some(tree_id), about, blob)?;
         }
-        let tip = self.join(repo, tree_id, JOINED)?;
+        let tip = self.join(repo, tree_id, &joined())?;
         Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::sides::{JOINED, Sides, lines};
+use super::sides::{Sides, joined, lines};
 use super::{Joined, Kind, Order, Scene};
 use crate::core::id::{ObjectId, PROPOSALS, WIKI};
 use crate::core::ruling::Ruling;
+use crate::core::trailers::{Key, Message};
+use crate::core::wire::SCHEMA;
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::tree::{Entry, FOLDER};
@@ -26,7 +28,7 @@ impl Kind for Wiki {
         order: Order,
     ) -> Result<Ruling<Joined>, LedgerError> {
         let sides = Sides::of(scene.repo, ours, theirs, order)?;
-        let tip = sides.join(scene.repo, pages(scene.repo, &sides)?, JOINED)?;
+        let tip = sides.join(scene.repo, pages(scene.repo, &sides)?, &joined())?;
         Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
     }
 }
@@ -111,15 +113,44 @@ fn propose(repo: &Repo, sides: &Sides, page: &Disputed) -> Result<(), LedgerErro
     if let Some(base) = page.base {
         tree_id = repo.edit_tree(Some(tree_id), "base.md", Some(base))?;
     }
-    let message = format!(
-        "[open] {}\n\nTwo sides changed this page; `kept.md` is what the wiki has, `other.md` what gave way.\n\nOs-Schema: 1\n\
-         Os-Page: {}\nOs-Confidence: medium\nOs-Kept: {}\nOs-Other: {}\n",
-        page.path, page.path, sides.first.0, sides.second.0
-    );
+    let message = proposal(&page.path, sides.first.0, sides.second.0);
     let commit_id = repo.rewrite_commit(&sides.second.1, tree_id, &[], &message)?;
     let name = format!("{PROPOSALS}{}", commit_id.short(16));
     match repo.move_refs(&[RefEdit::create(name, commit_id)])? {
         // It is there when the fold before was interrupted, or somebody else folded the same.
         Moved::Done | Moved::Lost => Ok(()),
+    }
+}
+
+/// The message of a proposal about a page that two commits changed. The path is whatever others named it.
+fn proposal(path: &str, kept: ObjectId, other: ObjectId) -> String {
+    let body = "Two sides changed this page; `kept.md` is what the wiki has, `other.md` what gave way.";
+    let message = Message::new(format_args!("[open] {path}"), body, SCHEMA).with(Key::Page, path);
+    message.with(Key::Confidence, "medium").with(Key::Kept, kept).with(Key::Other, other).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_bytes_of_a_proposal_stay_as_they_are() {
+        let id = |digit: &str| ObjectId::parse(&digit.repeat(40)).expect("hex");
+        let stored = format!(
+            "[open] umano/prices.md\n\nTwo sides changed this page; `kept.md` is what the wiki has, `other.md` what gave way.\n\n\
+             Os-Schema: 1\nOs-Page: umano/prices.md\nOs-Confidence: medium\nOs-Kept: {}\nOs-Other: {}\n",
+            id("1"),
+            id("2")
+        );
+        assert_eq!(proposal("umano/prices.md", id("1"), id("2")), stored);
+        assert_eq!(super::super::sides::joined(), "Put two histories together\n\nOs-Schema: 1\n");
+    }
+
+    #[test]
+    fn the_name_of_a_page_cannot_inject_a_trailer() {
+        let id = ObjectId::parse(&"1".repeat(40)).expect("hex");
+        let message = proposal("a\n\nOs-Confidence: high\nb", id, id);
+        assert!(message.lines().all(|line| line != "Os-Confidence: high"), "{message}");
+        assert!(message.contains("\nOs-Page: a  Os-Confidence: high b\nOs-Confidence: medium\n"), "{message}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Session, SessionError};
 use crate::core::event::State;
+use crate::core::progress::SessionEvent;
 use crate::core::session::Phase;
 use crate::core::text::plural;
 use crate::ledger::Ledger;
@@ -26,9 +27,7 @@ impl Session<'_> {
                 }
             }
         }
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            self.desk.say(line);
-        }
+        self.tell(SessionEvent::Brief(text.clone()));
         self.summary.brief.clone_from(&text);
         self.record(Phase::Brief, &plural(brands.len(), "brand"), "", &[("brief.md", text)])
     }

@@ -2,8 +2,8 @@
 
 use super::{Session, SessionError};
 use crate::core::event::State;
+use crate::core::progress::SessionEvent;
 use crate::core::session::Phase;
-use crate::core::text::plural;
 use crate::dispatch::{Site, land};
 use crate::ledger::Ledger;
 use crate::memory::{learnings, ledger_page};
@@ -38,17 +38,17 @@ impl Session<'_> {
         }
         let added = ledger_page::add(&self.hub, &self.date, &lines)?;
         self.seen.distilled = Some(self.date.clone());
-        let what = format!("{} for ledger/{}.md", plural(added, "line"), self.date);
-        self.desk.say(&what);
+        let event = SessionEvent::Distilled { lines: added, date: self.date.clone() };
+        let what = event.line().unwrap_or_default();
+        self.tell(event);
         self.record(Phase::Close, &what, &lines.join("\n"), &[])
     }
 
     /// Pushes what the session wrote, including its log.
     fn share(&self) -> Result<(), SessionError> {
         for entry in &self.workspace.registry.repos {
-            let tell = |line: &str| self.desk.say(&format!("{}: {line}", entry.name));
-            // A missing repository was already reported at the start.
-            let Ok(site) = Site::open(self.workspace, entry, self.env, &tell) else { continue };
+            // A repository that is not here was named at the beginning.
+            let Ok(site) = Site::open(self.at, entry) else { continue };
             if let (Some(remote), Ok(ledger)) = (land::remote_of(&site), site.ledger()) {
                 land::share(&site, &ledger, &remote)?;
             }

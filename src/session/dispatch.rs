@@ -1,14 +1,15 @@
 //! Phase 7: works on all ready tickets, in parallel by brand.
 
 use super::{Session, SessionError, TicketEnd};
+use crate::core::progress::Fate;
 use crate::core::session::Phase;
 use crate::core::text::plural;
-use crate::dispatch::{DispatchError, Fate, schedule};
+use crate::dispatch::{DispatchError, schedule};
 use crate::ledger::Ledger;
 
 impl Session<'_> {
     pub(super) fn dispatch(&mut self) -> Result<(), SessionError> {
-        let endings = schedule::run(self.workspace, self.env, self.jobs, self.desk).map_err(|error| match error {
+        let endings = schedule::run(self.at, self.jobs).map_err(|error| match error {
             DispatchError::Interrupted => SessionError::Interrupted,
             error => error.into(),
         })?;

@@ -6,6 +6,7 @@ use super::log::Pending;
 use super::{Approval, Proposal, Session, SessionError};
 use crate::core::event::{Role, State};
 use crate::core::id::{Brand, Kind, Label, TicketId};
+use crate::core::progress::{DraftEvent, SessionEvent, Stage, What};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
@@ -20,7 +21,7 @@ impl Session<'_> {
         if drafted > 0 {
             self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket")), "", &[])?;
         }
-        self.env.step("drafted");
+        self.tell(SessionEvent::Reached(Stage::Drafted));
         let mut lines = Vec::new();
         for (entry, repo) in self.places() {
             let ledger = Ledger::open(&repo)?;
@@ -50,8 +51,9 @@ impl Session<'_> {
         if lines.is_empty() {
             return Ok(());
         }
-        let what = format!("{} approved", plural(self.summary.approved, "draft"));
-        self.desk.say(&what);
+        let event = SessionEvent::Approved { count: self.summary.approved };
+        let what = event.line().unwrap_or_default();
+        self.tell(event);
         self.record(Phase::Draft, &what, &lines.join("\n"), &[])
     }
 
@@ -67,7 +69,7 @@ impl Session<'_> {
             if let Ok(entry) = self.workspace.entry(&one.repo)
                 && !is_here(entry)
             {
-                self.desk.say(&format!("{}: repository missing or git-os not set up; still pending: {}", entry.name, one.title));
+                self.at.tell(entry, What::Draft(DraftEvent::Pending { title: one.title.clone() }));
                 self.log.pending.push(one);
                 continue;
             }
@@ -81,7 +83,7 @@ impl Session<'_> {
 
     fn open_ticket(&self, one: &Pending, known: &BTreeMap<String, TicketId>) -> Result<Option<(TicketId, bool)>, SessionError> {
         let Ok(entry) = self.workspace.entry(&one.repo) else {
-            self.desk.say(&format!("repository `{}` not found; cannot draft: {}", one.repo, one.title));
+            self.tell(SessionEvent::UnknownRepo { repo: one.repo.clone(), title: one.title.clone() });
             return Ok(None);
         };
         let repo = self.workspace.open(entry)?;
@@ -119,11 +121,13 @@ impl Session<'_> {
         };
         Ok(match ticket::create(&ledger, new, Role::Scout) {
             Ok(opened) => {
-                self.desk.say(&format!("{}: drafted {} {}", entry.name, opened.id, opened.ticket.content.title));
+                let title = opened.ticket.content.title.clone();
+                self.at.tell(entry, What::Draft(DraftEvent::Opened { ticket: opened.id.clone(), title }));
                 Some((opened.id, true))
             }
             Err(OperationError::NotCreated(refusal)) => {
-                self.desk.say(&format!("{}: cannot draft `{}`: {refusal}", entry.name, one.title));
+                let (title, refusal) = (one.title.clone(), refusal.to_string());
+                self.at.tell(entry, What::Draft(DraftEvent::Refused { title, refusal }));
                 None
             }
             Err(error) => return Err(error.into()),

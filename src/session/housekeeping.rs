@@ -3,6 +3,7 @@
 use super::log::Pending;
 use super::{Session, SessionError};
 use crate::core::id::Brand;
+use crate::core::progress::SessionEvent;
 use crate::core::session::Phase;
 use crate::doctor;
 
@@ -10,9 +11,10 @@ impl Session<'_> {
     pub(super) fn housekeeping(&mut self) -> Result<(), SessionError> {
         let report = doctor::examine(self.workspace, &self.env.program);
         self.summary.grade = Some(report.grade);
-        let mut lines = Vec::new();
+        let mut failed = Vec::new();
         for check in report.failed() {
-            lines.push(format!("{} {}: {}", check.number, check.name, check.reason));
+            let name = check.name.to_owned();
+            failed.push(SessionEvent::DoctorFailed { number: check.number, name, reason: check.reason.clone() });
             let key = format!("doctor:{}", check.number);
             if !self.log.pending.iter().any(|known| known.key == key) {
                 self.log.pending.push(Pending {
@@ -28,10 +30,12 @@ impl Session<'_> {
                 });
             }
         }
-        let what = format!("grade {}", report.grade);
-        self.desk.say(&what);
-        for line in &lines {
-            self.desk.say(line);
+        let graded = SessionEvent::Graded(report.grade);
+        let what = graded.line().unwrap_or_default();
+        self.tell(graded);
+        let lines: Vec<_> = failed.iter().filter_map(SessionEvent::line).collect();
+        for event in failed {
+            self.tell(event);
         }
         self.seen.doctor = Some((report.grade, super::present(self.workspace, &self.hub)?.health));
         self.record(Phase::Housekeeping, &what, &lines.join("\n"), &[])

@@ -1,11 +1,11 @@
 //! Phase 0: health, landings made by hand, leftovers of a killed session, and worktrees that are no longer needed.
 
-use super::{Session, SessionError};
+use super::{Session, SessionError, event};
 use crate::core::event::State;
 use crate::core::id::VERDICT_NOTES;
+use crate::core::progress::{CareEvent, RemoteEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
-use crate::core::text;
 use crate::core::text::plural;
 use crate::dispatch::land::{self, Followed};
 use crate::dispatch::{Site, collect, recover};
@@ -19,61 +19,57 @@ use crate::sync;
 
 impl Session<'_> {
     pub(super) fn initialise(&mut self) -> Result<(), SessionError> {
-        let mut lines = Vec::new();
+        let mut remarks = Vec::new();
         for entry in &self.workspace.registry.repos {
-            // A problem with one repository must not stop the others.
-            if let Err(error) = self.initialise_one(entry, &mut lines) {
-                lines.push(format!("{}: {}", entry.name, text::chain(&error)));
+            // What is wrong with one repository is no reason to leave the others.
+            let mut whats = Vec::new();
+            if let Err(error) = self.initialise_one(entry, &mut whats) {
+                whats.push(What::Trouble(Trouble::of(&error)));
             }
+            remarks.extend(whats.into_iter().map(|what| event(entry, what)));
         }
-        for line in &lines {
-            self.desk.say(line);
-        }
+        let lines = self.tell_all(&remarks);
         self.record(Phase::Initialise, &plural(lines.len(), "remark"), &lines.join("\n"), &[])
     }
 
-    fn initialise_one(&self, entry: &RepoEntry, lines: &mut Vec<String>) -> Result<(), SessionError> {
+    fn initialise_one(&self, entry: &RepoEntry, whats: &mut Vec<What>) -> Result<(), SessionError> {
         let repo = self.workspace.open(entry)?;
         for lock in locks::unlock(&repo)? {
-            lines.push(format!("{}: removed the stale lock `{lock}`", entry.name));
+            whats.push(What::Care(CareEvent::LockRemoved { path: lock }));
         }
         let Ok(ledger) = Ledger::open(&repo) else {
-            lines.push(format!("{}: git-os is not set up; run `git os init`", entry.name));
+            whats.push(What::Care(CareEvent::NotInitialised));
             return Ok(());
         };
         match install::install(&repo, install::Side::Clone(&ledger.policy), &self.env.program) {
-            Ok(true) => lines.push(format!("{}: hooks reinstalled", entry.name)),
+            Ok(true) => whats.push(What::Care(CareEvent::HooksRestored)),
             Ok(false) => {}
-            Err(error) => lines.push(format!("{}: cannot install the hooks: {error}", entry.name)),
+            Err(error) => whats.push(What::Care(CareEvent::HooksMissing { why: error.to_string() })),
         }
-        let tell = |_: &str| {};
-        let site = Site::open(self.workspace, entry, self.env, &tell)?;
-        join(&site, &ledger, lines)?;
+        let site = Site::open(self.at, entry)?;
+        join(&site, &ledger, whats)?;
         for closed in gate::reconcile(&ledger)? {
-            lines.push(format!("{}: {} had landed; marked as merged", entry.name, closed.id));
+            whats.push(What::Care(CareEvent::LandedBefore(closed.id)));
         }
-        let rows = ledger.rows()?;
-        for strange in &rows.quarantined {
-            lines.push(format!("{}: `{}` is quarantined: {}", entry.name, strange.ref_name, strange.why.full()));
+        for strange in &ledger.rows()?.quarantined {
+            let (ref_name, reason) = (strange.ref_name.clone(), strange.why.full());
+            whats.push(What::Care(CareEvent::Quarantined { ref_name, reason }));
         }
         project_verdicts(&ledger)?;
         for id in recover::expire(&site)? {
-            lines.push(format!("{}: the lease on {id} expired; the ticket is ready again", entry.name));
+            whats.push(What::Care(CareEvent::LeaseExpired(id)));
         }
         let folded = refs::archive::write_due(&ledger)?;
         if folded > 0 {
-            lines.push(format!("{}: archived {}", entry.name, plural(folded, "history").replace("historys", "histories")));
+            whats.push(What::Care(CareEvent::Archived { count: folded }));
         }
-        for line in collect::run(&site)? {
-            lines.push(format!("{}: {line}", entry.name));
-        }
+        whats.extend(collect::run(&site)?.into_iter().map(What::Care));
         Ok(())
     }
 }
 
-/// Syncs with the shared remote, if there is one; if it is unreachable, the session continues without it.
-fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result<(), SessionError> {
-    let name = &site.entry.name;
+/// Comes to where the shared remote is, if there is one; without it the session goes on alone.
+fn join(site: &Site<'_>, ledger: &Ledger<'_>, whats: &mut Vec<What>) -> Result<(), SessionError> {
     let came = match (shared_remote(&site.repo), land::remote_of(site)) {
         (_, Some(remote)) => land::follow(site, ledger, &remote, &ledger.policy.trunk().unwrap_or_default())?,
         (Some(remote), None) => match sync::fetch(&site.repo, &remote)? {
@@ -84,14 +80,15 @@ fn join(site: &Site<'_>, ledger: &Ledger<'_>, lines: &mut Vec<String>) -> Result
     };
     match came {
         Followed::Done => {}
-        Followed::Away(why) => lines.push(format!("{name}: cannot reach the remote: {why}")),
-        Followed::Apart(why) => lines.push(format!("{name}: {why}")),
+        Followed::Away(why) => whats.push(What::Remote(RemoteEvent::Away { why })),
+        Followed::Apart(hold) => whats.push(What::Remote(RemoteEvent::Apart(hold))),
     }
     let folded = sync::fold_fetched(&site.repo)?;
     if !folded.is_nothing() {
-        lines.push(format!("{name}: merged {} from the remote", plural(folded.moved, "ref")));
+        whats.push(What::Remote(RemoteEvent::Folded { refs: folded.moved }));
     }
-    lines.extend(folded.refused.iter().map(|(ref_name, why)| format!("{name}: ignored `{ref_name}` after fetch: {why}")));
+    let ignored = folded.refused.into_iter().map(|(ref_name, why)| RemoteEvent::Ignored { ref_name, why: why.full() });
+    whats.extend(ignored.map(What::Remote));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::log::Pending;
 use super::{Session, SessionError};
 use crate::core::id::Brand;
 use crate::core::interview::{Answers, Wish};
+use crate::core::progress::SessionEvent;
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
@@ -22,7 +23,7 @@ impl Session<'_> {
             all.insert(brand, answers);
         }
         if all.is_empty() {
-            self.desk.say("no answers given");
+            self.tell(SessionEvent::NobodyAnswered);
             return Ok(());
         }
         let json = serde_json::to_string_pretty(&all).unwrap_or_default() + "\n";

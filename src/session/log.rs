@@ -6,6 +6,8 @@ use crate::core::id::{ObjectId, SESSIONS, SessionId};
 use crate::core::secrets;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
+use crate::core::trailers::{self, Key, Message};
+use crate::core::wire::SCHEMA;
 use crate::git::object::Commit;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
@@ -15,6 +17,8 @@ use crate::ledger::{LedgerError, random_hex};
 const SEEN: &str = "seen.json";
 /// The file with the pending drafts.
 const PENDING: &str = "pending.json";
+/// The outcome of the last phase.
+const CLOSED: &str = "closed";
 /// The maximum size of a file that is read, in bytes.
 const MAX_FILE: usize = 16 * 1024 * 1024;
 
@@ -76,7 +80,7 @@ impl Log {
         };
         let mut seen = seen(&commit)?;
         let pending = hub.find_file(commit.tree_id, PENDING, MAX_FILE)?.and_then(|json| serde_json::from_slice(&json).ok());
-        let is_closed = String::from_utf8_lossy(&commit.message).lines().any(|line| line == "Os-Outcome: closed");
+        let is_closed = is_closed(&commit.message);
         seen.number += u64::from(is_closed);
         let (id, tip) = if is_closed { (None, None) } else { (Some(id), Some(tip)) };
         Ok(Self { id, tip, seen, pending: pending.unwrap_or_default() })
@@ -103,7 +107,7 @@ impl Log {
     /// # Errors
     /// If git cannot write.
     pub(super) fn close(&mut self, hub: &Repo, what: &str, seen: &Seen) -> Result<(), LedgerError> {
-        self.write(hub, Phase::Close, "closed", what, "", seen, &[])
+        self.write(hub, Phase::Close, CLOSED, what, "", seen, &[])
     }
 
     #[expect(clippy::too_many_arguments, reason = "one commit has so many parts, and two callers give them")]
@@ -128,13 +132,7 @@ impl Log {
         }
         let who = hub.identity()?;
         let body = text::body(&secrets::redact(body));
-        let body = if body.is_empty() { String::new() } else { format!("{body}\n\n") };
-        let message = format!(
-            "[{phase}] {}\n\n{body}Os-Schema: 1\nOs-Phase: {}\nOs-Outcome: {outcome}\nOs-Nonce: {}\n",
-            text::line(what, text::MAX_TITLE),
-            phase.number(),
-            random_hex()?
-        );
+        let message = message(phase, outcome, what, &body, &random_hex()?);
         let parents: Vec<_> = self.tip.into_iter().collect();
         let tree_id = match tree_id {
             Some(tree_id) => tree_id,
@@ -153,5 +151,35 @@ impl Log {
             }
             Moved::Lost => Err(GitError::Move { name, source: "another process updated it".into() }.into()),
         }
+    }
+}
+
+fn message(phase: Phase, outcome: &str, what: &str, body: &str, nonce: &str) -> String {
+    let message = Message::new(format_args!("[{phase}] {}", text::line(what, text::MAX_TITLE)), body, SCHEMA);
+    message.with(Key::Phase, phase.number()).with(Key::Outcome, outcome).with(Key::Nonce, nonce).into()
+}
+
+/// Whether the session ended with this message.
+fn is_closed(message: &[u8]) -> bool {
+    let keys = [Key::Schema, Key::Phase, Key::Outcome, Key::Nonce];
+    trailers::read(message, &keys).is_ok_and(|parts| parts.trailers.find(Key::Outcome) == Some(CLOSED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_bytes_of_a_phase_stay_as_they_are() {
+        let stored = "[scout] 2 signals\n\none\ntwo\n\nOs-Schema: 1\nOs-Phase: NUMBER\nOs-Outcome: ran\nOs-Nonce: ab\n";
+        let stored = stored.replace("NUMBER", &Phase::Scout.number().to_string());
+        assert_eq!(message(Phase::Scout, "ran", "2 signals", "one\ntwo", "ab"), stored);
+        assert!(!is_closed(stored.as_bytes()));
+    }
+
+    #[test]
+    fn a_session_is_closed_by_its_trailer_and_not_by_its_text() {
+        assert!(is_closed(message(Phase::Close, CLOSED, "done", "", "ab").as_bytes()));
+        assert!(!is_closed(message(Phase::Scout, "ran", "x", "Os-Outcome: closed", "ab").as_bytes()));
     }
 }

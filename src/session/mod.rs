@@ -13,6 +13,8 @@ mod log;
 mod outstanding;
 mod scout;
 
+use crate::local::locks::take_session;
+use crate::operations::OperationError;
 use std::collections::BTreeMap;
 use std::fs::File;
 
@@ -21,18 +23,16 @@ use serde::Serialize;
 use crate::core::freshness::{Decision, Present, decide};
 use crate::core::id::{Brand, RepoName, SessionId};
 use crate::core::interview::Answers;
+use crate::core::progress::{Event, FateKind, SessionEvent, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::core::verdict::Grade;
-use crate::dispatch::DispatchError;
-use crate::dispatch::schedule::{Ending, Watch};
+use crate::dispatch::schedule::Ending;
+use crate::dispatch::{DispatchError, Workplace};
 use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
-use crate::local::locks::take_session;
-use crate::operations::OperationError;
-use crate::runner::process::{heed_interrupts, is_interrupted};
 use crate::workspace::{Workspace, WorkspaceError};
 use log::Log;
 
@@ -76,13 +76,9 @@ pub(crate) struct Proposal {
     pub(crate) description: String,
 }
 
-/// The operator: a person at a terminal, or answers from a file.
-pub(crate) trait Desk: Watch {
-    /// A phase starts or is skipped.
-    fn phase(&self, decision: &Decision);
-    /// Prints a line of progress.
-    fn say(&self, line: &str);
-    /// Asks the five questions for a brand; `None` if there is nobody to ask.
+/// Whoever answers: a person at a terminal, or answers given beforehand.
+pub(crate) trait Desk {
+    /// The five answers of a brand; `None` when there is nobody to ask.
     ///
     /// # Errors
     /// If the prompt fails or is interrupted.
@@ -114,13 +110,13 @@ pub(crate) struct TicketEnd {
     pub(crate) repo: RepoName,
     pub(crate) brand: Brand,
     pub(crate) title: String,
-    /// `landed`, `blocked`, `waiting`, `gone` or `held`.
-    pub(crate) fate: &'static str,
+    pub(crate) fate: FateKind,
     pub(crate) reason: String,
 }
 
 /// The state that the phases share.
 struct Session<'a> {
+    at: Workplace<'a>,
     workspace: &'a Workspace,
     env: &'a Env,
     desk: &'a dyn Desk,
@@ -147,8 +143,9 @@ pub(crate) fn plan(workspace: &Workspace) -> Result<Vec<Decision>, SessionError>
 /// Runs a session.
 ///
 /// # Errors
-/// If another session is running, the user interrupts, or git fails; the next session continues from there.
-pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
+/// When another session runs, somebody interrupts, or git fails; the next session goes on from there.
+pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
+    let Workplace { workspace, env, stop, .. } = at;
     let hub = workspace.open(workspace.hub()?)?;
     let _lock = lock(&hub)?;
     let log = Log::open(&hub)?;
@@ -165,19 +162,19 @@ pub(crate) fn run(workspace: &Workspace, env: &Env, desk: &dyn Desk, jobs: usize
         tickets: Vec::new(),
         brief: String::new(),
     };
-    let mut session = Session { workspace, env, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
-    heed_interrupts();
+    let mut session = Session { at, workspace, env, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
+    stop.heed_interrupts();
     for phase in Phase::ALL {
-        if is_interrupted() {
+        if stop.is_interrupted() {
             return Err(SessionError::Interrupted);
         }
         let decision = session.decisions[phase.number()].clone();
-        desk.phase(&decision);
+        session.tell(SessionEvent::Phase(decision.clone()));
         if decision.runs {
-            // Ctrl-C also interrupts the git command that is running; report the interrupt and not git's failure.
-            session.run_phase(*phase).map_err(|error| if is_interrupted() { SessionError::Interrupted } else { error })?;
+            // A terminal interrupts what git is doing just now as well; that is not what went wrong.
+            session.run_phase(*phase).map_err(|error| if stop.is_interrupted() { SessionError::Interrupted } else { error })?;
         }
-        env.step(phase.as_str());
+        session.tell(SessionEvent::PhaseEnded(*phase));
     }
     session.close()?;
     Ok(session.summary)
@@ -198,7 +195,20 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Records the result of a phase, and what has been seen so far.
+    /// Tells what happens.
+    fn tell(&self, event: SessionEvent) {
+        self.at.listener.hear(&Event::Session(event));
+    }
+
+    /// Tells all of these; returns their lines, for the log.
+    fn tell_all(&self, events: &[Event]) -> Vec<String> {
+        for event in events {
+            self.at.listener.hear(event);
+        }
+        events.iter().filter_map(Event::line).collect()
+    }
+
+    /// Writes down what a phase did, with what was seen by then.
     fn record(&mut self, phase: Phase, what: &str, body: &str, files: &[(&str, String)]) -> Result<(), SessionError> {
         self.log.append(&self.hub, phase, what, body, &self.seen, files)?;
         self.summary.session.clone_from(&self.log.id);
@@ -214,6 +224,11 @@ impl<'a> Session<'a> {
     fn decision(&self, phase: Phase) -> &Decision {
         &self.decisions[phase.number()]
     }
+}
+
+/// Something that happens in a repository.
+fn event(entry: &RepoEntry, what: What) -> Event {
+    Event::Work { repo: entry.name.clone(), brand: entry.brand.clone(), ticket: None, what }
 }
 
 /// One session at a time.
@@ -258,22 +273,13 @@ fn fingerprint(repo: &Repo, name: &RepoName, head: &str) -> Result<String, Sessi
 
 impl TicketEnd {
     fn of(ending: &Ending) -> Self {
-        use crate::dispatch::Fate;
-        let (fate, reason) = match &ending.fate {
-            Fate::Landed => ("landed", String::new()),
-            Fate::Blocked(reason) => ("blocked", reason.clone()),
-            Fate::Waiting(question) => ("waiting", question.clone()),
-            Fate::Gone => ("gone", String::new()),
-            Fate::Held(reason) => ("held", reason.clone()),
-            Fate::Failed(reason) => ("failed", reason.clone()),
-        };
         Self {
             id: ending.id.to_string(),
             repo: ending.repo.clone(),
             brand: ending.brand.clone(),
             title: ending.title.clone(),
-            fate,
-            reason: text::body(&reason),
+            fate: ending.fate.kind(),
+            reason: text::body(&ending.fate.reason()),
         }
     }
 }

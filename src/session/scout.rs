@@ -1,23 +1,22 @@
 //! Phase 1: one scout per brand, in parallel, looks for changes: new commits, failing checks and TODO comments.
 
+use crate::local::worktrees;
 use std::sync::Mutex;
 
 use super::log::Pending;
-use super::{Session, SessionError};
+use super::{Session, SessionError, event};
+use crate::agent::process::sweep_place;
 use crate::core::id::ObjectId;
 use crate::core::meta::Paths;
+use crate::core::progress::{SessionEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::core::text::plural;
-use crate::dispatch::{DispatchError, Site, verify};
-use crate::env::Env;
+use crate::dispatch::{DispatchError, Site, Workplace, verify};
 use crate::git::Repo;
 use crate::git::tree::{FILE, FOLDER};
 use crate::ledger::{Ledger, new_run};
-use crate::local::worktrees;
-use crate::runner::process::sweep_place;
-use crate::workspace::Workspace;
 
 /// The maximum number of TODO comments in one repository that become drafts at once.
 const MAX_TODOS: usize = 10;
@@ -40,14 +39,14 @@ impl Session<'_> {
         let brands = self.decision(Phase::Scout).brands.clone();
         let found: Mutex<Vec<Result<Report, SessionError>>> = Mutex::default();
         let queue = Mutex::new(brands.iter());
-        let (workspace, env, seen) = (self.workspace, self.env, &self.seen);
+        let (at, workspace, seen) = (self.at, self.workspace, &self.seen);
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(brands.len()) {
                 scope.spawn(|| {
                     let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                     while let Some(brand) = next() {
                         for entry in workspace.registry.repos_of(brand).filter(|entry| !entry.silo) {
-                            let report = scout_one(workspace, env, seen, entry);
+                            let report = scout_one(at, seen, entry);
                             found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
                         }
                     }
@@ -62,25 +61,19 @@ impl Session<'_> {
                 Err(error @ (SessionError::Interrupted | SessionError::Dispatch(DispatchError::Interrupted))) => {
                     return Err(error);
                 }
-                // A problem with one repository must not stop the others.
-                Err(error) => self.desk.say(&text::chain(&error)),
+                // What is wrong with one repository is no reason to leave the others.
+                Err(error) => self.tell(SessionEvent::Trouble(Trouble::of(&error))),
             }
         }
         reports.sort_by(|left, right| left.repo.cmp(&right.repo));
-        let mut lines = Vec::new();
+        let mut scouted = Vec::new();
         for report in &reports {
-            let line = format!(
-                "{}: {}, {}",
-                report.repo,
-                plural(report.commits.len(), "new commit"),
-                plural(report.signals.len(), "signal")
-            );
-            self.desk.say(&line);
-            lines.push(line);
-            if let Ok(name) = crate::core::id::RepoName::parse(&report.repo) {
-                self.seen.scouted.insert(name, report.head.clone());
+            if let Some(entry) = self.workspace.registry.find_repo(&report.repo) {
+                scouted.push(event(entry, What::Scouted { commits: report.commits.len(), signals: report.signals.len() }));
+                self.seen.scouted.insert(entry.name.clone(), report.head.clone());
             }
         }
+        let lines = self.tell_all(&scouted);
         self.seen.news.extend(brands);
         let count: usize = reports.iter().map(|report| report.signals.len()).sum();
         let section = |report: &Report| {
@@ -105,10 +98,9 @@ impl Session<'_> {
     }
 }
 
-/// Looks for changes in one repository.
-fn scout_one(workspace: &Workspace, env: &Env, seen: &Seen, entry: &RepoEntry) -> Result<Report, SessionError> {
-    let quiet = |_: &str| {};
-    let site = Site::open(workspace, entry, env, &quiet)?;
+/// What is new in one repository.
+fn scout_one(at: Workplace<'_>, seen: &Seen, entry: &RepoEntry) -> Result<Report, SessionError> {
+    let site = Site::open(at, entry)?;
     let Ok(ledger) = Ledger::open(&site.repo) else { return Ok(Report { repo: entry.name.to_string(), ..Report::default() }) };
     let mut report = Report { repo: entry.name.to_string(), ..Report::default() };
     let Some(head) = ledger.find_trunk_tip()? else { return Ok(report) };
@@ -155,7 +147,7 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
                     check.run,
                     result.exit,
                     head.short(12),
-                    finished.last_words().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+                    finished.transcript.last_words().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
                 ),
                 after: None,
                 labels: vec!["check".to_owned()],

@@ -35,7 +35,7 @@ fn expected() -> BTreeSet<(String, String)> {
     BOARD.map(|(title, state)| (title.to_owned(), state.to_owned())).into()
 }
 
-/// The literals that the source passes to `step`.
+/// The stages that the source says it has reached.
 fn steps_of_source(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -44,7 +44,8 @@ fn steps_of_source(folder: &Path, found: &mut BTreeSet<String>) {
             continue;
         }
         let text = std::fs::read_to_string(&path).expect("a source file");
-        found.extend(text.split(".step(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        let reached = text.split("eached(Stage::").skip(1).filter_map(|rest| rest.split(')').next());
+        found.extend(reached.map(str::to_lowercase));
     }
 }
 
@@ -53,6 +54,10 @@ fn every_step_is_known_here() {
     let mut found = BTreeSet::new();
     steps_of_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
     assert_eq!(found, STEPS.map(str::to_owned).into());
+    let progress = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core/progress.rs")).expect("a file");
+    let table = progress.split("Stage, \"stage\", {").nth(1).and_then(|rest| rest.split('}').next()).expect("the table");
+    let named: BTreeSet<_> = table.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    assert_eq!(found, named, "each stage is reached somewhere");
 }
 
 /// What was in the chains is still in them.

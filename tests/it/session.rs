@@ -211,3 +211,109 @@ fn a_silo_gets_no_worktree_no_agent_and_no_scout() {
     assert_eq!(crew.sandbox.git("ws/vault", &["worktree", "list"]).ok().lines().count(), 1);
     crew.all_is_well();
 }
+
+/// The repository's agent is of the kind `claude`, and this script stands for its program.
+fn with_claude(script: &str) -> Crew {
+    let crew = Crew::alone(script, "max_attempts = 1");
+    let program = format!("[\"sh\", \"{}\"]", crew.sandbox.path("ws/agent.sh").display());
+    let registry = crew.sandbox.read("ws/hub/registry.toml");
+    let command = "kind = \"command\"\nrun = [\"sh\", \"../agent.sh\"]";
+    assert!(registry.contains(command), "{registry}");
+    crew.sandbox.write("ws/hub/registry.toml", registry.replace(command, &format!("kind = \"claude\"\nrun = {program}")));
+    crew
+}
+
+/// The events that a command printed, one a line.
+fn events(printed: &str) -> Vec<serde_json::Value> {
+    let event = |line: &str| {
+        let mut object: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(object["version"], 1, "{line}");
+        object["event"].take()
+    };
+    printed.lines().map(event).collect()
+}
+
+/// A name for an event: the path to what it is.
+fn kind(event: &serde_json::Value) -> String {
+    let what = if event["lane"].is_object() { event } else { &event["work"]["what"] };
+    let (name, inner) = what.as_object().and_then(|object| object.iter().next()).expect("an event has a name");
+    match inner {
+        serde_json::Value::String(word) => format!("{name} {word}"),
+        serde_json::Value::Object(object) if object.len() == 1 => {
+            format!("{name} {}", object.keys().next().expect("a key"))
+        }
+        _ => name.clone(),
+    }
+}
+
+#[test]
+fn what_happens_is_told_as_one_stream() {
+    let crew = with_claude(
+        r#"cat >/dev/null; echo done >done
+echo '{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Write","input":{"file_path":"done"}}]}}'
+echo '{"type":"result","is_error":false,"result":"ok","num_turns":2,"total_cost_usd":0.25,"usage":{"input_tokens":7}}'
+"#,
+    );
+    let id = crew.ready("Write it down");
+    let told = events(&crew.os(&["dispatch", "--json"]).ok());
+    let kinds: Vec<_> = told.iter().map(kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            "lane",
+            "reached claimed",
+            "begun preparing",
+            "reached prepared",
+            "reached started",
+            "begun working",
+            "reached briefed",
+            "tool",
+            "usage",
+            "reached worked",
+            "reached submitted",
+            "reached checked",
+            "verdict",
+            "reached verdict",
+            "reached noted",
+            "reached landing",
+            "reached moved",
+            "reached merged",
+            "landing landed",
+            "reached finished",
+            "lane",
+            "ended",
+        ]
+    );
+    let what = |name: &str| {
+        let event = told.iter().find(|event| !event["work"]["what"][name].is_null());
+        &event.expect("it was told")["work"]["what"][name]
+    };
+    assert_eq!(*what("tool"), serde_json::json!({ "name": "Write", "detail": "done" }));
+    assert_eq!((&what("usage")["micro_dollars"], &what("usage")["input_tokens"]), (&250_000.into(), &7.into()));
+    assert_eq!(told[1]["work"]["ticket"], id.as_str());
+    assert_eq!(crew.state(&id), "merged");
+    assert!(crew.log(&id).contains("Record: {\"num_turns\":2,\"total_cost_usd\":0.25}"), "{}", crew.log(&id));
+}
+
+#[test]
+fn an_agent_that_asks_for_what_it_cannot_be_told_is_ended() {
+    let crew = with_claude(
+        r#"cat >/dev/null; echo done >done
+echo '{"type":"control_request","request_id":"1","request":{"subtype":"can_use_tool","tool_name":"Bash","input":{"command":"id"}}}'
+sleep 74
+"#,
+    );
+    let id = crew.ready("Ask");
+    crew.start().says("may not use Bash id").ok();
+    assert_eq!(crew.state(&id), "blocked");
+    assert!(crew.log(&id).contains("asked for a permission and cannot be answered"), "{}", crew.log(&id));
+    crew.all_is_well();
+}
+
+#[test]
+fn what_is_not_kept_of_a_long_output_is_said() {
+    let crew = Crew::alone("yes | head -c 3000000; echo done >done", "");
+    let id = crew.ready("Talk");
+    crew.start().says("crew printed more than is kept; 1951424 bytes of it are left out").ok();
+    assert_eq!(crew.state(&id), "merged");
+}

@@ -182,6 +182,19 @@ fn the_core_is_pure() {
 }
 
 #[test]
+fn trailers_are_written_and_read_in_one_place() {
+    let mut faults = Vec::new();
+    for path in sources().iter().filter(|path| *path != "src/core/trailers.rs" && !path.ends_with("tests.rs")) {
+        for (number, line) in code(&read(path)).filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if line.contains("Os-") {
+                faults.push(format!("{path}:{number}: a trailer is named by `Key` and written by `Message`"));
+            }
+        }
+    }
+    none(&faults);
+}
+
+#[test]
 fn every_file_says_first_what_it_is() {
     let all = sources().into_iter().chain(files("tests", ".rs")).chain(files("hooks", ".rs")).chain(["build.rs".to_owned()]);
     let is_bare =

@@ -2,7 +2,7 @@
 
 mod actors;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml_edit::{Item, TableLike};
 
@@ -17,7 +17,7 @@ use crate::core::verdict::Grade;
 /// # Errors
 /// All errors, in the order of their lines.
 pub(super) fn read(text: &str, root: &dyn TableLike) -> Result<Registry, Vec<Fault>> {
-    let mut reader = Reader { text, faults: Vec::new() };
+    let mut reader = Reader { text, faults: Vec::new(), faulty_agents: BTreeSet::new() };
     let registry = reader.registry(root);
     reader.faults.sort_by_key(|fault| fault.line);
     match registry {
@@ -26,13 +26,16 @@ pub(super) fn read(text: &str, root: &dyn TableLike) -> Result<Registry, Vec<Fau
     }
 }
 
-pub(super) fn line_at(text: &str, byte: usize) -> usize {
+/// The number of the line that has this byte, counted from 1.
+pub(in crate::core) fn line_at(text: &str, byte: usize) -> usize {
     text.get(..byte.min(text.len())).unwrap_or(text).matches('\n').count() + 1
 }
 
 struct Reader<'a> {
     text: &'a str,
     faults: Vec<Fault>,
+    /// The names of agents that could not be read.
+    faulty_agents: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -111,8 +114,9 @@ impl Reader<'_> {
                 self.fault(item.span(), format!("{at} is a command and needs `run = [\"program\", …]`"));
             }
             let model = self.maybe(agent, "model", |text| Ok(text.to_owned()));
-            if let Some(kind) = kind {
-                agents.insert(name.to_owned(), AgentEntry { kind, run, model });
+            match kind {
+                Some(kind) => drop(agents.insert(name.to_owned(), AgentEntry { kind, run, model })),
+                None => drop(self.faulty_agents.insert(name.to_owned())),
             }
         }
         agents
@@ -211,7 +215,8 @@ impl Reader<'_> {
 
     fn agent(&mut self, table: &dyn TableLike, key: &str, agents: &BTreeMap<String, AgentEntry>) -> Option<String> {
         let agent = self.maybe(table, key, |text| Ok(text.to_owned()))?;
-        if !agents.contains_key(&agent) {
+        // One that is there and has faults of its own is not missing as well.
+        if !agents.contains_key(&agent) && !self.faulty_agents.contains(&agent) {
             self.fault(
                 table.get(key).and_then(Item::span),
                 format!("there is no `[agents.{}]`", crate::core::text::escape(&agent)),

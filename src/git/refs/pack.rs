@@ -12,6 +12,7 @@ use gix::refs::{FullName, Target};
 use crate::core::id::ObjectId;
 use crate::git::object::native;
 use crate::git::process::{read_file, remove_file};
+use crate::git::store::Store;
 use crate::git::{GitError, RefBackend, Repo};
 
 /// Where refs are that git-os packs; those of people are left to git.
@@ -24,10 +25,11 @@ impl Repo {
     /// again.
     pub(crate) fn pack_own_refs(&self) {
         if self.backend == RefBackend::Files
+            && let Store::Git(git) = &self.store
             && let loose = self.loose_refs()
             && loose.len() >= MANY
         {
-            drop(self.pack(&loose));
+            drop(self.pack(git, &loose));
         }
     }
 
@@ -52,7 +54,7 @@ impl Repo {
         loose
     }
 
-    fn pack(&self, loose: &[(String, Utf8PathBuf)]) -> Result<(), GitError> {
+    fn pack(&self, git: &gix::Repository, loose: &[(String, Utf8PathBuf)]) -> Result<(), GitError> {
         let fail = |source| GitError::Move { name: FOLDERS[0].to_owned(), source };
         let mut edits = Vec::with_capacity(loose.len());
         let mut packed = Vec::with_capacity(loose.len());
@@ -65,9 +67,8 @@ impl Repo {
             edits.push(NativeEdit { change, name: full, deref: false });
             packed.push((path, id));
         }
-        let objects = self.inner.objects.clone().into_inner();
-        self.inner
-            .refs
+        let objects = git.objects.clone().into_inner();
+        git.refs
             .transaction()
             .packed_refs(PackedRefs::DeletionsAndNonSymbolicUpdates(Box::new(objects)))
             .prepare(edits, Fail::Immediately, Fail::Immediately)

@@ -46,7 +46,7 @@ impl Kind for Archive {
     ) -> Result<Ruling<Joined>, LedgerError> {
         let sides = Sides::of(scene.repo, ours, theirs, order)?;
         let tree_id = write::write_entries(scene.repo, &both(scene.repo, &sides)?.all)?;
-        let tip = sides.join(scene.repo, tree_id, "[archive] Put two archives together\n\nOs-Schema: 1\n")?;
+        let tip = sides.join(scene.repo, tree_id, &write::message("[archive] Put two archives together"))?;
         Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
     }
 

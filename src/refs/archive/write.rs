@@ -1,10 +1,13 @@
 //! Folding into the archive, and letting go of the live refs of what it has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use crate::core::id::{ARCHIVE, ObjectId, SESSIONS, SessionId, TICKETS};
 use crate::core::refs::tracking;
 use crate::core::time::Timestamp;
+use crate::core::trailers::Message;
+use crate::core::wire::SCHEMA;
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit, Update};
 use crate::git::tree::{COMMIT, Entry, FOLDER};
@@ -69,11 +72,16 @@ pub(crate) fn write(ledger: &Ledger<'_>, folds: &Folds) -> Result<usize, LedgerE
         let count = new.len();
         all.extend(new);
         let tree_id = write_entries(repo, &all)?;
-        let to = repo.write_commit(tree_id, &parents, &who, &format!("[archive] Fold {count} in\n\nOs-Schema: 1\n"))?;
+        let to = repo.write_commit(tree_id, &parents, &who, &message(format_args!("[archive] Fold {count} in")))?;
         Ok(Update::Move { to, then: count })
     })?;
     settle(ledger)?;
     Ok(count)
+}
+
+/// The message of a commit of the archive.
+pub(super) fn message(subject: impl Display) -> String {
+    Message::new(subject, "", SCHEMA).into()
 }
 
 /// The commits that keep these tips. Each has tips of about one time, and that time itself: git walks by time, and so looks
@@ -89,7 +97,7 @@ fn bundle(repo: &Repo, folds: &Folds) -> Result<Vec<ObjectId>, LedgerError> {
     for tips in tips.chunks(FAN_IN) {
         let newest = repo.read_commit(tips[0].1)?;
         let parents: Vec<ObjectId> = tips.iter().map(|(_, tip)| *tip).collect();
-        bundles.push(repo.rewrite_commit(&newest, empty, &parents, &format!("[bundle] {}\n\nOs-Schema: 1\n", tips.len()))?);
+        bundles.push(repo.rewrite_commit(&newest, empty, &parents, &message(format_args!("[bundle] {}", tips.len())))?);
     }
     Ok(bundles)
 }
@@ -163,5 +171,16 @@ pub(super) fn rejoin(scene: &Scene<'_>, kind: &dyn Kind, name: &str, tip: Object
     match fold(scene, kind, name, tip, order)? {
         // What cannot be put together stays where it is: in the history of the archive, or live.
         Folded::Same | Folded::Brought | Folded::Merged { .. } | Folded::Renamed { .. } | Folded::Refused(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_bytes_of_the_archive_stay_as_they_are() {
+        assert_eq!(message("[archive] Fold 3 in"), "[archive] Fold 3 in\n\nOs-Schema: 1\n");
+        assert_eq!(message("[bundle] 256"), "[bundle] 256\n\nOs-Schema: 1\n");
     }
 }

@@ -32,7 +32,8 @@ fn without_git_os_people_work_on_and_refs_of_ours_stay() {
         let stage = Stage::new(&git, "");
         let sandbox = &stage.sandbox;
         sandbox.sh("r", "cp -l ../bin/git-os ../bin/kept").ok();
-        let all = fronts().flat_map(|front| BROKEN.iter().map(move |broken| (front, broken)));
+        let fronts = fronts();
+        let all = fronts.iter().flat_map(|front| BROKEN.iter().map(move |broken| (front, broken)));
         for ((front, image), (name, script)) in all {
             replace_front(sandbox, image);
             sandbox.sh("r", script).ok();
@@ -121,7 +122,7 @@ fn a_transaction_that_is_not_ours_does_not_start_git_os() {
         for (front, image) in fronts() {
             let stage = Stage::new(&git, "");
             let sandbox = &stage.sandbox;
-            replace_front(sandbox, image);
+            replace_front(sandbox, &image);
             sandbox.sh("r", "rm ../bin/git-os").ok();
             sandbox.script(
                 "bin/git-os",

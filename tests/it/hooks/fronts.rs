@@ -7,12 +7,10 @@ use std::process::Stdio;
 
 use crate::sandbox::{Git, Sandbox, gits};
 
-/// The programs that `build.rs` makes. Both are the same where there is only one.
-const FRONTS: [(&str, &[u8]); 2] = [
-    ("freestanding", include_bytes!(concat!(env!("OUT_DIR"), "/front"))),
-    ("portable", include_bytes!(concat!(env!("OUT_DIR"), "/portable"))),
-];
-/// The third: git-os itself, linked under the name of the hook.
+/// What `build.rs` compiled; both are the same program on platforms that have only one.
+const FREESTANDING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front"));
+const PORTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/portable"));
+/// git-os itself, linked under the name of the hook.
 const ITSELF: &str = "git-os";
 /// How the settings of an installed hook begin, and how long they are with that.
 const MAGIC: &[u8] = b"\x7fgit-os hook settings 1\n";
@@ -43,10 +41,16 @@ fn install(sandbox: &Sandbox, image: &[u8]) {
     std::fs::rename(&new, &hook).expect("a hook");
 }
 
-/// The fronts of this platform with their names.
-pub(super) fn fronts() -> impl Iterator<Item = (&'static str, &'static [u8])> {
-    let is_one = FRONTS[0].1 == FRONTS[1].1;
-    FRONTS.into_iter().skip(usize::from(is_one))
+/// The fronts of this platform with their names, and one more from the file `GIT_OS_TEST_FRONT`.
+pub(super) fn fronts() -> Vec<(&'static str, Vec<u8>)> {
+    let mut fronts = vec![("portable", PORTABLE.to_vec())];
+    if FREESTANDING != PORTABLE {
+        fronts.insert(0, ("freestanding", FREESTANDING.to_vec()));
+    }
+    if let Some(path) = std::env::var_os("GIT_OS_TEST_FRONT") {
+        fronts.push(("given", std::fs::read(path).expect("a program")));
+    }
+    fronts
 }
 
 /// What git-os is like, `bin/git-os`, by a script; `bin/kept` is the real one.
@@ -249,7 +253,7 @@ fn rows(git: &Git, (policy, gate, is_chained): (&str, &str, bool)) -> (Vec<Strin
     let place = Place::new(git, gate, is_chained);
     let mut found: Vec<Vec<(&str, [String; PROGRAMS.len()])>> = vec![Vec::new(); TRANSACTIONS.len()];
     for (front, image) in fronts() {
-        replace_front(&place.sandbox, image);
+        replace_front(&place.sandbox, &image);
         let mut columns = vec![<[String; PROGRAMS.len()]>::default(); TRANSACTIONS.len()];
         for (column, program) in PROGRAMS.into_iter().enumerate() {
             set_program(&place.sandbox, program);
@@ -329,7 +333,7 @@ fn a_front_without_settings_still_refuses_refs_of_ours() {
     let sandbox = Sandbox::new();
     sandbox.workspace(&["r"], "");
     for (front, image) in fronts() {
-        install(&sandbox, image);
+        install(&sandbox, &image);
         println!("{front}");
         sandbox.sh("r", "git commit -q --allow-empty -m x; git branch b; git branch -q -D b").ok();
         let _said = sandbox.sh("r", "git update-ref refs/os/x HEAD").fails("refusing to update `refs/os/x`");

@@ -1,0 +1,55 @@
+//! An agent: a session from a brief to an outcome, in a process of its own. It never touches the ledger.
+
+mod clients;
+pub(crate) mod enter;
+pub(crate) mod outbox;
+pub(crate) mod process;
+pub(crate) mod session;
+pub(crate) mod stop;
+pub(crate) mod transcript;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::core::event::named;
+use crate::core::id::{RunId, TicketId};
+
+named! {
+    /// What an agent is there for.
+    Duty, "duty", { Executor = "executor", Verifier = "verifier" }
+}
+
+/// All that one run of an agent is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Brief {
+    pub(crate) text: String,
+    pub(crate) duty: Duty,
+    pub(crate) ticket: TicketId,
+    pub(crate) run: RunId,
+    pub(crate) attempt: u32,
+    pub(crate) worktree: Utf8PathBuf,
+    pub(crate) outbox: Utf8PathBuf,
+    /// In seconds.
+    pub(crate) timeout: u64,
+}
+
+impl Brief {
+    /// The variables by which an agent knows what it is about.
+    fn variables(&self) -> Vec<(String, String)> {
+        [
+            ("GIT_OS_TICKET", self.ticket.to_string()),
+            ("GIT_OS_RUN", self.run.to_string()),
+            ("GIT_OS_ROLE", self.duty.to_string()),
+            ("GIT_OS_ATTEMPT", self.attempt.to_string()),
+            ("GIT_OS_OUTBOX", self.outbox.to_string()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .to_vec()
+    }
+}
+
+/// Where programs are found: git-os itself, and the folder to which an agent's relative paths count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) program: &'a Utf8Path,
+    pub(crate) registry_dir: &'a Utf8Path,
+}

@@ -1,0 +1,265 @@
+//! What happens while git-os works, as typed events: terminal, log, `--json` and kill-points listen to one stream.
+//!
+//! How an event reads is in [`words`]; whoever listens decides where it goes.
+
+mod fate;
+mod words;
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+
+pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
+
+use super::event::{State, named};
+use super::freshness::Decision;
+use super::id::{Brand, RepoName, TicketId};
+use super::session::Phase;
+use super::usage::Usage;
+use super::verdict::{Grade, Judgement};
+
+/// Whoever is told what happens. Lanes tell at once, so it may be called from several threads.
+pub(crate) trait Listener: Sync {
+    /// Something happened.
+    fn hear(&self, event: &Event);
+}
+
+/// Hears nothing.
+pub(crate) struct Nobody;
+
+impl Listener for Nobody {
+    fn hear(&self, _event: &Event) {}
+}
+
+/// Several who listen, in their order.
+pub(crate) struct All<'a>(pub(crate) &'a [&'a dyn Listener]);
+
+impl Listener for All<'_> {
+    fn hear(&self, event: &Event) {
+        for listener in self.0 {
+            listener.hear(event);
+        }
+    }
+}
+
+/// One thing that happened, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// In a session, for the whole workspace.
+    Session(SessionEvent),
+    /// The lane of a brand took a ticket, or is free again.
+    Lane { brand: Brand, ticket: Option<TicketId> },
+    /// In one repository, and while work is done on one ticket if it is named.
+    Work { repo: RepoName, brand: Brand, ticket: Option<TicketId>, what: What },
+}
+
+impl Event {
+    /// The name by which a test asks to be killed right after this event.
+    #[must_use]
+    pub(crate) fn kill_point(&self) -> Option<&'static str> {
+        match self {
+            Self::Session(SessionEvent::PhaseEnded(phase)) => Some(phase.as_str()),
+            Self::Session(SessionEvent::Reached(stage)) | Self::Work { what: What::Reached(stage), .. } => Some(stage.as_str()),
+            Self::Session(_) | Self::Lane { .. } | Self::Work { .. } => None,
+        }
+    }
+}
+
+named! {
+    /// A point of the way from a draft to landed work after which all that was done is kept.
+    Stage, "stage", {
+        Drafted = "drafted", Claimed = "claimed", Prepared = "prepared", Started = "started", Briefed = "briefed",
+        Worked = "worked", Submitted = "submitted", Checked = "checked", Judged = "judged", Verdict = "verdict", Noted = "noted",
+        Rebased = "rebased", Restacked = "restacked", Landing = "landing", Pushed = "pushed", Moved = "moved", Merged = "merged",
+        Finished = "finished", Learned = "learned",
+    }
+}
+
+/// What happens in a session beyond its repositories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SessionEvent {
+    /// A phase begins or is skipped.
+    Phase(Decision),
+    PhaseEnded(Phase),
+    Reached(Stage),
+    Graded(Grade),
+    /// A check of the doctor fails.
+    DoctorFailed {
+        number: usize,
+        name: String,
+        reason: String,
+    },
+    /// How many tickets are open, by state.
+    Outstanding(Vec<(State, usize)>),
+    /// The brief, as a page.
+    Brief(String),
+    NobodyAnswered,
+    Approved {
+        count: usize,
+    },
+    /// How many lines the day's page got.
+    Distilled {
+        lines: usize,
+        date: String,
+    },
+    /// Something was to be drafted for a repository that is not in the registry.
+    UnknownRepo {
+        repo: String,
+        title: String,
+    },
+    Trouble(Trouble),
+}
+
+/// What happens in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum What {
+    Reached(Stage),
+    /// Something that takes a while begins.
+    Begun(Activity),
+    /// An agent uses a tool.
+    Tool(ToolUse),
+    /// An agent asked whether it may use a tool, and may not.
+    Denied(ToolUse),
+    Usage(Usage),
+    /// So many bytes of what an agent or a check printed were not kept.
+    Cut {
+        who: String,
+        bytes: u64,
+    },
+    Check(CheckEvent),
+    Verdict {
+        judgement: Judgement,
+        why: String,
+    },
+    /// An agent asks the operator.
+    Question(String),
+    AttemptFailed {
+        attempt: u32,
+        why: String,
+    },
+    Landing(LandingEvent),
+    Remote(RemoteEvent),
+    Care(CareEvent),
+    Draft(DraftEvent),
+    /// What a scout found.
+    Scouted {
+        commits: usize,
+        signals: usize,
+    },
+    /// A ticket that waits for somebody.
+    Stands {
+        ticket: TicketId,
+        state: State,
+        title: String,
+    },
+    /// Work on a ticket came as far as it gets.
+    Ended {
+        title: String,
+        fate: Fate,
+    },
+    Trouble(Trouble),
+}
+
+/// What takes a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Activity {
+    Preparing,
+    Working { agent: String, attempt: u32 },
+    Judging { agent: String },
+    Rebasing,
+}
+
+/// A tool that an agent uses, and on what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ToolUse {
+    pub(crate) name: String,
+    /// In one line; may be empty.
+    pub(crate) detail: String,
+}
+
+/// What happens with a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CheckEvent {
+    Begun {
+        name: String,
+    },
+    /// With this exit code, after so many milliseconds.
+    Ended {
+        name: String,
+        exit: i32,
+        millis: u64,
+    },
+}
+
+/// What happens on the way to the protected branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LandingEvent {
+    /// Without the remote, which cannot be reached.
+    Alone {
+        remote: String,
+        why: String,
+    },
+    /// Another ticket goes first.
+    LetsFirst(TicketId),
+    /// What a worktree had beyond the work was kept.
+    Kept {
+        path: Utf8PathBuf,
+        ref_name: String,
+    },
+    /// At the remote, and not here.
+    NotHereYet(Hold),
+    Landed {
+        branch: String,
+    },
+}
+
+/// What happens between this clone and the shared remote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RemoteEvent {
+    Away { why: String },
+    Apart(Hold),
+    Folded { refs: usize },
+    Ignored { ref_name: String, why: String },
+    NotPushed { remote: String, why: String },
+    Refused { remote: String, ref_name: String, why: String },
+}
+
+/// What is put in order, or found out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CareEvent {
+    NotInitialised,
+    LockRemoved { path: Utf8PathBuf },
+    HooksRestored,
+    HooksMissing { why: String },
+    LandedBefore(TicketId),
+    Quarantined { ref_name: String, reason: String },
+    LeaseExpired(TicketId),
+    GivenBack(TicketId),
+    Archived { count: usize },
+    WorktreeSaved { ticket: TicketId, ref_name: String },
+    WorktreeRemoved(TicketId),
+    WorktreeStays { ticket: TicketId, trouble: Trouble },
+    WorktreeLost { path: Utf8PathBuf },
+    Idle { ready: usize, because: Idle },
+}
+
+named! {
+    /// Why nobody takes the ready tickets of a repository.
+    Idle, "reason to be idle", { NoAgent = "no-agent", Unborn = "unborn" }
+}
+
+/// What becomes of signals and wishes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DraftEvent {
+    Opened { ticket: TicketId, title: String },
+    Refused { title: String, refusal: String },
+    Pending { title: String },
+}

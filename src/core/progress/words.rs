@@ -1,0 +1,150 @@
+//! How an event reads; this is the one place that words progress.
+
+use std::fmt;
+
+use super::{Activity, CareEvent, CheckEvent, DraftEvent, Event, Idle, LandingEvent, RemoteEvent, SessionEvent, What};
+use crate::core::text::{headline, plural};
+use crate::core::verdict::Judgement;
+
+impl Event {
+    /// What a person is told of it; `None` for what only programs want to know.
+    #[must_use]
+    pub(crate) fn line(&self) -> Option<String> {
+        match self {
+            Self::Session(event) => event.line(),
+            Self::Lane { .. } => None,
+            Self::Work { brand, ticket: Some(ticket), what, .. } => what.line().map(|line| format!("{brand}: {ticket} {line}")),
+            Self::Work { repo, ticket: None, what, .. } => what.line().map(|line| format!("{repo}: {line}")),
+        }
+    }
+}
+
+impl SessionEvent {
+    /// What a person is told of it; `None` for what only programs want to know.
+    #[must_use]
+    pub(crate) fn line(&self) -> Option<String> {
+        Some(match self {
+            Self::PhaseEnded(_) | Self::Reached(_) => return None,
+            Self::Phase(decision) => {
+                let what = if decision.runs { "" } else { "skipped: " };
+                format!("{} {}: {what}{}", decision.phase.number(), decision.phase, decision.why)
+            }
+            Self::Graded(grade) => format!("grade {grade}"),
+            Self::DoctorFailed { number, name, reason } => format!("{number} {name}: {reason}"),
+            Self::Outstanding(counts) if counts.is_empty() => "no open tickets".to_owned(),
+            Self::Outstanding(counts) => {
+                counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
+            }
+            Self::Brief(text) => text.clone(),
+            Self::NobodyAnswered => "no answers given".to_owned(),
+            Self::Approved { count } => format!("{} approved", plural(*count, "draft")),
+            Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line")),
+            Self::UnknownRepo { repo, title } => format!("repository `{repo}` not found; cannot draft: {title}"),
+            Self::Trouble(trouble) => trouble.to_string(),
+        })
+    }
+}
+
+impl What {
+    /// What a person is told of it; `None` for what only programs want to know.
+    #[must_use]
+    pub(crate) fn line(&self) -> Option<String> {
+        Some(match self {
+            Self::Reached(_) | Self::Tool(_) | Self::Usage(_) | Self::Question(_) | Self::Check(CheckEvent::Ended { .. }) => {
+                return None;
+            }
+            Self::Begun(activity) => activity.to_string(),
+            Self::Denied(tool) => format!("may not use {} {}", tool.name, tool.detail).trim_end().to_owned(),
+            Self::Cut { who, bytes } => format!("{who} printed more than is kept; {bytes} bytes of it are left out"),
+            Self::Check(CheckEvent::Begun { name }) => format!("check {name}"),
+            Self::Verdict { judgement: Judgement::Pass, .. } => "verified".to_owned(),
+            Self::Verdict { judgement: Judgement::Fail, why } => format!("not verified: {}", headline(why)),
+            Self::AttemptFailed { attempt, why } => format!("attempt {attempt} failed: {}", headline(why)),
+            Self::Landing(event) => event.to_string(),
+            Self::Remote(event) => event.to_string(),
+            Self::Care(event) => event.to_string(),
+            Self::Draft(event) => event.to_string(),
+            Self::Scouted { commits, signals } => {
+                format!("{}, {}", plural(*commits, "new commit"), plural(*signals, "signal"))
+            }
+            Self::Stands { ticket, state, title } => format!("{ticket} is {state}: {title}"),
+            Self::Ended { title, fate } => format!("{fate} ({title})"),
+            Self::Trouble(trouble) => trouble.to_string(),
+        })
+    }
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Preparing => write!(out, "preparing the worktree"),
+            Self::Working { agent, attempt } => write!(out, "{agent} is working, attempt {attempt}"),
+            Self::Judging { agent } => write!(out, "{agent} is judging"),
+            Self::Rebasing => write!(out, "the branch moved; rebasing"),
+        }
+    }
+}
+
+impl fmt::Display for LandingEvent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alone { remote, why } => write!(out, "landing locally only: cannot reach {remote}: {why}"),
+            Self::LetsFirst(first) => write!(out, "waiting for {first} to land first: the branch moved during its verification"),
+            Self::Kept { path, ref_name } => write!(out, "saved unsubmitted work from {path} as {ref_name}"),
+            Self::NotHereYet(hold) => write!(out, "landed on the remote, but the local branch did not move: {hold}"),
+            Self::Landed { branch } => write!(out, "landed on {branch}"),
+        }
+    }
+}
+
+impl fmt::Display for RemoteEvent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Away { why } => write!(out, "cannot reach the remote: {why}"),
+            Self::Apart(hold) => write!(out, "{hold}"),
+            Self::Folded { refs } => write!(out, "merged {} from the remote", plural(*refs, "ref")),
+            Self::Ignored { ref_name, why } => write!(out, "ignored `{ref_name}` after fetch: {why}"),
+            Self::NotPushed { remote, why } => write!(out, "not pushed to {remote} yet: {}", headline(why)),
+            Self::Refused { remote, ref_name, why } => write!(out, "{remote} rejected `{ref_name}`: {}", headline(why)),
+        }
+    }
+}
+
+impl fmt::Display for CareEvent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInitialised => write!(out, "git-os is not set up; run `git os init`"),
+            Self::LockRemoved { path } => write!(out, "removed the stale lock `{path}`"),
+            Self::HooksRestored => write!(out, "hooks reinstalled"),
+            Self::HooksMissing { why } => write!(out, "cannot install the hooks: {why}"),
+            Self::LandedBefore(ticket) => write!(out, "{ticket} had landed; marked as merged"),
+            Self::Quarantined { ref_name, reason } => write!(out, "`{ref_name}` is quarantined: {reason}"),
+            Self::LeaseExpired(ticket) => write!(out, "the lease on {ticket} expired; the ticket is ready again"),
+            Self::GivenBack(ticket) => write!(out, "released {ticket}"),
+            Self::Archived { count } => {
+                write!(out, "archived {}", if *count == 1 { "1 history".to_owned() } else { format!("{count} histories") })
+            }
+            Self::WorktreeSaved { ticket, ref_name } => write!(out, "{ticket}: saved the changes in its worktree to {ref_name}"),
+            Self::WorktreeRemoved(ticket) => write!(out, "{ticket}: removed its worktree"),
+            Self::WorktreeStays { ticket, trouble } => write!(out, "{ticket}: cannot remove its worktree: {trouble}"),
+            Self::WorktreeLost { path } => write!(out, "git no longer knew the worktree; moved its files to {path}"),
+            Self::Idle { ready, because } => {
+                let because = match because {
+                    Idle::NoAgent => "no agent in the registry",
+                    Idle::Unborn => "no commit on its protected branch yet",
+                };
+                write!(out, "cannot work on {}: there is {because}", plural(*ready, "ready ticket"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for DraftEvent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened { ticket, title } => write!(out, "drafted {ticket} {title}"),
+            Self::Refused { title, refusal } => write!(out, "cannot draft `{title}`: {refusal}"),
+            Self::Pending { title } => write!(out, "repository missing or git-os not set up; still pending: {title}"),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Where the objects and refs of a repository are: in git's own files, or in memory, for tests.
+
+#[cfg(test)]
+pub(crate) mod memory;
+
+use gix::actor::SignatureRef;
+use gix::objs::Write as _;
+use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
+use gix::refs::{FullName, Target};
+
+use super::object::{Kind, foreign, kind, native};
+use super::refs::{Expected, RefEdit};
+use super::{GitError, Identity};
+use crate::core::id::ObjectId;
+
+/// An error of whatever keeps the data.
+pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Objects by id, and refs by name. The laws of the rooms above hold for both kinds.
+pub(super) enum Store {
+    Git(Box<gix::Repository>),
+    #[cfg(test)]
+    Memory(memory::Memory),
+}
+
+impl Store {
+    /// The hash by which objects are named.
+    pub(super) fn hash(&self) -> gix::hash::Kind {
+        match self {
+            Self::Git(git) => git.object_hash(),
+            #[cfg(test)]
+            Self::Memory(_) => gix::hash::Kind::Sha1,
+        }
+    }
+
+    /// Whether an object is there.
+    pub(super) fn has(&self, id: gix::ObjectId) -> bool {
+        match self {
+            Self::Git(git) => git.has_object(id),
+            #[cfg(test)]
+            Self::Memory(memory) => memory.find(id).is_some(),
+        }
+    }
+
+    /// The type of an object, and its size in bytes.
+    pub(super) fn header(&self, id: gix::ObjectId) -> Result<(Kind, u64), Source> {
+        match self {
+            Self::Git(git) => git.find_header(id).map(|header| (kind(header.kind()), header.size())).map_err(Into::into),
+            #[cfg(test)]
+            Self::Memory(memory) => {
+                memory.find(id).map(|found| (found.0, found.1.len() as u64)).ok_or_else(|| "it is missing".into())
+            }
+        }
+    }
+
+    /// The type and the contents of an object.
+    pub(super) fn find(&self, id: gix::ObjectId) -> Result<(Kind, Vec<u8>), Source> {
+        match self {
+            Self::Git(git) => git.find_object(id).map(|found| (kind(found.kind), found.detach().data)).map_err(Into::into),
+            #[cfg(test)]
+            Self::Memory(memory) => memory.find(id).ok_or_else(|| "it is missing".into()),
+        }
+    }
+
+    /// Writes an object.
+    pub(super) fn write(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, gix::Error> {
+        match self {
+            Self::Git(git) => git.objects.write_buf(kind, data).map(|id| foreign(&id)),
+            #[cfg(test)]
+            Self::Memory(memory) => Ok(memory.write(kind, data)),
+        }
+    }
+
+    /// What a ref that is not symbolic points to.
+    pub(super) fn find_ref(&self, name: &str) -> Result<Option<ObjectId>, Source> {
+        match self {
+            Self::Git(git) => {
+                let Ok(full) = FullName::try_from(name) else { return Ok(None) };
+                let found = git.try_find_reference(full.as_ref())?;
+                Ok(found
+                    .and_then(|found| if found.name().as_bstr() == name { found.target().try_id().map(foreign) } else { None }))
+            }
+            #[cfg(test)]
+            Self::Memory(memory) => Ok(memory.find_ref(name)),
+        }
+    }
+
+    /// The refs below a prefix that ends in a slash, in order, without symbolic ones.
+    pub(super) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, Source> {
+        match self {
+            Self::Git(git) => {
+                let platform = git.references()?;
+                let mut all = Vec::new();
+                for found in platform.prefixed(prefix)? {
+                    // A malformed ref file is not a ref; fsck reports it.
+                    let Ok(found) = found else { continue };
+                    let Ok(name) = std::str::from_utf8(found.name().as_bstr()) else { continue };
+                    if let Some(id) = found.target().try_id() {
+                        all.push((name.to_owned(), foreign(id)));
+                    }
+                }
+                all.sort();
+                Ok(all)
+            }
+            #[cfg(test)]
+            Self::Memory(memory) => Ok(memory.list_refs(prefix)),
+        }
+    }
+
+    /// Moves refs, each only from what is expected.
+    pub(super) fn move_refs(&self, edits: &[RefEdit], who: Option<&Identity>) -> Result<(), GitError> {
+        match self {
+            Self::Git(git) => move_by_gix(git, edits, who),
+            #[cfg(test)]
+            Self::Memory(memory) => memory.move_refs(edits),
+        }
+    }
+
+    /// Who acts and when.
+    pub(super) fn identity(&self) -> Result<Identity, GitError> {
+        match self {
+            Self::Git(git) => Identity::of(git),
+            #[cfg(test)]
+            Self::Memory(memory) => Ok(memory.identity()),
+        }
+    }
+
+    /// A value from git's configuration.
+    pub(super) fn config(&self, key: &str) -> Option<String> {
+        match self {
+            Self::Git(git) => git.config_snapshot().string(key).map(|value| value.to_string()),
+            #[cfg(test)]
+            Self::Memory(memory) => memory.config(key),
+        }
+    }
+}
+
+fn move_by_gix(git: &gix::Repository, edits: &[RefEdit], who: Option<&Identity>) -> Result<(), GitError> {
+    let name = edits.first().map(|edit| edit.name.clone()).unwrap_or_default();
+    let fail = |source: Source| GitError::Move { name: name.clone(), source };
+    let mut native_edits = Vec::with_capacity(edits.len());
+    for edit in edits {
+        let target = |id| native(id).map(Target::Object).ok_or_else(|| fail("an object id of the wrong length".into()));
+        let expected = match edit.expected {
+            Expected::Absent => PreviousValue::MustNotExist,
+            Expected::At(id) => PreviousValue::MustExistAndMatch(target(id)?),
+        };
+        let change = match edit.new {
+            Some(new) => Change::Update { log: LogChange::default(), expected, new: target(new)? },
+            None => Change::Delete { expected, log: RefLog::AndReference },
+        };
+        let full = FullName::try_from(edit.name.as_str()).map_err(|error| fail(Box::new(error)))?;
+        native_edits.push(NativeEdit { change, name: full, deref: false });
+    }
+    let time = who.map(|who| format!("{} {}", who.time.0, who.zone)).unwrap_or_default();
+    let who = who.map(|who| SignatureRef { name: who.name.as_str().into(), email: who.email.as_str().into(), time: &time });
+    git.edit_references_as(native_edits, who).map(drop).map_err(|error| fail(Box::new(error)))
+}
