@@ -45,9 +45,9 @@ const PASSED: &[&str] = &[
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", prefix = "process-")]
 pub(crate) enum ProcessError {
-    #[error("`{program}` cannot be started")]
+    #[error("cannot start `{program}`")]
     Start { program: String, source: std::io::Error },
-    #[error("processes cannot be watched")]
+    #[error("cannot watch the processes")]
     Watch(#[source] std::io::Error),
 }
 

@@ -51,11 +51,11 @@ pub(crate) enum Failure {
     Refused(String),
     #[error("{agent} exited with {code}: {said}")]
     Exit { agent: String, code: i32, said: String },
-    #[error("{0} was stopped, since its time was up")]
+    #[error("{0} was stopped: it reached its time limit")]
     TimedOut(String),
     #[error("{0} was interrupted")]
     Interrupted(String),
-    #[error("{0} asked for a permission and cannot be answered")]
+    #[error("{0} asked for a permission, and git-os cannot answer this kind of agent")]
     Canceled(String),
 }
 

@@ -68,11 +68,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 fn open_bare(ctx: &Context, path: &str) -> Result<Repo, CliError> {
     let repo = Repo::open(&ctx.env.path(path))?;
     if repo.work_dir().is_some() {
-        return Err(CliError::no(
-            Code::NotBare,
-            format!("cannot install the server hook: `{}` is not a bare repository", escape(path)),
-        )
-        .hint("git os init   # in a repository with a working tree"));
+        return Err(CliError::no(Code::NotBare, format!("`{}` is not a bare repository", escape(path)))
+            .hint("git os init   # in a repository with a working tree"));
     }
     Ok(repo)
 }

@@ -186,7 +186,7 @@ pub(super) fn run_worded(ctx: &Context, kind: EventKind, args: &Worded) -> Resul
 
 pub(super) fn run_asked(ctx: &Context, args: &Asked) -> Result<(), CliError> {
     let part = args.id.as_ref().or(ctx.env.ticket.as_ref());
-    let part = part.ok_or_else(|| CliError::no(Code::NoTicket, "no ticket given").hint("git os ask <ticket> <question>"))?;
+    let part = part.ok_or_else(|| CliError::no(Code::NoTicket, "no ticket given").hint("git os ask TICKET QUESTION"))?;
     let (place, id) = ctx.find(part)?;
     let text = words(ctx, &args.text)?;
     if ctx.env.ticket.as_deref() == Some(id.as_str()) && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {

@@ -64,7 +64,7 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>)
     let Brands { changed, news, engaged } = brands;
     let names = |brands: &[Brand]| brands.iter().map(Brand::as_str).collect::<Vec<_>>().join(", ");
     let (runs, why, brands) = match phase {
-        Phase::Initialise | Phase::Outstanding => (true, "always".to_owned(), Vec::new()),
+        Phase::Initialise | Phase::Outstanding | Phase::Draft | Phase::Dispatch => (true, "always".to_owned(), Vec::new()),
         Phase::Scout if changed.is_empty() => (false, "no brand has new commits".to_owned(), Vec::new()),
         Phase::Scout => (true, format!("new commits in {}", names(changed)), changed.to_vec()),
         Phase::Housekeeping => match &seen.doctor {
@@ -76,11 +76,10 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>)
             None => (true, "never checked".to_owned(), Vec::new()),
         },
         Phase::Brief if news.is_empty() => (false, "scouts were skipped".to_owned(), Vec::new()),
-        Phase::Brief => (true, "scouts bring news".to_owned(), news.to_vec()),
+        Phase::Brief => (true, "the scouts found changes".to_owned(), news.to_vec()),
         Phase::Interview if news.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
         Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(news)), Vec::new()),
         Phase::Interview => (true, format!("not yet held today with {}", names(engaged)), engaged.to_vec()),
-        Phase::Draft | Phase::Dispatch => (true, "always: the queue drains".to_owned(), Vec::new()),
         Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "distilled today".to_owned(), Vec::new()),
         Phase::Close => (true, "not yet distilled today".to_owned(), Vec::new()),
     };
@@ -120,10 +119,10 @@ mod tests {
 1 scout        run  new commits in personal, umano
 2 housekeeping run  never checked
 3 outstanding  run  always
-4 brief        run  scouts bring news
+4 brief        run  the scouts found changes
 5 interview    run  not yet held today with personal, umano
-6 draft        run  always: the queue drains
-7 dispatch     run  always: the queue drains
+6 draft        run  always
+7 dispatch     run  always
 8 close        run  not yet distilled today
 
 "#]]
@@ -151,8 +150,8 @@ mod tests {
 3 outstanding  run  always
 4 brief        skip scouts were skipped
 5 interview    skip no brand has news
-6 draft        run  always: the queue drains
-7 dispatch     run  always: the queue drains
+6 draft        run  always
+7 dispatch     run  always
 8 close        skip distilled today
 
 "#]]

@@ -136,8 +136,8 @@ impl OperationError {
             Self::NoRegistry | Self::RepoWithoutRegistry => "git os init".to_owned(),
             Self::NotInRegistry => "git config git-os.registry   # the registry that this repository uses".to_owned(),
             Self::NotOnTip { trunk, .. } => format!("git rebase {trunk}"),
-            Self::NothingToSubmit { .. } => "git os submit <ticket> --head <commit>".to_owned(),
-            Self::NoSharedRemote => "git os sync <remote>".to_owned(),
+            Self::NothingToSubmit { .. } => "git os submit TICKET --head COMMIT".to_owned(),
+            Self::NoSharedRemote => "git os sync REMOTE".to_owned(),
             Self::NoRemote(_) => "git remote -v".to_owned(),
             Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
             Self::NotCreated(_)

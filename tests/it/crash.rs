@@ -230,7 +230,7 @@ fn an_agent_whose_time_is_up_ends_with_all_it_started() {
     let id = crew.ready("Sleep");
     crew.start().ok();
     assert_eq!(crew.state(&id), "blocked");
-    assert!(crew.log(&id).contains("its time was up"), "{}", crew.log(&id));
+    assert!(crew.log(&id).contains("it reached its time limit"), "{}", crew.log(&id));
     crew.all_is_well();
 }
 

@@ -25,20 +25,21 @@ fn check(sandbox: &Sandbox, (args, exit, message, hint, code): Case<'_>) {
     assert_eq!(error["hint"].as_str().unwrap_or_default(), hint, "{out}");
 }
 
-#[test]
-fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
+/// A workspace with a draft, a ready ticket that depends on it, and one that a run works on.
+fn workspace() -> (Sandbox, [String; 3]) {
     let sandbox = Sandbox::new();
     sandbox.workspace(&["hub"], "");
-    let draft = sandbox.ticket("hub", "Draft", "draft").id;
-    let ready = sandbox.ticket("hub", "Ready", "ready").id;
-    let running = sandbox.ticket("hub", "Running", "running").id;
-    sandbox.os("hub", &["edit", &ready, "--depends", &draft]).ok();
+    let ids = ["draft", "ready", "running"].map(|state| sandbox.ticket("hub", state, state).id);
+    sandbox.os("hub", &["edit", &ids[1], "--depends", &ids[0]]).ok();
+    (sandbox, ids)
+}
+
+#[test]
+fn a_refusal_is_printed_for_people_and_for_programs() {
+    let (sandbox, [draft, ready, running]) = workspace();
     let long = "x".repeat(201);
     let (show_draft, show_running) = (format!("git os show {draft}"), format!("git os show {running}"));
     let holds = format!("; run {RUN} holds it until 2026-05-07T12:30:00Z");
-    let main = sandbox.id("hub", "main");
-    let tip = main.get(..12).expect("a commit");
-    let below = sandbox.id("hub", "main~1");
     let cases: &[Case<'_>] = &[
         (
             &["claim", &draft],
@@ -79,9 +80,24 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
             "title-too-long",
         ),
         (&["new", "Odd", "--brand", "other"], 1, "no repository has the brand `other`", "", "no-brand"),
-        (&["sync"], 1, "no shared remote is configured", "git os sync <remote>", "no-shared-remote"),
+        (&["sync"], 1, "no shared remote is configured", "git os sync REMOTE", "no-shared-remote"),
         (&["sync", "nowhere"], 1, "remote `nowhere` not found", "git remote -v", "no-remote"),
         (&["--repo", "other", "list"], 128, "repository `other` is not in the registry", "", "registry-no-repo"),
+        (&["session", "nothing"], 1, "`nothing` matches 0 sessions", "git os session", "ambiguous-session"),
+    ];
+    for case in cases {
+        check(&sandbox, *case);
+    }
+}
+
+#[test]
+fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
+    let (sandbox, [draft, ready, running]) = workspace();
+    let (show_draft, show_running) = (format!("git os show {draft}"), format!("git os show {running}"));
+    let main = sandbox.id("hub", "main");
+    let tip = main.get(..12).expect("a commit");
+    let below = sandbox.id("hub", "main~1");
+    let cases: &[Case<'_>] = &[
         (&["learn", " "], 1, "the learning is empty", "", ""),
         (&["renew", &ready], 1, &format!("no run of this clone holds {ready}"), &format!("git os show {ready}"), ""),
         (
@@ -98,7 +114,7 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
             &["submit", &running, "--head", "main"],
             1,
             &format!("cannot submit {tip}: it is the tip of `main`, so there is nothing to verify"),
-            "git os submit <ticket> --head <commit>",
+            "git os submit TICKET --head COMMIT",
             "",
         ),
         (
@@ -112,7 +128,6 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
         (&["merge"], 1, "no ticket of this repository is verified", "git os list", ""),
         (&["revert", &running], 1, &format!("cannot revert {running}: it is `running`, not `merged`"), &show_running, ""),
         (&["archive", "--after", "soon"], 1, "invalid time `soon`: expected a number and a unit, such as 30m, 2h or 7d", "", ""),
-        (&["session", "nothing"], 1, "`nothing` matches 0 sessions", "git os session", "ambiguous-session"),
     ];
     for case in cases {
         check(&sandbox, *case);

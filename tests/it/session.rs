@@ -304,9 +304,9 @@ sleep 74
 "#,
     );
     let id = crew.ready("Ask");
-    crew.start().says("may not use Bash id").ok();
+    crew.start().says("denied Bash id").ok();
     assert_eq!(crew.state(&id), "blocked");
-    assert!(crew.log(&id).contains("asked for a permission and cannot be answered"), "{}", crew.log(&id));
+    assert!(crew.log(&id).contains("asked for a permission, and git-os cannot answer"), "{}", crew.log(&id));
     crew.all_is_well();
 }
 
@@ -314,6 +314,6 @@ sleep 74
 fn what_is_not_kept_of_a_long_output_is_said() {
     let crew = Crew::alone("yes | head -c 3000000; echo done >done", "");
     let id = crew.ready("Talk");
-    crew.start().says("crew printed more than is kept; 1951424 bytes of it are left out").ok();
+    crew.start().says("crew printed more than git-os keeps; left out 1951424 bytes").ok();
     assert_eq!(crew.state(&id), "merged");
 }

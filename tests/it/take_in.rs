@@ -115,7 +115,7 @@ fn what_somebody_put_on_top_of_it_is_kept_when_the_branch_moved() {
     sandbox.sh("ws/hub", &format!("git worktree add -q ../side claude/{}", ticket.id)).ok();
     sandbox.sh("ws/side", "echo later >later && git add later && git commit -qm later").ok();
     sandbox.sh("ws/hub", "git commit -q --allow-empty -m moved").ok();
-    crew.os(&["merge", &ticket.id]).says("as refs/os/rescue/").ok();
+    crew.os(&["merge", &ticket.id]).says("saved unsubmitted work from").says(" as refs/os/rescue/").ok();
     assert_eq!(crew.state(&ticket.id), "merged");
     assert_eq!(on_main(&crew, "later"), "");
     let rescued = sandbox.sh("ws/hub", "git for-each-ref --format='%(refname)' refs/os/rescue").ok();

@@ -54,8 +54,8 @@ impl What {
                 return None;
             }
             Self::Begun(activity) => activity.to_string(),
-            Self::Denied(tool) => format!("may not use {} {}", tool.name, tool.detail).trim_end().to_owned(),
-            Self::Cut { who, bytes } => format!("{who} printed more than is kept; {bytes} bytes of it are left out"),
+            Self::Denied(tool) => format!("denied {} {}", tool.name, tool.detail).trim_end().to_owned(),
+            Self::Cut { who, bytes } => format!("{who} printed more than git-os keeps; left out {bytes} bytes"),
             Self::Check(CheckEvent::Begun { name }) => format!("check {name}"),
             Self::Verdict { judgement: Judgement::Pass, .. } => "verified".to_owned(),
             Self::Verdict { judgement: Judgement::Fail, why } => format!("not verified: {}", headline(why)),
