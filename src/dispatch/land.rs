@@ -138,7 +138,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
         }
     }
     match take_in::onto(site, &entry.id, head, tip)? {
-        Ok(head) => {
+        Ruling::Granted(head) => {
             super::prepare::set_branch(site, &branch, head)?;
             site.reached(Stage::Rebased);
             if let Some((git, _)) = &sitting {
@@ -155,7 +155,9 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
                 share(site, ledger, &remote)?;
             }
         }
-        Err(why) => drop(write(ledger, &entry.id, &Draft::new(Action::Block, Role::Gate).saying(&why))?),
+        Ruling::Denied(why) => {
+            write(ledger, &entry.id, &Draft::new(Action::Block, Role::Gate).saying(&why.to_string()))?;
+        }
     }
     Ok(Landing::Stale)
 }

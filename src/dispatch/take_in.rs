@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use super::verify::Place;
 use super::{DispatchError, Site};
 use crate::core::id::{ObjectId, TicketId};
+use crate::core::ruling::Ruling;
 use crate::git::Git;
 use crate::git::process::remove_all;
 use crate::ledger::Entry;
@@ -30,14 +31,31 @@ pub(super) struct Taken {
     pub(super) note: Option<String>,
 }
 
-/// Commits everything in an agent's worktree; the inner error is the reason why that is not possible.
+/// Why an agent's work cannot be taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Untaken {
+    #[error("the worktree is missing")]
+    NoWorktree,
+    #[error("the worktree has no commit")]
+    NoCommit,
+    #[error("the agent left {0} unfinished in the worktree")]
+    Unfinished(&'static str),
+    #[error("the work shares no history with the protected branch")]
+    Unrelated,
+    #[error("the scratch worktree is missing")]
+    NoScratch,
+    #[error("cannot rebase the work onto the protected branch: conflicts in {0}")]
+    Conflicts(String),
+}
+
+/// Commits everything in an agent's worktree.
 pub(super) fn commit_all(
     site: &Site<'_>,
     entry: &Entry,
     worktree: &Utf8Path,
     git: &Git,
-) -> Result<Result<Taken, String>, DispatchError> {
-    let Some(git_dir) = site.repo.find_worktree_git_dir(worktree) else { return Ok(Err("the worktree is missing".to_owned())) };
+) -> Result<Ruling<Taken, Untaken>, DispatchError> {
+    let Some(git_dir) = site.repo.find_worktree_git_dir(worktree) else { return Ok(Ruling::Denied(Untaken::NoWorktree)) };
     if let Some((_, what)) = UNFINISHED.iter().find(|(name, _)| git_dir.join(name).as_std_path().exists()) {
         if let Some(beyond) = site.repo.find_ref(&entry.id.branch())? {
             rescue(&site.repo, &entry.id, worktree, beyond)?;
@@ -45,13 +63,13 @@ pub(super) fn commit_all(
         for (name, _) in UNFINISHED {
             remove_all(&git_dir.join(name))?;
         }
-        return Ok(Err(format!("the agent left {what} unfinished in the worktree")));
+        return Ok(Ruling::Denied(Untaken::Unfinished(what)));
     }
-    let Some(head) = git.find_commit("HEAD")? else { return Ok(Err("the worktree has no commit".to_owned())) };
+    let Some(head) = git.find_commit("HEAD")? else { return Ok(Ruling::Denied(Untaken::NoCommit)) };
     let repositories = embedded(git)?;
     let status = git.output(["status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all"])?;
     if status.trim().is_empty() {
-        return Ok(Ok(Taken { head, note: None }));
+        return Ok(Ruling::Granted(Taken { head, note: None }));
     }
     let mut add: Vec<String> = ["add", "--all", "--", "."].map(str::to_owned).to_vec();
     // git would run filters that the agent configured in an embedded repository; its files do not belong to this repository.
@@ -60,11 +78,11 @@ pub(super) fn commit_all(
     let tree = git.output(["write-tree"])?;
     let tree_id = ObjectId::parse(tree.trim()).map_err(crate::ledger::LedgerError::from)?;
     if tree_id == site.repo.read_commit(head)?.tree_id {
-        return Ok(Ok(Taken { head, note: None }));
+        return Ok(Ruling::Granted(Taken { head, note: None }));
     }
     let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}\n", entry.ticket.content.title, entry.id);
     let head = site.repo.write_commit(tree_id, &[head], &site.repo.identity()?, &message)?;
-    Ok(Ok(Taken { head, note: Some("What was left uncommitted was committed in the run's name.".to_owned()) }))
+    Ok(Ruling::Granted(Taken { head, note: Some("What was left uncommitted was committed in the run's name.".to_owned()) }))
 }
 
 /// The paths of other repositories inside of a worktree that its index knows.
@@ -83,13 +101,13 @@ pub(super) fn onto(
     id: &TicketId,
     head: ObjectId,
     base: ObjectId,
-) -> Result<Result<ObjectId, String>, DispatchError> {
+) -> Result<Ruling<ObjectId, Untaken>, DispatchError> {
     if site.repo.is_ancestor(base, head)? {
-        return Ok(Ok(head));
+        return Ok(Ruling::Granted(head));
     }
     let common = site.repo.git().run(["merge-base", &base.to_string(), &head.to_string()])?;
     if common.code != 0 {
-        return Ok(Err("the work shares no history with the protected branch".to_owned()));
+        return Ok(Ruling::Denied(Untaken::Unrelated));
     }
     let place = Place::add(site, id, head)?;
     let rebased = rebase(site, &place.path, base);
@@ -97,15 +115,15 @@ pub(super) fn onto(
     rebased
 }
 
-fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Result<ObjectId, String>, DispatchError> {
-    let Some(git) = site.repo.pinned(path) else { return Ok(Err("the scratch worktree is missing".to_owned())) };
+fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Ruling<ObjectId, Untaken>, DispatchError> {
+    let Some(git) = site.repo.pinned(path) else { return Ok(Ruling::Denied(Untaken::NoScratch)) };
     let rebase = git.run(["rebase", "--quiet", "--no-autostash", "--no-update-refs", &base.to_string()])?;
     if rebase.code != 0 {
         let conflicts = git.output(["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
         let files = conflicts.split_whitespace().collect::<Vec<_>>().join(", ");
-        return Ok(Err(format!("cannot rebase the work onto the protected branch: conflicts in {files}")));
+        return Ok(Ruling::Denied(Untaken::Conflicts(files)));
     }
-    Ok(git.find_commit("HEAD")?.ok_or_else(|| "the worktree has no commit".to_owned()))
+    Ok(git.find_commit("HEAD")?.ok_or(Untaken::NoCommit).into())
 }
 
 /// Switches a worktree to a branch and its files; the caller has already saved the worktree's changes.

@@ -6,6 +6,7 @@ use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role};
 use crate::core::progress::{Activity, Stage, What};
+use crate::core::ruling::Ruling;
 use crate::git::process::remove_all;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
@@ -104,7 +105,7 @@ fn hand_in(
         return give_back(site, ledger, entry, run, "the worktree is missing");
     };
     let taken = take_in::commit_all(site, entry, &worktree, &git)?;
-    if let Ok(taken) = &taken {
+    if let Ruling::Granted(taken) = &taken {
         prepare::set_branch(site, &entry.id.branch(), taken.head)?;
         take_in::sit_on(&git, &entry.id.branch())?;
     }
@@ -123,12 +124,12 @@ fn hand_in(
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let base = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
     let taken = match taken {
-        Ok(taken) => taken,
-        Err(why) => return give_back(site, ledger, entry, run, &why),
+        Ruling::Granted(taken) => taken,
+        Ruling::Denied(why) => return give_back(site, ledger, entry, run, &why.to_string()),
     };
     let head = match take_in::onto(site, &entry.id, taken.head, base)? {
-        Ok(head) => head,
-        Err(why) => return give_back(site, ledger, entry, run, &why),
+        Ruling::Granted(head) => head,
+        Ruling::Denied(why) => return give_back(site, ledger, entry, run, &why.to_string()),
     };
     if head == base || ledger.repo.read_commit(head)?.tree_id == ledger.repo.read_commit(base)?.tree_id {
         return give_back(site, ledger, entry, run, "the agent changed nothing");

@@ -10,6 +10,7 @@ use super::{Finding, Trouble};
 use crate::core::event::State;
 use crate::core::id::{ARCHIVE, BRANCHES, META, ObjectId, TICKETS, VERDICT_NOTES};
 use crate::core::meta::Gate;
+use crate::core::ruling::Ruling;
 use crate::core::text::escape;
 use crate::core::text::plural;
 use crate::gate;
@@ -190,8 +191,8 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     }
     match shared_remote(subject.repo) {
         Some(remote) => match in_step(subject, &remote)? {
-            Ok(how) => words.push(how),
-            Err(faults) => return Ok(Finding::of(&faults, "", "git os sync")),
+            Ruling::Granted(how) => words.push(how),
+            Ruling::Denied(faults) => return Ok(Finding::of(&faults, "", "git os sync")),
         },
         None => words.push("no shared remote".to_owned()),
     }
@@ -210,7 +211,7 @@ pub(super) fn too_many(live: usize, waiting: usize) -> Option<String> {
 ///
 /// What is written here and not pushed yet, or fetched and not folded in yet, is as it should be: the next sync and the next
 /// command see to it, and to wait for them is no reason to hold up a landing. What no fold takes in needs somebody.
-fn in_step(subject: &Subject<'_>, remote: &str) -> Result<Result<String, Vec<String>>, Trouble> {
+fn in_step(subject: &Subject<'_>, remote: &str) -> Result<Ruling<String, Vec<String>>, Trouble> {
     let shown = escape(remote);
     let standing = sync::standing(subject.ledger()?, remote)?;
     let mut faults: Vec<_> = standing
@@ -222,9 +223,9 @@ fn in_step(subject: &Subject<'_>, remote: &str) -> Result<Result<String, Vec<Str
         faults.push(format!("{} refs are not pushed to `{shown}`", standing.unpushed));
     }
     if !faults.is_empty() {
-        return Ok(Err(faults));
+        return Ok(Ruling::Denied(faults));
     }
-    Ok(Ok(match (standing.unpushed, standing.unfolded) {
+    Ok(Ruling::Granted(match (standing.unpushed, standing.unfolded) {
         (0, 0) => format!("up to date with `{shown}` as of the last fetch"),
         (unpushed, 0) => format!("{} to push to `{shown}`", plural(unpushed, "ref", "refs")),
         (0, unfolded) => format!("{} of `{shown}` to merge", plural(unfolded, "ref", "refs")),

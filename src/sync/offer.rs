@@ -7,15 +7,15 @@ use crate::core::event::State;
 use crate::core::id::{BRANCHES, ObjectId};
 use crate::core::refs::{NOTES_ROOT, ROOT};
 use crate::git::Repo;
-use crate::git::refs::pause;
+use crate::git::refs::Attempts;
 use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
 use crate::ledger::cache::Row;
 use crate::ledger::replay::Landed;
 use crate::ledger::{Ledger, LedgerError};
 use crate::refs::{Rank, find_archived, kind_of};
 
-/// How often a push is tried again after a lost race.
-const TRIES: u32 = 60;
+/// How often a push is tried again whose answer was lost.
+const ASKS: u32 = 3;
 
 /// Pushes all that is shared and new, and folds in what others pushed meanwhile.
 ///
@@ -24,7 +24,9 @@ const TRIES: u32 = 60;
 pub(crate) fn push(ledger: &Ledger<'_>, remote: &str) -> Result<Synced, LedgerError> {
     let mut synced = Synced::default();
     let mut refused: BTreeMap<String, String> = BTreeMap::new();
-    let mut tries = 0;
+    let mut attempts = Attempts::at(remote);
+    attempts.begin()?;
+    let mut unclear = 0;
     'again: loop {
         let mut offers = offers(ledger, remote)?;
         offers.retain(|offer| !refused.contains_key(&offer.name));
@@ -41,25 +43,23 @@ pub(crate) fn push(ledger: &Ledger<'_>, remote: &str) -> Result<Synced, LedgerEr
                     continue 'again;
                 }
                 lost @ (Pushed::Lost | Pushed::Unclear(_)) => {
-                    tries += 1;
                     if let Fetched::Failed(why) = fetch_anew(ledger.repo, remote)? {
                         synced.offline = Some(why.to_string());
                         break 'again;
                     }
-                    match lost {
-                        Pushed::Unclear(why) if tries > 3 || !why.may_pass() => {
+                    if let Pushed::Unclear(why) = lost {
+                        unclear += 1;
+                        if unclear > ASKS || !why.may_pass() {
                             synced.offline = Some(why.to_string());
                             break 'again;
                         }
-                        _ if tries > TRIES => {
-                            refused.insert(remote.to_owned(), "it kept moving".to_owned());
-                            break 'again;
-                        }
-                        _ => {}
                     }
                     let folded = fold(ledger.repo, remote)?;
                     synced.folded.add(folded);
-                    pause(tries);
+                    if let Err(busy) = attempts.begin() {
+                        refused.insert(remote.to_owned(), busy.to_string());
+                        break 'again;
+                    }
                     continue 'again;
                 }
             }
