@@ -19,7 +19,7 @@ pub(crate) const CONFIG_KEY: &str = "git-os.registry";
 pub(crate) enum WorkspaceError {
     #[error("cannot read the registry `{path}`")]
     Unreadable { path: Utf8PathBuf, source: GitError },
-    #[error("invalid registry `{path}`: {}:{}", plural(.faults.len(), "error"), list(.faults))]
+    #[error("invalid registry `{path}`: {}:{}", plural(.faults.len(), "error", "errors"), list(.faults))]
     Faults { path: Utf8PathBuf, faults: Vec<Fault> },
     #[error("repository `{0}` is not in the registry")]
     NoRepo(String),

@@ -44,7 +44,7 @@ impl Context {
             self.ui.say(renamed(old.as_str(), new.as_str()));
         }
         if folded.conflicts > 0 {
-            let events = plural(folded.conflicts, "event");
+            let events = plural(folded.conflicts, "event", "events");
             self.ui.say(format!(
                 "warning: {events} could not be replayed on the remote history; `git os log` shows them as conflicts"
             ));

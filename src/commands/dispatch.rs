@@ -37,7 +37,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let endings = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| schedule::run(at, jobs))?;
     let landed = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
-    ctx.ui.line(format!("{landed} of {} landed", plural(endings.len(), "ticket")))
+    ctx.ui.line(format!("{landed} of {} landed", plural(endings.len(), "ticket", "tickets")))
 }
 
 pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliError> {

@@ -63,7 +63,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     match report.failed().count() {
         0 => Ok(()),
-        failing => Err(CliError::no(Code::ChecksFailed, format!("{} failed", plural(failing, "check")))),
+        failing => Err(CliError::no(Code::ChecksFailed, format!("{} failed", plural(failing, "check", "checks")))),
     }
 }
 
@@ -146,7 +146,7 @@ fn print(ctx: &Context, report: &Report) -> Result<(), CliError> {
 /// What the grade stands on, such as `14 of 14 checks passed, 5 n/a`.
 fn tally(counts: Counts) -> String {
     let Counts { passed, made, applicable } = counts;
-    let mut words = vec![format!("{passed} of {} passed", plural(applicable, "check"))];
+    let mut words = vec![format!("{passed} of {} passed", plural(applicable, "check", "checks"))];
     if made < applicable {
         words.push(format!("{} could not run", applicable - made));
     }

@@ -123,8 +123,12 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             let commit = finding.commit.map(|commit| format!(" (commit {})", commit.short(12))).unwrap_or_default();
             ctx.ui.line(format!("{}: {}: {}{commit}", finding.repo, finding.ref_name, finding.what))?;
         }
-        let (tickets, events) = (plural(all.tickets, "ticket"), plural(all.events, "event"));
-        ctx.ui.say(format!("{tickets} with {events} replayed, {}", plural(all.findings.len(), "finding")));
+        let (tickets, events) = (plural(all.tickets, "ticket", "tickets"), plural(all.events, "event", "events"));
+        ctx.ui.say(format!("{tickets} with {events} replayed, {}", plural(all.findings.len(), "finding", "findings")));
     }
-    if all.findings.is_empty() { Ok(()) } else { Err(CliError::no(Code::Findings, plural(all.findings.len(), "finding"))) }
+    if all.findings.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::no(Code::Findings, plural(all.findings.len(), "finding", "findings")))
+    }
 }

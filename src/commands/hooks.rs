@@ -77,7 +77,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         ctx.ui.line(format!("{name}: {done}"))?;
     }
     if faults > 0 {
-        Err(CliError::no(Code::HookProblems, format!("{} with the hooks", plural(faults, "problem")))
+        Err(CliError::no(Code::HookProblems, format!("{} with the hooks", plural(faults, "problem", "problems")))
             .hint("git os hooks install"))
     } else {
         Ok(())

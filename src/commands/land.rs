@@ -73,7 +73,7 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
     if failed == 0 {
         return Ok(());
     }
-    Err(CliError::no(Code::NotLanded, format!("{failed} of {} did not land", plural(train.len(), "ticket"))))
+    Err(CliError::no(Code::NotLanded, format!("{failed} of {} did not land", plural(train.len(), "ticket", "tickets"))))
 }
 
 fn land_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {

@@ -89,8 +89,9 @@ fn check(ctx: &Context) -> Result<(), CliError> {
     }
     match refused.len() {
         0 => Ok(()),
-        count => {
-            Err(CliError::no(Code::WouldBeRejected, format!("{count} of {} would be refused", plural(moves.len(), "update"))))
-        }
+        count => Err(CliError::no(
+            Code::WouldBeRejected,
+            format!("{count} of {} would be refused", plural(moves.len(), "update", "updates")),
+        )),
     }
 }

@@ -48,8 +48,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     };
     let [(id, tip)] = sessions.as_slice() else {
         let shown = crate::core::text::escape(part);
-        return Err(CliError::no(Code::AmbiguousSession, format!("`{shown}` matches {}", plural(sessions.len(), "session")))
-            .hint("git os session"));
+        return Err(CliError::no(
+            Code::AmbiguousSession,
+            format!("`{shown}` matches {}", plural(sessions.len(), "session", "sessions")),
+        )
+        .hint("git os session"));
     };
     let mut entries = Vec::new();
     for commit_id in hub.difference(None, *tip)?.added {

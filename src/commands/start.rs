@@ -75,7 +75,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
                 let list = faults.iter().fold(String::new(), |all, fault| all + "\n  " + &fault.to_string());
                 CliError::no(
                     Code::InvalidAnswers,
-                    format!("cannot use `{}`: {}:{list}", escape(file), plural(faults.len(), "error")),
+                    format!("cannot use `{}`: {}:{list}", escape(file), plural(faults.len(), "error", "errors")),
                 )
             };
             Some(interview::parse(&text).map_err(faults)?)
@@ -124,7 +124,11 @@ pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     let count = |fate: FateKind| summary.tickets.iter().filter(|end| end.fate == fate).count();
     let brands: std::collections::BTreeSet<_> =
         summary.tickets.iter().filter(|end| end.fate == FateKind::Landed).map(|end| &end.brand).collect();
-    let mut words = vec![format!("{} landed in {}", plural(count(FateKind::Landed), "ticket"), plural(brands.len(), "brand"))];
+    let mut words = vec![format!(
+        "{} landed in {}",
+        plural(count(FateKind::Landed), "ticket", "tickets"),
+        plural(brands.len(), "brand", "brands")
+    )];
     for (fate, word) in [
         (FateKind::Blocked, "blocked"),
         (FateKind::Waiting, "waiting for an answer"),

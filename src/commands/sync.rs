@@ -78,7 +78,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         0 => Ok(()),
         _ if total == 1 => Err(CliError::no(Code::NotUpToDate, "not all refs are up to date with the remote")),
         _ => {
-            let total = plural(total, "repository").replace("repositorys", "repositories");
+            let total = plural(total, "repository", "repositories").replace("repositorys", "repositories");
             Err(CliError::no(Code::NotUpToDate, format!("{bad} of {total} not up to date with the remote")))
         }
     }
@@ -198,16 +198,16 @@ impl Line {
     fn moves(&self, remote: &str) -> String {
         let mut words = Vec::new();
         if self.fetched > 0 {
-            words.push(format!("{} from `{remote}`", plural(self.fetched, "ref")));
+            words.push(format!("{} from `{remote}`", plural(self.fetched, "ref", "refs")));
         }
         if self.merged > 0 {
-            words.push(format!("{} merged", plural(self.merged, "history").replace("historys", "histories")));
+            words.push(format!("{} merged", plural(self.merged, "history", "histories")));
         }
         if self.conflicts > 0 {
-            words.push(plural(self.conflicts, "conflict"));
+            words.push(plural(self.conflicts, "conflict", "conflicts"));
         }
         if self.pushed > 0 {
-            words.push(format!("{} pushed", plural(self.pushed, "ref")));
+            words.push(format!("{} pushed", plural(self.pushed, "ref", "refs")));
         }
         if words.is_empty() && !self.refused.is_empty() {
             return format!("not all refs are up to date with `{remote}`");

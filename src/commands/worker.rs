@@ -58,5 +58,5 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return ctx.at_work(workspace, &JsonLines(&ctx.ui), |at| worker::run(at, &plan).map(drop)).map_err(CliError::from);
     }
     let landed = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| worker::run(at, &plan))?;
-    ctx.ui.line(format!("{} landed", plural(landed, "ticket")))
+    ctx.ui.line(format!("{} landed", plural(landed, "ticket", "tickets")))
 }

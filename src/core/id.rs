@@ -175,7 +175,7 @@ pub(crate) fn is_ref_component(text: &str) -> bool {
         && bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
         && !matches!(bytes[0], b'.' | b'-')
         && bytes[bytes.len() - 1] != b'.'
-        && !text.contains("..")
+        && bytes.windows(2).all(|pair| pair != b"..")
         && !bytes.ends_with(b".lock")
 }
 

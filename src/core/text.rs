@@ -82,8 +82,18 @@ pub(crate) fn is_body(text: &str) -> bool {
 /// Whether `line` would not change this text.
 #[must_use]
 pub(crate) fn is_line(text: &str, max_bytes: usize) -> bool {
-    let is_folded = || text.trim_ascii().len() == text.len() && !text.contains("  ");
-    (text.len() <= max_bytes && is_plain(text) && is_folded()) || line(text, max_bytes) == text
+    (text.len() <= max_bytes && is_plain_line(text)) || line(text, max_bytes) == text
+}
+
+/// Whether a text is printable ASCII with no space at its ends and none beside another, in one pass.
+fn is_plain_line(text: &str) -> bool {
+    let mut last = b' ';
+    let is_plain = text.bytes().all(|byte| {
+        let is_doubled = byte == b' ' && last == b' ';
+        last = byte;
+        matches!(byte, b' '..=b'~') && !is_doubled
+    });
+    is_plain && (last != b' ' || text.is_empty())
 }
 
 fn cut(text: &str, max_bytes: usize) -> &str {
@@ -127,10 +137,10 @@ pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A number and its noun, in the singular or with an `s`.
+/// A number and its noun, of which `one` is the singular and `many` the plural.
 #[must_use]
-pub(crate) fn plural(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -143,6 +153,12 @@ mod tests {
     fn escape_sequences_never_reach_a_terminal() {
         assert_eq!(escape("a\u{1b}[2Jb\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{202e}c\\nd");
         assert_eq!(escape_lines("a\nb\tc\u{7}"), "a\nb\tc\\u{7}");
+    }
+
+    #[test]
+    fn one_is_singular_and_all_other_numbers_are_plural() {
+        let histories = [0, 1, 2].map(|number| plural(number, "history", "histories"));
+        assert_eq!(histories, ["0 histories", "1 history", "2 histories"]);
     }
 
     proptest! {

@@ -190,23 +190,14 @@ impl<'a> Trailers<'a> {
         let mut trailers = Self { known: [None; Key::ALL.len()], unknown: Vec::new() };
         let mut next = known;
         for (count, line) in lines.enumerate() {
-            let (key, value) = split(line)?;
-            if value.is_empty() || count >= MAX_TRAILERS {
-                return Err(TrailerError::Malformed("a trailer is not `Os-Key: value`"));
-            }
             // Enforce one order, because there is only one canonical form; unknown trailers come last.
-            match next.iter().position(|known| known.as_str() == key) {
-                Some(at) if trailers.unknown.is_empty() => {
+            let found = next.iter().enumerate().find_map(|(at, key)| Some((at, value_of(line, *key)?)));
+            match found.filter(|(_, value)| !value.is_empty() && count < MAX_TRAILERS && trailers.unknown.is_empty()) {
+                Some((at, value)) => {
                     trailers.known[next[at] as usize] = Some(value);
                     next = &next[at + 1..];
                 }
-                Some(_) => return Err(TrailerError::Malformed("the trailers are not in order")),
-                None if known.iter().any(|known| known.as_str() == key) => {
-                    return Err(TrailerError::Malformed("the trailers are not in order"));
-                }
-                None if !is_key(key) => return Err(TrailerError::Malformed("a trailer is not `Os-Key: value`")),
-                None if text::is_line(value, MAX_UNKNOWN) => trailers.unknown.push((key.to_owned(), value.to_owned())),
-                None => return Err(TrailerError::Malformed("a trailer has characters that cannot be stored")),
+                None => trailers.unknown.push(read_unknown(line, count, known)?),
             }
         }
         Ok(trailers)
@@ -251,14 +242,25 @@ impl<'a> Trailers<'a> {
     }
 }
 
-/// The key and the value of a line.
-fn split(line: &str) -> Result<(&str, &str), TrailerError> {
-    let (key, value) = line.split_once(':').ok_or(TrailerError::Malformed("a trailer is not `Key: value`"))?;
-    match value.strip_prefix(' ') {
-        Some(value) => Ok((key, value)),
-        None if value.contains(": ") => Err(TrailerError::Malformed("a trailer is not `Os-Key: value`")),
-        None => Err(TrailerError::Malformed("a trailer is not `Key: value`")),
+/// The value of a line that has this key. The byte behind the key is looked at first, as it tells most keys apart.
+fn value_of(line: &str, key: Key) -> Option<&str> {
+    let key = key.as_str();
+    if line.as_bytes().get(key.len()) == Some(&b':') { line.strip_prefix(key)?.strip_prefix(": ") } else { None }
+}
+
+/// Reads a line that is not the next known trailer, or says what is wrong with it.
+fn read_unknown(line: &str, count: usize, known: &[Key]) -> Result<(String, String), TrailerError> {
+    let (key, value) = line.split_once(": ").ok_or(TrailerError::Malformed("a trailer is not `Key: value`"))?;
+    if !is_key(key) || value.is_empty() || count >= MAX_TRAILERS {
+        return Err(TrailerError::Malformed("a trailer is not `Os-Key: value`"));
     }
+    if known.iter().any(|known| known.as_str() == key) {
+        return Err(TrailerError::Malformed("the trailers are not in order"));
+    }
+    if !text::is_line(value, MAX_UNKNOWN) {
+        return Err(TrailerError::Malformed("a trailer has characters that cannot be stored"));
+    }
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn is_key(key: &str) -> bool {

@@ -133,12 +133,13 @@ fn message(after: &Ticket, event: Option<&Event>) -> Message {
 /// # Errors
 /// If the message is not exactly what [`encode`] writes. Any input bytes are safe.
 pub(crate) fn decode(message: &[u8]) -> Result<Record, WireError> {
-    let parts = trailers::read(message, KEYS)?;
+    let mut parts = trailers::read(message, KEYS)?;
     let (subject, body) = parts.subject_and_body();
-    let kind = read_known(&parts.trailers, Key::Event, EventKind::parse)?;
-    let (after, trailers) = read_ticket(subject, body, parts.trailers)?;
+    let trailers = &mut parts.trailers;
+    let kind = read_known(trailers, Key::Event, EventKind::parse)?;
+    let after = read_ticket(subject, body, trailers)?;
     let event = Event {
-        action: read_action(kind, &trailers, &after)?,
+        action: read_action(kind, trailers, &after)?,
         actor: trailers.read_one(Key::Actor, Role::parse)?,
         agent: trailers.find(Key::Agent).map(str::to_owned),
         by: trailers.read_maybe(Key::By, |text| RunId::parse(text).ok())?,
@@ -153,8 +154,8 @@ pub(crate) fn decode(message: &[u8]) -> Result<Record, WireError> {
 /// # Errors
 /// If the line is not what [`encode_ticket`] writes.
 pub(crate) fn decode_ticket(line: &str) -> Result<Ticket, WireError> {
-    let parts = trailers::read_line(line, KEYS)?;
-    Ok(read_ticket(parts.words, "", parts.trailers)?.0)
+    let mut parts = trailers::read_line(line, KEYS)?;
+    read_ticket(parts.words, "", &mut parts.trailers)
 }
 
 /// Reads an unsigned number in its only written form: without a sign and without zeros in front.
@@ -170,15 +171,18 @@ fn step(text: &str) -> Option<(StepId, StepState)> {
 
 /// Reads a name that a newer git-os may have more of.
 fn read_known<T>(trailers: &Trailers<'_>, key: Key, parse: impl Fn(&str) -> Option<T>) -> Result<T, WireError> {
-    let schema: u32 = trailers.read_one(Key::Schema, number)?;
     let name = trailers.read_one(key, parse);
-    name.map_err(|error| if schema > SCHEMA { WireError::Newer(schema) } else { error.into() })
+    name.map_err(|error| match trailers.read_one(Key::Schema, number) {
+        Ok(schema) if schema > SCHEMA => WireError::Newer(schema),
+        Ok(_) => error.into(),
+        Err(error) => error.into(),
+    })
 }
 
-/// Reads the ticket, and gives back the trailers without those that are unknown, which it keeps.
-fn read_ticket<'a>(subject: &str, body: &str, mut trailers: Trailers<'a>) -> Result<(Ticket, Trailers<'a>), WireError> {
+/// Reads the ticket, and takes the unknown trailers.
+fn read_ticket(subject: &str, body: &str, trailers: &mut Trailers<'_>) -> Result<Ticket, WireError> {
     let object = |text: &str| ObjectId::parse(text).ok();
-    let state = read_known(&trailers, Key::State, State::parse)?;
+    let state = read_known(trailers, Key::State, State::parse)?;
     let title = subject
         .strip_prefix('[')
         .and_then(|rest| rest.strip_prefix(state.as_str()))
@@ -187,7 +191,7 @@ fn read_ticket<'a>(subject: &str, body: &str, mut trailers: Trailers<'a>) -> Res
     if !text::is_body(body) || !text::is_line(title, text::MAX_TITLE) || title.is_empty() {
         return Err(TrailerError::Malformed("the title or the body has characters that cannot be stored").into());
     }
-    let ticket = Ticket {
+    Ok(Ticket {
         schema: trailers.read_one(Key::Schema, number)?,
         state,
         content: Content {
@@ -207,8 +211,7 @@ fn read_ticket<'a>(subject: &str, body: &str, mut trailers: Trailers<'a>) -> Res
         steps: trailers.read_list(Key::Steps, step)?,
         seq: trailers.read_one(Key::Seq, number)?,
         unknown: trailers.take_unknown(),
-    };
-    Ok((ticket, trailers))
+    })
 }
 
 /// Reads what the event did, from the ticket after it where both have the same data.

@@ -36,7 +36,7 @@ pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         }
         None => match count_others(&place.dir) {
             0 => "git-os hooks run; there are no other hooks".to_owned(),
-            others => format!("git-os hooks run; {} as well", plural(others, "other hook")),
+            others => format!("git-os hooks run; {} as well", plural(others, "other hook", "other hooks")),
         },
     };
     Ok(Finding::pass(others))

@@ -51,7 +51,7 @@ pub(super) fn secrets(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         subject.remember("secrets", &text);
     }
     let all_well =
-        format!("no token or private key in {} of open tickets, learnings, sessions and wiki", plural(tips.len(), "ref"));
+        format!("no token or private key in {} of open tickets, learnings, sessions and wiki", plural(tips.len(), "ref", "refs"));
     Ok(Finding::of(&faults, all_well, remedy))
 }
 
@@ -123,7 +123,7 @@ pub(super) fn wiki(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         faults.extend(dead.map(|link| format!("`{}` links to `{}`, which does not exist", escape(path), escape(&link))));
     }
     let remedy = format!("git -C '{}' ls-tree -r --name-only {WIKI}", repo.home());
-    Ok(Finding::of(&faults, format!("{}, no dead links", plural(pages.len(), "page")), remedy))
+    Ok(Finding::of(&faults, format!("{}, no dead links", plural(pages.len(), "page", "pages")), remedy))
 }
 
 fn flatten(

@@ -33,7 +33,7 @@ pub(super) fn chains(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let fault = |one: &crate::ledger::cache::Quarantined| format!("`{}`: {}", escape(&one.ref_name), one.why.full());
     let faults: Vec<_> = rows.quarantined.iter().map(fault).collect();
     let events: u64 = rows.tickets.iter().map(|row| u64::from(row.ticket.seq)).sum();
-    let all_well = format!("{} with {events} events, all valid", plural(rows.tickets.len(), "live ticket"));
+    let all_well = format!("{} with {events} events, all valid", plural(rows.tickets.len(), "live ticket", "live tickets"));
     Ok(Finding::of(&faults, all_well, "git os fsck"))
 }
 
@@ -58,7 +58,7 @@ pub(super) fn foreign(subject: &Subject<'_>) -> Result<Finding, Trouble> {
             }
         }
     }
-    let all_well = format!("{}, all with known names", plural(refs.len(), "ref"));
+    let all_well = format!("{}, all with known names", plural(refs.len(), "ref", "refs"));
     Ok(Finding::of(&faults, all_well, format!("git -C '{}' for-each-ref refs/os refs/notes/os", subject.repo.home())))
 }
 
@@ -165,7 +165,8 @@ pub(super) fn notes(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if faults.is_empty() && good != Some(tip) {
         subject.remember("notes", &format!("{tip}\n"));
     }
-    let all_well = format!("{} with verdicts, all found in their tickets", plural(repo.list_notes(tip)?.len(), "commit"));
+    let all_well =
+        format!("{} with verdicts, all found in their tickets", plural(repo.list_notes(tip)?.len(), "commit", "commits"));
     Ok(Finding::of(&faults, all_well, "git os fsck"))
 }
 
@@ -183,9 +184,9 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if let Some(too_many) = too_many(live, waiting) {
         return Ok(Finding::fail(too_many, "git os archive"));
     }
-    let mut words = vec![format!("{}, no stale lock", plural(live, "live ticket ref"))];
+    let mut words = vec![format!("{}, no stale lock", plural(live, "live ticket ref", "live ticket refs"))];
     if waiting >= refs::archive::DUE {
-        words.push(format!("{} could be archived", plural(waiting, "closed ticket")));
+        words.push(format!("{} could be archived", plural(waiting, "closed ticket", "closed tickets")));
     }
     match shared_remote(subject.repo) {
         Some(remote) => match in_step(subject, &remote)? {
@@ -225,8 +226,8 @@ fn in_step(subject: &Subject<'_>, remote: &str) -> Result<Result<String, Vec<Str
     }
     Ok(Ok(match (standing.unpushed, standing.unfolded) {
         (0, 0) => format!("up to date with `{shown}` as of the last fetch"),
-        (unpushed, 0) => format!("{} to push to `{shown}`", plural(unpushed, "ref")),
-        (0, unfolded) => format!("{} of `{shown}` to merge", plural(unfolded, "ref")),
-        (unpushed, unfolded) => format!("{} to push to `{shown}` and {unfolded} to merge", plural(unpushed, "ref")),
+        (unpushed, 0) => format!("{} to push to `{shown}`", plural(unpushed, "ref", "refs")),
+        (0, unfolded) => format!("{} of `{shown}` to merge", plural(unfolded, "ref", "refs")),
+        (unpushed, unfolded) => format!("{} to push to `{shown}` and {unfolded} to merge", plural(unpushed, "ref", "refs")),
     }))
 }

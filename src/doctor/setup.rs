@@ -94,7 +94,7 @@ fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result
         Fetched::Done => {
             let folded = sync::fold(&repo, remote)?;
             if folded.moved > 0 {
-                done.push(format!("{} fetched from `{remote}`", plural(folded.moved, "ref")));
+                done.push(format!("{} fetched from `{remote}`", plural(folded.moved, "ref", "refs")));
             }
             done.extend(folded.refused.iter().map(|(name, why)| format!("`{name}` of `{remote}` is not merged: {why}")));
         }

@@ -60,7 +60,7 @@ pub(super) fn leases_at(subject: &Subject<'_>, now: Timestamp) -> Result<Finding
     }
     let all_well = match held {
         0 => "no ticket is held".to_owned(),
-        held => format!("{} held, each with a live run or a valid lease", plural(held, "ticket")),
+        held => format!("{} held, each with a live run or a valid lease", plural(held, "ticket", "tickets")),
     };
     Ok(Finding::of(&faults, all_well, remedy))
 }
@@ -86,7 +86,7 @@ pub(super) fn worktrees(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if found.is_empty() {
         return Ok(Finding::pass("no ticket has a worktree"));
     }
-    Ok(Finding::of(&faults, format!("{}, all in use", plural(found.len(), "worktree")), "git os start"))
+    Ok(Finding::of(&faults, format!("{}, all in use", plural(found.len(), "worktree", "worktrees")), "git os start"))
 }
 
 /// Why a worktree should be gone by now.

@@ -20,7 +20,8 @@ impl Session<'_> {
                 let open = rows.iter().filter(|row| !row.ticket.state.is_terminal()).count();
                 let blocked = rows.iter().filter(|row| row.ticket.state == State::Blocked).count();
                 let tail = if blocked > 0 { format!(", {blocked} of them blocked") } else { String::new() };
-                let tickets = if open > 0 { format!(": {}{tail}", plural(open, "open ticket")) } else { String::new() };
+                let tickets =
+                    if open > 0 { format!(": {}{tail}", plural(open, "open ticket", "open tickets")) } else { String::new() };
                 text += &format!("\n{}{tickets}\n", entry.name);
                 for signal in self.log.pending.iter().filter(|signal| signal.repo == entry.name.as_str()) {
                     text += &format!("- {}\n", signal.title);
@@ -29,6 +30,6 @@ impl Session<'_> {
         }
         self.tell(SessionEvent::Brief(text.clone()));
         self.summary.brief.clone_from(&text);
-        self.record(Phase::Brief, &plural(brands.len(), "brand"), "", &[("brief.md", text)])
+        self.record(Phase::Brief, &plural(brands.len(), "brand", "brands"), "", &[("brief.md", text)])
     }
 }

@@ -29,7 +29,7 @@ impl Session<'_> {
         }
         let lines: Vec<_> = self.summary.tickets.iter().map(|end| format!("{} {} {}", end.id, end.fate, end.title)).collect();
         let json = serde_json::to_string_pretty(&self.summary.tickets).unwrap_or_default() + "\n";
-        let what = format!("{} of {} landed", landed, plural(endings.len(), "ticket"));
+        let what = format!("{} of {} landed", landed, plural(endings.len(), "ticket", "tickets"));
         self.record(Phase::Dispatch, &what, &lines.join("\n"), &[("tickets.json", json)])
     }
 }

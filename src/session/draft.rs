@@ -19,7 +19,7 @@ impl Session<'_> {
         let drafted = self.write_drafts()?;
         self.summary.drafted = drafted;
         if drafted > 0 {
-            self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket")), "", &[])?;
+            self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket", "tickets")), "", &[])?;
         }
         self.tell(SessionEvent::Reached(Stage::Drafted));
         let mut lines = Vec::new();

@@ -29,7 +29,7 @@ impl Session<'_> {
             remarks.extend(whats.into_iter().map(|what| event(entry, what)));
         }
         let lines = self.tell_all(&remarks);
-        self.record(Phase::Initialise, &plural(lines.len(), "remark"), &lines.join("\n"), &[])
+        self.record(Phase::Initialise, &plural(lines.len(), "remark", "remarks"), &lines.join("\n"), &[])
     }
 
     fn initialise_one(&self, entry: &RepoEntry, whats: &mut Vec<What>) -> Result<(), SessionError> {

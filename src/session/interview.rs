@@ -27,7 +27,7 @@ impl Session<'_> {
             return Ok(());
         }
         let json = serde_json::to_string_pretty(&all).unwrap_or_default() + "\n";
-        self.record(Phase::Interview, &plural(all.len(), "brand"), "", &[("answers.json", json)])
+        self.record(Phase::Interview, &plural(all.len(), "brand", "brands"), "", &[("answers.json", json)])
     }
 
     /// Makes pending drafts of wishes, and learnings of lessons.

@@ -94,7 +94,7 @@ impl Session<'_> {
                 self.log.pending.push(signal);
             }
         }
-        self.record(Phase::Scout, &plural(count, "signal"), &lines.join("\n"), &[("commits.md", commits)])
+        self.record(Phase::Scout, &plural(count, "signal", "signals"), &lines.join("\n"), &[("commits.md", commits)])
     }
 }
 

@@ -37,8 +37,8 @@ impl SessionEvent {
             }
             Self::Brief(text) => text.clone(),
             Self::NobodyAnswered => "no answers given".to_owned(),
-            Self::Approved { count } => format!("{} approved", plural(*count, "draft")),
-            Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line")),
+            Self::Approved { count } => format!("{} approved", plural(*count, "draft", "drafts")),
+            Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line", "lines")),
             Self::UnknownRepo { repo, title } => format!("repository `{repo}` not found; cannot draft: {title}"),
             Self::Trouble(trouble) => trouble.to_string(),
         })
@@ -65,7 +65,7 @@ impl What {
             Self::Care(event) => event.to_string(),
             Self::Draft(event) => event.to_string(),
             Self::Scouted { commits, signals } => {
-                format!("{}, {}", plural(*commits, "new commit"), plural(*signals, "signal"))
+                format!("{}, {}", plural(*commits, "new commit", "new commits"), plural(*signals, "signal", "signals"))
             }
             Self::Stands { ticket, state, title } => format!("{ticket} is {state}: {title}"),
             Self::Ended { title, fate } => format!("{fate} ({title})"),
@@ -102,7 +102,7 @@ impl fmt::Display for RemoteEvent {
         match self {
             Self::Away { why } => write!(out, "cannot reach the remote: {why}"),
             Self::Apart(hold) => write!(out, "{hold}"),
-            Self::Folded { refs } => write!(out, "merged {} from the remote", plural(*refs, "ref")),
+            Self::Folded { refs } => write!(out, "merged {} from the remote", plural(*refs, "ref", "refs")),
             Self::Ignored { ref_name, why } => write!(out, "ignored `{ref_name}` after fetch: {why}"),
             Self::NotPushed { remote, why } => write!(out, "not pushed to {remote} yet: {}", headline(why)),
             Self::Refused { remote, ref_name, why } => write!(out, "{remote} rejected `{ref_name}`: {}", headline(why)),
@@ -122,7 +122,7 @@ impl fmt::Display for CareEvent {
             Self::LeaseExpired(ticket) => write!(out, "the lease on {ticket} expired; the ticket is ready again"),
             Self::GivenBack(ticket) => write!(out, "released {ticket}"),
             Self::Archived { count } => {
-                write!(out, "archived {}", if *count == 1 { "1 history".to_owned() } else { format!("{count} histories") })
+                write!(out, "archived {}", plural(*count, "history", "histories"))
             }
             Self::WorktreeSaved { ticket, ref_name } => write!(out, "{ticket}: saved the changes in its worktree to {ref_name}"),
             Self::WorktreeRemoved(ticket) => write!(out, "{ticket}: removed its worktree"),
@@ -133,7 +133,7 @@ impl fmt::Display for CareEvent {
                     Idle::NoAgent => "no agent in the registry",
                     Idle::Unborn => "no commit on its protected branch yet",
                 };
-                write!(out, "cannot work on {}: there is {because}", plural(*ready, "ready ticket"))
+                write!(out, "cannot work on {}: there is {because}", plural(*ready, "ready ticket", "ready tickets"))
             }
         }
     }
