@@ -15,6 +15,7 @@ mod sync;
 mod crash;
 
 mod heal;
+mod older;
 
 mod session;
 
