@@ -164,5 +164,5 @@ fn a_machine_that_checks_for_long_has_its_turn() {
     let outrun = fleet.events(BARE, &slow).iter().filter(|event| *event == "stale").count();
     assert!((1..=3).contains(&outrun) && left > 0, "outrun {outrun} times, {left} of {} left", quick.len());
     let said = fleet.sandbox.read("m1.log");
-    assert!(said.contains(&format!("lets {slow} land first")), "{said}");
+    assert!(said.contains(&format!("waiting for {slow} to land first")), "{said}");
 }
