@@ -34,7 +34,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Examination<'a> {
     version: u32,
     grade: Grade,
     #[serde(flatten)]
@@ -57,7 +57,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let report = look(ctx, &place);
     if args.json {
         let (grade, counts) = (report.grade, report.counts());
-        ctx.ui.json(&Answer { version: 1, grade, counts, checks: &report.checks, repairs })?;
+        ctx.ui.json(&Examination { version: 1, grade, counts, checks: &report.checks, repairs })?;
     } else {
         print(ctx, &report)?;
     }

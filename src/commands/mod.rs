@@ -194,8 +194,8 @@ pub fn main(args: &[String]) -> ExitCode {
 
 fn answer(hook: &str, args: &[String]) -> ExitCode {
     match hook::run(hook, args) {
-        hook::Answer::Go => ExitCode::SUCCESS,
-        hook::Answer::Stop => ExitCode::FAILURE,
+        hook::Reply::Go => ExitCode::SUCCESS,
+        hook::Reply::Stop => ExitCode::FAILURE,
     }
 }
 

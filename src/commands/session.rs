@@ -21,7 +21,7 @@ pub(super) struct Args {
 }
 
 #[derive(serde::Serialize)]
-struct Entry {
+struct Listed {
     commit: String,
     time: crate::core::time::Timestamp,
     subject: String,
@@ -60,7 +60,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let message = String::from_utf8_lossy(&commit.message).into_owned();
         let (subject, rest) = message.split_once("\n\n").unwrap_or((message.as_str(), ""));
         let body = rest.trim_end().rsplit_once("\n\n").map_or("", |(body, _)| body);
-        entries.push(Entry {
+        entries.push(Listed {
             commit: commit_id.to_string(),
             time: commit.time(),
             subject: subject.to_owned(),

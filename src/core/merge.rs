@@ -22,7 +22,7 @@ pub(crate) fn rebase(was: &Content, edited: &Content, onto: &Content) -> Content
 
 /// One event, with as much of its context as is needed to recognise it in another history.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told<'a> {
+pub(crate) struct EventView<'a> {
     pub(crate) event: &'a Event,
     /// Its author and committer lines, as git stores them.
     pub(crate) by: (&'a str, &'a str),
@@ -36,7 +36,7 @@ pub(crate) struct Told<'a> {
 ///
 /// A landing is a fact and not an act, so two machines that both noticed the same landing wrote the same event.
 #[must_use]
-pub(crate) fn says_the_same(old: &Told<'_>, new: &Told<'_>) -> bool {
+pub(crate) fn is_same_event(old: &EventView<'_>, new: &EventView<'_>) -> bool {
     if old.event.action.kind() == EventKind::Merge && new.event.action.kind() == EventKind::Merge {
         return old.head == new.head;
     }

@@ -34,7 +34,7 @@ use crate::core::ruling::Ruling;
 use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay;
-use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
+use crate::ledger::{Draft, Entry, Ledger, LedgerError, new_run};
 use crate::workspace::{Workspace, WorkspaceError};
 
 /// An error of the orchestrator itself; errors in the work are recorded in the ticket.
@@ -173,11 +173,11 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     let lease = site.repo.identity()?.time.plus(lease_seconds(site.entry));
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
     match settle::claim(&ledger, Some(site.workspace), &entry, &draft)? {
-        Answer::Yes(_) => {
+        Ruling::Granted(_) => {
             site.reached(Stage::Claimed);
             Ok(Some(record))
         }
-        Answer::No(_) => {
+        Ruling::Denied(_) => {
             record.remove()?;
             Ok(None)
         }
@@ -259,8 +259,8 @@ fn renew(site: &Site<'_>, ledger: &Ledger<'_>, id: &TicketId, run: &RunId) -> Re
 /// If it is not valid.
 pub(crate) fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Entry, DispatchError> {
     match ledger.submit(id, draft)? {
-        Answer::Yes(entry) => Ok(*entry),
-        Answer::No(refusal) => Err(DispatchError::Refused { id: id.clone(), refusal }),
+        Ruling::Granted(entry) => Ok(*entry),
+        Ruling::Denied(refusal) => Err(DispatchError::Refused { id: id.clone(), refusal }),
     }
 }
 

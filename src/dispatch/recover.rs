@@ -4,7 +4,8 @@ use super::{DispatchError, Site};
 use crate::agent::process::sweep;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::TicketId;
-use crate::ledger::{Answer, Draft, shared_remote};
+use crate::core::ruling::Ruling;
+use crate::ledger::{Draft, shared_remote};
 use crate::local::runs::{self, AgentStage, RunRecord};
 use crate::sync::submit_shared;
 
@@ -61,7 +62,7 @@ pub(crate) fn expire(site: &Site<'_>) -> Result<Vec<TicketId>, DispatchError> {
         if is_over && !has_record && row.ticket.state.is_held() && row.ticket.state != State::Verified {
             let draft = Draft::new(Action::Expire, Role::Operator).saying("the lease expired");
             // While the remote is unreachable, no claim is taken away.
-            if let Ok(Answer::Yes(_)) = submit_shared(&ledger, &row.id, &draft) {
+            if let Ok(Ruling::Granted(_)) = submit_shared(&ledger, &row.id, &draft) {
                 expired.push(row.id);
             }
         }

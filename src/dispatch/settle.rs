@@ -6,7 +6,7 @@ use crate::core::event::{Action, Role};
 use crate::core::fsm::Refusal;
 use crate::core::progress::Hold;
 use crate::core::ruling::Ruling;
-use crate::ledger::{Answer, Draft, Entry, Ledger};
+use crate::ledger::{Draft, Entry, Ledger, Submitted};
 use crate::sync::submit_shared;
 use crate::workspace::Workspace;
 
@@ -72,11 +72,11 @@ pub(crate) fn claim(
     workspace: Option<&Workspace>,
     entry: &Entry,
     draft: &Draft,
-) -> Result<Answer, DispatchError> {
+) -> Result<Submitted, DispatchError> {
     if let Some(workspace) = workspace
         && let Some(open) = workspace.open_dependency(&entry.ticket.content.depends)?
     {
-        return Ok(Answer::No(Refusal::DependencyOpen(open)));
+        return Ok(Ruling::Denied(Refusal::DependencyOpen(open)));
     }
     Ok(submit_shared(ledger, &entry.id, draft)?)
 }

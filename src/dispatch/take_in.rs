@@ -5,7 +5,7 @@
 
 use camino::Utf8Path;
 
-use super::verify::Place;
+use super::verify::Scratch;
 use super::{DispatchError, Site};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;
@@ -109,7 +109,7 @@ pub(super) fn onto(
     if common.code != 0 {
         return Ok(Ruling::Denied(Untaken::Unrelated));
     }
-    let place = Place::add(site, id, head)?;
+    let place = Scratch::add(site, id, head)?;
     let rebased = rebase(site, &place.path, base);
     place.remove(site)?;
     rebased

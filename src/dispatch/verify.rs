@@ -49,7 +49,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         return Ok(Some(Hold::Grade { grade: health.grade_for_work(), wanted: ledger.policy.grade, failing }));
     }
     let run = new_run()?;
-    let place = Place::add(site, &entry.id, head)?;
+    let place = Scratch::add(site, &entry.id, head)?;
     let (checks, mut reasons) = checks(site, ledger, &place, head, &run)?;
     site.reached(Stage::Checked);
     let mut judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
@@ -109,11 +109,11 @@ fn record(
 }
 
 /// A clean worktree of one commit, for one verification.
-pub(super) struct Place {
+pub(super) struct Scratch {
     pub(super) path: Utf8PathBuf,
 }
 
-impl Place {
+impl Scratch {
     pub(super) fn add(site: &Site<'_>, id: &TicketId, head: ObjectId) -> Result<Self, DispatchError> {
         let place = Self { path: of_verification(&site.repo, id) };
         if place.path.as_std_path().exists() {
@@ -146,7 +146,7 @@ impl Place {
 fn checks(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
-    place: &Place,
+    place: &Scratch,
     head: ObjectId,
     run: &RunId,
 ) -> Result<(Vec<CheckResult>, Vec<String>), DispatchError> {
@@ -207,7 +207,7 @@ pub(crate) fn run_check(
 /// A judge's answer: the last line it prints.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Answer {
+struct Judged {
     verdict: Judgement,
     reasons: Vec<String>,
 }
@@ -221,7 +221,7 @@ fn ask(
     run: &RunId,
     path: &Utf8Path,
     checks: &[CheckResult],
-) -> Result<(String, Answer), DispatchError> {
+) -> Result<(String, Judged), DispatchError> {
     site.tell(What::Begun(Activity::Judging { agent: name.to_owned() }));
     let brief = Brief {
         text: brief::verifier(ledger, entry, path, checks)?,
@@ -243,12 +243,12 @@ fn ask(
     Ok((outcome.agent, answer))
 }
 
-fn fail(why: String) -> Answer {
-    Answer { verdict: Judgement::Fail, reasons: vec![why] }
+fn fail(why: String) -> Judged {
+    Judged { verdict: Judgement::Fail, reasons: vec![why] }
 }
 
-fn read_answer(line: &str) -> Option<Answer> {
-    let mut answer: Answer = serde_json::from_str(line.trim()).ok()?;
+fn read_answer(line: &str) -> Option<Judged> {
+    let mut answer: Judged = serde_json::from_str(line.trim()).ok()?;
     answer.reasons = answer
         .reasons
         .iter()

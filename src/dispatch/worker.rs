@@ -135,7 +135,7 @@ fn give_back(at: Workplace<'_>, plan: &Plan) {
                     continue;
                 }
                 let draft = Draft::new(Action::Release, Role::Executor).by(record.run()).saying("the worker stopped");
-                if let crate::ledger::Answer::Yes(_) = submit_shared(&ledger, record.ticket(), &draft)? {
+                if let crate::core::ruling::Ruling::Granted(_) = submit_shared(&ledger, record.ticket(), &draft)? {
                     at.tell(entry, What::Care(CareEvent::GivenBack(record.ticket().clone())));
                     record.remove()?;
                 }

@@ -10,10 +10,11 @@ use super::*;
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
 use crate::core::id::{Brand, Kind};
+use crate::core::ruling::Ruling;
 use crate::core::ticket::Content;
 use crate::git::process::{remove_all, write_file};
 use crate::git::refs::{Moved, RefEdit};
-use crate::ledger::{Answer, Draft, Entry, Ledger, new_run};
+use crate::ledger::{Draft, Entry, Ledger, Submitted, new_run};
 
 const REGISTRY: &str = "version = 1\n[os]\nhub = \"one\"\n[[repo]]\nname = \"one\"\npath = \".\"\nbrand = \"one\"\n";
 
@@ -80,10 +81,10 @@ impl Fixture {
     }
 }
 
-fn yes(answer: Answer) -> Entry {
+fn yes(answer: Submitted) -> Entry {
     match answer {
-        Answer::Yes(entry) => *entry,
-        Answer::No(refusal) => panic!("refused: {refusal}"),
+        Ruling::Granted(entry) => *entry,
+        Ruling::Denied(refusal) => panic!("refused: {refusal}"),
     }
 }
 
@@ -276,7 +277,6 @@ fn shared_with(here: &Fixture) -> (TempDir, Repo, Repo) {
 #[test]
 fn a_kind_of_ref_is_one_file_and_every_door_knows_it() {
     use crate::core::denial::Denial;
-    use crate::core::ruling::Ruling;
     use crate::hook::judge::judge;
     use crate::hook::pre_receive::{Move, judge_push};
     use crate::refs::sample::{BAD, SAMPLES};

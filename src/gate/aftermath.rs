@@ -1,5 +1,6 @@
 //! After the fact: notices landings made by hand, and finds commits that bypassed the gate.
 
+use crate::core::ruling::Ruling;
 use std::collections::HashSet;
 
 use super::work::{find_work, open_work};
@@ -9,7 +10,7 @@ use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TICKETS, TicketId};
 use crate::core::meta::{Gate, Paths};
 use crate::ledger::replay::Landed;
-use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, archive};
+use crate::ledger::{Draft, Entry, Ledger, LedgerError, archive};
 
 /// Marks every verified ticket whose head is in a protected branch as merged, however it got there. Returns these tickets.
 ///
@@ -30,8 +31,8 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
             continue;
         }
         match ledger.submit(&row.id, &Draft::new(Action::Merge, Role::Gate)) {
-            Ok(Answer::Yes(entry)) => closed.push(*entry),
-            Ok(Answer::No(_)) => {}
+            Ok(Ruling::Granted(entry)) => closed.push(*entry),
+            Ok(Ruling::Denied(_)) => {}
             // No user asked for this event, so a missing key is not reported.
             Err(LedgerError::Unsigned { .. } | LedgerError::NotYours { .. }) => break,
             Err(error) => return Err(error),

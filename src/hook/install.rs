@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::front::{self, FrontConfig, FrontError, Watch};
-use super::{Answer, say};
+use super::{Reply, say};
 use crate::core::meta::{Gate, Policy};
 use crate::core::rule::Missing;
 use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write_file};
@@ -73,7 +73,7 @@ impl From<FrontError> for InstallError {
 
 /// The folder in which git looks for hooks, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct HookPlace {
     /// The folder with the git-os hooks.
     pub(crate) dir: Utf8PathBuf,
     /// The former value of `core.hooksPath`; git resolves relative paths from where it runs a hook.
@@ -84,19 +84,21 @@ pub(crate) struct Place {
 
 /// Finds the folder for the git-os hooks.
 #[must_use]
-pub(crate) fn place(repo: &Repo) -> Place {
+pub(crate) fn place(repo: &Repo) -> HookPlace {
     let own = repo.common_dir().join(FOLDER);
     let default = repo.common_dir().join("hooks");
     match repo.config("core.hooksPath") {
-        None => Place { dir: default, former: None, is_in_force: true },
-        Some(path) if path == own.as_str() => Place { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: true },
+        None => HookPlace { dir: default, former: None, is_in_force: true },
+        Some(path) if path == own.as_str() => {
+            HookPlace { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: true }
+        }
         // The repository was moved; the former `core.hooksPath` is still known.
         Some(path) if is_moved(repo, &path) => {
-            Place { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: false }
+            HookPlace { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: false }
         }
         Some(_) => {
             let expanded = repo.git().line(["config", "--type=path", "--get", "core.hooksPath"]).ok().flatten();
-            Place { dir: own, former: expanded.map(Into::into), is_in_force: false }
+            HookPlace { dir: own, former: expanded.map(Into::into), is_in_force: false }
         }
     }
 }
@@ -114,7 +116,7 @@ struct Wanted {
 }
 
 /// Lists the files that must be in the folder.
-fn wanted(repo: &Repo, place: &Place, side: Side<'_>, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
+fn wanted(repo: &Repo, place: &HookPlace, side: Side<'_>, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
     let mut all = match side {
         Side::Clone(policy) => wanted_in_clone(repo, place, policy, program)?,
         Side::Server => {
@@ -138,7 +140,7 @@ fn wanted(repo: &Repo, place: &Place, side: Side<'_>, program: &Utf8Path) -> Res
     Ok(all)
 }
 
-fn wanted_in_clone(repo: &Repo, place: &Place, policy: &Policy, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
+fn wanted_in_clone(repo: &Repo, place: &HookPlace, policy: &Policy, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
     let mut all = Vec::new();
     let previous = |hook: &str| match &place.former {
         Some(former) => Some(former.join(hook)),
@@ -283,21 +285,21 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
 }
 
 /// Runs the previous hook of this name with the same arguments and input.
-pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8]) -> Answer {
+pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8]) -> Reply {
     let place = place(repo);
     let path = match &place.former {
         Some(former) => repo.home().join(former).join(hook),
         None => place.dir.join(format!("{hook}{ASIDE}")),
     };
     if !is_executable(&path) {
-        return Answer::Go;
+        return Reply::Go;
     }
     match crate::git::process::run_hook(&path, args, input) {
-        Ok(true) => Answer::Go,
-        Ok(false) => Answer::Stop,
+        Ok(true) => Reply::Go,
+        Ok(false) => Reply::Stop,
         Err(error) => {
             say(&format!("warning: the hook `{path}` could not be run: {error}"));
-            Answer::Go
+            Reply::Go
         }
     }
 }

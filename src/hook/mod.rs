@@ -19,21 +19,21 @@ use crate::git::{GitError, Repo};
 
 /// Whether git may continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Reply {
     Go,
     Stop,
 }
 
 /// Runs a hook by name, with git's arguments.
 #[must_use]
-pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
+pub(crate) fn run(hook: &str, args: &[String]) -> Reply {
     match hook {
         "reference-transaction" => {
             let state = args.first().map(String::as_str).unwrap_or_default();
             let mut lines = Vec::new();
             // Without input there is nothing to check; git itself fails if it could not send the input.
             if std::io::stdin().lock().read_to_end(&mut lines).is_err() {
-                return Answer::Go;
+                return Reply::Go;
             }
             reference_transaction::run(state, &lines)
         }
@@ -42,11 +42,11 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Answer {
             let mut lines = Vec::new();
             // Refuse input that cannot be read; nobody works in a server's repository, so this blocks no ordinary work.
             if std::io::stdin().lock().take(pre_receive::MAX_INPUT + 1).read_to_end(&mut lines).is_err() {
-                return Answer::Stop;
+                return Reply::Stop;
             }
             pre_receive::run(&lines)
         }
-        _ => Answer::Go,
+        _ => Reply::Go,
     }
 }
 

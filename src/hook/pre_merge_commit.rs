@@ -1,6 +1,6 @@
 //! `pre-merge-commit`: reports early what the `reference-transaction` hook would reject after the merge.
 
-use super::{Answer, here, say};
+use super::{Reply, here, say};
 use crate::core::id::ObjectId;
 use crate::core::meta::Gate;
 use crate::gate;
@@ -8,10 +8,10 @@ use crate::git::Repo;
 use crate::git::process::read_file;
 use crate::ledger::Ledger;
 
-pub(super) fn run() -> Answer {
-    let Ok(repo) = here() else { return Answer::Go };
-    let Ok(ledger) = Ledger::open(&repo) else { return Answer::Go };
-    let Some(branch) = repo.head_branch().filter(|branch| ledger.policy.is_protected(branch)) else { return Answer::Go };
+pub(super) fn run() -> Reply {
+    let Ok(repo) = here() else { return Reply::Go };
+    let Ok(ledger) = Ledger::open(&repo) else { return Reply::Go };
+    let Some(branch) = repo.head_branch().filter(|branch| ledger.policy.is_protected(branch)) else { return Reply::Go };
     let heads = merge_heads(&repo);
     let refused = match ledger.policy.gate {
         Gate::Off => None,
@@ -33,9 +33,9 @@ pub(super) fn run() -> Answer {
             let short = branch.trim_start_matches("refs/heads/");
             say(&format!("error: this merge cannot land on `{short}`: {why}"));
             say("hint: `git merge --abort` puts everything back; `git os merge` lands verified tickets");
-            Answer::Stop
+            Reply::Stop
         }
-        None => Answer::Go,
+        None => Reply::Go,
     }
 }
 

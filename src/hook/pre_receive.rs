@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::judge;
-use super::{Answer, here, install, say};
+use super::{Reply, here, install, say};
 use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
 use crate::core::refs::is_ours;
@@ -39,21 +39,21 @@ pub(crate) fn parse_line(line: &[u8]) -> Option<Move> {
     Some(Move { name: String::from_utf8_lossy(line.name).into_owned(), old: id(line.old)?, new: id(line.new)? })
 }
 
-pub(super) fn run(input: &[u8]) -> Answer {
+pub(super) fn run(input: &[u8]) -> Reply {
     if input.len() as u64 > MAX_INPUT {
         say("error: this push moves too many refs");
-        return Answer::Stop;
+        return Reply::Stop;
     }
     let lines: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     if lines.len() > MAX_REFS {
         say(&format!("error: a push moves at most {MAX_REFS} refs here, and this one has {}", lines.len()));
-        return Answer::Stop;
+        return Reply::Stop;
     }
     let mut moves = Vec::new();
     for line in lines {
         let Some(one) = parse_line(line) else {
             say("error: git gave a line that cannot be read");
-            return Answer::Stop;
+            return Reply::Stop;
         };
         moves.push(one);
     }
@@ -61,11 +61,11 @@ pub(super) fn run(input: &[u8]) -> Answer {
         Ok(opened) => opened,
         Err(error) => {
             say(&format!("error: cannot judge this push: {}", in_one_line(&error)));
-            return Answer::Stop;
+            return Reply::Stop;
         }
     };
-    if install::run_previous(&before, install::SERVER, &[], input) == Answer::Stop {
-        return Answer::Stop;
+    if install::run_previous(&before, install::SERVER, &[], input) == Reply::Stop {
+        return Reply::Stop;
     }
     if let Err(error) = before.clear_left_locks(&["refs/os", "refs/notes/os", "refs/heads"]) {
         // git itself will report the locked ref.
@@ -78,7 +78,7 @@ pub(super) fn run(input: &[u8]) -> Answer {
     for (name, why) in &refused {
         super::say_refused(name, why);
     }
-    if refused.is_empty() { Answer::Go } else { Answer::Stop }
+    if refused.is_empty() { Reply::Go } else { Reply::Stop }
 }
 
 /// What of a push is not about the refs that it seems to be about. What a ref was is what the pusher says; git sees to the

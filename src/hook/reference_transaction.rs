@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::front::Watch;
 use super::install;
 use super::judge;
-use super::{Answer, here, say};
+use super::{Reply, here, say};
 use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
 use crate::core::refs::is_ours;
@@ -83,25 +83,25 @@ impl Files for Common<'_> {
     }
 }
 
-pub(super) fn run(argument: &str, input: &[u8]) -> Answer {
+pub(super) fn run(argument: &str, input: &[u8]) -> Reply {
     let state = State::of(argument.as_bytes());
     let repo = match here() {
         Ok(repo) => repo,
         Err(error) => {
             let ours = moves(input, state, &mut Common(None), |name| rule::watched(name, state, std::iter::empty()));
             let why = unjudged(error);
-            return ours.iter().fold(Answer::Go, |_, line| refuse(&line.name, &why));
+            return ours.iter().fold(Reply::Go, |_, line| refuse(&line.name, &why));
         }
     };
-    if install::run_previous(&repo, "reference-transaction", &[argument], input) == Answer::Stop {
+    if install::run_previous(&repo, "reference-transaction", &[argument], input) == Reply::Stop {
         // git respects the exit code only in the `prepared` state.
-        return Answer::Stop;
+        return Reply::Stop;
     }
     let ledger = Ledger::open(&repo);
     let branches = ledger.as_ref().map(|ledger| install::watched(&ledger.policy)).unwrap_or_default();
     let watches = || branches.iter().map(Watch::as_rule);
     if !rule::listens(state, watches()) {
-        return Answer::Go;
+        return Reply::Go;
     }
     // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
     let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
@@ -111,12 +111,12 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Answer {
     };
     let moves = moves(input, state, &mut Common(Some(repo.common_dir())), is_watched);
     if moves.is_empty() {
-        return Answer::Go;
+        return Reply::Go;
     }
     match state {
         State::Prepared => prepared(&repo, &ledger, &moves),
         State::Committed => committed(&ledger),
-        State::Other => Answer::Go,
+        State::Other => Reply::Go,
     }
 }
 
@@ -129,16 +129,16 @@ fn unjudged(error: impl std::error::Error + Send + Sync + 'static) -> Denial {
     Denial::Unjudged(Cause::new(error))
 }
 
-fn refuse(name: &str, why: &Denial) -> Answer {
+fn refuse(name: &str, why: &Denial) -> Reply {
     super::say_refused(name, why);
-    Answer::Stop
+    Reply::Stop
 }
 
 /// The result of opening the ledger.
 type Opened<'a> = Result<Ledger<'a>, LedgerError>;
 
-fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Answer {
-    let mut answer = Answer::Go;
+fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Reply {
+    let mut answer = Reply::Go;
     for line in lines {
         match decide(repo, ledger, line) {
             Ok(Ruling::Granted(())) => {}
@@ -190,9 +190,9 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
 }
 
 /// Notices landings made by hand. The next git-os command repeats anything that fails here.
-fn committed(ledger: &Opened<'_>) -> Answer {
+fn committed(ledger: &Opened<'_>) -> Reply {
     if let Ok(ledger) = ledger {
         drop(crate::gate::reconcile(ledger));
     }
-    Answer::Go
+    Reply::Go
 }

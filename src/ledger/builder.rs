@@ -1,10 +1,11 @@
 //! Repositories with tickets for the laws of the rooms: any steps on a chain, of which the rules let through what they let.
 
+use crate::core::ruling::Ruling;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
-use super::{Answer, Draft, Ledger};
+use super::{Draft, Ledger};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{Brand, Kind, META, ObjectId, RepoName, RunId, TicketId};
 use crate::core::meta::{FILE, Gate, OfflineClaims, Policy, VERSION};
@@ -174,8 +175,8 @@ pub(crate) fn run(number: u8) -> RunId {
 pub(crate) fn ticket(repo: &Repo, title: &str) -> TicketId {
     let ledger = Ledger::open(repo).expect("under git-os");
     match ledger.create(content(title), "", Role::Operator, None).expect("written") {
-        Answer::Yes(entry) => entry.id,
-        Answer::No(refusal) => panic!("refused: {refusal}"),
+        Ruling::Granted(entry) => entry.id,
+        Ruling::Denied(refusal) => panic!("refused: {refusal}"),
     }
 }
 
@@ -250,7 +251,7 @@ pub(crate) fn take(repo: &Repo, id: &TicketId, step: Step) -> bool {
         Step::Cancel => operator(Action::Cancel),
         Step::Comment(salt) => operator(Action::Comment).saying(&format!("note {salt}")),
     };
-    matches!(ledger.submit(id, &draft), Ok(Answer::Yes(_)))
+    matches!(ledger.submit(id, &draft), Ok(Ruling::Granted(_)))
 }
 
 /// Moves the branch to verified work that is based on its tip, and says so.
@@ -262,5 +263,5 @@ fn land(ledger: &Ledger<'_>, id: &TicketId, state: State, head: Option<ObjectId>
         return false;
     }
     assert_eq!(repo.move_refs(&[RefEdit::advance(MAIN, Some(tip), head)]).expect("moved"), Moved::Done);
-    matches!(ledger.submit(id, &Draft::new(Action::Merge, Role::Gate)), Ok(Answer::Yes(_)))
+    matches!(ledger.submit(id, &Draft::new(Action::Merge, Role::Gate)), Ok(Ruling::Granted(_)))
 }

@@ -104,13 +104,8 @@ pub(crate) struct Entry {
     pub(crate) ticket: Ticket,
 }
 
-/// Yes, with the ticket as it is then; or no, with the rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Answer {
-    Yes(Box<Entry>),
-    No(Refusal),
-}
+/// What came of an event: the ticket after it, or the rule that refuses it.
+pub(crate) type Submitted = Ruling<Box<Entry>, Refusal>;
 
 /// The tickets of one repository.
 pub(crate) struct Ledger<'a> {
@@ -140,14 +135,14 @@ impl<'a> Ledger<'a> {
     /// Opens a ticket.
     ///
     /// # Errors
-    /// When git cannot write; the refusal of the rules is an [`Answer`].
+    /// When git cannot write; the refusal of the rules is an [`Submitted`].
     pub(crate) fn create(
         &self,
         content: Content,
         description: &str,
         actor: Role,
         by: Option<RunId>,
-    ) -> Result<Answer, LedgerError> {
+    ) -> Result<Submitted, LedgerError> {
         if !self.policy.brands.contains(&content.brand) {
             let allowed: Vec<_> = self.policy.brands.iter().map(|brand| format!("`{brand}`")).collect();
             return Err(LedgerError::Brand {
@@ -161,7 +156,7 @@ impl<'a> Ledger<'a> {
         let event = Event { action, actor, agent: None, by, nonce: nonce()?, text: String::new() };
         let ticket = match fsm::apply(None, &event, &self.facts(&Landed::new(self.repo, &self.policy), None).borrow()) {
             Ok(ticket) => ticket,
-            Err(refusal) => return Ok(Answer::No(refusal)),
+            Err(refusal) => return Ok(Ruling::Denied(refusal)),
         };
         let file = self.repo.write_blob(&description_bytes(description))?;
         let tree_id = self.repo.edit_tree(None, DESCRIPTION, Some(file))?;
@@ -174,7 +169,7 @@ impl<'a> Ledger<'a> {
                 continue;
             }
             if self.repo.move_refs(&[RefEdit::create(id.ref_name(), tip)])? == Moved::Done {
-                return Ok(Answer::Yes(Box::new(Entry { id, tip, tree_id, updated: who.time, ticket })));
+                return Ok(Ruling::Granted(Box::new(Entry { id, tip, tree_id, updated: who.time, ticket })));
             }
         }
         Err(LedgerError::NotFound(tip.to_string()))
@@ -184,12 +179,12 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     /// When the ticket is not there or is quarantined, or git cannot write.
-    pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
+    pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Submitted, LedgerError> {
         let landed = Landed::new(self.repo, &self.policy);
         self.repo.update_ref(&id.ref_name(), |live| {
             Ok(match self.prepare_on(live, id, draft, &landed)? {
-                Ruling::Granted(entry) => Update::Move { to: entry.tip, then: Answer::Yes(Box::new(entry)) },
-                Ruling::Denied(refusal) => Update::Stop(Answer::No(refusal)),
+                Ruling::Granted(entry) => Update::Move { to: entry.tip, then: Ruling::Granted(Box::new(entry)) },
+                Ruling::Denied(refusal) => Update::Stop(Ruling::Denied(refusal)),
             })
         })
     }

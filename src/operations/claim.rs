@@ -4,8 +4,9 @@ use super::transition::holders;
 use super::{Caller, Done, OperationError, Place, refused, write};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{RunId, TicketId};
+use crate::core::ruling::Ruling;
 use crate::dispatch::settle;
-use crate::ledger::{Answer, Draft, Entry, Ledger, LedgerError, new_run};
+use crate::ledger::{Draft, Entry, Ledger, LedgerError, new_run};
 use crate::local::held;
 
 /// A lease for a run.
@@ -44,11 +45,11 @@ pub(crate) fn claim(place: &Place, id: &TicketId, lease: &Lease) -> Done<Entry> 
         return write(&ledger, id, &draft);
     };
     match settle::claim(&ledger, place.workspace.as_ref(), &entry, &draft)? {
-        Answer::Yes(entry) => {
+        Ruling::Granted(entry) => {
             held::keep(&place.repo, &entry.id, &lease.run)?;
             Ok(*entry)
         }
-        Answer::No(refusal) => Err(refused(&ledger, id, refusal)),
+        Ruling::Denied(refusal) => Err(refused(&ledger, id, refusal)),
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) use self::error::{Holder, OperationError};
 pub(crate) use self::place::{Caller, Place};
 use crate::core::fsm::Refusal;
 use crate::core::id::TicketId;
-use crate::ledger::{Answer, Draft, Entry, Ledger};
+use crate::core::ruling::Ruling;
+use crate::ledger::{Draft, Entry, Ledger};
 use crate::sync::submit_shared;
 
 /// What came of an operation: what it did, or why it did nothing.
@@ -32,8 +33,8 @@ pub(crate) type Done<T> = Result<T, OperationError>;
 /// When the rules refuse it or the ledger cannot be written.
 fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
     match submit_shared(ledger, id, draft)? {
-        Answer::Yes(entry) => Ok(*entry),
-        Answer::No(refusal) => Err(refused(ledger, id, refusal)),
+        Ruling::Granted(entry) => Ok(*entry),
+        Ruling::Denied(refusal) => Err(refused(ledger, id, refusal)),
     }
 }
 

@@ -3,9 +3,10 @@
 use super::{Done, OperationError, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{Brand, Kind, Label, TicketId};
+use crate::core::ruling::Ruling;
 use crate::core::text;
 use crate::core::ticket::Content;
-use crate::ledger::{Answer, Draft, Entry, Ledger, description_file};
+use crate::ledger::{Draft, Entry, Ledger, description_file};
 
 /// A ticket that is to be created.
 #[derive(Debug, Clone)]
@@ -33,8 +34,8 @@ pub(crate) fn create(ledger: &Ledger<'_>, new: New, actor: Role) -> Done<Entry> 
     let brand = new.brand.unwrap_or_else(|| ledger.policy.brand.clone());
     let content = Content { title, brand, kind: new.kind, priority: new.priority, labels: new.labels, depends: new.depends };
     match ledger.create(content, &new.description, actor, None)? {
-        Answer::Yes(entry) => Ok(*entry),
-        Answer::No(refusal) => Err(OperationError::NotCreated(refusal)),
+        Ruling::Granted(entry) => Ok(*entry),
+        Ruling::Denied(refusal) => Err(OperationError::NotCreated(refusal)),
     }
 }
 

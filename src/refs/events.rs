@@ -3,7 +3,7 @@
 use crate::core::denial::Illegal;
 use crate::core::event::{Action, Event, EventKind};
 use crate::core::id::ObjectId;
-use crate::core::merge::{self, Told};
+use crate::core::merge::{self, EventView};
 use crate::core::ruling::Ruling;
 use crate::core::signer::is_asked;
 use crate::core::text;
@@ -103,19 +103,19 @@ fn says(repo: &Repo, old: &Placed, new: &Placed) -> Result<bool, LedgerError> {
     };
     let ((old_event, old_by), (new_event, new_by)) = (told(old), told(new));
     let head = |one: &Placed| one.link.record.after.head;
-    let wanted = Told {
+    let wanted = EventView {
         event: &old_event,
         by: (&old_by.0, &old_by.1),
         before: old.before.as_ref().map(|before| &before.0),
         head: head(old),
     };
-    let found = Told {
+    let found = EventView {
         event: &new_event,
         by: (&new_by.0, &new_by.1),
         before: new.before.as_ref().map(|before| &before.0),
         head: head(new),
     };
-    if merge::says_the_same(&wanted, &found) {
+    if merge::is_same_event(&wanted, &found) {
         if matches!(old_event.action, Action::Merge) {
             return Ok(true);
         }

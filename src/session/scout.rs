@@ -27,7 +27,7 @@ const MAX_COMMITS: usize = 20;
 
 /// What a scout found in one repository.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct Scouting {
     pub(super) repo: String,
     pub(super) head: String,
     pub(super) commits: Vec<String>,
@@ -37,7 +37,7 @@ pub(super) struct Report {
 impl Session<'_> {
     pub(super) fn scout(&mut self) -> Result<(), SessionError> {
         let brands = self.decision(Phase::Scout).brands.clone();
-        let found: Mutex<Vec<Result<Report, SessionError>>> = Mutex::default();
+        let found: Mutex<Vec<Result<Scouting, SessionError>>> = Mutex::default();
         let queue = Mutex::new(brands.iter());
         let (at, workspace, seen) = (self.at, self.workspace, &self.seen);
         std::thread::scope(|scope| {
@@ -76,7 +76,7 @@ impl Session<'_> {
         let lines = self.tell_all(&scouted);
         self.seen.news.extend(brands);
         let count: usize = reports.iter().map(|report| report.signals.len()).sum();
-        let section = |report: &Report| {
+        let section = |report: &Scouting| {
             format!(
                 "## {}
 {}
@@ -99,10 +99,12 @@ impl Session<'_> {
 }
 
 /// What is new in one repository.
-fn scout_one(at: Workplace<'_>, seen: &Seen, entry: &RepoEntry) -> Result<Report, SessionError> {
+fn scout_one(at: Workplace<'_>, seen: &Seen, entry: &RepoEntry) -> Result<Scouting, SessionError> {
     let site = Site::open(at, entry)?;
-    let Ok(ledger) = Ledger::open(&site.repo) else { return Ok(Report { repo: entry.name.to_string(), ..Report::default() }) };
-    let mut report = Report { repo: entry.name.to_string(), ..Report::default() };
+    let Ok(ledger) = Ledger::open(&site.repo) else {
+        return Ok(Scouting { repo: entry.name.to_string(), ..Scouting::default() });
+    };
+    let mut report = Scouting { repo: entry.name.to_string(), ..Scouting::default() };
     let Some(head) = ledger.find_trunk_tip()? else { return Ok(report) };
     report.head = head.to_string();
     let since = seen.scouted.get(&entry.name).and_then(|text| ObjectId::parse(text).ok());

@@ -9,7 +9,7 @@ use crate::core::ruling::Ruling;
 use crate::git::refs::{Attempts, Moved, RefEdit};
 use crate::git::remote::{Fetched, Gone, Offer, PrePush, Pushed};
 use crate::ledger::replay::Landed;
-use crate::ledger::{Answer, Draft, Ledger, LedgerError, shared_remote};
+use crate::ledger::{Draft, Ledger, LedgerError, Submitted, shared_remote};
 use crate::refs::Folded;
 
 /// How often the remote is asked what became of a push whose answer was lost.
@@ -25,7 +25,7 @@ pub(crate) fn is_decided_there(action: &Action) -> bool {
 ///
 /// # Errors
 /// When the remote cannot be reached and the policy asks for it, when it refuses, or when git fails.
-pub(crate) fn submit_shared(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
+pub(crate) fn submit_shared(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result<Submitted, LedgerError> {
     match shared_remote(ledger.repo).filter(|_| is_decided_there(&draft.action)) {
         None => ledger.submit(id, draft),
         Some(remote) => match submit_there(ledger, &remote, id, draft) {
@@ -37,7 +37,7 @@ pub(crate) fn submit_shared(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -
     }
 }
 
-fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft) -> Result<Answer, LedgerError> {
+fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft) -> Result<Submitted, LedgerError> {
     let repo = ledger.repo;
     let name = id.ref_name();
     let mut has_shared = false;
@@ -47,7 +47,7 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
         let landed = Landed::new(repo, &ledger.policy);
         let (live, next) = match ledger.prepare(id, draft, &landed)? {
             Ruling::Granted(prepared) => prepared,
-            Ruling::Denied(refusal) => return Ok(Answer::No(refusal)),
+            Ruling::Denied(refusal) => return Ok(Ruling::Denied(refusal)),
         };
         let expected = repo.find_ref(&tracking(remote, &name))?;
         if let Some(expected) = expected
@@ -76,7 +76,7 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
                 remember(ledger, remote, &name, next.tip)?;
                 refold(ledger, remote, id)?;
             }
-            return Ok(Answer::Yes(Box::new(next)));
+            return Ok(Ruling::Granted(Box::new(next)));
         }
         if let Fetched::Failed(why) = fetch_one(ledger, remote, id)? {
             return Err(LedgerError::Unreachable { remote: remote.to_owned(), why: why.to_string() });

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{Client, Launch, Report};
+use super::{Client, ClientReport, Launch};
 use crate::agent::process::Finished;
 use crate::agent::session::{Decision, Event, Permission};
 use crate::agent::{Brief, Duty, Surroundings};
@@ -70,7 +70,7 @@ impl Client for Claude {
         Some(serde_json::json!({ "type": "control_response", "response": response }).to_string())
     }
 
-    fn report(&self, name: &str, finished: &Finished) -> Report {
+    fn report(&self, name: &str, finished: &Finished) -> ClientReport {
         let result = find_result(&finished.transcript.stdout.text());
         let refusal = match &result {
             None => Some(format!("{name} left no result: {}", finished.transcript.last_words())),
@@ -87,7 +87,7 @@ impl Client for Claude {
         };
         let usage = usage(&result);
         let agent = usage.model.as_ref().map_or_else(|| name.to_owned(), |model| format!("{name}/{model}"));
-        Report { agent, record: summary(&result), refusal, answer, usage }
+        ClientReport { agent, record: summary(&result), refusal, answer, usage }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{Client, Launch, Report};
+use super::{Client, ClientReport, Launch};
 use crate::agent::process::Finished;
 use crate::agent::session::{Decision, Event, Permission};
 use crate::agent::{Brief, Surroundings};
@@ -30,8 +30,8 @@ impl Client for Command {
         None
     }
 
-    fn report(&self, name: &str, finished: &Finished) -> Report {
-        Report {
+    fn report(&self, name: &str, finished: &Finished) -> ClientReport {
+        ClientReport {
             agent: name.to_owned(),
             record: serde_json::Value::Null,
             refusal: None,

@@ -23,7 +23,7 @@ pub(super) struct Launch {
 
 /// What a client says of a run that is over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Report {
+pub(super) struct ClientReport {
     /// The agent's name and, where it says so, its model.
     pub(super) agent: String,
     /// What it says of itself: cost, turns, its session. Null for programs that say nothing.
@@ -44,7 +44,7 @@ pub(super) trait Client {
     /// The line by which it is told what was decided; `None` when it cannot be told.
     fn reply(&self, request: &Permission, decision: Decision) -> Option<String>;
     /// What it came to.
-    fn report(&self, name: &str, finished: &Finished) -> Report;
+    fn report(&self, name: &str, finished: &Finished) -> ClientReport;
 }
 
 /// The client of a kind.

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::*;
 use crate::agent::Duty;
-use crate::agent::clients::Report;
+use crate::agent::clients::ClientReport;
 use crate::agent::process::Finished;
 use crate::agent::transcript::{MAX_HEAD, MAX_TAIL};
 use crate::core::id::{RunId, TicketId};
@@ -34,8 +34,8 @@ impl Client for Scripted {
         Some(format!("{} {decision}", request.id))
     }
 
-    fn report(&self, name: &str, finished: &Finished) -> Report {
-        Report { agent: name.to_owned(), answer: finished.transcript.last_line(), ..Report::default() }
+    fn report(&self, name: &str, finished: &Finished) -> ClientReport {
+        ClientReport { agent: name.to_owned(), answer: finished.transcript.last_line(), ..ClientReport::default() }
     }
 }
 
