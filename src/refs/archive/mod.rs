@@ -2,7 +2,7 @@
 //! project is.
 //!
 //! The tree names each one's last commit (`tickets/<yyyy-mm>/<id>`, `sessions/<yyyy-mm>/<id>`); the commits keep them: a
-//! bundle has up to [`write::FAN_IN`] of them as its parents, and a commit of the archive has the one before it and its bundles.
+//! bundle has up to 256 of them as its parents, and a commit of the archive has the one before it and its bundles.
 
 mod judge;
 mod write;
