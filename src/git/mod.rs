@@ -18,6 +18,7 @@ pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -96,6 +97,8 @@ pub(crate) struct Identity {
 /// One repository, opened from one of its worktrees.
 pub(crate) struct Repo {
     store: Store,
+    /// The state of `packed-refs` that the store has read.
+    packed: Cell<Option<refs::pack::Mark>>,
     git_dir: Utf8PathBuf,
     common_dir: Utf8PathBuf,
     work_dir: Option<Utf8PathBuf>,
@@ -163,7 +166,16 @@ impl Repo {
         let storage = inner.config_snapshot().string("extensions.refStorage").map(|value| value.to_string());
         let backend = if storage.is_none_or(|storage| storage == "files") { RefBackend::Files } else { RefBackend::Cli };
         let store = Store::Git(Box::new(inner));
-        Ok(Self { store, git_dir, common_dir, work_dir, backend, supposed: BTreeMap::new(), quarantine: None })
+        Ok(Self {
+            store,
+            packed: Cell::default(),
+            git_dir,
+            common_dir,
+            work_dir,
+            backend,
+            supposed: BTreeMap::new(),
+            quarantine: None,
+        })
     }
 
     /// Adds the objects of the push that is being checked; git keeps them in a separate folder until then.

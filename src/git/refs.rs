@@ -1,6 +1,6 @@
 //! Refs: read, listed, and moved by compare-and-swap, with gix if possible and otherwise with git itself.
 
-mod pack;
+pub(super) mod pack;
 mod update;
 
 use std::fmt::Write as _;
@@ -128,7 +128,7 @@ impl Repo {
             return Ok(self.list_refs_by_git(name)?.into_iter().find(|found| found.0 == name).map(|found| found.1));
         }
         let refs_error = |source| GitError::Refs { source };
-        self.store.find_ref(name).map_err(refs_error)
+        self.read_refs(|| self.store.find_ref(name).map_err(refs_error))
     }
 
     /// The full name of the branch that HEAD points to, even if the branch does not exist yet.
@@ -161,7 +161,7 @@ impl Repo {
             return self.list_refs_by_git(prefix);
         }
         let refs_error = |source| GitError::Refs { source };
-        self.store.list_refs(prefix).map_err(refs_error)
+        self.read_refs(|| self.store.list_refs(prefix).map_err(refs_error))
     }
 
     fn list_refs_by_git(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {

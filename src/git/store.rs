@@ -13,6 +13,9 @@ use super::refs::{Expected, RefEdit};
 use super::{GitError, Identity};
 use crate::core::id::ObjectId;
 
+/// How often refs are listed again while some of them cannot be read.
+const READS: usize = 10;
+
 /// An error of whatever keeps the data.
 pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -89,21 +92,32 @@ impl Store {
     pub(super) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, Source> {
         match self {
             Self::Git(git) => {
-                let platform = git.references()?;
-                let mut all = Vec::new();
-                for found in platform.prefixed(prefix)? {
-                    // A malformed ref file is not a ref; fsck reports it.
-                    let Ok(found) = found else { continue };
-                    let Ok(name) = std::str::from_utf8(found.name().as_bstr()) else { continue };
-                    if let Some(id) = found.target().try_id() {
-                        all.push((name.to_owned(), foreign(id)));
+                // A malformed ref file is not a ref, and fsck reports it. One that is packed and goes while it is listed
+                // looks the same, and is there when it is looked for again.
+                let mut listed = list_once(git, prefix)?;
+                for _ in 0..READS {
+                    if listed.1 == 0 {
+                        break;
+                    }
+                    let again = list_once(git, prefix)?;
+                    if std::mem::replace(&mut listed, again) == listed {
+                        break;
                     }
                 }
-                all.sort();
-                Ok(all)
+                Ok(listed.0)
             }
             #[cfg(test)]
             Self::Memory(memory) => Ok(memory.list_refs(prefix)),
+        }
+    }
+
+    /// Reads the packed refs anew the next time, whatever their file's time says.
+    pub(super) fn forget_packed(&self) {
+        match self {
+            // Whatever fails here fails again when they are read.
+            Self::Git(git) => git.refs.force_refresh_packed_buffer().unwrap_or_default(),
+            #[cfg(test)]
+            Self::Memory(_) => {}
         }
     }
 
@@ -133,6 +147,24 @@ impl Store {
             Self::Memory(memory) => memory.config(key),
         }
     }
+}
+
+/// The refs below a prefix, and how many more there are that cannot be read.
+fn list_once(git: &gix::Repository, prefix: &str) -> Result<(Vec<(String, ObjectId)>, usize), Source> {
+    let platform = git.references()?;
+    let (mut all, mut malformed) = (Vec::new(), 0);
+    for found in platform.prefixed(prefix)? {
+        let Ok(found) = found else {
+            malformed += 1;
+            continue;
+        };
+        let Ok(name) = std::str::from_utf8(found.name().as_bstr()) else { continue };
+        if let Some(id) = found.target().try_id() {
+            all.push((name.to_owned(), foreign(id)));
+        }
+    }
+    all.sort();
+    Ok((all, malformed))
 }
 
 fn move_by_gix(git: &gix::Repository, edits: &[RefEdit], who: Option<&Identity>) -> Result<(), GitError> {

@@ -2,6 +2,7 @@
 //! `git pack-refs` would start a hook for each.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use gix::lock::acquire::Fail;
@@ -17,6 +18,8 @@ use crate::git::{GitError, RefBackend, Repo};
 
 /// Where refs are that git-os packs; those of people are left to git.
 const FOLDERS: [&str; 3] = ["refs/os", "refs/os-remote", "refs/notes/os"];
+/// How often refs are read that are packed all the while.
+const READS: usize = 10;
 /// From how many loose ones on.
 const MANY: usize = 192;
 
@@ -31,6 +34,24 @@ impl Repo {
         {
             drop(self.pack(git, &loose));
         }
+    }
+
+    /// Reads refs, and again if `packed-refs` was written meanwhile: gix looks at it first and at the loose refs then, and
+    /// would miss a ref that is packed in between. It also takes two states of the file for one that were written within a
+    /// tick of the file system's clock.
+    pub(super) fn read_refs<T>(&self, read: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
+        let file = self.common_dir().join("packed-refs");
+        for _ in 0..READS {
+            let before = mark(&file);
+            if self.packed.replace(before) != before {
+                self.store.forget_packed();
+            }
+            let found = read()?;
+            if mark(&file) == before {
+                return Ok(found);
+            }
+        }
+        read()
     }
 
     /// The loose refs of git-os, with the files they are in.
@@ -84,6 +105,15 @@ impl Repo {
     }
 }
 
+/// What tells one state of a file from another.
+pub(in crate::git) type Mark = (u64, i64, i64, u64);
+
+/// The state of a file; nothing where there is none.
+fn mark(file: &Utf8Path) -> Option<Mark> {
+    let file = file.as_std_path().metadata().ok()?;
+    Some((file.ino(), file.mtime(), file.mtime_nsec(), file.len()))
+}
+
 /// The object that a loose ref names.
 fn read_loose(path: &Utf8Path) -> Option<ObjectId> {
     ObjectId::parse(read_file(path).ok()?.trim_end()).ok()
@@ -128,6 +158,40 @@ mod tests {
         assert_eq!(all.len(), 2 * MANY - 1);
         assert_eq!(repo.find_ref(&name(0)).expect("read"), Some(ids[2]));
         assert_eq!(repo.find_ref(&name(MANY)).expect("read"), Some(ids[1]));
+    }
+
+    #[test]
+    fn a_ref_is_never_missed_while_others_are_packed() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let (_dir, repo) = repo();
+        let id = commit(&repo, &[], 1, 0);
+        let name = |number: usize| format!("refs/os/tickets/T-{number}");
+        assert_eq!(repo.move_refs(&[RefEdit::create(name(0), id)]).expect("moved"), Moved::Done);
+        let (home, is_over) = (repo.home().to_owned(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let repo = Repo::open(&home).expect("a repository");
+                let mut reads = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(repo.find_ref(&name(0)).expect("read"), Some(id));
+                    assert!(repo.list_refs("refs/os/").expect("listed").contains(&(name(0), id)));
+                    reads += 1;
+                }
+                reads
+            });
+            for number in 1..2000 {
+                assert_eq!(repo.move_refs(&[RefEdit::create(name(number), id)]).expect("moved"), Moved::Done);
+                if number % 20 == 0 {
+                    // It is loose again, as it was, and packed again with the others.
+                    write_file(&repo.common_dir().join(name(0)), format!("{id}\n").as_bytes(), 0o644).expect("written");
+                    if let Store::Git(git) = &repo.store {
+                        drop(repo.pack(git, &repo.loose_refs()));
+                    }
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert!(reader.join().expect("no ref was missed") > 0);
+        });
     }
 
     #[test]

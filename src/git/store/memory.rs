@@ -110,6 +110,7 @@ impl Repo {
         let nowhere = Utf8PathBuf::from("/dev/null/memory");
         Self {
             store: Store::Memory(memory),
+            packed: Cell::default(),
             git_dir: nowhere.clone(),
             common_dir: nowhere,
             work_dir: None,
