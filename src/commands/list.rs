@@ -188,8 +188,7 @@ fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange:
     if with_archived {
         for (id, tip) in archive::list(repo)? {
             let entry = ledger.read_entry(id, tip)?;
-            found
-                .push(Found { repo: name.clone(), row: Row { id: entry.id, tip, updated: entry.updated, ticket: entry.ticket } });
+            found.push(Found { repo: name.clone(), row: Row::from(entry) });
         }
     }
     strange.extend(rows.quarantined.into_iter().map(|one| Strange {

@@ -3,7 +3,7 @@
 //! A line is trusted only for the very tip it names; a tip that is not in the file is replayed from its root.
 
 use super::replay::{self, Landed};
-use super::{Ledger, LedgerError};
+use super::{Entry, Ledger, LedgerError};
 use crate::core::denial::Denial;
 use crate::core::id::{META, ObjectId, TICKETS, TicketId};
 use crate::core::ruling::Ruling;
@@ -22,6 +22,12 @@ pub(crate) struct Row {
     pub(crate) tip: ObjectId,
     pub(crate) updated: Timestamp,
     pub(crate) ticket: Ticket,
+}
+
+impl From<Entry> for Row {
+    fn from(entry: Entry) -> Self {
+        Self { id: entry.id, tip: entry.tip, updated: entry.updated, ticket: entry.ticket }
+    }
 }
 
 /// A ref that is shown and not acted on.
@@ -72,7 +78,8 @@ impl Ledger<'_> {
                     rows.tickets.push(row);
                 }
                 Ruling::Denied(why) => {
-                    let legal = self.find_legal(&ref_name, tip)?;
+                    let id = TicketId::parse(&ref_name[TICKETS.len()..]).ok();
+                    let legal = id.map(|id| self.find_legal(&id, tip, &landed)).transpose()?.flatten().map(Row::from);
                     rows.quarantined.push(Quarantined { ref_name, tip, why, legal });
                 }
             }
@@ -89,12 +96,6 @@ impl Ledger<'_> {
     fn header(&self) -> Result<String, LedgerError> {
         let meta = if self.policy.actors.is_empty() { None } else { self.repo.find_ref(META)? };
         Ok(meta.map_or_else(|| format!("{HEADER}\n"), |meta| format!("{HEADER} {meta}\n")))
-    }
-
-    fn find_legal(&self, ref_name: &str, tip: ObjectId) -> Result<Option<Row>, LedgerError> {
-        let Ok(id) = TicketId::parse(&ref_name[TICKETS.len()..]) else { return Ok(None) };
-        let legal = self.find_quarantine(&id, tip)?.and_then(|found| found.legal);
-        Ok(legal.map(|entry| Row { id, tip: entry.tip, updated: entry.updated, ticket: entry.ticket }))
     }
 
     /// The ticket at a ref, or why it is none.

@@ -282,10 +282,7 @@ impl<'a> Ledger<'a> {
                 let commit = self.repo.read_commit(tip)?;
                 Ok(Entry { id: id.clone(), tip, tree_id: commit.tree_id, updated: commit.time(), ticket })
             }
-            Ruling::Denied(illegal) => Err(match self.find_quarantine(id, tip)? {
-                Some(found) => found.into_error(id),
-                None => LedgerError::Quarantined { id: id.clone(), last: None, source: Box::new(illegal) },
-            }),
+            Ruling::Denied(illegal) => Err(Quarantine { tip, illegal, legal: self.find_legal(id, tip, landed)? }.into_error(id)),
         }
     }
 

@@ -42,9 +42,16 @@ impl Ledger<'_> {
     pub(crate) fn find_quarantine(&self, id: &TicketId, tip: ObjectId) -> Result<Option<Quarantine>, LedgerError> {
         let landed = Landed::new(self.repo, &self.policy);
         let Ruling::Denied(illegal) = replay::replay(self, id, tip, None, &landed)? else { return Ok(None) };
-        let legal = replay::legal_part(self, id, tip, &landed)?.filter(|legal| *legal != tip);
-        let legal = legal.map(|legal| self.read_entry(id.clone(), legal)).transpose()?;
-        Ok(Some(Quarantine { tip, illegal, legal }))
+        Ok(Some(Quarantine { tip, illegal, legal: self.find_legal(id, tip, &landed)? }))
+    }
+
+    /// The ticket after the last legal event of a chain that is illegal further on.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(super) fn find_legal(&self, id: &TicketId, tip: ObjectId, landed: &Landed<'_>) -> Result<Option<Entry>, LedgerError> {
+        let legal = replay::legal_part(self, id, tip, landed)?.filter(|legal| *legal != tip);
+        legal.map(|legal| self.read_entry(id.clone(), legal)).transpose()
     }
 }
 
