@@ -218,7 +218,15 @@ pub(crate) trait Kind: Sync {
         Ok(Ruling::Granted(()))
     }
 
-    /// Puts two sides together of which neither has the other.
+    /// One commit of two sides of which neither has the other; the same on every machine.
+    ///
+    /// # Errors
+    /// When git cannot read or write.
+    fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
+        sides.join(repo, sides.newer().tree_id, &sides::joined())
+    }
+
+    /// Puts two sides together of which neither has the other, for a kind that does more than [`Kind::merge`] them.
     ///
     /// # Errors
     /// When git cannot read or write.
@@ -229,8 +237,7 @@ pub(crate) trait Kind: Sync {
         (ours, theirs): (ObjectId, ObjectId),
         order: Order,
     ) -> Result<Ruling<Joined>, LedgerError> {
-        let sides = Sides::of(scene.repo, ours, theirs, order)?;
-        let tip = sides.join(scene.repo, sides.newer().tree_id, &sides::joined())?;
+        let tip = self.merge(scene.repo, &Sides::of(scene.repo, ours, theirs, order)?)?;
         Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
     }
 

@@ -1,9 +1,9 @@
 //! `refs/os/proposals/<id>`: a change that somebody has to decide on. Whoever reads one reads its last commit.
 
+use super::Kind;
 use super::sides::Sides;
-use super::{Joined, Kind, Order, Scene};
 use crate::core::id::{ObjectId, PROPOSALS, is_ref_component};
-use crate::core::ruling::Ruling;
+use crate::git::Repo;
 use crate::ledger::LedgerError;
 
 pub(crate) struct Proposals;
@@ -13,13 +13,7 @@ impl Kind for Proposals {
         name.strip_prefix(PROPOSALS).is_some_and(is_ref_component)
     }
 
-    fn join(
-        &self,
-        scene: &Scene<'_>,
-        _name: &str,
-        (ours, theirs): (ObjectId, ObjectId),
-        order: Order,
-    ) -> Result<Ruling<Joined>, LedgerError> {
-        Sides::of(scene.repo, ours, theirs, order)?.join_as_newer(scene.repo)
+    fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
+        sides.join_as_newer(repo)
     }
 }

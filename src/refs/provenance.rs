@@ -1,9 +1,9 @@
 //! `refs/notes/os/provenance`: where a commit comes from. Of two sides, a note has the lines of both.
 
+use super::Kind;
 use super::sides::Sides;
-use super::{Joined, Kind, Order, Scene};
 use crate::core::id::{ObjectId, PROVENANCE_NOTES};
-use crate::core::ruling::Ruling;
+use crate::git::Repo;
 use crate::ledger::LedgerError;
 
 pub(crate) struct Provenance;
@@ -13,13 +13,7 @@ impl Kind for Provenance {
         name == PROVENANCE_NOTES
     }
 
-    fn join(
-        &self,
-        scene: &Scene<'_>,
-        _name: &str,
-        (ours, theirs): (ObjectId, ObjectId),
-        order: Order,
-    ) -> Result<Ruling<Joined>, LedgerError> {
-        Sides::of(scene.repo, ours, theirs, order)?.join_notes(scene.repo)
+    fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
+        sides.join_notes(repo)
     }
 }

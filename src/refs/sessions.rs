@@ -1,9 +1,9 @@
 //! `refs/os/sessions/<id>`: the log of a session. Whoever reads one reads its last commit; old ones are archived.
 
+use super::Kind;
 use super::sides::Sides;
-use super::{Joined, Kind, Order, Scene};
 use crate::core::id::{ObjectId, SESSIONS, SessionId};
-use crate::core::ruling::Ruling;
+use crate::git::Repo;
 use crate::ledger::{LedgerError, archive};
 
 pub(crate) struct Sessions;
@@ -21,13 +21,7 @@ impl Kind for Sessions {
         id_of(name).map(|id| archive::session_path(&id))
     }
 
-    fn join(
-        &self,
-        scene: &Scene<'_>,
-        _name: &str,
-        (ours, theirs): (ObjectId, ObjectId),
-        order: Order,
-    ) -> Result<Ruling<Joined>, LedgerError> {
-        Sides::of(scene.repo, ours, theirs, order)?.join_as_newer(scene.repo)
+    fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
+        sides.join_as_newer(repo)
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Joined, Order};
+use super::Order;
 use crate::core::id::ObjectId;
 use crate::core::merge::is_first;
-use crate::core::ruling::Ruling;
 use crate::core::text::MAX_FILE;
 use crate::core::trailers::Message;
 use crate::core::wire::SCHEMA;
@@ -59,17 +58,16 @@ impl Sides {
     ///
     /// # Errors
     /// When git cannot write.
-    pub(super) fn join_as_newer(&self, repo: &Repo) -> Result<Ruling<Joined>, LedgerError> {
+    pub(super) fn join_as_newer(&self, repo: &Repo) -> Result<ObjectId, LedgerError> {
         let message = String::from_utf8_lossy(&self.newer().message).into_owned();
-        let tip = self.join(repo, self.newer().tree_id, &message)?;
-        Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
+        self.join(repo, self.newer().tree_id, &message)
     }
 
     /// The notes of both: for what both annotate, the lines of both.
     ///
     /// # Errors
     /// When git cannot read or write.
-    pub(super) fn join_notes(&self, repo: &Repo) -> Result<Ruling<Joined>, LedgerError> {
+    pub(super) fn join_notes(&self, repo: &Repo) -> Result<ObjectId, LedgerError> {
         let known: BTreeMap<_, _> = repo.list_notes(self.first.0)?.into_iter().collect();
         let mut tree_id = self.first.1.tree_id;
         for (about, blob) in repo.list_notes(self.second.0)? {
@@ -80,8 +78,7 @@ impl Sides {
             };
             tree_id = repo.set_note(Some(tree_id), about, blob)?;
         }
-        let tip = self.join(repo, tree_id, &joined())?;
-        Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
+        self.join(repo, tree_id, &joined())
     }
 }
 

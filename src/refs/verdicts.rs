@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::fold::Meeting;
 use super::repair::put_back;
 use super::sides::Sides;
-use super::{Joined, Kind, Order, Rank, Repaired, Report, Scene, find_archived, grows, is_commit, tickets};
+use super::{Kind, Rank, Repaired, Report, Scene, find_archived, grows, is_commit, tickets};
 use crate::core::denial::Denial;
 use crate::core::id::{ObjectId, VERDICT_NOTES};
 use crate::core::ruling::{Ruling, granted};
@@ -39,14 +39,8 @@ impl Kind for Verdicts {
         loses_none(scene.repo, meeting.base(), meeting.theirs)
     }
 
-    fn join(
-        &self,
-        scene: &Scene<'_>,
-        _name: &str,
-        (ours, theirs): (ObjectId, ObjectId),
-        order: Order,
-    ) -> Result<Ruling<Joined>, LedgerError> {
-        Sides::of(scene.repo, ours, theirs, order)?.join_notes(scene.repo)
+    fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
+        sides.join_notes(repo)
     }
 
     fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Kind;
 use super::sides::{Sides, joined, lines};
-use super::{Joined, Kind, Order, Scene};
 use crate::core::id::{ObjectId, PROPOSALS, WIKI};
-use crate::core::ruling::Ruling;
 use crate::core::trailers::{Key, Message};
 use crate::core::wire::SCHEMA;
 use crate::git::Repo;
@@ -20,16 +19,8 @@ impl Kind for Wiki {
         name == WIKI
     }
 
-    fn join(
-        &self,
-        scene: &Scene<'_>,
-        _name: &str,
-        (ours, theirs): (ObjectId, ObjectId),
-        order: Order,
-    ) -> Result<Ruling<Joined>, LedgerError> {
-        let sides = Sides::of(scene.repo, ours, theirs, order)?;
-        let tip = sides.join(scene.repo, pages(scene.repo, &sides)?, &joined())?;
-        Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
+    fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
+        sides.join(repo, pages(repo, sides)?, &joined())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::ledger::archive::{Folds, entries};
 use crate::ledger::replay;
 use crate::refs::fold::Meeting;
 use crate::refs::sides::Sides;
-use crate::refs::{Joined, Kind, Order, Rank, Report, Scene, is_commit, kind_of, name_at};
+use crate::refs::{Kind, Order, Rank, Report, Scene, is_commit, kind_of, name_at};
 
 pub(crate) struct Archive;
 
@@ -37,17 +37,9 @@ impl Kind for Archive {
         judge::judge(scene, meeting.base(), meeting.theirs, replay::replay)
     }
 
-    fn join(
-        &self,
-        scene: &Scene<'_>,
-        _name: &str,
-        (ours, theirs): (ObjectId, ObjectId),
-        order: Order,
-    ) -> Result<Ruling<Joined>, LedgerError> {
-        let sides = Sides::of(scene.repo, ours, theirs, order)?;
-        let tree_id = write::write_entries(scene.repo, &both(scene.repo, &sides)?.all)?;
-        let tip = sides.join(scene.repo, tree_id, &write::message("[archive] Put two archives together"))?;
-        Ok(Ruling::Granted(Joined::Both { tip, conflicts: 0 }))
+    fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
+        let tree_id = write::write_entries(repo, &both(repo, sides)?.all)?;
+        sides.join(repo, tree_id, &write::message("[archive] Put two archives together"))
     }
 
     fn after_join(&self, scene: &Scene<'_>, sides: (ObjectId, ObjectId), order: Order) -> Result<(), LedgerError> {
