@@ -7,6 +7,7 @@ pub(crate) mod ancestry;
 pub(crate) mod diff;
 pub(crate) mod failure;
 pub(crate) mod locks;
+mod loose;
 pub(crate) mod notes;
 pub(crate) mod object;
 pub(crate) mod process;
@@ -99,6 +100,7 @@ pub(crate) struct Repo {
     store: Store,
     /// The state of `packed-refs` that the store has read.
     packed: Cell<Option<refs::pack::Mark>>,
+    remembered: object::Remembered,
     git_dir: Utf8PathBuf,
     common_dir: Utf8PathBuf,
     work_dir: Option<Utf8PathBuf>,
@@ -169,6 +171,7 @@ impl Repo {
         Ok(Self {
             store,
             packed: Cell::default(),
+            remembered: object::Remembered::default(),
             git_dir,
             common_dir,
             work_dir,

@@ -1,5 +1,7 @@
 //! Reads and writes commits, trees and blobs as bytes; nothing that is read is trusted.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -16,6 +18,30 @@ const TRIES: u32 = 3;
 const RECENTLY: Duration = Duration::from_secs(10);
 /// The maximum size of an object that is read from a push, in bytes; the same limit applies to existing objects.
 const MAX_PUSHED: u64 = 64 * 1024 * 1024;
+
+/// Small objects that were read before, by id. One command reads the policy and the tip of its ticket several times, and each costs as
+/// much as a file does.
+///
+/// What is in here stays: the first objects that are read are the ones that are read again.
+#[derive(Default)]
+pub(super) struct Remembered(RefCell<HashMap<ObjectId, (Kind, Vec<u8>)>>);
+
+impl Remembered {
+    /// The maximum number of objects, and the size of each in bytes.
+    const COUNT: usize = 64;
+    const SIZE: usize = 4096;
+
+    fn get<T>(&self, id: ObjectId, read: impl Fn(Kind, &[u8]) -> T) -> Option<T> {
+        self.0.borrow().get(&id).map(|(kind, data)| read(*kind, data))
+    }
+
+    fn put(&self, id: ObjectId, kind: Kind, data: &[u8]) {
+        let mut objects = self.0.borrow_mut();
+        if data.len() <= Self::SIZE && objects.len() < Self::COUNT {
+            objects.insert(id, (kind, data.to_vec()));
+        }
+    }
+}
 
 /// The type of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +91,9 @@ impl Repo {
     /// # Errors
     /// If the object does not exist or cannot be read.
     pub(crate) fn read_header(&self, id: ObjectId) -> Result<(Kind, u64), GitError> {
+        if let Some(header) = self.remembered.get(id, |kind, data| (kind, data.len() as u64)) {
+            return Ok(header);
+        }
         let native = native(id).ok_or(GitError::Malformed { id, what: "has an id of the wrong length" })?;
         let pushed = self.quarantine.as_ref().and_then(|pushed| pushed.try_header(&native).ok().flatten());
         if let Some(header) = pushed {
@@ -100,10 +129,16 @@ impl Repo {
 
     /// Looks again for a missing object if the packs have just changed: a `git gc` may be moving it.
     fn find_patiently(&self, id: ObjectId, native: gix::ObjectId) -> Result<(Kind, Vec<u8>), GitError> {
+        if let Some(found) = self.remembered.get(id, |kind, data| (kind, data.to_vec())) {
+            return Ok(found);
+        }
         let mut tries = 0;
         loop {
             match self.store.find(native) {
-                Ok(found) => return Ok(found),
+                Ok((kind, data)) => {
+                    self.remembered.put(id, kind, &data);
+                    return Ok((kind, data));
+                }
                 Err(source) if tries >= TRIES || !self.is_repacked() => return Err(GitError::Read { id, source }),
                 Err(_) => {
                     tries += 1;
@@ -151,22 +186,22 @@ impl Repo {
     }
 
     pub(super) fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
+        let hashed = gix::objs::compute_hash(self.store.hash(), kind, data);
+        let id = foreign(&hashed.map_err(|source| GitError::Write { source: source.into() })?);
         // Written again it would take the place of itself, for which some file systems wait for the disk.
-        if let Ok(id) = gix::objs::compute_hash(self.store.hash(), kind, data)
-            && self.freshen(foreign(&id))
-        {
-            return Ok(foreign(&id));
+        if self.freshen(id) {
+            return Ok(id);
         }
         let mut tries = 0;
         loop {
-            match self.store.write(kind, data) {
-                Ok(id) => return Ok(id),
+            match self.store.write(id, kind, data) {
+                Ok(()) => return Ok(id),
                 // A `git gc` takes away folders of loose objects that are empty, also while something is put into one.
-                Err(error) if tries < TRIES && super::failure::is_gone(&error) => {
+                Err(error) if tries < TRIES && super::failure::is_gone(error.as_ref()) => {
                     tries += 1;
                     super::refs::pause(tries);
                 }
-                Err(error) => return Err(GitError::Write { source: error.into() }),
+                Err(source) => return Err(GitError::Write { source }),
             }
         }
     }

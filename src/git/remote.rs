@@ -1,9 +1,9 @@
 //! Remotes: fetch, push by compare-and-swap, and the result of a push.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::{Failure, FailureKind, Undone, of_push};
-use super::refs::pause;
+use super::refs::{Moved, RefEdit, pause};
 use super::{GitError, Repo};
 use crate::core::id::ObjectId;
 
@@ -39,11 +39,10 @@ pub(crate) enum Fetched {
     Failed(Failure),
 }
 
-/// What happens to fetched refs that the remote no longer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gone {
-    Kept,
-    Forgotten,
+impl From<Result<String, Failure>> for Fetched {
+    fn from(ended: Result<String, Failure>) -> Self {
+        ended.map_or_else(Self::Failed, |_| Self::Done)
+    }
 }
 
 /// The maximum number of attempts when another fetch interferes.
@@ -52,25 +51,73 @@ const TRIES: u32 = 3;
 const MAX_OFFERS: usize = 400;
 
 impl Repo {
-    /// Fetches refs of a remote with these refspecs. Does not fetch the remote's other branches and tags.
+    /// Fetches refs of a remote with these refspecs. Does not fetch the remote's other branches and tags. Refs below one of the
+    /// prefixes `forget`, which end in a slash, are deleted here when the remote no longer has them.
     ///
     /// # Errors
-    /// If git cannot be started.
-    pub(crate) fn fetch(&self, remote: &str, refspecs: &[String], gone: Gone) -> Result<Fetched, GitError> {
-        let mut args = vec!["fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
-        args.push(if gone == Gone::Forgotten { "--prune" } else { "--no-prune" });
+    /// If git cannot be started, or if refs cannot be read or deleted.
+    pub(crate) fn fetch(&self, remote: &str, refspecs: &[String], forget: &[String]) -> Result<Fetched, GitError> {
+        if forget.is_empty() {
+            return self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs).map(Into::into);
+        }
+        // `--prune` would forget what any of the refspecs fetches. So git says what the remote has, in the same connection.
+        let mut before = Vec::new();
+        for prefix in forget {
+            before.extend(self.list_refs(prefix)?);
+        }
+        match self.fetch_by(&["--porcelain", "--verbose", "--no-prune"], remote, refspecs)? {
+            Ok(report) => {
+                self.forget_others(&before, &report.lines().filter_map(reported).collect())?;
+                Ok(Fetched::Done)
+            }
+            // git before 2.41 does not know `--porcelain`, and what the remote has no more may be in the way of what it has now.
+            Err(failure) if matches!(failure.kind, FailureKind::Misuse | FailureKind::LostRace) => {
+                let output = self.network().run(["ls-remote", "--refs", "--end-of-options", remote])?;
+                if output.code != 0 {
+                    return Ok(Fetched::Failed(Failure::of_fetch(&output)));
+                }
+                let report = String::from_utf8_lossy(&output.stdout);
+                let names = report.lines().filter_map(|line| Some(line.split_once('\t')?.1));
+                let there: Vec<String> = names.flat_map(|name| refspecs.iter().filter_map(|spec| mapped(spec, name))).collect();
+                self.forget_others(&before, &there.iter().map(String::as_str).collect())?;
+                self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs).map(Into::into)
+            }
+            failed => Ok(failed.into()),
+        }
+    }
+
+    /// Deletes all of these refs that are not there any more; what another process moved meanwhile stays.
+    fn forget_others(&self, refs: &[(String, ObjectId)], there: &BTreeSet<&str>) -> Result<(), GitError> {
+        let edits: Vec<RefEdit> = refs
+            .iter()
+            .filter(|(name, _)| !there.contains(name.as_str()))
+            .map(|(name, tip)| RefEdit::delete(name, *tip))
+            .collect();
+        // All at once means to write the packed refs once.
+        if !edits.is_empty() && self.move_refs(&edits)? == Moved::Lost {
+            for edit in edits {
+                let (Moved::Done | Moved::Lost) = self.move_refs(&[edit])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches, and again for a while if another fetch is at the same refs. Returns what git prints.
+    fn fetch_by(&self, options: &[&str], remote: &str, refspecs: &[String]) -> Result<Result<String, Failure>, GitError> {
+        let mut args = vec!["fetch", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
+        args.extend(options);
         args.extend(["--end-of-options", remote]);
         args.extend(refspecs.iter().map(String::as_str));
         let mut tries = 0;
         loop {
             let output = self.network().run(&args)?;
             if output.code == 0 {
-                return Ok(Fetched::Done);
+                return Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()));
             }
             // Another fetch into the same refs, beside this one, says nothing of the remote.
             let failure = Failure::of_fetch(&output);
             if tries >= TRIES || failure.kind != FailureKind::LostRace {
-                return Ok(Fetched::Failed(failure));
+                return Ok(Err(failure));
             }
             tries += 1;
             pause(tries);
@@ -136,6 +183,17 @@ impl Repo {
     }
 }
 
+/// The ref that a line of `git fetch --porcelain` is about: a flag, which may be a space, the old id, the new one, the ref.
+fn reported(line: &str) -> Option<&str> {
+    line.get(2..)?.splitn(3, ' ').nth(2)
+}
+
+/// The ref into which a refspec with a `*` at the end of both sides fetches a ref.
+fn mapped(spec: &str, name: &str) -> Option<String> {
+    let (from, to) = spec.trim_start_matches('+').split_once(':')?;
+    Some(format!("{}{}", to.strip_suffix('*')?, name.strip_prefix(from.strip_suffix('*')?)?))
+}
+
 /// Whether the user's `pre-push` hook runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PrePush {
@@ -148,7 +206,6 @@ pub(crate) enum PrePush {
 mod tests {
     use super::*;
     use crate::git::process::write_file;
-    use crate::git::refs::{Moved, RefEdit};
     use crate::git::tests::{bare, commit, repo};
 
     const NAME: &str = "refs/os/x";
@@ -179,7 +236,7 @@ mod tests {
 
         fn fetch(&self) -> Fetched {
             let spec = format!("+{NAME}:refs/os-remote/x");
-            self.here.fetch(self.there.home().as_str(), &[spec], Gone::Kept).expect("git starts")
+            self.here.fetch(self.there.home().as_str(), &[spec], &[]).expect("git starts")
         }
 
         /// The remote asks this before it takes anything.
@@ -233,6 +290,37 @@ mod tests {
         assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
         let Pushed::Unclear(failure) = pair.push(Some(pair.first), pair.next) else { panic!("the remote is gone") };
         assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
+    }
+
+    #[test]
+    fn what_the_remote_has_no_more_is_forgotten_where_it_is_asked_for() {
+        let pair = Pair::new();
+        let remote = pair.there.home().as_str().to_owned();
+        let specs = ["+refs/os/*:refs/os-remote/*", "+refs/heads/*:refs/far/*"].map(str::to_owned);
+        let forget = ["refs/os-remote/", "refs/far/w/"].map(str::to_owned);
+        let set = |there: &[&str]| {
+            for (name, id) in pair.there.list_refs("refs/").expect("readable") {
+                assert_eq!(pair.there.move_refs(&[RefEdit::delete(name, id)]).expect("moved"), Moved::Done);
+            }
+            for name in there {
+                assert_eq!(pair.there.move_refs(&[RefEdit::create(*name, pair.first)]).expect("moved"), Moved::Done);
+            }
+        };
+        let fetched = || {
+            assert_eq!(pair.here.fetch(&remote, &specs, &forget).expect("git starts"), Fetched::Done);
+            let mut all = pair.here.list_refs("refs/os-remote/").expect("readable");
+            all.extend(pair.here.list_refs("refs/far/").expect("readable"));
+            all.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        set(&["refs/os/x", "refs/os/y", "refs/heads/main", "refs/heads/w/a", "refs/heads/w/b"]);
+        let all = ["refs/os-remote/x", "refs/os-remote/y", "refs/far/main", "refs/far/w/a", "refs/far/w/b"];
+        assert_eq!(fetched(), all);
+        assert_eq!(fetched(), all, "what is the same is still there");
+        set(&["refs/os/y", "refs/heads/w/b"]);
+        assert_eq!(fetched(), ["refs/os-remote/y", "refs/far/main", "refs/far/w/b"]);
+        // What is gone is in the way of what has come.
+        set(&["refs/os/y/z", "refs/heads/w/b/c"]);
+        assert_eq!(fetched(), ["refs/os-remote/y/z", "refs/far/main", "refs/far/w/b/c"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use gix::refs::{FullName, Target};
 
 use super::object::{Kind, foreign, kind, native};
 use super::refs::{Expected, RefEdit};
-use super::{GitError, Identity};
+use super::{GitError, Identity, loose};
 use crate::core::id::ObjectId;
 
 /// How often refs are listed again while some of them cannot be read.
@@ -65,12 +65,19 @@ impl Store {
         }
     }
 
-    /// Writes an object.
-    pub(super) fn write(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, gix::Error> {
+    /// Writes an object that has this id.
+    pub(super) fn write(&self, id: ObjectId, kind: gix::objs::Kind, data: &[u8]) -> Result<(), Source> {
         match self {
-            Self::Git(git) => git.objects.write_buf(kind, data).map(|id| foreign(&id)),
+            Self::Git(git) if data.len() <= loose::MAX => {
+                let header = gix::objs::encode::loose_header(kind, data.len() as u64);
+                Ok(loose::write(git.objects.store_ref().path(), &id.to_string(), &header, data)?)
+            }
+            Self::Git(git) => git.objects.write_buf(kind, data).map(drop).map_err(Into::into),
             #[cfg(test)]
-            Self::Memory(memory) => Ok(memory.write(kind, data)),
+            Self::Memory(memory) => {
+                memory.write(id, kind, data);
+                Ok(())
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The time zone of this machine, read from `TZ` or `/etc/localtime` without looking up its name.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,25 +11,30 @@ const ZONES: &str = "/usr/share/zoneinfo";
 /// The maximum size of a time zone file, in bytes.
 const MAX_ZONE: u64 = 1024 * 1024;
 
-/// Minutes east of UTC at a time in seconds; `None` if the zone is unknown.
+/// Minutes east of UTC at a time in seconds; `None` if the zone is unknown. The zone is looked up once per process, as by a C library.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "git takes its zone from the same variables")]
 pub(super) fn minutes_east(seconds: i64) -> Option<i32> {
-    let named = std::env::var("TZ").ok();
-    let zones = std::env::var_os("TZDIR").map_or_else(|| PathBuf::from(ZONES), PathBuf::from);
-    minutes_in(named.as_deref(), &zones, seconds)
+    static ZONE: OnceLock<Option<TimeZone>> = OnceLock::new();
+    minutes_in(ZONE.get_or_init(of_this_machine).as_ref()?, seconds)
 }
 
-fn minutes_in(named: Option<&str>, zones: &Path, seconds: i64) -> Option<i32> {
-    let zone = match named.map(|name| name.strip_prefix(':').unwrap_or(name)) {
-        None => read(Path::new("/etc/localtime"))?,
-        Some("" | "UTC" | "UTC0") => return Some(0),
+#[expect(clippy::disallowed_methods, reason = "git takes its zone from the same variables")]
+fn of_this_machine() -> Option<TimeZone> {
+    let named = std::env::var("TZ").ok();
+    let zones = std::env::var_os("TZDIR").map_or_else(|| PathBuf::from(ZONES), PathBuf::from);
+    find(named.as_deref(), &zones)
+}
+
+fn find(named: Option<&str>, zones: &Path) -> Option<TimeZone> {
+    match named.map(|name| name.strip_prefix(':').unwrap_or(name)) {
+        None => read(Path::new("/etc/localtime")),
+        Some("" | "UTC" | "UTC0") => Some(TimeZone::UTC),
         // `join` keeps an absolute path unchanged.
-        Some(name) => match read(&zones.join(name)) {
-            Some(zone) => zone,
-            None => TimeZone::posix(name).ok()?,
-        },
-    };
+        Some(name) => read(&zones.join(name)).or_else(|| TimeZone::posix(name).ok()),
+    }
+}
+
+fn minutes_in(zone: &TimeZone, seconds: i64) -> Option<i32> {
     Some(zone.to_offset(Timestamp::from_second(seconds).ok()?).seconds() / 60)
 }
 
@@ -44,14 +50,15 @@ mod tests {
 
     #[test]
     fn a_zone_is_found_by_name_rule_or_not_at_all() {
-        let at = |named| minutes_in(Some(named), Path::new("/nonexistent"), 1_782_000_000);
+        let at = |named| minutes_in(&find(Some(named), Path::new("/nonexistent"))?, 1_782_000_000);
         assert_eq!(at("UTC"), Some(0));
         assert_eq!(at(""), Some(0));
         assert_eq!(at("CET-1CEST,M3.5.0,M10.5.0/3"), Some(120), "in summer");
         assert_eq!(at("<-0330>3:30"), Some(-210));
         assert_eq!(at("No/Where"), None);
         if Path::new(ZONES).join("Asia/Kolkata").exists() {
-            assert_eq!(minutes_in(Some(":Asia/Kolkata"), Path::new(ZONES), 0), Some(330));
+            let zone = find(Some(":Asia/Kolkata"), Path::new(ZONES)).expect("a zone");
+            assert_eq!(minutes_in(&zone, 0), Some(330));
         }
     }
 }

@@ -20,11 +20,11 @@ use self::rewound::rewound;
 pub(crate) use self::shared::submit_shared;
 pub(crate) use self::standing::standing;
 use crate::core::denial::Denial;
-use crate::core::id::{ObjectId, TicketId};
+use crate::core::id::{BRANCHES, ObjectId, TicketId};
 use crate::core::refs::{TRACKING, mirrored, refspecs, tracking, tracking_prefix};
 use crate::git::process::{read_file, write_file};
 use crate::git::refs::{Moved, RefEdit};
-use crate::git::remote::{Fetched, Gone};
+use crate::git::remote::Fetched;
 use crate::git::{RefBackend, Repo};
 use crate::ledger::{Ledger, LedgerError, shared_remote};
 use crate::refs::{self, Folded, Kind, Order, Rank, Scene, kind_of};
@@ -63,18 +63,7 @@ pub(crate) struct Synced {
 /// # Errors
 /// When git cannot be started.
 pub(crate) fn fetch(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
-    bring(repo, remote, "", Gone::Kept)
-}
-
-/// Fetches what is ours, and the branches whose names begin in a certain way.
-fn bring(repo: &Repo, remote: &str, branches: &str, gone: Gone) -> Result<Fetched, LedgerError> {
-    // A killed fetch or fold leaves locks, and this is where the next one comes along.
-    repo.clear_left_locks(&["refs/os", "refs/notes/os", "refs/os-remote", &format!("refs/remotes/{remote}")])?;
-    let mut specs = refspecs(remote).to_vec();
-    specs.push(format!("+refs/heads/{branches}*:refs/remotes/{remote}/{branches}*"));
-    let fetched = repo.fetch(remote, &specs, gone)?;
-    repo.pack_own_refs();
-    Ok(fetched)
+    bring(repo, remote, &[])
 }
 
 /// As [`fetch`], and what the remote does not have any more of tickets and their work is forgotten here. The branches of
@@ -83,10 +72,18 @@ fn bring(repo: &Repo, remote: &str, branches: &str, gone: Gone) -> Result<Fetche
 /// # Errors
 /// When git cannot be started.
 fn fetch_anew(repo: &Repo, remote: &str) -> Result<Fetched, LedgerError> {
-    match bring(repo, remote, "claude/", Gone::Forgotten)? {
-        Fetched::Done => fetch(repo, remote),
-        failed @ Fetched::Failed(_) => Ok(failed),
-    }
+    let branches = BRANCHES.trim_start_matches("refs/heads/");
+    bring(repo, remote, &[tracking_prefix(remote), format!("refs/remotes/{remote}/{branches}")])
+}
+
+fn bring(repo: &Repo, remote: &str, forget: &[String]) -> Result<Fetched, LedgerError> {
+    // A killed fetch or fold leaves locks, and this is where the next one comes along.
+    repo.clear_left_locks(&["refs/os", "refs/notes/os", "refs/os-remote", &format!("refs/remotes/{remote}")])?;
+    let mut specs = refspecs(remote).to_vec();
+    specs.push(format!("+refs/heads/*:refs/remotes/{remote}/*"));
+    let fetched = repo.fetch(remote, &specs, forget)?;
+    repo.pack_own_refs();
+    Ok(fetched)
 }
 
 /// Fetches, folds and pushes until the remote has what is here, or says why not.

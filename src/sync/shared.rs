@@ -7,7 +7,7 @@ use crate::core::meta::OfflineClaims;
 use crate::core::refs::tracking;
 use crate::core::ruling::Ruling;
 use crate::git::refs::{Attempts, Moved, RefEdit};
-use crate::git::remote::{Fetched, Gone, Offer, PrePush, Pushed};
+use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
 use crate::ledger::replay::Landed;
 use crate::ledger::{Draft, Ledger, LedgerError, Submitted, shared_remote};
 use crate::refs::Folded;
@@ -102,7 +102,7 @@ fn has_arrived(ledger: &Ledger<'_>, remote: &str, id: &TicketId, tip: ObjectId, 
 /// Brings one ticket here as the remote has it. A remote that does not have it yet is as good as one that was asked.
 fn fetch_one(ledger: &Ledger<'_>, remote: &str, id: &TicketId) -> Result<Fetched, LedgerError> {
     let spec = format!("+{}*:{}*", id.ref_name(), tracking(remote, &id.ref_name()));
-    Ok(ledger.repo.fetch(remote, &[spec], Gone::Kept)?)
+    Ok(ledger.repo.fetch(remote, &[spec], &[])?)
 }
 
 fn refold(ledger: &Ledger<'_>, remote: &str, id: &TicketId) -> Result<(), LedgerError> {

@@ -8,7 +8,7 @@ use crate::core::refs::tracking;
 use crate::core::verdict::Grade;
 use crate::error::{CliError, Code};
 use crate::git::Repo;
-use crate::git::remote::{Fetched, Gone};
+use crate::git::remote::Fetched;
 use crate::ledger::policy;
 
 /// The remote that a new registry names, where there is one of this name.
@@ -58,7 +58,7 @@ fn find_policy(repo: &Repo, has_origin: bool) -> Result<Option<Policy>, CliError
         return Ok(None);
     }
     // As a pattern, so that it is no fault when there is none.
-    match repo.fetch(ORIGIN, &[format!("+{META}*:{there}*")], Gone::Kept)? {
+    match repo.fetch(ORIGIN, &[format!("+{META}*:{there}*")], &[])? {
         Fetched::Done => Ok(policy::read_at(repo, &there)?.map(|known| known.1)),
         Fetched::Failed(why) => {
             let what = format!("cannot get the policy of this repository from `{ORIGIN}`: {why}");

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use gix::lock::acquire::Fail;
@@ -29,10 +30,13 @@ impl Repo {
     pub(crate) fn pack_own_refs(&self) {
         if self.backend == RefBackend::Files
             && let Store::Git(git) = &self.store
-            && let loose = self.loose_refs()
-            && loose.len() >= MANY
         {
-            drop(self.pack(git, &loose));
+            // They are only counted at first: this follows each move of a ref.
+            let mut count = 0;
+            self.each_loose_ref(|_| count += 1);
+            if count >= MANY {
+                drop(self.pack(git, &self.loose_refs()));
+            }
         }
     }
 
@@ -54,24 +58,33 @@ impl Repo {
         read()
     }
 
-    /// The loose refs of git-os, with the files they are in.
-    fn loose_refs(&self) -> Vec<(String, Utf8PathBuf)> {
+    /// Calls `found` with each loose ref of git-os: the path of its file.
+    fn each_loose_ref(&self, mut found: impl FnMut(std::fs::DirEntry)) {
         let top = self.common_dir();
-        let mut folders: Vec<Utf8PathBuf> = FOLDERS.iter().map(|folder| top.join(folder)).collect();
-        let mut loose = Vec::new();
+        let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| top.join(folder).into()).collect();
         while let Some(folder) = folders.pop() {
-            for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => folders.push(entry.into_path()),
-                    Ok(kind) if kind.is_file() && entry.path().extension() != Some("lock") => {
-                        let path = entry.into_path();
-                        loose.extend(path.strip_prefix(top).ok().map(|name| (name.to_string(), path.clone())));
-                    }
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    Ok(kind) if kind.is_file() => found(entry),
                     // It went meanwhile, or is none of ours.
                     Ok(_) | Err(_) => {}
                 }
             }
         }
+    }
+
+    /// The loose refs of git-os, with the files they are in.
+    fn loose_refs(&self) -> Vec<(String, Utf8PathBuf)> {
+        let mut loose = Vec::new();
+        self.each_loose_ref(|entry| {
+            if let Ok(path) = Utf8PathBuf::from_path_buf(entry.path())
+                && path.extension() != Some("lock")
+                && let Ok(name) = path.strip_prefix(self.common_dir())
+            {
+                loose.push((name.to_string(), path.clone()));
+            }
+        });
         loose
     }
 

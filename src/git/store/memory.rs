@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use super::Store;
 use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
-use crate::git::object::{Kind, foreign, kind};
+use crate::git::object::{Kind, Remembered, kind, native};
 use crate::git::refs::{Expected, RefEdit};
 use crate::git::{GitError, Identity, RefBackend, Repo};
 
@@ -30,10 +30,8 @@ impl Memory {
         self.objects.borrow().get(&id).cloned()
     }
 
-    pub(super) fn write(&self, of: gix::objs::Kind, data: &[u8]) -> ObjectId {
-        let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, of, data).expect("no collision");
-        self.objects.borrow_mut().insert(id, (kind(of), data.to_vec()));
-        foreign(&id)
+    pub(super) fn write(&self, id: ObjectId, of: gix::objs::Kind, data: &[u8]) {
+        self.objects.borrow_mut().insert(native(id).expect("SHA-1"), (kind(of), data.to_vec()));
     }
 
     pub(super) fn find_ref(&self, name: &str) -> Option<ObjectId> {
@@ -111,6 +109,7 @@ impl Repo {
         Self {
             store: Store::Memory(memory),
             packed: Cell::default(),
+            remembered: Remembered::default(),
             git_dir: nowhere.clone(),
             common_dir: nowhere,
             work_dir: None,
