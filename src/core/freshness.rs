@@ -80,8 +80,8 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>)
         Phase::Interview if news.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
         Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(news)), Vec::new()),
         Phase::Interview => (true, format!("not yet held today with {}", names(engaged)), engaged.to_vec()),
-        Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "distilled today".to_owned(), Vec::new()),
-        Phase::Close => (true, "not yet distilled today".to_owned(), Vec::new()),
+        Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "summary written today".to_owned(), Vec::new()),
+        Phase::Close => (true, "no summary written today".to_owned(), Vec::new()),
     };
     Decision { phase, runs, why, brands }
 }
@@ -123,7 +123,7 @@ mod tests {
 5 interview    run  not yet held today with personal, umano
 6 draft        run  always
 7 dispatch     run  always
-8 close        run  not yet distilled today
+8 close        run  no summary written today
 
 "#]]
         );
@@ -152,7 +152,7 @@ mod tests {
 5 interview    skip no brand has news
 6 draft        run  always
 7 dispatch     run  always
-8 close        skip distilled today
+8 close        skip summary written today
 
 "#]]
         );

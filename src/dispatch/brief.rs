@@ -26,12 +26,19 @@ pub(crate) fn executor(
 ) -> Result<String, DispatchError> {
     let mut text = head(ledger, entry)?;
     let ticket = &entry.ticket;
-    text += &format!("\nAttempt {} of {}.\n", ticket.attempt, ledger.policy.max_attempts);
+    // A ticket that nobody has claimed yet is shown as its first attempt will see it.
+    text += &format!("\nAttempt {} of {}.\n", ticket.attempt.max(1), ledger.policy.max_attempts);
     text += "\n## What must be true\n\n";
     for check in &ledger.policy.checks {
         text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
     }
-    text += "- a judge reads the change, compares it with this ticket and agrees\n";
+    match &site.entry.verifier {
+        Some(verifier) => {
+            text += &format!("- the verifier `{verifier}` reads the change, compares it with this ticket and agrees\n");
+        }
+        None if ledger.policy.checks.is_empty() => text += "- the change does what this ticket says\n",
+        None => {}
+    }
     if let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])? {
         text += &format!("\n## Why the last attempt failed\n\n{reason}\n");
     }

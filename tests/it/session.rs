@@ -106,7 +106,7 @@ fn nothing_is_left_to_do(sandbox: &Sandbox) {
         ("scout", "no brand has new commits"),
         ("brief", "scouts were skipped"),
         ("interview", "no brand has news"),
-        ("close", "distilled today"),
+        ("close", "summary written today"),
     ] {
         assert_eq!(phases[phase], (false, why.to_owned()), "{phase}: {again}");
     }

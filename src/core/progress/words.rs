@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Activity, CareEvent, CheckEvent, DraftEvent, Event, Idle, LandingEvent, RemoteEvent, SessionEvent, What};
+use super::{Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What};
 use crate::core::text::{headline, plural};
 use crate::core::verdict::Judgement;
 
@@ -68,6 +68,8 @@ impl What {
                 format!("{}, {}", plural(*commits, "new commit", "new commits"), plural(*signals, "signal", "signals"))
             }
             Self::Stands { ticket, state, title } => format!("{ticket} is {state}: {title}"),
+            // The landing said so itself.
+            Self::Ended { fate: Fate::Landed, .. } => return None,
             Self::Ended { title, fate } => format!("{fate} ({title})"),
             Self::Trouble(trouble) => trouble.to_string(),
         })
