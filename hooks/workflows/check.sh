@@ -1,11 +1,11 @@
 #!/bin/sh
-# Judges what was pushed to a host that runs no hooks of yours: afterwards, so it finds and does not prevent.
+# Checks what was pushed to a host that cannot run your hooks. It runs after the push: it detects, and does not prevent.
 #
 #   check.sh [OLD NEW REF]
 #
-# Run it in a clone, with git-os in PATH. OLD and NEW are where the push moved REF from and to, as the host tells it; without
-# them all that is there is replayed and no more. The remote is `origin` unless GIT_OS_REMOTE says otherwise.
-# Exits with 0 when all is by the rules, with 1 when something is not, and with more when it could not be judged.
+# Run it in a clone, with git-os in PATH. OLD and NEW are the commits of REF before and after the push, as the host reports
+# them. Without them, it only replays the histories. The remote is `origin` unless GIT_OS_REMOTE is set.
+# Exits with 0 if everything is valid, with 1 if something is not, and with a higher code if it cannot tell.
 set -eu
 
 remote=${GIT_OS_REMOTE:-origin}
@@ -14,11 +14,11 @@ case $# in
 *) echo "usage: check.sh [OLD NEW REF]" >&2 && exit 129 ;;
 esac
 
-# Zeros for OLD say that the host knows of nothing before, which may be a new branch or just the first run.
+# If OLD is all zeros, the host knows no earlier commit: the branch is new, or this is the first run.
 moved=
 if [ $# = 3 ] && [ "$1" != "$2" ] && [ -n "$(printf %s "$1" | tr -d 0)" ]; then moved=yes; fi
 
-# All of it, and what is gone over there is forgotten here: a runner may come with a clone it used before.
+# Fetch everything, and prune refs that the remote no longer has: a runner may reuse a clone.
 whole=
 if [ "$(git rev-parse --is-shallow-repository)" = true ]; then whole=--unshallow; fi
 git fetch --quiet --no-tags --prune $whole "$remote" \
@@ -26,11 +26,11 @@ git fetch --quiet --no-tags --prune $whole "$remote" \
     '+refs/os/*:refs/git-os-check/os/*' \
     '+refs/notes/os/*:refs/git-os-check/notes/os/*'
 if [ "$moved" ] && ! git cat-file -e "$1^{commit}" 2>/dev/null; then
-    # A forced push leaves what was there behind; some hosts still give it out.
-    git fetch --quiet --no-tags "$remote" "$1" || echo "$1 is not to be had any more" >&2
+    # After a forced push, no branch has the old commit; some hosts still serve it.
+    git fetch --quiet --no-tags "$remote" "$1" || echo "warning: cannot fetch the old commit $1" >&2
 fi
 
-# It is judged in a bare copy that borrows the objects, so that the clone stays as it is.
+# Check in a bare copy that borrows the objects, so that the clone does not change.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git init --quiet --bare --object-format="$(git rev-parse --show-object-format)" "$copy"
@@ -45,9 +45,9 @@ as_it_is
 
 status=0
 if [ "$moved" ]; then
-    # With the branch where it was before, since what is in it already would excuse itself.
+    # Put the branch back to its old commit first: commits that are already in a branch count as landed.
     for id in "$2" "$1"; do
-        git --git-dir="$copy" update-ref "$3" "$id" || echo "$3 cannot be looked at as it was at $id" >&2
+        git --git-dir="$copy" update-ref "$3" "$id" || echo "warning: cannot check $3 at $id" >&2
     done
     printf '%s %s %s\n' "$1" "$2" "$3" | git-os -C "$copy" server check || status=$?
     git --git-dir="$copy" update-ref -d "$3"

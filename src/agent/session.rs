@@ -55,7 +55,7 @@ pub(crate) enum Failure {
     TimedOut(String),
     #[error("{0} was interrupted")]
     Interrupted(String),
-    #[error("{0} asked for a permission, and git-os cannot answer this kind of agent")]
+    #[error("{0} asked for permission, and git-os cannot grant it to this kind of agent")]
     Canceled(String),
 }
 

@@ -43,7 +43,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 }
 
 fn archived(count: usize) -> String {
-    format!("archived {}", plural(count, "history", "histories"))
+    format!("archived {}", plural(count, "ref", "refs"))
 }
 
 fn span(text: &str) -> Result<u64, CliError> {

@@ -16,7 +16,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
-    /// Print what happens as JSON, one object a line, as it happens
+    /// Print progress as JSON, one object per line
     #[arg(long)]
     json: bool,
 }

@@ -15,9 +15,9 @@ use crate::ui::Tone;
 
 /// Check the health of the workspace and grade it
 ///
-/// Makes nineteen checks, each with a reason and a remedy. A: no check fails. B: one or two fail. C: three to five fail. F:
-/// more. A check that does not apply shows n/a and is not counted; one that cannot run counts as failed. Exits with 1 below
-/// A. With --repo, checks one repository.
+/// Runs nineteen checks, each with a reason and a remedy. A: no check fails. B: one or two fail. C: three to five fail. F:
+/// more. A check that does not apply shows n/a and is not counted; one that cannot run counts as failed. Exits with 1 if
+/// the grade is below A. With --repo, checks one repository.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Print the checks and the grade (this is the default)

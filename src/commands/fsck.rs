@@ -14,17 +14,17 @@ use crate::git::Repo;
 use crate::ledger::{Ledger, LedgerError};
 use crate::refs::{Repaired, kind_of};
 
-/// Replay all histories and report what is illegal
+/// Replay all histories and report what is invalid
 ///
-/// Hooks can be switched off and ref files written by hand; fsck finds what came in that way. Exits with 1 if it finds
-/// something. No other command acts on an illegal history.
+/// Hooks can be turned off and ref files written by hand; fsck finds what came in that way. Exits with 1 if it finds
+/// something. No other command acts on an invalid history.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Put refs back to their last legal state first
+    /// Restore refs to their last valid state first
     ///
-    /// A ticket goes back to its last legal event, and verdict notes are rebuilt from the tickets. What was there is kept
-    /// under `refs/os/rejected/`. Branches are not touched, and neither is what may become legal: an event of a newer
-    /// git-os, or one whose objects are missing.
+    /// Resets a ticket to its last valid event, and rebuilds verdict notes from the tickets. Keeps the old history under
+    /// `refs/os/rejected/`. Does not change branches, or histories that may become valid: with an event of a newer git-os, or
+    /// with missing objects.
     #[arg(long)]
     repair: bool,
 

@@ -92,7 +92,7 @@ fn find_registry(ctx: &Context) -> Result<Utf8PathBuf, CliError> {
     })?;
     let file = top.join(FILE);
     write_file(&file, starter::write(top, &repo)?.as_bytes(), 0o644)?;
-    ctx.ui.say(format!("wrote {file}; commit it, and add a `[[repo]]` for each further repository"));
+    ctx.ui.say(format!("wrote {file}; commit it, and add a `[[repo]]` table for each other repository"));
     Ok(file)
 }
 

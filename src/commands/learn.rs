@@ -48,11 +48,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let Some(text) = &args.text else { return list(ctx, args.json) };
     let text = super::read_text(ctx, (text != "-").then_some(text.as_str()), (text == "-").then_some("-"))?.unwrap_or_default();
     if leave(ctx, &Message::Learn { text: text.clone() })? {
-        return ctx.ui.line("noted");
+        return ctx.ui.line("recorded");
     }
     let brand = args.brand.as_deref().map(Brand::parse).transpose()?;
     operations::learn::learn(&ctx.place()?, &ctx.env, text, brand, args.confidence)?;
-    ctx.ui.line("noted")
+    ctx.ui.line("recorded")
 }
 
 fn list(ctx: &Context, as_json: bool) -> Result<(), CliError> {

@@ -231,7 +231,7 @@ fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool, w
     }
     ctx.ui.table(&found.iter().map(cells).collect::<Vec<_>>())?;
     for one in &strange {
-        let last = one.legal.as_ref().map(|row| format!("; its last legal state is `{}`", row.ticket.state));
+        let last = one.legal.as_ref().map(|row| format!("; its last valid state is `{}`", row.ticket.state));
         let last = last.unwrap_or_default();
         ctx.ui.say(format!("warning: {}: `{}` is quarantined{last}: {}", one.repo, one.ref_name, one.reason));
     }

@@ -169,11 +169,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let mut env = match Env::read() {
         Ok(env) => env,
         Err(error) => {
-            drop(
-                std::io::stderr()
-                    .lock()
-                    .write_all(format!("error: cannot read the surroundings of this process: {error}\n").as_bytes()),
-            );
+            drop(std::io::stderr().lock().write_all(format!("error: cannot read the environment: {error}\n").as_bytes()));
             return ExitCode::from(Kind::Fatal as u8);
         }
     };

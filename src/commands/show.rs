@@ -46,7 +46,7 @@ pub(super) struct LogArgs {
 fn warn(ctx: &Context, id: &TicketId, quarantine: Option<&Quarantine>) {
     if let Some(found) = quarantine {
         ctx.ui.say(format!(
-            "warning: `{}` is quarantined, and this is its last legal state: {}",
+            "warning: `{}` is quarantined: {}; this is its last valid state",
             id.ref_name(),
             in_one_line(&found.illegal)
         ));
@@ -103,8 +103,8 @@ fn print(ctx: &Context, ledger: &Ledger<'_>, view: &TicketView, entry: &Entry) -
 /// Why a ticket is blocked, or what it asks, and how to resume it.
 fn words_of(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(String, String)>, CliError> {
     let (what, verb) = match entry.ticket.state {
-        State::Blocked => ("why it is blocked", "unblock"),
-        State::AwaitingInput => ("what it asks", "answer"),
+        State::Blocked => ("reason for the block", "unblock"),
+        State::AwaitingInput => ("question", "answer"),
         _ => return Ok(None),
     };
     let words = last_reason(ledger, entry)?;

@@ -198,7 +198,7 @@ impl Line {
     fn moves(&self, remote: &str) -> String {
         let mut words = Vec::new();
         if self.fetched > 0 {
-            words.push(format!("{} from `{remote}`", plural(self.fetched, "ref", "refs")));
+            words.push(format!("{} fetched from `{remote}`", plural(self.fetched, "ref", "refs")));
         }
         if self.merged > 0 {
             words.push(format!("{} merged", plural(self.merged, "history", "histories")));

@@ -59,7 +59,7 @@ pub(super) struct Worded {
 #[derive(ClapArgs, Debug)]
 #[command(allow_missing_positional = true)]
 pub(super) struct Asked {
-    /// Ticket id, or any unique part of it [default: the ticket that an agent works on]
+    /// Ticket id, or any unique part of it [default: in an agent, its own ticket]
     id: Option<String>,
 
     /// The question; - reads standard input

@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(long)]
     until_empty: bool,
 
-    /// Print what happens as JSON, one object a line, as it happens
+    /// Print progress as JSON, one object per line
     #[arg(long)]
     json: bool,
 }

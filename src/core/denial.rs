@@ -43,7 +43,7 @@ impl Error for Cause {
 
 /// An event that breaks a rule, and which rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("event {} is illegal", .commit_id.short(12))]
+#[error("event {} is invalid", .commit_id.short(12))]
 pub(crate) struct Illegal {
     pub(crate) commit_id: ObjectId,
     #[source]
@@ -63,19 +63,19 @@ pub(crate) enum Denial {
     UnreadableObject(ObjectId),
     #[error("cannot be read")]
     Unreadable(#[source] Cause),
-    #[error("cannot be judged")]
+    #[error("git-os cannot check it")]
     Unjudged(#[source] Cause),
     #[error("git-os has no such ref")]
     UnknownRef,
     #[error("{0}")]
     OddRef(String),
-    #[error("a ref of git-os cannot be symbolic")]
+    #[error("it cannot be a symbolic ref")]
     Symbolic,
     #[error("on this server it is a symbolic ref; push to `{0}` instead")]
     SymbolicThere(String),
-    #[error("it moved meanwhile")]
+    #[error("it changed in the meantime")]
     MovedMeanwhile,
-    #[error("replacement objects are not allowed here")]
+    #[error("replacement refs are not allowed on a server")]
     Replacement,
     #[error("the new tip would lose commits")]
     LosesCommits,
@@ -85,9 +85,9 @@ pub(crate) enum Denial {
     NotArchived,
     #[error("a ref of this kind is never deleted")]
     NeverDeleted,
-    #[error("it moved during the fold; the next fold tries again")]
+    #[error("it changed during the merge; the next git-os command tries again")]
     MovedDuringFold,
-    #[error("the local history is illegal, and the one of the remote does not repair it")]
+    #[error("the local history is invalid, and the remote's does not repair it")]
     LocalIllegal,
 
     // The chain of a ticket.
@@ -105,11 +105,11 @@ pub(crate) enum Denial {
     NotADescendant,
     #[error(transparent)]
     NotAnEvent(#[from] WireError),
-    #[error("event is not in canonical form")]
+    #[error("it is not in canonical form")]
     NotCanonical,
     #[error("the ticket was created in another repository")]
     OtherRepository,
-    #[error("the chain is not the one that `{0}` names")]
+    #[error("the id `{0}` does not match the first commit of the chain")]
     OtherTicket(TicketId),
     #[error("the name is not a ticket id")]
     NotATicketId,
@@ -121,23 +121,23 @@ pub(crate) enum Denial {
     Rule(#[from] Refusal),
     #[error("claimed before {0} was merged")]
     DependencyOpen(TicketId),
-    #[error("claims the state `{claimed}`, but the event leads to `{computed}`")]
+    #[error("it records the state `{claimed}`, but the event leads to `{computed}`")]
     WrongState { claimed: State, computed: State },
-    #[error("changes {0}, which the event does not")]
+    #[error("it changes {0}, which this event cannot change")]
     Unearned(&'static str),
-    #[error("the ref is quarantined since event {}{}; this does not continue its legal part", .since.short(12), last_legal(*.last))]
+    #[error("the ref has been quarantined since event {}{}, and this update does not continue its valid part", .since.short(12), last_legal(*.last))]
     Quarantined {
         since: ObjectId,
         last: Option<State>,
         #[source]
         why: Box<Denial>,
     },
-    #[error("the ticket is archived with another history")]
+    #[error("the archive has another history of this ticket")]
     ArchivedOtherwise(#[source] Box<Denial>),
     #[error("cannot be merged with the local history")]
     Unmergeable(#[source] Box<Denial>),
 
-    #[error("the ticket is merged, but its head is in no protected branch")]
+    #[error("the ticket is `merged`, but no protected branch contains its head")]
     MergedNotLanded,
 
     // The files of an event.
@@ -179,25 +179,25 @@ pub(crate) enum Denial {
     NotANote(String),
     #[error("the verdict on {} would be lost: {:.60}", .about.short(12), text::escape(.line))]
     VerdictLost { about: ObjectId, line: String },
-    #[error("no ticket has the verdict noted on {}", .0.short(12))]
+    #[error("no ticket has the verdict in the note on commit {}", .0.short(12))]
     VerdictUnbacked(ObjectId),
-    #[error("the verdict noted on {} is about another tree", .0.short(12))]
+    #[error("the verdict in the note on commit {} names another tree", .0.short(12))]
     NoteOnOtherTree(ObjectId),
 
     // Signatures.
-    #[error("acts as `{0}` and is not signed")]
+    #[error("an event as `{0}` must be signed, and this one is not")]
     Unsigned(Role),
     #[error("{0}")]
     BadSignature(&'static str),
     #[error("key {0} belongs to no actor")]
     UnknownKey(String),
-    #[error("acts as `{role}`, and the signer `{}` does not have that role", text::escape(.actor))]
+    #[error("the event is as `{role}`, and its signer `{}` does not have that role", text::escape(.actor))]
     RoleNotHeld { role: Role, actor: String },
     #[error("the commit is by `{}`, but `{}` signed it", text::escape(.email), text::escape(.actor))]
     OtherSigner { email: String, actor: String },
     #[error("no actor with the email `{}` has this role", text::escape(.0))]
     NotAnActor(String),
-    #[error("only the holder may do this: `{}` is not `{}`, who claimed the ticket", text::escape(.email), text::escape(.claimant))]
+    #[error("only `{}`, who claimed the ticket, can do this; the commit is by `{}`", text::escape(.claimant), text::escape(.email))]
     NotTheClaimant { email: String, claimant: String },
     #[error("an event that `{}` signed must be replayed on its author's machine", text::escape(.email))]
     AuthorsMachine {
@@ -211,7 +211,7 @@ pub(crate) enum Denial {
     NoPolicy,
     #[error("the policy cannot be deleted")]
     PolicyDeleted,
-    #[error("commit {} holds no policy", .commit_id.short(12))]
+    #[error("commit {} contains no valid policy", .commit_id.short(12))]
     NotAPolicy {
         commit_id: ObjectId,
         #[source]
@@ -221,21 +221,21 @@ pub(crate) enum Denial {
     PolicyParents,
     #[error("the new policy does not descend from the one in force")]
     PolicyRewound,
-    #[error("this git-os does not understand the policy in force")]
+    #[error("the policy in force needs a newer git-os")]
     PolicyNewer,
     #[error("the policy names another repository")]
     PolicyOfAnother,
-    #[error("commit {} is not by an operator", .commit_id.short(12))]
+    #[error("commit {} is not signed by an operator", .commit_id.short(12))]
     NotByAnOperator {
         commit_id: ObjectId,
         #[source]
         why: Box<Denial>,
     },
-    #[error("the policy of the remote belongs to another repository than the tickets here")]
+    #[error("the remote's policy and the local tickets belong to different repositories")]
     SeparateClone,
-    #[error("both sides published a policy, and only an operator's machine can merge them")]
+    #[error("the local and remote policies have diverged, and only an operator's machine can merge them")]
     OperatorNeeded(#[source] Cause),
-    #[error("{0} is legal, but would not be under this policy: its signer's key is gone, or it was not signed")]
+    #[error("this policy would make {0} invalid: an event was signed with a removed key, or is not signed")]
     PolicyExcludes(TicketId),
 
     // The archive.
@@ -243,9 +243,9 @@ pub(crate) enum Denial {
     StrangeEntry(String),
     #[error("`{}` would be lost", text::escape(.0))]
     EntryLost(String),
-    #[error("`{}` is gone since commit {}", text::escape(.path), .commit_id.short(12))]
+    #[error("commit {} removed `{}`", .commit_id.short(12), text::escape(.path))]
     EntryGone { path: String, commit_id: ObjectId },
-    #[error("archived as `{}`", text::escape(.path))]
+    #[error("the archived history `{}` is invalid", text::escape(.path))]
     Entry {
         path: String,
         #[source]
@@ -267,7 +267,7 @@ pub(crate) enum Denial {
     DropsCommit(ObjectId),
     #[error("commit {} belongs to ticket {ticket}, which is `{state}`, and the new tip has no passing verdict", .commit_id.short(12))]
     Unverified { commit_id: ObjectId, ticket: TicketId, state: State },
-    #[error("commit {} belongs to no verified ticket and is not confined to auto-commit paths", .0.short(12))]
+    #[error("commit {} belongs to no verified ticket and changes files outside the auto-commit paths", .0.short(12))]
     NoTicket(ObjectId),
     #[error("ticket {ticket} cannot land")]
     CannotLand {
@@ -275,25 +275,25 @@ pub(crate) enum Denial {
         #[source]
         why: Box<Denial>,
     },
-    #[error("the branch is gone")]
+    #[error("the branch is missing")]
     BranchGone,
-    #[error("the branch no longer descends from {}, where it came under the gate", .0.short(12))]
+    #[error("the branch no longer descends from {}, where its gate began to apply", .0.short(12))]
     OffEpoch(ObjectId),
-    #[error("commit {} of ticket {ticket}, which is `{state}`, is in the branch", .commit_id.short(12))]
+    #[error("the branch contains unverified commit {} of ticket {ticket}, which is `{state}`", .commit_id.short(12))]
     Ungated { commit_id: ObjectId, ticket: TicketId, state: State },
-    #[error("this clone is shallow, so the move cannot be judged")]
+    #[error("git-os cannot check this update in a shallow clone")]
     Shallow,
     #[error("it has no passing verdict")]
     NoVerdict,
-    #[error("its verdict is on another commit")]
+    #[error("its verdict is for another commit")]
     VerdictOnOtherCommit,
     #[error("its head is not based on the branch's current tip")]
     NotOnTip,
-    #[error("its verdict has no passing check `{0}`, which the policy requires")]
+    #[error("the policy requires check `{0}`, and its verdict does not show it passing")]
     CheckMissing(String),
     #[error("the doctor's grade was {found}, and the policy requires {required}")]
     GradeTooLow { found: Grade, required: Grade },
-    #[error("the policy requires a judge beside the checks")]
+    #[error("the policy requires a judge in addition to the checks")]
     NotJudged,
 }
 
@@ -313,13 +313,14 @@ impl Denial {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unverified { ticket, .. } | Self::CannotLand { ticket, .. } => format!(
-                "`git os show {ticket}` says what is missing, and `git os merge {ticket}` lands it then; if this was a \
-                 fast-forward merge, its files are still in your worktree and `git stash` puts them aside"
+                "git os show {ticket}   # see what is missing; after a refused fast-forward merge, `git stash` sets its files aside"
             ),
-            Self::DropsLanded { .. } | Self::DropsCommit(_) => "`git os revert` undoes landed work with a new commit".to_owned(),
-            Self::NoTicket(_) => "`git os new` creates a ticket for it".to_owned(),
-            Self::Quarantined { .. } => "`git os fsck --repair` puts it back to its last legal state".to_owned(),
-            Self::PolicyExcludes(_) => "`git os init` publishes the policy again, for what is here now".to_owned(),
+            Self::DropsLanded { .. } | Self::DropsCommit(_) => {
+                "git os revert TICKET   # undo landed work with a new commit".to_owned()
+            }
+            Self::NoTicket(_) => "git os new TITLE   # create a ticket for this work".to_owned(),
+            Self::Quarantined { .. } => "git os fsck --repair   # restore the last valid state".to_owned(),
+            Self::PolicyExcludes(_) => "git os init   # publish the policy again".to_owned(),
             _ => return None,
         })
     }
@@ -332,7 +333,7 @@ impl Denial {
 }
 
 fn last_legal(last: Option<State>) -> String {
-    last.map_or_else(String::new, |state| format!(" (last legal state `{state}`)"))
+    last.map_or_else(String::new, |state| format!(" (last valid state `{state}`)"))
 }
 
 impl From<Illegal> for Denial {
@@ -358,6 +359,6 @@ mod tests {
         let commit_id = ObjectId::parse(&"ab".repeat(20)).expect("an id");
         let denial = Denial::from(Illegal { commit_id, why: Denial::NotCanonical });
         assert_eq!(denial.code(), "not-canonical");
-        assert_eq!(denial.full(), "event abababababab is illegal: event is not in canonical form");
+        assert_eq!(denial.full(), "event abababababab is invalid: it is not in canonical form");
     }
 }

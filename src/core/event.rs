@@ -39,7 +39,7 @@ macro_rules! named {
             fn from_str(text: &str) -> Result<Self, String> {
                 Self::parse(text).ok_or_else(|| {
                     let all: Vec<_> = Self::ALL.iter().map(|one| one.as_str()).collect();
-                    format!(concat!("not a ", $what, "; one of: {}"), all.join(", "))
+                    format!(concat!("not a ", $what, "; expected one of: {}"), all.join(", "))
                 })
             }
         }

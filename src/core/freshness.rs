@@ -69,7 +69,7 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>)
         Phase::Scout => (true, format!("new commits in {}", names(changed)), changed.to_vec()),
         Phase::Housekeeping => match &seen.doctor {
             Some((Grade::A, health)) if *health == present.health => {
-                (false, "grade A held and nothing changed".to_owned(), Vec::new())
+                (false, "the last grade was A, and nothing has changed".to_owned(), Vec::new())
             }
             Some((grade, _)) if *grade != Grade::A => (true, format!("the last grade was {grade}"), Vec::new()),
             Some(_) => (true, "something changed since the last check".to_owned(), Vec::new()),
@@ -146,7 +146,7 @@ mod tests {
             snapbox::str![[r#"
 0 initialise   run  always
 1 scout        skip no brand has new commits
-2 housekeeping skip grade A held and nothing changed
+2 housekeeping skip the last grade was A, and nothing has changed
 3 outstanding  run  always
 4 brief        skip scouts were skipped
 5 interview    skip no brand has news

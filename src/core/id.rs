@@ -189,19 +189,19 @@ fn is_hex(text: &str, len: std::ops::RangeInclusive<usize>) -> bool {
 
 text_id! {
     /// A business domain: lower-case letters, digits, `-` and `_`; `_global` covers all brands.
-    Brand, "a brand (lower-case letters, digits, `-`, `_`; at most 40)", is_word
+    Brand, "a brand (lower-case letters, digits, `-`, `_`; at most 40 characters)", is_word
 }
 text_id! {
     /// The name of a repository in the registry.
-    RepoName, "a repository name (lower-case letters, digits, `-`, `_`; at most 40)", is_word
+    RepoName, "a repository name (lower-case letters, digits, `-`, `_`; at most 40 characters)", is_word
 }
 text_id! {
     /// A label of a ticket.
-    Label, "a label (lower-case letters, digits, `-`, `_`; at most 40)", is_word
+    Label, "a label (lower-case letters, digits, `-`, `_`; at most 40 characters)", is_word
 }
 text_id! {
     /// What kind of work a ticket is: `task`, `fix`, `feature`, `docs`, … .
-    Kind, "a kind (lower-case letters, digits, `-`, `_`; at most 40)", is_word
+    Kind, "a kind (lower-case letters, digits, `-`, `_`; at most 40 characters)", is_word
 }
 text_id! {
     /// One attempt at a ticket: 128 random bits as 32 hexadecimal digits.
@@ -223,7 +223,7 @@ text_id! {
 }
 text_id! {
     /// The id of a step of a plan.
-    StepId, "a step id (letters, digits, `-`, `_`; at most 40)", |text| {
+    StepId, "a step id (letters, digits, `-`, `_`; at most 40 characters)", |text| {
         (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     }
 }

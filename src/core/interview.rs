@@ -73,7 +73,7 @@ impl Reader<'_> {
         let mut all = BTreeMap::new();
         for (key, item) in root.iter() {
             if key != "brand" {
-                self.fault(item.span(), format!("`{}` is not `brand`", text::escape(key)));
+                self.fault(item.span(), format!("unknown key `{}`; expected `[brand.NAME]`", text::escape(key)));
             }
         }
         let brands = root.get("brand").and_then(Item::as_table_like);
@@ -101,7 +101,8 @@ impl Reader<'_> {
                     Some(array) => answers.next = array.iter().map(|value| self.wish(value, &span())).collect(),
                     None => self.fault(span(), "`next` is not an array"),
                 },
-                _ => self.fault(span(), format!("`{}` is not an answer, or not a string", text::escape(key))),
+                _ => self
+                    .fault(span(), format!("`{}` is not one of the questions, or its answer is not a string", text::escape(key))),
             }
         }
         answers
@@ -115,7 +116,7 @@ impl Reader<'_> {
             return wish;
         }
         let Some(table) = value.as_inline_table() else {
-            self.fault(span(), "a wish is a title or `{ title = … }`");
+            self.fault(span(), "an entry of `next` must be a title or `{ title = … }`");
             return wish;
         };
         let known = self.faults.len();
@@ -128,11 +129,14 @@ impl Reader<'_> {
                 ("description", words @ Some(_), _) => wish.description = words,
                 ("after", words @ Some(_), _) => wish.after = words,
                 ("priority", _, Some(number @ 0..=4)) => wish.priority = u8::try_from(number).ok(),
-                _ => self.fault(span(), format!("`{}` is not a key of a wish, or its value does not fit", text::escape(key))),
+                _ => self.fault(
+                    span(),
+                    format!("unknown key `{}` in an entry of `next`, or its value is not valid", text::escape(key)),
+                ),
             }
         }
         if self.faults.len() == known && wish.title.trim().is_empty() {
-            self.fault(span(), "a wish has no title");
+            self.fault(span(), "an entry of `next` has no title");
         }
         wish
     }
@@ -175,14 +179,14 @@ next = \"One\"
         snapbox::assert_data_eq!(
             shown.join("\n"),
             snapbox::str![[r#"
-line 1: `version` is not `brand`
-line 3: `matters` is not an answer, or not a string
-line 4: `wishes` is not an answer, or not a string
-line 6: a wish is a title or `{ title = … }`
-line 7: a wish has no title
-line 8: `priority` is not a key of a wish, or its value does not fit
-line 8: `colour` is not a key of a wish, or its value does not fit
-line 10: `No Brand` is not a brand (lower-case letters, digits, `-`, `_`; at most 40)
+line 1: unknown key `version`; expected `[brand.NAME]`
+line 3: `matters` is not one of the questions, or its answer is not a string
+line 4: `wishes` is not one of the questions, or its answer is not a string
+line 6: an entry of `next` must be a title or `{ title = … }`
+line 7: an entry of `next` has no title
+line 8: unknown key `priority` in an entry of `next`, or its value is not valid
+line 8: unknown key `colour` in an entry of `next`, or its value is not valid
+line 10: `No Brand` is not a brand (lower-case letters, digits, `-`, `_`; at most 40 characters)
 line 12: `other` is not a table
 line 14: `next` is not an array
 "#]]

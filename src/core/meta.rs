@@ -107,7 +107,7 @@ impl Policy {
         if policy.version == version_of(&policy.actors) {
             Ok(policy)
         } else {
-            Err(serde::de::Error::custom(format!("policy version {} is not known here", policy.version)))
+            Err(serde::de::Error::custom(format!("this git-os does not support policy version {}", policy.version)))
         }
     }
 

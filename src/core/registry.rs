@@ -19,7 +19,7 @@ pub(crate) const FILE: &str = "registry.toml";
 
 named! {
     /// Which program an agent is.
-    AgentKind, "kind of agent that can run here", { Claude = "claude", Command = "command" }
+    AgentKind, "supported kind of agent", { Claude = "claude", Command = "command" }
 }
 
 /// The registry.
@@ -152,10 +152,10 @@ kind = "claude"
         snapbox::assert_data_eq!(
             shown.join("\n"),
             snapbox::str![[r#"
-line 2: `version` is not 1, the only one known here
+line 2: `version` must be 1
 line 5: `jobs` is not a number from 1 to 256
 line 6: [[repo]] has no `path`
-line 8: `pth` is not a key of `[[repo]]`; one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, checks, max_attempts, timeout, grade, offline_claims
+line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, checks, max_attempts, timeout, grade, offline_claims
 line 10: there is no `[agents.clod]`
 line 12: `timeout`: `soon` is not a time such as 30m
 "#]]
@@ -206,10 +206,10 @@ roles = [\"verifier\"]
         snapbox::assert_data_eq!(
             shown.join("\n"),
             snapbox::str![[r#"
-line 17: `email`: `ann <ann@example.com>` is not a mail address as git has it
-line 18: `keys`: it is a key of `ssh-rsa`, and only `ssh-ed25519` is taken
-line 19: `roles`: not a role; one of: operator, planner, ticket-executor, reviewer, verifier, scout, distiller, librarian, operator-global, gate, sync
-line 19: `roles`: `sync` takes no signature: it is whoever puts histories together
+line 17: `email`: `ann <ann@example.com>` is not a plain email address
+line 18: `keys`: key type `ssh-rsa` is not supported; use `ssh-ed25519`
+line 19: `roles`: not a role; expected one of: operator, planner, ticket-executor, reviewer, verifier, scout, distiller, librarian, operator-global, gate, sync
+line 19: `roles`: `sync` cannot be given to an actor: git-os itself acts as `sync`
 line 20: [[actor]] has no `roles`
 line 24: the actors `ben` and `ben` have the same name
 line 24: the actors `ben` and `ben` have the same email
@@ -228,7 +228,7 @@ line 24: the actors `ben` and `ben` have the same key
     #[test]
     fn a_kind_that_cannot_run_is_refused_where_it_stands() {
         let faults = Registry::parse(&GOOD.replace("kind = \"claude\"", "kind = \"codex\"")).expect_err("bad");
-        let what = "`kind`: not a kind of agent that can run here; one of: claude, command".to_owned();
+        let what = "`kind`: not a supported kind of agent; expected one of: claude, command".to_owned();
         assert_eq!(faults, [Fault { line: 14, what }]);
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Key(String);
 pub(crate) enum InvalidKey {
     #[error("it is not a public key as `ssh-keygen` writes it")]
     Unreadable,
-    #[error("it is a key of `{0}`, and only `ssh-ed25519` is taken")]
+    #[error("key type `{0}` is not supported; use `ssh-ed25519`")]
     Kind(String),
 }
 
@@ -103,23 +103,23 @@ impl Signed {
     #[must_use]
     pub(crate) fn read(payload: &[u8], signature: &[u8]) -> Self {
         let Some(signature) = std::str::from_utf8(signature).ok().filter(|text| text.len() <= MAX_SIGNATURE) else {
-            return Self::Invalid("its signature is not one of ssh");
+            return Self::Invalid("its signature is not an ssh signature");
         };
-        let Ok(read) = SshSig::from_pem(signature) else { return Self::Invalid("its signature is not one of ssh") };
+        let Ok(read) = SshSig::from_pem(signature) else { return Self::Invalid("its signature is not an ssh signature") };
         let Some(key) = Key::of(read.public_key()) else { return Self::Invalid("its signature is not by an ed25519 key") };
         if read.namespace() != NAMESPACE {
-            return Self::Invalid("its signature was made for something else than git");
+            return Self::Invalid("its signature was made for a purpose other than git");
         }
         // Accept only the canonical form: otherwise anyone could make a second commit of the same event with another encoding.
         let is_canonical = read.version() == SshSig::VERSION
             && read.reserved().is_empty()
             && read.to_pem(LineEnding::LF).is_ok_and(|written| written.trim_end() == signature.trim_end_matches('\n'));
         if !is_canonical {
-            return Self::Invalid("its signature is not written the way it is written");
+            return Self::Invalid("its signature is not in canonical form");
         }
         match PublicKey::from(read.public_key().clone()).verify(NAMESPACE, payload, &read) {
             Ok(()) => Self::By(key),
-            Err(_) => Self::Invalid("its signature is of something else"),
+            Err(_) => Self::Invalid("its signature is for different content"),
         }
     }
 }
@@ -180,8 +180,8 @@ mod tests {
     fn a_signature_of_ssh_keygen_names_its_key() {
         let key = Key::parse(KEY.trim_end()).expect("a key");
         assert_eq!(read(SIGNATURE), Signed::By(key.clone()));
-        assert_eq!(Signed::read(b"hallo\n", SIGNATURE.as_bytes()), Signed::Invalid("its signature is of something else"));
-        assert_eq!(read(OF_A_FILE), Signed::Invalid("its signature was made for something else than git"));
+        assert_eq!(Signed::read(b"hallo\n", SIGNATURE.as_bytes()), Signed::Invalid("its signature is for different content"));
+        assert_eq!(read(OF_A_FILE), Signed::Invalid("its signature was made for a purpose other than git"));
         assert_eq!(Key::parse(&String::from(key.clone())), Ok(key));
     }
 

@@ -85,7 +85,7 @@ impl Verdict {
         if verdict.version == VERSION {
             Ok(verdict)
         } else {
-            Err(serde::de::Error::custom(format!("verdict version {} is not known here", verdict.version)))
+            Err(serde::de::Error::custom(format!("this git-os does not support verdict version {}", verdict.version)))
         }
     }
 

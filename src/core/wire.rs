@@ -25,7 +25,7 @@ pub(crate) struct Record {
 pub(crate) enum WireError {
     #[error(transparent)]
     Form(#[from] TrailerError),
-    #[error("it was written by a newer git-os (schema {0}); this one knows {SCHEMA}")]
+    #[error("a newer git-os wrote it (schema {0}; this version supports {SCHEMA})")]
     Newer(u32),
 }
 

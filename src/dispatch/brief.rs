@@ -87,7 +87,7 @@ pub(crate) fn verifier(
     text += &instructions(worktree);
     text += "\n## How to judge\n\n\
         - Another run did this work. Does it do what the ticket asks, completely and honestly, and nothing else?\n\
-        - Change nothing. Anything unclear is a fail, with the reason.\n\
+        - Do not change anything. If anything is unclear, fail the work and give the reason.\n\
         - The last line you print is your judgement, as JSON: {\"verdict\":\"pass\"|\"fail\",\"reasons\":[\"…\"]}\n";
     Ok(text)
 }

@@ -82,7 +82,7 @@ pub(super) fn commit_all(
     }
     let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}\n", entry.ticket.content.title, entry.id);
     let head = site.repo.write_commit(tree_id, &[head], &site.repo.identity()?, &message)?;
-    Ok(Ruling::Granted(Taken { head, note: Some("What was left uncommitted was committed in the run's name.".to_owned()) }))
+    Ok(Ruling::Granted(Taken { head, note: Some("git-os committed the changes that the run left uncommitted.".to_owned()) }))
 }
 
 /// The paths of other repositories inside of a worktree that its index knows.

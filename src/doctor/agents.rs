@@ -5,12 +5,12 @@ use super::{Finding, Trouble};
 
 #[expect(clippy::unnecessary_wraps, reason = "the table asks every check in one way")]
 pub(super) fn contracts(_subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    Ok(Finding::not_applicable("contracts of roles are not part of this version"))
+    Ok(Finding::not_applicable("this version has no role contracts"))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the table asks every check in one way")]
 pub(super) fn wiring(_subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    Ok(Finding::not_applicable("hooks of agent clients are not part of this version; nothing depends on them"))
+    Ok(Finding::not_applicable("this version installs no hooks in agent clients"))
 }
 
 /// Without the kernel's layer a silo is only safe from agents that are never sent there.
@@ -22,13 +22,12 @@ pub(super) fn silo(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     Ok(match (is_silo, agent) {
         (false, _) => Finding::not_applicable("no repository is a silo"),
         (true, None) => Finding::pass(format!(
-            "`{name}` names no agent, so none is sent into it; the kernel sandbox that keeps out agents working elsewhere \
-             is not part of this version"
+            "no agent works in the silo `{name}`; this version has no sandbox, so agents that work elsewhere can still read it"
         )),
         (true, Some(agent)) => Finding::fail(
             format!(
-                "agent `{agent}` is sent into the silo `{name}`, but the kernel sandbox that would watch it is not part of this \
-                 version; take `agent` out of its entry in the registry"
+                "agent `{agent}` works in the silo `{name}`, and this version has no sandbox to confine it; remove `agent` from the \
+                 silo's entry in the registry"
             ),
             "git os init",
         ),

@@ -194,7 +194,7 @@ fn resolve(page: &str, link: &str) -> Option<String> {
 
 #[expect(clippy::unnecessary_wraps, reason = "the table asks every check in one way")]
 pub(super) fn index(_subject: &Subject<'_>) -> Result<Finding, Trouble> {
-    Ok(Finding::not_applicable("a search index is not part of this version"))
+    Ok(Finding::not_applicable("this version has no search index"))
 }
 
 #[cfg(test)]

@@ -105,16 +105,16 @@ const CHECKS: &[Check; COUNT] = &[
     check(4, "hooks not shadowed, other hooks still run", hooks::not_shadowed),
     check(5, "refspecs", environment::refspecs),
     check(6, "schema version", environment::schema),
-    check(CHAINS, "every chain legal", refs::chains),
-    check(8, "no foreign refs under refs/os", refs::foreign),
-    check(9, "protected branches clean", refs::branches),
+    check(CHAINS, "every chain valid", refs::chains),
+    check(8, "no unknown refs under refs/os", refs::foreign),
+    check(9, "no unverified work on protected branches", refs::branches),
     check(10, "verdict notes match the chains", refs::notes),
     check(11, "leases and live runs agree", work::leases),
     check(12, "worktrees within policy", work::worktrees),
-    check(13, "eight contracts", agents::contracts),
-    check(14, "agent hooks wired", agents::wiring),
+    check(13, "role contracts", agents::contracts),
+    check(14, "agent client hooks", agents::wiring),
     check(15, "silo", agents::silo),
-    check(16, "no secrets in OS refs", memory::secrets),
+    check(16, "no secrets in git-os refs", memory::secrets),
     check(17, "wiki links and front matter", memory::wiki),
     check(18, "search index", memory::index),
     check(19, "remote up to date, ref count bounded", refs::bounds),
@@ -268,7 +268,7 @@ fn fold_reasons(all: &[(&RepoName, &Examined)], out_of: usize) -> String {
         let named: Vec<_> = all.iter().map(|(name, one)| format!("{name}: {}", one.reason)).collect();
         return few(&named);
     }
-    format!("in {} repositories; for one, {}: {}", all.len(), all[0].0, first.reason)
+    format!("in {} repositories; for example, {}: {}", all.len(), all[0].0, first.reason)
 }
 
 #[cfg(test)]

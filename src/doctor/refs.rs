@@ -41,7 +41,7 @@ pub(super) fn chains(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 pub(super) fn foreign(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let refs = subject.refs()?;
     let strange = refs.iter().filter(|(name, _)| kind_of(name).is_none());
-    let mut faults: Vec<_> = strange.map(|(name, _)| format!("unknown git-os ref `{}`", escape(name))).collect();
+    let mut faults: Vec<_> = strange.map(|(name, _)| format!("git-os has no ref `{}`", escape(name))).collect();
     if !faults.is_empty() {
         return Ok(Finding::of(&faults, "", "git os fsck"));
     }
@@ -133,7 +133,7 @@ fn judge_branch(ledger: &Ledger<'_>, branch: &str, tip: ObjectId, faults: &mut V
     };
     let Some(epoch) = epoch else { return Ok(()) };
     if !repo.has_object(epoch) || !repo.is_ancestor(epoch, tip)? {
-        faults.push(format!("`{branch}` does not descend from {}, where the gate began", epoch.short(12)));
+        faults.push(format!("`{branch}` does not descend from {}, where its gate began to apply", epoch.short(12)));
         return Ok(());
     }
     faults.extend(gate::find_ungated(ledger, Some(epoch), tip)?.into_iter().map(|(_, why)| format!("`{branch}`: {why}")));

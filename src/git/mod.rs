@@ -58,7 +58,7 @@ pub(crate) enum GitError {
     Write { source: Box<dyn std::error::Error + Send + Sync> },
     #[error("cannot read the refs")]
     Refs { source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("cannot move `{name}`")]
+    #[error("cannot update `{name}`")]
     Move { name: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("`{name}` kept changing; gave up after {attempts} attempts")]
     Busy { name: String, attempts: u32 },

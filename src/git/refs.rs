@@ -92,7 +92,7 @@ impl Repo {
         let out = self.git().run(["for-each-ref", "--format=%(refname) %(symref)", name])?;
         let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
         let mut all: Vec<_> =
-            symbolic(&stdout).map(|(name, target)| (name.to_owned(), format!("it is symbolic, for `{target}`"))).collect();
+            symbolic(&stdout).map(|(name, target)| (name.to_owned(), format!("it is a symbolic ref to `{target}`"))).collect();
         let names = stdout.lines().filter_map(|line| Some(line.split_once(' ')?.0)).filter(|name| name.contains('\u{fffd}'));
         all.extend(names.map(|name| (name.to_owned(), "its name is not UTF-8".to_owned())));
         all.extend(ignored_refs(&out).map(|(name, what)| (name.to_owned(), format!("it is a {what}"))));

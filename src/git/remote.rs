@@ -151,7 +151,7 @@ impl Repo {
             Undone::Declined(_) if self.has_moved(remote, offers)? => Pushed::Lost,
             Undone::Declined(words) => Pushed::Refused(words),
             Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
-                Pushed::Refused("it cannot move several refs at once, which git-os relies on".to_owned())
+                Pushed::Refused("it does not support atomic pushes, which git-os needs".to_owned())
             }
             Undone::Unclear(failure) => Pushed::Unclear(failure),
         })

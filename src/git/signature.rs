@@ -101,9 +101,9 @@ pub(crate) fn split(data: &[u8], tree_id: ObjectId) -> Sealed {
 /// Why a commit could not be signed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError {
-    #[error("no key is configured to sign with")]
+    #[error("no signing key is configured")]
     NoKey,
-    #[error("`gpg.format` is `{0}`, and signatures are those of ssh")]
+    #[error("`gpg.format` is `{0}`, but git-os signs only with `ssh`")]
     Format(String),
     #[error("`{program}` did not sign: {why}")]
     Failed { program: String, why: String },

@@ -33,12 +33,12 @@ pub(crate) struct Watch {
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FrontError {
-    #[error("`{0}` cannot be started by a hook: an absolute path without NUL is needed")]
+    #[error("a hook cannot start `{0}`: the path must be absolute and must not contain NUL")]
     Program(Utf8PathBuf),
-    #[error("`{0}` cannot be watched by a hook: it is no name below `refs/`")]
+    #[error("a hook cannot watch `{0}`: the name must start with `refs/`")]
     Watch(String),
     /// Both in bytes.
-    #[error("the refs to watch take {needed} bytes, and a hook has room for {capacity}")]
+    #[error("too many refs to watch: they need {needed} bytes, and a hook has room for {capacity}")]
     TooLong { needed: usize, capacity: usize },
 }
 

@@ -181,7 +181,7 @@ pub(crate) fn faults(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<
     let mut faults = Vec::new();
     if !place.is_in_force {
         faults.push(format!(
-            "`core.hooksPath` is `{}`, so the hooks of git-os do not run",
+            "`core.hooksPath` is `{}`, so git-os hooks do not run",
             repo.config("core.hooksPath").unwrap_or_default()
         ));
     }
@@ -189,7 +189,7 @@ pub(crate) fn faults(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<
         let path = place.dir.join(&wanted.name);
         match read_bytes(&path) {
             Err(_) => faults.push(format!("hook `{}` is missing", wanted.name)),
-            Ok(found) if found != wanted.contents => faults.push(format!("hook `{}` is not the current one", wanted.name)),
+            Ok(found) if found != wanted.contents => faults.push(format!("hook `{}` is out of date", wanted.name)),
             Ok(_) if !is_executable(&path) => faults.push(format!("hook `{}` is not executable", wanted.name)),
             Ok(_) => {}
         }
@@ -298,7 +298,7 @@ pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8])
         Ok(true) => Reply::Go,
         Ok(false) => Reply::Stop,
         Err(error) => {
-            say(&format!("warning: the hook `{path}` could not be run: {error}"));
+            say(&format!("warning: cannot run the hook `{path}`: {error}"));
             Reply::Go
         }
     }

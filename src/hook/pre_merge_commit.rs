@@ -15,14 +15,14 @@ pub(super) fn run() -> Reply {
     let heads = merge_heads(&repo);
     let refused = match ledger.policy.gate {
         Gate::Off => None,
-        Gate::All => Some("a merge commit of its own has no verified ticket".to_owned()),
+        Gate::All => Some("the merge commit would belong to no verified ticket".to_owned()),
         Gate::Tickets => {
             let old = repo.find_ref(&branch).ok().flatten();
             heads.iter().find_map(|head| {
                 let added = repo.difference(old, *head).ok()?.added;
                 let (commit_id, ticket, _) = gate::involved(&ledger, old, &added).ok()??;
                 Some(format!(
-                    "commit {} belongs to ticket {ticket}, and a merge commit of it is not verified",
+                    "commit {} belongs to ticket {ticket}, and the merge commit would not be verified",
                     commit_id.short(12)
                 ))
             })
@@ -31,8 +31,9 @@ pub(super) fn run() -> Reply {
     match refused {
         Some(why) => {
             let short = branch.trim_start_matches("refs/heads/");
-            say(&format!("error: this merge cannot land on `{short}`: {why}"));
-            say("hint: `git merge --abort` puts everything back; `git os merge` lands verified tickets");
+            say(&format!("error: refusing to merge into `{short}`: {why}"));
+            say("hint: git merge --abort   # undo this merge");
+            say("hint: git os merge TICKET   # land a verified ticket");
             Reply::Stop
         }
         None => Reply::Go,

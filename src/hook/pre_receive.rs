@@ -41,18 +41,18 @@ pub(crate) fn parse_line(line: &[u8]) -> Option<Move> {
 
 pub(super) fn run(input: &[u8]) -> Reply {
     if input.len() as u64 > MAX_INPUT {
-        say("error: this push moves too many refs");
+        say("error: refusing this push: it updates too many refs");
         return Reply::Stop;
     }
     let lines: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     if lines.len() > MAX_REFS {
-        say(&format!("error: a push moves at most {MAX_REFS} refs here, and this one has {}", lines.len()));
+        say(&format!("error: refusing this push: the limit is {MAX_REFS} refs, and it updates {}", lines.len()));
         return Reply::Stop;
     }
     let mut moves = Vec::new();
     for line in lines {
         let Some(one) = parse_line(line) else {
-            say("error: git gave a line that cannot be read");
+            say("error: refusing this push: cannot parse a line from git");
             return Reply::Stop;
         };
         moves.push(one);
@@ -60,7 +60,7 @@ pub(super) fn run(input: &[u8]) -> Reply {
     let (repo, before) = match here().and_then(|repo| Ok((repo.with_quarantine()?, here()?))) {
         Ok(opened) => opened,
         Err(error) => {
-            say(&format!("error: cannot judge this push: {}", in_one_line(&error)));
+            say(&format!("error: cannot check this push: {}", in_one_line(&error)));
             return Reply::Stop;
         }
     };

@@ -145,7 +145,7 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Reply {
             Ok(Ruling::Denied(why)) => answer = refuse(&line.name, &why),
             // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
             Err(error) if !is_ours(&line.name) => {
-                say(&format!("warning: git-os cannot judge `{}`: {}", escape(&line.name), in_one_line(&error)));
+                say(&format!("warning: git-os cannot check the update of `{}`: {}", escape(&line.name), in_one_line(&error)));
             }
             Err(error) => answer = refuse(&line.name, &unjudged(error)),
         }
@@ -173,7 +173,7 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
         Err(error) if is_ours(&line.name) => return Ok(Ruling::Denied(unjudged(UnknownPolicy(in_one_line(error))))),
         // A branch is ordinary work, which our troubles must not stop.
         Err(error) => {
-            say(&format!("warning: git-os cannot judge `{}`: {}", escape(&line.name), in_one_line(&error)));
+            say(&format!("warning: git-os cannot check the update of `{}`: {}", escape(&line.name), in_one_line(&error)));
             return Ok(Ruling::Granted(()));
         }
     };

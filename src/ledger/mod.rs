@@ -43,33 +43,33 @@ pub(crate) const DESCRIPTION: &str = "description.md";
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum LedgerError {
-    #[error("this repository is not under git-os")]
+    #[error("git-os is not set up in this repository")]
     NotInitialised,
-    #[error("the policy in `refs/os/meta` cannot be read")]
+    #[error("cannot read the policy in `refs/os/meta`")]
     #[strum(serialize = "unreadable-policy")]
     Policy(#[source] serde_json::Error),
-    #[error("the policy in `refs/os/meta` cannot be read")]
+    #[error("cannot read the policy in `refs/os/meta`")]
     #[strum(serialize = "no-policy-object")]
     PolicyObject(#[source] GitError),
-    #[error("there is no ticket `{0}`")]
+    #[error("ticket `{0}` not found")]
     #[strum(serialize = "ticket-not-found")]
     NotFound(String),
-    #[error("`{part}` could be {}", .ids.join(" or "))]
+    #[error("`{part}` matches more than one ticket: {}", .ids.join(" or "))]
     #[strum(serialize = "ticket-ambiguous")]
     Ambiguous { part: String, ids: Vec<String> },
     #[error("ticket {id} is quarantined{}", last_legal(*.last))]
     Quarantined { id: TicketId, last: Option<State>, source: Box<Illegal> },
-    #[error("refusing to change ticket {id}")]
+    #[error("refusing to update ticket {id}")]
     Illegal { id: TicketId, source: Box<Denial> },
     #[error("commit {commit_id} is not an event")]
     #[strum(serialize = "not-an-event")]
     Event { commit_id: ObjectId, source: WireError },
     #[error("cannot replay commit {commit_id} on another chain")]
     Unchained { commit_id: ObjectId, source: Box<Denial> },
-    #[error("the remote `{remote}` cannot be reached: {why}")]
+    #[error("cannot reach remote `{remote}`: {why}")]
     #[strum(serialize = "remote-unreachable")]
     Unreachable { remote: String, why: String },
-    #[error("the remote `{remote}` refuses it: {why}")]
+    #[error("remote `{remote}` rejected the push: {why}")]
     #[strum(serialize = "remote-refused")]
     RefusedThere { remote: String, why: String },
     #[error("brand `{brand}` does not belong to this repository; {allowed}")]
@@ -78,7 +78,7 @@ pub(crate) enum LedgerError {
     #[error("cannot sign as `{role}`")]
     #[strum(serialize = "cannot-sign")]
     Unsigned { role: Role, source: SignError },
-    #[error("this machine may not sign as `{role}`")]
+    #[error("cannot sign as `{role}` on this machine")]
     NotYours {
         role: Role,
         #[source]
@@ -323,7 +323,7 @@ impl<'a> Ledger<'a> {
 
 /// The end of a sentence on a quarantined ticket.
 fn last_legal(last: Option<State>) -> String {
-    last.map_or_else(String::new, |state| format!("; its last legal state is `{state}`"))
+    last.map_or_else(String::new, |state| format!("; its last valid state is `{state}`"))
 }
 
 fn description_bytes(description: &str) -> Vec<u8> {

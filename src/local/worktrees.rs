@@ -122,7 +122,12 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
             let tree = git.output(["write-tree"])?;
             let tree_id = ObjectId::parse(tree.trim())?;
             let parents: Vec<_> = head.into_iter().collect();
-            repo.write_commit(tree_id, &parents, &repo.identity()?, &format!("Save what the worktree of {id} held\n"))?
+            repo.write_commit(
+                tree_id,
+                &parents,
+                &repo.identity()?,
+                &format!("Save the uncommitted changes in the worktree of {id}\n"),
+            )?
         }
     };
     keep(repo, id, saved).map(Some)

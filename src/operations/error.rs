@@ -39,7 +39,7 @@ pub(crate) enum OperationError {
     Held { verb: Verb, id: TicketId, why: Hold },
     #[error("cannot {verb} {id}: it is `{state}`, not `{needed}`")]
     WrongState { verb: Verb, id: TicketId, state: State, needed: State },
-    #[error("{id} did not pass verification on top of the moved branch; it is `{state}` now")]
+    #[error("cannot land {id}: after the rebase it did not pass verification; it is now `{state}`")]
     NotPassed { id: TicketId, state: State },
     #[error("no ticket of this repository is ready")]
     NoneReady,
@@ -67,7 +67,7 @@ pub(crate) enum OperationError {
     NothingToSubmit { head: ObjectId, trunk: String },
     #[error("cannot submit {}: it is not based on the tip of `{trunk}`", .head.short(12))]
     NotOnTip { head: ObjectId, trunk: String },
-    #[error("cannot revert {0}: its history does not say where its work began")]
+    #[error("cannot revert {0}: its history does not record the base of the work")]
     NoBase(TicketId),
     #[error("cannot revert {of}: {why}; {id} is blocked")]
     RevertBlocked { of: TicketId, id: TicketId, why: String },

@@ -107,7 +107,7 @@ fn a_repository_that_is_gone_keeps_what_is_pending_for_it() {
     let wish = "matters = \"\"\nnext = [{ title = \"Work\", repo = \"beta\" }]\navoid = \"\"\nwaiting = \"\"\nlearned = \"\"\n";
     crew.sandbox.write("ws/answers.toml", format!("[brand.alpha]\n{wish}"));
     crew.sandbox.sh("ws", "mv beta away").ok();
-    crew.start_with_answers().says("still pending: Work").ok();
+    crew.start_with_answers().says("cannot draft `Work` yet").ok();
     crew.sandbox.sh("ws", "mv away beta").ok();
     crew.start_with_answers().ok();
     assert!(crew.board().contains(&("Work".to_owned(), "merged".to_owned())));

@@ -71,7 +71,7 @@ fn a_refusal_is_printed_for_people_and_for_programs() {
             "",
             "not-a-time",
         ),
-        (&["show", "nothing"], 128, "there is no ticket `nothing`", "git os list --all", "ticket-not-found"),
+        (&["show", "nothing"], 128, "ticket `nothing` not found", "git os list --all", "ticket-not-found"),
         (
             &["new", &long],
             1,
@@ -154,7 +154,7 @@ fn outside_of_a_workspace_it_is_said_how_to_begin() {
     let sandbox = Sandbox::new();
     sandbox.repo("hub", "");
     let cases: [Case<'_>; 3] = [
-        (&["list"], 128, "this repository is not under git-os", "git os init", "not-initialised"),
+        (&["list"], 128, "git-os is not set up in this repository", "git os init", "not-initialised"),
         (&["start"], 1, "this repository has no registry", "git os init", "no-registry"),
         (&["--repo", "hub", "list"], 1, "`--repo` needs a registry, and there is none", "git os init", "repo-without-registry"),
     ];

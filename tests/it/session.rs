@@ -139,7 +139,7 @@ fn a_commit_of_a_person_is_news_of_its_brand_alone() {
     crew.start().says("new commits in alpha, beta, hub").ok();
     let plan = |crew: &Crew| phases(&crew.os(&["start", "--plan", "--json"]).ok());
     assert_eq!(plan(&crew)["scout"], (false, "no brand has new commits".to_owned()));
-    assert_eq!(plan(&crew)["housekeeping"], (false, "grade A held and nothing changed".to_owned()));
+    assert_eq!(plan(&crew)["housekeeping"], (false, "the last grade was A, and nothing has changed".to_owned()));
     commit(&crew, "ws/alpha", "news.md", "News.\n");
     assert_eq!(plan(&crew)["scout"], (true, "new commits in alpha".to_owned()));
     let said = crew.start().says("new commits in alpha").says("alpha: 1 new commit, 0 signals").said();
@@ -306,7 +306,7 @@ sleep 74
     let id = crew.ready("Ask");
     crew.start().says("denied Bash id").ok();
     assert_eq!(crew.state(&id), "blocked");
-    assert!(crew.log(&id).contains("asked for a permission, and git-os cannot answer"), "{}", crew.log(&id));
+    assert!(crew.log(&id).contains("asked for permission, and git-os cannot grant it"), "{}", crew.log(&id));
     crew.all_is_well();
 }
 

@@ -98,7 +98,7 @@ fn used(line: &str) -> Vec<&str> {
 /// The rows of the table in `docs/architecture.md`: a module, and what it may use.
 fn layers() -> Vec<(String, Vec<String>)> {
     let page = read("docs/architecture.md");
-    let section = page.split("\n## ").find(|section| section.starts_with("Who may use whom")).expect("the section");
+    let section = page.split("\n## ").find(|section| section.starts_with("Module dependencies")).expect("the section");
     let rows = section.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|');
         let name = cells.next()?.trim().trim_end_matches('`').to_owned();

@@ -73,9 +73,9 @@ impl Client for Claude {
     fn report(&self, name: &str, finished: &Finished) -> ClientReport {
         let result = find_result(&finished.transcript.stdout.text());
         let refusal = match &result {
-            None => Some(format!("{name} left no result: {}", finished.transcript.last_words())),
+            None => Some(format!("{name} returned no result: {}", finished.transcript.last_words())),
             Some(result) if result["is_error"].as_bool() != Some(false) => {
-                let what = result["result"].as_str().or(result["subtype"].as_str()).unwrap_or("it says so itself");
+                let what = result["result"].as_str().or(result["subtype"].as_str()).unwrap_or("it gave no details");
                 Some(format!("{name} ended with an error: {what}"))
             }
             Some(_) => None,

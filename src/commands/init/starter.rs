@@ -23,7 +23,7 @@ pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
     let remote = if has_origin {
         format!("remote = \"{ORIGIN}\"\n")
     } else {
-        format!("# remote = \"{ORIGIN}\"   # the shared remote, which orders events of all machines\n")
+        format!("# remote = \"{ORIGIN}\"   # the remote that all machines share\n")
     };
     let known = find_policy(repo, has_origin)?;
     let (name, entry) = match &known {
@@ -43,7 +43,7 @@ pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
     };
     Ok(format!(
         "version = 1\n\n[os]\nhub = {hub}\njobs = 4\n\n[[repo]]\nname = {hub}\npath = \".\"\n{entry}{remote}\
-         # agent = \"claude\"   # who works on tickets here; see [agents] below\n{agents}",
+         # agent = \"claude\"   # the agent that works on tickets here; see [agents.claude] below\n{agents}",
         hub = quoted(&name),
     ))
 }
@@ -83,7 +83,10 @@ fn suggested(top: &Utf8Path, repo: &Repo) -> String {
     ];
     let check = known.iter().find(|(file, _)| top.join(file).as_std_path().exists());
     let checks = check.map_or_else(
-        || "# checks = [{ name = \"tests\", run = \"make test\" }]   # what must exit with 0 before work lands\n".to_owned(),
+        || {
+            "# checks = [{ name = \"tests\", run = \"make test\" }]   # commands that must exit with 0 before work lands\n"
+                .to_owned()
+        },
         |(_, run)| format!("checks = [{{ name = \"tests\", run = \"{run}\" }}]\n"),
     );
     format!("brand = {}\nprotected = [{}]\n{checks}", quoted(&name_of(top)), quoted(&branch))

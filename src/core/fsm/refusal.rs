@@ -54,7 +54,7 @@ impl fmt::Display for Refusal {
             Self::WrongRole { event, actor } => write!(out, "cannot {event} as {actor}"),
             Self::NotHolder { event, holder: Some(holder) } => write!(out, "cannot {event}: run {holder} holds the ticket"),
             Self::NotHolder { event, holder: None } => write!(out, "cannot {event}: no run holds the ticket"),
-            Self::OwnWork => write!(out, "cannot judge the work: this run did it"),
+            Self::OwnWork => write!(out, "cannot pass or fail the work: this run did it"),
             Self::DependencyOpen(id) => write!(out, "cannot claim: dependency {id} is not merged"),
             Self::LeaseHolds(until) => {
                 write!(out, "cannot expire: the lease lasts until {until}, plus {LEASE_GRACE_SECONDS} s of grace")

@@ -39,7 +39,7 @@ impl SessionEvent {
             Self::NobodyAnswered => "no answers given".to_owned(),
             Self::Approved { count } => format!("{} approved", plural(*count, "draft", "drafts")),
             Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line", "lines")),
-            Self::UnknownRepo { repo, title } => format!("repository `{repo}` not found; cannot draft: {title}"),
+            Self::UnknownRepo { repo, title } => format!("cannot draft `{title}`: repository `{repo}` not found"),
             Self::Trouble(trouble) => trouble.to_string(),
         })
     }
@@ -124,7 +124,7 @@ impl fmt::Display for CareEvent {
             Self::LeaseExpired(ticket) => write!(out, "the lease on {ticket} expired; the ticket is ready again"),
             Self::GivenBack(ticket) => write!(out, "released {ticket}"),
             Self::Archived { count } => {
-                write!(out, "archived {}", plural(*count, "history", "histories"))
+                write!(out, "archived {}", plural(*count, "ref", "refs"))
             }
             Self::WorktreeSaved { ticket, ref_name } => write!(out, "{ticket}: saved the changes in its worktree to {ref_name}"),
             Self::WorktreeRemoved(ticket) => write!(out, "{ticket}: removed its worktree"),
@@ -146,7 +146,9 @@ impl fmt::Display for DraftEvent {
         match self {
             Self::Opened { ticket, title } => write!(out, "drafted {ticket} {title}"),
             Self::Refused { title, refusal } => write!(out, "cannot draft `{title}`: {refusal}"),
-            Self::Pending { title } => write!(out, "repository missing or git-os not set up; still pending: {title}"),
+            Self::Pending { title } => {
+                write!(out, "cannot draft `{title}` yet: its repository is missing, or git-os is not set up in it")
+            }
         }
     }
 }

@@ -50,7 +50,7 @@ impl Reader<'_> {
                 let span = table.get_key_value(key).and_then(|(key, _)| key.span()).or_else(|| item.span());
                 self.fault(
                     span,
-                    format!("`{}` is not a key of {at}; one of: {}", crate::core::text::escape(key), known.join(", ")),
+                    format!("unknown key `{}` in {at}; expected one of: {}", crate::core::text::escape(key), known.join(", ")),
                 );
             }
         }
@@ -60,7 +60,7 @@ impl Reader<'_> {
         self.known_keys(root, "the registry", &["version", "os", "repo", "agents", "actor"]);
         match root.get("version") {
             Some(item) if item.as_integer() == Some(1) => {}
-            Some(item) => self.fault(item.span(), "`version` is not 1, the only one known here"),
+            Some(item) => self.fault(item.span(), "`version` must be 1"),
             None => self.fault(None, "`version = 1` is missing"),
         }
         let agents = self.agents(root);

@@ -108,10 +108,11 @@ fn a_policy_of_a_newer_git_os_stops_nobody_and_opens_nothing() {
             "policy=$(git show refs/os/meta:policy.json | sed 's/\"version\": 1/\"version\": 99/' | git hash-object -w --stdin)
             tree=$(printf '100644 blob %s\\tpolicy.json\\n' $policy | git mktree)
             commit=$(git commit-tree -p refs/os/meta -m \"$(git cat-file commit refs/os/meta | sed '1,/^$/d')\" $tree)";
-        let _said = stage.sandbox.sh("r", &format!("{newer}; git update-ref refs/os/meta $commit")).fails("holds no policy");
+        let _said =
+            stage.sandbox.sh("r", &format!("{newer}; git update-ref refs/os/meta $commit")).fails("contains no valid policy");
         stage.sandbox.sh("r", &format!("{newer}; git -c core.hooksPath=/dev/null update-ref refs/os/meta $commit")).ok();
         stage.sandbox.sh("r", "git commit -q --allow-empty -m x; git commit -q --amend --allow-empty -m y").ok();
-        let _said = stage.sandbox.sh("r", "git update-ref -d refs/os/tickets/$DRAFT").fails("cannot be judged");
+        let _said = stage.sandbox.sh("r", "git update-ref -d refs/os/tickets/$DRAFT").fails("git-os cannot check it");
         stage.sandbox.os("r", &["list"]).says("policy version 99").ok();
     }
 }

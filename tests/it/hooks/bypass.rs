@@ -7,16 +7,20 @@ use crate::sandbox::{Sandbox, gits};
 type Bypass = (&'static str, &'static str, &'static str);
 
 const BYPASSES: &[Bypass] = &[
-    ("no hooks, main to work", "git -c core.hooksPath=/dev/null merge -q --ff-only $WORK", "refs/heads/main: commit"),
+    (
+        "no hooks, main to work",
+        "git -c core.hooksPath=/dev/null merge -q --ff-only $WORK",
+        "refs/heads/main: the branch contains unverified commit",
+    ),
     (
         "no hooks, main to a squash of work",
         "git merge -q --squash $WORK; git -c core.hooksPath=/dev/null commit -q -m s",
-        "refs/heads/main: commit",
+        "refs/heads/main: the branch contains unverified commit",
     ),
     (
         "no hooks, by GIT_CONFIG_COUNT",
         "GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null git reset -q --hard $WORK",
-        "refs/heads/main: commit",
+        "refs/heads/main: the branch contains unverified commit",
     ),
     (
         "no hooks, main without landed work",
@@ -26,21 +30,29 @@ const BYPASSES: &[Bypass] = &[
     (
         "no hooks, main deleted",
         "git -c core.hooksPath=/dev/null update-ref -d refs/heads/main",
-        "refs/heads/main: the branch is gone",
+        "refs/heads/main: the branch is missing",
     ),
     (
         "no hooks, work committed on a branch and not handed in",
         "cd ../r; git worktree add -q ../w claude/$RUNNING; (cd ../w; git commit -q --allow-empty -m w); git -c core.hooksPath=/dev/null merge -q claude/$RUNNING; git worktree remove ../w",
-        "refs/heads/main: commit",
+        "refs/heads/main: the branch contains unverified commit",
     ),
-    ("branch -C", "git branch -q side $WORK; git checkout -q --detach; git branch -C side main", "refs/heads/main: commit"),
+    (
+        "branch -C",
+        "git branch -q side $WORK; git checkout -q --detach; git branch -C side main",
+        "refs/heads/main: the branch contains unverified commit",
+    ),
     (
         "branch -M",
         "git branch -q side $WORK; git checkout -q --detach; git branch -m main old || git -c core.hooksPath=/dev/null branch -m main old; git branch -m side main",
-        "refs/heads/main: commit",
+        "refs/heads/main: the branch contains unverified commit",
     ),
-    ("a ref file", "echo $WORK >.git/refs/heads/main", "refs/heads/main: commit"),
-    ("a ref file that is symbolic", "echo ref: refs/heads/claude/$OPEN >.git/refs/heads/main", "refs/heads/main: it is symbolic"),
+    ("a ref file", "echo $WORK >.git/refs/heads/main", "refs/heads/main: the branch contains unverified commit"),
+    (
+        "a ref file that is symbolic",
+        "echo ref: refs/heads/claude/$OPEN >.git/refs/heads/main",
+        "refs/heads/main: it is a symbolic ref",
+    ),
     ("a ref file of garbage", "echo garbage >.git/refs/heads/main", "refs/heads/main: it is a broken ref"),
     (
         "a ref file of an object that is not there",
@@ -50,7 +62,7 @@ const BYPASSES: &[Bypass] = &[
     (
         "packed-refs",
         "git pack-refs --all; sed -i \"s,.* refs/heads/main\\$,$WORK refs/heads/main,\" .git/packed-refs",
-        "refs/heads/main: commit",
+        "refs/heads/main: the branch contains unverified commit",
     ),
     (
         "a ticket's file, rewound",
@@ -79,7 +91,7 @@ const BYPASSES: &[Bypass] = &[
     (
         "a note",
         "git -c core.hooksPath=/dev/null notes --ref=os/verdicts add -m pass $WORK",
-        "refs/notes/os/verdicts: no ticket has the verdict noted on",
+        "refs/notes/os/verdicts: no ticket has the verdict in the note on commit",
     ),
     (
         "no hooks, the policy",

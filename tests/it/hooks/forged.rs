@@ -26,7 +26,12 @@ commit() { # ID [ARGS]…, message on stdin
 type Forgery = (&'static str, &'static str, &'static str, &'static str);
 
 const FORGERIES: &[Forgery] = &[
-    ("a state that was not earned", "$DRAFT", "next $DRAFT approve verified | commit $DRAFT", "claims the state `verified`, but"),
+    (
+        "a state that was not earned",
+        "$DRAFT",
+        "next $DRAFT approve verified | commit $DRAFT",
+        "it records the state `verified`, but",
+    ),
     (
         "a step that was skipped",
         "$DRAFT",
@@ -55,13 +60,13 @@ const FORGERIES: &[Forgery] = &[
         "a title that changes on the way",
         "$DRAFT",
         "next $DRAFT approve ready -e '1s/Draft/Other/' | commit $DRAFT",
-        "which the event does not",
+        "which this event cannot change",
     ),
     (
         "a priority that changes on the way",
         "$DRAFT",
         "next $DRAFT approve ready -e 's/^Os-Priority.*/Os-Priority: 0/' | commit $DRAFT",
-        "which the event does not",
+        "which this event cannot change",
     ),
     ("two parents", "$DRAFT", "next $DRAFT approve ready | commit $DRAFT -p $MAIN", "an event has one parent"),
     ("no parent", "$DRAFT", "next $DRAFT approve ready | git commit-tree -F - $(tip $DRAFT)^{tree}", "does not descend from"),
@@ -133,7 +138,7 @@ const FORGERIES: &[Forgery] = &[
         "a pass of one's own work",
         "$OPEN",
         "next $OPEN pass verified -e 's/^Os-Actor.*/Os-Actor: reviewer/' | judged $OPEN \"$VERDICT\"",
-        "cannot judge the work: this run did it",
+        "cannot pass or fail the work: this run did it",
     ),
     (
         "a pass with a verdict by another",

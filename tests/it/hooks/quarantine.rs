@@ -1,4 +1,4 @@
-//! A ticket whose history is illegal: what every command says of it, how it is repaired, and that it holds up no other.
+//! A ticket whose history is invalid: what every command says of it, how it is repaired, and that it holds up no other.
 
 use super::stage::Stage;
 use crate::sandbox::gits;
@@ -28,7 +28,7 @@ fn a_quarantined_ticket_shows_its_last_legal_state_and_is_repaired() {
         let out = sandbox.os("r", &[verb, &id]);
         assert_eq!(out.code, Some(0), "{out}");
         assert!(out.stderr.contains(&format!("`{name}` is quarantined")), "{out}");
-        assert!(out.stderr.contains(&format!("event {} is illegal: ", &bad[..12])), "{out}");
+        assert!(out.stderr.contains(&format!("event {} is invalid: ", &bad[..12])), "{out}");
         assert!(out.stderr.contains("hint: git os fsck --repair"), "{out}");
         out.stdout
     };
@@ -36,24 +36,24 @@ fn a_quarantined_ticket_shows_its_last_legal_state_and_is_repaired() {
     assert!(warned("log").starts_with("1 create -> draft"));
     let shown = json(&sandbox.os("r", &["show", &id, "--json"]).stdout);
     assert_eq!((&shown["state"], &shown["quarantined"]["tip"]), (&"draft".into(), &bad.as_str().into()));
-    assert!(shown["quarantined"]["reason"].as_str().is_some_and(|reason| reason.contains("is illegal")), "{shown}");
+    assert!(shown["quarantined"]["reason"].as_str().is_some_and(|reason| reason.contains("is invalid")), "{shown}");
     let other = json(&sandbox.os("r", &["show", &stage.open.id, "--json"]).ok());
     assert_eq!(other["quarantined"], serde_json::Value::Null);
     let listed = sandbox.os("r", &["list"]);
-    assert!(listed.stderr.contains(&format!("`{name}` is quarantined; its last legal state is `draft`")), "{listed}");
+    assert!(listed.stderr.contains(&format!("`{name}` is quarantined; its last valid state is `draft`")), "{listed}");
     let listed = json(&sandbox.os("r", &["list", "--json"]).stdout);
     let tickets = listed["tickets"].as_array().expect("tickets");
     let one = tickets.iter().find(|one| one["id"] == id.as_str()).expect("it is listed");
     assert_eq!((&one["state"], &one["quarantined"]["tip"]), (&"draft".into(), &bad.as_str().into()));
 
     // Nobody goes on from there, and whoever tries is told what mends it.
-    let _said = sandbox.os("r", &["approve", &id]).fails("its last legal state is `draft`");
+    let _said = sandbox.os("r", &["approve", &id]).fails("its last valid state is `draft`");
     let said = sandbox.sh(
         "r",
         "git update-ref refs/os/tickets/$DRAFT $(git commit-tree -m x -p refs/os/tickets/$DRAFT refs/os/tickets/$DRAFT^{tree})",
     );
-    let said = said.fails(&format!("refusing to update `{name}`: the ref is quarantined since event {}", &bad[..12]));
-    assert!(said.contains("(last legal state `draft`)") && said.contains("`git os fsck --repair`"), "{said}");
+    let said = said.fails(&format!("refusing to update `{name}`: the ref has been quarantined since event {}", &bad[..12]));
+    assert!(said.contains("(last valid state `draft`)") && said.contains("git os fsck --repair "), "{said}");
 
     // It holds up no other ticket.
     sandbox.os("r", &["verify", &stage.open.id]).ok();
@@ -76,7 +76,7 @@ fn verdict_notes_are_rebuilt_from_the_tickets() {
     let forge = "git -c core.hooksPath=/dev/null notes --ref os/verdicts add -m '{\"version\":1}' $BEFORE
         git -c core.hooksPath=/dev/null notes --ref os/verdicts remove $WORK";
     sandbox.sh("r", forge).ok();
-    let _said = sandbox.os("r", &["fsck"]).fails("no ticket has the verdict noted on");
+    let _said = sandbox.os("r", &["fsck"]).fails("no ticket has the verdict in the note on commit");
     sandbox.os("r", &["fsck", "--repair"]).says("refs/notes/os/verdicts: back to").ok();
     let listed = sandbox.sh("r", "git notes --ref os/verdicts list").ok();
     assert!(!listed.contains(&sandbox.id("r", "main~1")), "{listed}");

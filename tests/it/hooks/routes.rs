@@ -55,7 +55,7 @@ const BRANCH: &[Route] = &[
     ),
     ("merge", "", "git merge -q claude/$OPEN", STAYS),
     ("merge --ff-only", "", "git merge -q --ff-only $WORK", STAYS),
-    ("merge --no-ff", "", "git merge -q --no-ff --no-edit $WORK", "cannot land"),
+    ("merge --no-ff", "", "git merge -q --no-ff --no-edit $WORK", "refusing to merge into"),
     ("merge --no-ff --no-verify", "", "git merge -q --no-ff --no-edit --no-verify $WORK", STAYS),
     ("merge --no-ff of verified work", "", "git merge -q --no-ff --no-edit --no-verify $GOOD", STAYS),
     ("merge --no-commit, then commit", "git merge -q --no-ff --no-commit $WORK", "git commit -q --no-verify -m m", STAYS),

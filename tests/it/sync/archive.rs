@@ -8,8 +8,8 @@ fn what_is_archived_is_found_by_all_who_ask() {
     let id = fleet.new_ticket("m0", "Done with");
     fleet.os("m0", &["reject", &id, "--reason", "not wanted"]).ok();
     fleet.settle();
-    fleet.os("m0", &["archive"]).says("0 histories").ok();
-    fleet.os("m0", &["archive", "--after", "0m"]).says("1 history").ok();
+    fleet.os("m0", &["archive"]).says("0 refs").ok();
+    fleet.os("m0", &["archive", "--after", "0m"]).says("1 ref").ok();
     assert_eq!(fleet.sandbox.state("m0", &id), "");
     fleet.settle();
     fleet.all_agree();
@@ -27,7 +27,7 @@ fn what_is_archived_is_found_by_all_who_ask() {
     fleet.settle();
     fleet.all_agree();
     assert_eq!(fleet.events("m0", &id), ["create", "reject", "comment"]);
-    fleet.os("m0", &["archive", "--after", "0m"]).says("1 history").ok();
+    fleet.os("m0", &["archive", "--after", "0m"]).says("1 ref").ok();
     fleet.settle();
     fleet.all_agree();
     fleet.os("m1", &["log", &id]).says("perhaps after all").ok();

@@ -60,7 +60,7 @@ fn a_remote_that_is_away_is_named_and_holds_up_nobody() {
     let id = fleet.ready("m0", "Alone");
     fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
     fleet.os("m0", &["sync"]).fails("cannot reach `origin`");
-    fleet.os("m0", &["claim", &id]).fails("cannot be reached");
+    fleet.os("m0", &["claim", &id]).fails("cannot reach remote");
     assert_eq!(fleet.sandbox.state("m0", &id), "ready");
     fleet.os("m0", &["comment", &id, "meanwhile"]).ok();
     fleet.sandbox.sh(".", &format!("mv away {BARE}")).ok();

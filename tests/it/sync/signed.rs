@@ -137,9 +137,10 @@ fn a_worker_neither_approves_nor_judges() {
     // Past the program: signed with the worker's key, and in the operator's name with it.
     let approve = format!("next {draft} approve ready -e 's/^Os-Actor.*/Os-Actor: operator/'");
     let own = format!("c=$({approve} | signed {draft}); force {draft} $c");
-    forge(&fleet, "m1", &own).fails("acts as `operator`, and the signer `m1` does not have that role");
+    forge(&fleet, "m1", &own).fails("the event is as `operator`, and its signer `m1` does not have that role");
     let named = "export GIT_AUTHOR_EMAIL=m0@example.com GIT_COMMITTER_EMAIL=m0@example.com";
-    forge(&fleet, "m1", &format!("{named}; {own}")).fails("acts as `operator`, and the signer `m1` does not have that role");
+    forge(&fleet, "m1", &format!("{named}; {own}"))
+        .fails("the event is as `operator`, and its signer `m1` does not have that role");
     // A verdict, with all that belongs to it.
     let judge = "22222222222222222222222222222222";
     let pass = |how: &str| {
@@ -155,7 +156,8 @@ fn a_worker_neither_approves_nor_judges() {
          {how} $c"
     )
     };
-    forge(&fleet, "m1", &pass(&format!("force {id}"))).fails("acts as `verifier`, and the signer `m1` does not have that role");
+    forge(&fleet, "m1", &pass(&format!("force {id}")))
+        .fails("the event is as `verifier`, and its signer `m1` does not have that role");
     // By an operator's hand the very same is right: the keys alone were in the way.
     forge(&fleet, "m0", &pass(&format!("git update-ref refs/os/tickets/{id}"))).ok();
     assert_eq!(fleet.sandbox.state("m0", &id), "verified");
@@ -169,11 +171,13 @@ fn what_is_not_signed_is_refused_and_found() {
     let draft = fleet.new_ticket("m0", "Draft");
     fleet.settle();
     let approve = format!("c=$(next {draft} approve ready | commit {draft})");
-    forge(&fleet, "m0", &format!("{approve}; force {draft} $c")).fails("acts as `operator` and is not signed");
+    forge(&fleet, "m0", &format!("{approve}; force {draft} $c"))
+        .fails("an event as `operator` must be signed, and this one is not");
     let name = format!("refs/os/tickets/{draft}");
-    forge(&fleet, "m0", &format!("{approve}; git update-ref {name} $c")).fails("acts as `operator` and is not signed");
+    forge(&fleet, "m0", &format!("{approve}; git update-ref {name} $c"))
+        .fails("an event as `operator` must be signed, and this one is not");
     forge(&fleet, "m0", &format!("{approve}; past update-ref {name} $c")).ok();
-    fleet.os("m0", &["fsck"]).fails("acts as `operator` and is not signed");
+    fleet.os("m0", &["fsck"]).fails("an event as `operator` must be signed, and this one is not");
     fleet.os("m0", &["claim", &draft]).fails("quarantined");
     // A role that nobody has stays as it was.
     fleet.sandbox.sh(BARE, &format!("git update-ref refs/heads/x {name}")).ok();
@@ -190,12 +194,12 @@ fn a_signature_is_of_one_event_by_one_hand() {
         (
             "on another parent",
             format!("git cat-file commit $(tip {one}) | sed \"s/^parent.*/parent $(tip {two})/\" | again"),
-            "its signature is of something else",
+            "its signature is for different content",
         ),
         (
             "other words",
             format!("git cat-file commit $({approve} | signed {two}) | sed 's/^Os-Nonce: 0/Os-Nonce: 1/' | again"),
-            "its signature is of something else",
+            "its signature is for different content",
         ),
         (
             "in another's name",
@@ -227,7 +231,7 @@ fn a_signature_is_of_one_event_by_one_hand() {
                  ssh-keygen -q -Y sign -n file -f ~/.ssh/id ../c
                  (sed '/^$/,$d' ../c; sed -e '1s/^/gpgsig /' -e '2,$s/^/ /' ../c.sig; sed -n '/^$/,$p' ../c) | again; rm ../c.sig"
             ),
-            "its signature was made for something else than git",
+            "its signature was made for a purpose other than git",
         ),
         (
             "by a key of nobody",
@@ -309,7 +313,7 @@ fn the_name_of_a_run_is_not_its_key() {
     fleet.os("m1", &["claim", &id]).ok();
     fleet.settle();
     let run = forge(&fleet, "m2", &format!("body {id} | sed -n 's/^Os-Run: //p'")).ok();
-    let says = "`m2@example.com` is not `m1@example.com`, who claimed the ticket";
+    let says = "only `m1@example.com`, who claimed the ticket, can do this; the commit is by `m2@example.com`";
     fleet.os("m2", &["start", &id, "--run", &run]).fails(says);
     let start = format!("c=$(next {id} start running | signed {id}); force {id} $c");
     forge(&fleet, "m2", &start).fails(says);
@@ -332,12 +336,12 @@ fn no_setting_changes_the_verdict() {
             "git config gpg.ssh.program {path}; git config gpg.ssh.allowedSignersFile {path}; git config gpg.program {path}"
         );
         fleet.sandbox.sh(BARE, &set).ok();
-        forge(&fleet, "m0", &format!("{}; force {draft} $c", approve("commit"))).fails("is not signed");
+        forge(&fleet, "m0", &format!("{}; force {draft} $c", approve("commit"))).fails("must be signed, and this one is not");
         let lie = format!(
             "{}; export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=gpg.ssh.program GIT_CONFIG_VALUE_0={path}; git update-ref refs/os/tickets/{draft} $c",
             approve("commit")
         );
-        forge(&fleet, "m0", &lie).fails("is not signed");
+        forge(&fleet, "m0", &lie).fails("must be signed, and this one is not");
         fleet.sandbox.sh("m0", &format!("{set}; git os fsck; git config --unset gpg.ssh.program")).ok();
     }
     forge(&fleet, "m0", &format!("{}; force {draft} $c", approve("signed"))).ok();
@@ -390,22 +394,23 @@ fn the_policy_is_changed_by_an_operator_alone() {
         tree=$(printf '100644 blob %s\\tpolicy.json\\n' $new | git mktree)
         c=$(git cat-file commit refs/os/meta | sed '1,/^$/d' | git commit-tree SIGN -F - -p refs/os/meta $tree)
         past push -q origin $c:refs/os/meta";
-    forge(&fleet, "m1", &publish.replace("SIGN", "-S")).fails("is not by an operator");
-    forge(&fleet, "m1", &publish.replace("SIGN", "")).fails("is not by an operator");
-    forge(&fleet, "m0", &publish.replace("SIGN", "")).fails("is not by an operator");
+    forge(&fleet, "m1", &publish.replace("SIGN", "-S")).fails("is not signed by an operator");
+    forge(&fleet, "m1", &publish.replace("SIGN", "")).fails("is not signed by an operator");
+    forge(&fleet, "m0", &publish.replace("SIGN", "")).fails("is not signed by an operator");
     // An older one is not the next one, neither by itself nor written again on top.
     forge(&fleet, "m1", "past push -q -f origin refs/os/meta~1:refs/os/meta").fails("does not descend");
     let again = "c=$(git cat-file commit refs/os/meta | sed \"s/^parent.*/parent $(git rev-parse refs/os/meta)/\" | again); force_meta $c";
-    forge(&fleet, "m1", &again.replace("force_meta $c", "past push -q origin $c:refs/os/meta")).fails("is not by an operator");
+    forge(&fleet, "m1", &again.replace("force_meta $c", "past push -q origin $c:refs/os/meta"))
+        .fails("is not signed by an operator");
     // Nor by a second link that its first has made an operator.
     let two = publish.replace("past push", "c=$(git commit-tree -S -m x -p $c $tree); past push");
-    forge(&fleet, "m1", &two.replace("SIGN", "-S")).fails("is not by an operator");
+    forge(&fleet, "m1", &two.replace("SIGN", "-S")).fails("is not signed by an operator");
     assert_eq!(fleet.sandbox.id(BARE, "refs/os/meta"), before);
     // What is forced in is found.
     let saved = fleet.sandbox.id("m1", "refs/os/meta");
     forge(&fleet, "m1", &publish.replace("SIGN", "").replace("push -q origin $c:refs/os/meta", "update-ref refs/os/meta $c"))
         .ok();
-    fleet.os("m1", &["fsck"]).fails("is not by an operator");
+    fleet.os("m1", &["fsck"]).fails("is not signed by an operator");
     forge(&fleet, "m1", &format!("past update-ref refs/os/meta {saved}")).ok();
     // The operator may.
     registry(&fleet, &keys.replace("\"planner\", ", ""));
@@ -447,7 +452,7 @@ fn what_came_meanwhile_is_vouched_for_when_it_is_published_again() {
     give_keys(&fleet);
     // The other machine knows nothing of it yet.
     fleet.os("m1", &["claim", &id]).ok();
-    fleet.os("m0", &["sync"]).fails("would not be");
+    fleet.os("m0", &["sync"]).fails("this policy would make");
     assert!(!fleet.sandbox.git(BARE, &["show", "refs/os/meta:policy.json"]).ok().contains("actors"));
     fleet.os("m0", &["init"]).says("policy updated").ok();
     fleet.settle();
@@ -496,7 +501,7 @@ fn what_a_worker_published_before_the_keys_gives_way() {
 fn without_a_key_it_is_said_what_to_do() {
     let (fleet, _) = signed(1, "");
     forge(&fleet, "m0", "git config --global --unset user.signingKey").ok();
-    fleet.os("m0", &["new", "x"]).fails("no key is configured to sign with");
+    fleet.os("m0", &["new", "x"]).fails("no signing key is configured");
     fleet.os("m0", &["new", "x"]).fails("git config user.signingKey");
     forge(&fleet, "m0", "git config --global user.signingKey '~/.ssh/none'").ok();
     fleet.os("m0", &["new", "x"]).fails("did not sign");

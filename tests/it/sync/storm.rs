@@ -284,7 +284,7 @@ fn run(dice: &mut Dice, mut command: Command) -> End {
 /// What is said when the remote is away, a receiver was killed, or somebody holds a lock that will be let go.
 fn is_of_the_storm(said: &str) -> bool {
     [
-        "cannot be reached",
+        "cannot reach remote",
         "cannot reach",
         "lock",
         "not up to date",

@@ -14,7 +14,7 @@ impl Reader<'_> {
         let item = root.get("actor")?;
         let Some(tables) = item.as_array_of_tables() else {
             if !item.as_array().is_some_and(toml_edit::Array::is_empty) {
-                self.fault(item.span(), "`actor` is not written `[[actor]]`");
+                self.fault(item.span(), "`actor` must be an array of tables, written `[[actor]]`");
             }
             return Some(actors);
         };
@@ -38,7 +38,7 @@ impl Reader<'_> {
         }
         if self.faults.is_empty() && !is_asked(&actors, Role::Operator) {
             let span = tables.iter().next().and_then(toml_edit::Table::span);
-            self.fault(span, "no actor has the role `operator`, so that anybody could publish another policy");
+            self.fault(span, "no actor has the role `operator`; without one, anyone could publish a new policy");
         }
         Some(actors)
     }
@@ -52,11 +52,11 @@ impl Reader<'_> {
             }
         };
         let name = self.parsed(table, "[[actor]]", "name", table.span(), line("a name"));
-        let email = self.parsed(table, "[[actor]]", "email", table.span(), line("a mail address as git has it"));
+        let email = self.parsed(table, "[[actor]]", "email", table.span(), line("a plain email address"));
         // Without keys nobody acts for them, and what they alone may do nobody does.
         let keys = self.each(table, "keys", |line| Key::parse(line).map_err(|error| error.to_string()));
         let roles = self.each(table, "roles", |role| match role.parse::<Role>()? {
-            Role::Sync => Err("`sync` takes no signature: it is whoever puts histories together".to_owned()),
+            Role::Sync => Err("`sync` cannot be given to an actor: git-os itself acts as `sync`".to_owned()),
             role => Ok(role),
         });
         Some(Actor { name: name?, email: email?, keys, roles })

@@ -15,7 +15,7 @@ const RULES: &[Case] = &[
         "cannot approve as planner",
         Fsck,
     ),
-    ("verified out of nothing", "forge $DRAFT approve verified", "claims the state `verified`, but", Fsck),
+    ("verified out of nothing", "forge $DRAFT approve verified", "it records the state `verified`, but", Fsck),
     ("started before it was claimed", "forge $READY start running -e \"$EXECUTOR\"", "cannot start: the ticket is `ready`", Fsck),
     ("approved twice", "forge $READY approve ready", "cannot approve: the ticket is `ready`", Fsck),
     ("rejected without a reason", "forge $DRAFT reject rejected", "reason", Fsck),
@@ -64,7 +64,7 @@ const RULES: &[Case] = &[
     (
         "another author",
         "forge $DRAFT comment draft -e 's/^Os-Author.*/Os-Author: planner/' -e \"$SAYS\"",
-        "which the event does not",
+        "which this event cannot change",
         Fsck,
     ),
     ("a title that changes on the way", "forge $DRAFT approve ready -e '1s/DRAFT/Other/'", "title, brand", Fsck),
@@ -136,7 +136,7 @@ const RULES: &[Case] = &[
         "verdicts/6.json",
         Fsck,
     ),
-    ("a pass of one's own work", "BY=$R1 pass \"$VERDICT\"", "cannot judge the work: this run did it", Fsck),
+    ("a pass of one's own work", "BY=$R1 pass \"$VERDICT\"", "cannot pass or fail the work: this run did it", Fsck),
     (
         "a pass by an executor",
         "put refs/os/tickets/$OPEN $(next $OPEN pass verified -e \"s/^Os-By.*/Os-By: $JUDGE/\" | judged $OPEN \"$VERDICT\")",
@@ -215,8 +215,18 @@ const RULES: &[Case] = &[
         "does not belong to this repository",
         Fsck,
     ),
-    ("an id that is not of the root", "put refs/os/tickets/T-$DAY-repo-0000000 $(title Name)", "is not the one that", Fsck),
-    ("an id of another day", "first=$(title Day); ON=2020-01-01; put $(opened $first) $first", "is not the one that", Fsck),
+    (
+        "an id that is not of the root",
+        "put refs/os/tickets/T-$DAY-repo-0000000 $(title Name)",
+        "does not match the first commit",
+        Fsck,
+    ),
+    (
+        "an id of another day",
+        "first=$(title Day); ON=2020-01-01; put $(opened $first) $first",
+        "does not match the first commit",
+        Fsck,
+    ),
     (
         "a time that no calendar holds",
         "WHO='Eve <eve@example.com> 99999999999999999999 +0000'; first=$(title Time); put $(opened $first) $first",
@@ -227,7 +237,7 @@ const RULES: &[Case] = &[
     (
         "fifty refs, one of them bad",
         "for n in $(seq 50); do first=$(title \"Number $n\"); put $(opened $first) $first; done; forge $DRAFT approve verified",
-        "claims the state",
+        "records the state",
         Fsck,
     ),
 ];

@@ -30,7 +30,7 @@ const FORMS: &[Case] = &[
     (
         "an unknown trailer of this schema",
         "forge $DRAFT approve ready -e 's/^Os-Seq.*/&\\nOs-Foo: bar/'",
-        "which the event does not",
+        "which this event cannot change",
         Fsck,
     ),
     (
@@ -134,7 +134,7 @@ const FORMS: &[Case] = &[
     (
         "a schema that goes back",
         "forge $DRAFT comment draft -e 's/^Os-Schema.*/Os-Schema: 0/' -e \"$SAYS\"",
-        "which the event does not",
+        "which this event cannot change",
         Fsck,
     ),
     (
@@ -152,7 +152,7 @@ const FORMS: &[Case] = &[
     (
         "a text with an empty paragraph in front",
         "put refs/os/tickets/$DRAFT $(next $DRAFT comment draft -e '1s/$/\\n\\n/' | on $DRAFT)",
-        "event is not in canonical form",
+        "it is not in canonical form",
         Fsck,
     ),
 ];

@@ -41,7 +41,7 @@ fn a_push_that_lies_about_what_was_there_moves_nothing() {
           printf '%s\n^%s\n' $new $(git rev-parse refs/os/archive) | git pack-objects --revs --stdout -q
         } | git receive-pack ../shared.git | tr '\0' ' '"#;
     let out = here.sh("forced", lines);
-    assert!(out.said().contains("refusing to update `refs/os/archive`: it moved meanwhile"), "{out}");
+    assert!(out.said().contains("refusing to update `refs/os/archive`: it changed in the meantime"), "{out}");
     assert_eq!(here.refs(BARE, &[]), before);
 }
 

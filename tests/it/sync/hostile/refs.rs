@@ -104,11 +104,16 @@ const CASES: &[Case] = &[
         "git-os has no such ref",
         Fsck,
     ),
-    ("an object that is replaced", "git replace $(tip $DRAFT) $(tip $READY)", "replacement objects are not allowed here", Fsck),
+    (
+        "an object that is replaced",
+        "git replace $(tip $DRAFT) $(tip $READY)",
+        "replacement refs are not allowed on a server",
+        Fsck,
+    ),
     (
         "a replacement, and what stands on it",
         "forge $DRAFT approve verified; new=$(tip $DRAFT); put refs/os/tickets/$DRAFT $(git rev-parse $new~1); put refs/replace/$(tip $DRAFT) $new; forge $DRAFT merge merged -e \"$GATE\"",
-        "replacement objects are not allowed here",
+        "replacement refs are not allowed on a server",
         Fsck,
     ),
     (

@@ -44,23 +44,23 @@ const POLICY: &[Case] = &[
         Fsck,
     ),
     ("a policy on top of code", "put refs/os/meta $(policy s/x/x/ -p $MAIN)", "refusing to update", Fsck),
-    ("a policy that cannot be read", "put refs/os/meta $(policy 's/{/[/' -p refs/os/meta)", "holds no policy", Fsck),
+    ("a policy that cannot be read", "put refs/os/meta $(policy 's/{/[/' -p refs/os/meta)", "contains no valid policy", Fsck),
     (
         "a policy of a version to come",
         "put refs/os/meta $(policy 's/\"version\": 1/\"version\": 2/' -p refs/os/meta)",
-        "holds no policy",
+        "contains no valid policy",
         Fsck,
     ),
     (
         "a policy without its file",
         "put refs/os/meta $(git -c user.name=E -c user.email=e@e commit-tree -p refs/os/meta -m \"x\n\nOs-Root: $POLICY\" $(git mktree </dev/null))",
-        "holds no policy",
+        "contains no valid policy",
         Fsck,
     ),
     (
         "a policy that is nested without end",
         "t=$(file $(head -c 500000 /dev/zero | tr '\\0' '[' | blob) policy.json | git mktree); put refs/os/meta $(commit $t -p refs/os/meta)",
-        "holds no policy",
+        "contains no valid policy",
         Fsck,
     ),
     (
@@ -72,7 +72,7 @@ const POLICY: &[Case] = &[
     (
         "a policy against the rules on the way to one by them",
         "put refs/os/meta $(policy 's/{/[/' -p refs/os/meta); put refs/os/meta $(t=$(git rev-parse $POLICY^{tree}); git -c user.name=E -c user.email=e@e commit-tree -p refs/os/meta -m \"x\n\nOs-Root: $POLICY\" $t)",
-        "holds no policy",
+        "contains no valid policy",
         Fsck,
     ),
     ("the policy deleted", "gone refs/os/meta", "the policy cannot be deleted", Fsck),
@@ -106,7 +106,12 @@ const ARCHIVE: &[Case] = &[
         "cannot merge",
         Fsck,
     ),
-    ("an archive of another ticket's chain", "put refs/os/archive $(fold $READY $(tip $CLOSED))", "is not the one that", Fsck),
+    (
+        "an archive of another ticket's chain",
+        "put refs/os/archive $(fold $READY $(tip $CLOSED))",
+        "does not match the first commit",
+        Fsck,
+    ),
     ("an archive of code", "put refs/os/archive $(fold $READY $MAIN)", "refusing to update", Fsck),
     (
         "an archive in another month",

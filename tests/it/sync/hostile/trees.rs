@@ -191,7 +191,7 @@ const CASES: &[Case] = &[
     (
         "an archived ticket with another beginning",
         "put refs/os/tickets/$ARCHIVED $(title Again)",
-        "archived with another history",
+        "the archive has another history",
         Fsck,
     ),
 ];
