@@ -103,7 +103,7 @@ fn reference_transaction(
     common: &mut Common<'_>,
     mut found: Found<'_>,
 ) -> i32 {
-    if !settings.always && !rule::listens(state, settings.watches()) {
+    if !settings.always && !rule::listens(state, settings.watches(), common) {
         return 0;
     }
     let copy = take_stdin(buffer, |line| {

@@ -25,13 +25,13 @@ fn main() -> ExitCode {
     let fields = read_end(&own).unwrap_or_default();
     let settings = Settings::read(&fields).unwrap_or_default();
     let state = State::of(args.first().map(|state| state.as_bytes()).unwrap_or_default());
-    if !settings.always && !rule::listens(state, settings.watches()) {
+    let mut common = Common(own.parent().unwrap_or(Path::new("")).join(".."));
+    if !settings.always && !rule::listens(state, settings.watches(), &mut common) {
         return ExitCode::SUCCESS;
     }
     let mut input = Vec::new();
     // Without input there is nothing to check; git itself fails if it could not send the input.
     drop(std::io::stdin().lock().read_to_end(&mut input));
-    let mut common = Common(own.parent().unwrap_or(Path::new("")).join(".."));
     let mut room = [0; answer::ROOM];
     let mut found = Found::none(&mut room);
     for line in input.split(|byte| *byte == b'\n') {

@@ -78,7 +78,7 @@ pub(crate) fn is_ours(name: &[u8]) -> bool {
 /// A ref that git-os checks besides its own: a protected branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Watch<'a> {
-    /// Whether git-os is also started in `committed`.
+    /// Whether git-os is also started in `committed`, when [`LANDING`] is there.
     pub(crate) committed: bool,
     pub(crate) missing: Missing,
     pub(crate) name: &'a [u8],
@@ -170,11 +170,15 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b' ')
 }
 
+/// The file in the common directory that says that a ticket may land with a move of a watched ref. git-os writes it in `prepared`, so
+/// that most commits start git-os only once.
+pub(crate) const LANDING: &[u8] = b"os/landing";
+
 /// Whether the hook has to read the lines in this state.
-pub(crate) fn listens<'w>(state: State, mut watches: impl Iterator<Item = Watch<'w>>) -> bool {
+pub(crate) fn listens<'w>(state: State, mut watches: impl Iterator<Item = Watch<'w>>, files: &mut impl Files) -> bool {
     match state {
         State::Prepared => true,
-        State::Committed => watches.any(|watch| watch.committed),
+        State::Committed => watches.any(|watch| watch.committed) && files.has(LANDING),
         State::Other => false,
     }
 }

@@ -41,6 +41,14 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
     Ok(closed)
 }
 
+/// Whether a ticket is verified, so that the next move of a protected branch may land it.
+///
+/// # Errors
+/// If git cannot read the tickets.
+pub(crate) fn awaits_landing(ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
+    Ok(ledger.rows()?.tickets.iter().any(|row| row.ticket.state == State::Verified))
+}
+
 /// The commits that landed, or may land, by the verdict of a ticket.
 ///
 /// # Errors

@@ -12,8 +12,9 @@ use crate::core::refs::is_ours;
 use crate::core::rule::{self, Concern, Files, Missing, State, Value};
 use crate::core::ruling::Ruling;
 use crate::core::text::{escape, in_one_line};
+use crate::gate;
 use crate::git::Repo;
-use crate::git::process::read_bytes;
+use crate::git::process::{read_bytes, remove_file, write_file};
 use crate::ledger::{Ledger, LedgerError};
 use crate::sync;
 
@@ -100,7 +101,8 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Reply {
     let ledger = Ledger::open(&repo);
     let branches = ledger.as_ref().map(|ledger| install::watched(&ledger.policy)).unwrap_or_default();
     let watches = || branches.iter().map(Watch::as_rule);
-    if !rule::listens(state, watches()) {
+    let mut files = Common(Some(repo.common_dir()));
+    if !rule::listens(state, watches(), &mut files) {
         return Reply::Go;
     }
     // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
@@ -109,13 +111,13 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Reply {
         let branch = (is_unknown && name.starts_with(b"refs/heads/")).then_some(Missing::Pass);
         branch.max(rule::watched(name, state, watches()))
     };
-    let moves = moves(input, state, &mut Common(Some(repo.common_dir())), is_watched);
+    let moves = moves(input, state, &mut files, is_watched);
     if moves.is_empty() {
         return Reply::Go;
     }
     match state {
         State::Prepared => prepared(&repo, &ledger, &moves),
-        State::Committed => committed(&ledger),
+        State::Committed => committed(&repo, &ledger),
         State::Other => Reply::Go,
     }
 }
@@ -150,7 +152,19 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Reply {
             Err(error) => answer = refuse(&line.name, &unjudged(error)),
         }
     }
+    if answer == Reply::Go && lines.iter().any(|line| !is_ours(&line.name)) {
+        announce_landing(repo, ledger);
+    }
     answer
+}
+
+/// Leaves word for `committed` if a ticket may land. What fails here is noticed by the next git-os command.
+fn announce_landing(repo: &Repo, ledger: &Opened<'_>) {
+    if let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING))
+        && gate::awaits_landing(ledger).unwrap_or(true)
+    {
+        drop(write_file(&file, b"", 0o644));
+    }
 }
 
 fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, LedgerError> {
@@ -190,9 +204,12 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
 }
 
 /// Notices landings made by hand. The next git-os command repeats anything that fails here.
-fn committed(ledger: &Opened<'_>) -> Reply {
-    if let Ok(ledger) = ledger {
-        drop(crate::gate::reconcile(ledger));
+fn committed(repo: &Repo, ledger: &Opened<'_>) -> Reply {
+    if let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING))
+        && gate::reconcile(ledger).is_ok()
+        && gate::awaits_landing(ledger).is_ok_and(|awaits| !awaits)
+    {
+        drop(remove_file(&file));
     }
     Reply::Go
 }

@@ -113,7 +113,8 @@ impl Expected {
 
 /// A name, a state, the lines with words in capitals that stand for values, and what has to come out. `Z` is zeros, `M` is
 /// where `main` is, `H` a person's commit on top of it, `T` where the ticket `refs/os/tickets/T` is, and `N` is a new ticket that
-/// is valid. With `lock`, git holds the lock of `packed-refs`, as it does when it deletes.
+/// is valid. With `lock`, git holds the lock of `packed-refs`, as it does when it deletes; with `landing`, git-os
+/// has left word that a ticket may land.
 const TRANSACTIONS: &[(&str, &str, &str, Expected)] = &[
     ("a new branch", "prepared", "Z M refs/heads/side", Unseen),
     ("a new tag", "prepared", "Z M refs/tags/v1", Unseen),
@@ -136,7 +137,8 @@ const TRANSACTIONS: &[(&str, &str, &str, Expected)] = &[
     ("main: symbolic", "prepared", "M ref:refs/heads/side refs/heads/main", Branch([false, false, false])),
     ("main: an alias of it", "prepared", "Z ref:refs/heads/main refs/heads/alias", Branch([true, true, true])),
     ("main: after a branch", "prepared", "Z M refs/heads/a\nM H refs/heads/main", Branch([true, true, false])),
-    ("main: has moved", "committed", "M H refs/heads/main", Told),
+    ("main: has moved", "committed", "M H refs/heads/main", Unseen),
+    ("main: has moved, and a ticket may land", "committed landing", "M H refs/heads/main", Told),
     ("main: has not moved", "aborted", "M H refs/heads/main", Unseen),
     ("ours: a new ticket", "prepared", "Z N refs/os/tickets/NEW", Ours(true)),
     ("ours: code in a ticket", "prepared", "T M refs/os/tickets/T", Ours(false)),
@@ -258,7 +260,7 @@ fn rows(git: &Git, (policy, gate, is_chained): (&str, &str, bool)) -> (Vec<Strin
         for (column, program) in PROGRAMS.into_iter().enumerate() {
             set_program(&place.sandbox, program);
             for ((_, state, lines, _), cells) in TRANSACTIONS.iter().zip(&mut columns) {
-                cells[column] = with_lock(&place, state, || place.outcome(program.0, state, &place.input(lines)));
+                cells[column] = with_files(&place, state, || place.outcome(program.0, state, &place.input(lines)));
             }
         }
         found.iter_mut().zip(columns).for_each(|(found, cells)| found.push((front, cells)));
@@ -268,7 +270,7 @@ fn rows(git: &Git, (policy, gate, is_chained): (&str, &str, bool)) -> (Vec<Strin
     install_itself(&place.sandbox);
     for ((name, state, lines, expected), found) in TRANSACTIONS.iter().zip(&found) {
         let expected = expected.cells(gate, is_chained);
-        let own = with_lock(&place, state, || place.outcome(ITSELF, state, &place.input(lines)));
+        let own = with_files(&place, state, || place.outcome(ITSELF, state, &place.input(lines)));
         // It need not be started: it is what is asked.
         let is_same = own == expected[0].replace("asks: yes", "passes");
         let mut same: BTreeSet<&str> = is_same.then_some(ITSELF).into_iter().collect();
@@ -300,13 +302,17 @@ fn install_itself(sandbox: &Sandbox) {
     std::fs::hard_link(sandbox.path("bin/kept"), &hook).expect("a link");
 }
 
-fn with_lock<T>(place: &Place, state: &str, then: impl FnOnce() -> T) -> T {
-    let lock = place.sandbox.path("r/.git/packed-refs.lock");
-    if state.ends_with(" lock") {
-        std::fs::write(&lock, "").expect("a lock");
+fn with_files<T>(place: &Place, state: &str, then: impl FnOnce() -> T) -> T {
+    let files = [(" lock", "r/.git/packed-refs.lock"), (" landing", "r/.git/os/landing")];
+    let files = files.map(|(word, file)| (state.ends_with(word), place.sandbox.path(file)));
+    for (_, file) in files.iter().filter(|(is_there, _)| *is_there) {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, "").expect("a file");
     }
     let done = then();
-    drop(std::fs::remove_file(&lock));
+    for (_, file) in files {
+        drop(std::fs::remove_file(&file));
+    }
     done
 }
 
