@@ -10,16 +10,16 @@ use crate::core::refs::is_ours;
 use crate::gate;
 use crate::git::GitError;
 use crate::ledger::{Ledger, LedgerError};
-pub(crate) use crate::refs::{Finding, Report};
+pub(crate) use crate::refs::{Audit, Violation};
 use crate::refs::{Scene, kind_of};
 
 /// Replays every chain, and every protected branch since its epoch.
 ///
 /// # Errors
 /// When git cannot be read; what is illegal is a finding.
-pub(crate) fn audit(ledger: &Ledger<'_>) -> Result<Report, LedgerError> {
+pub(crate) fn audit(ledger: &Ledger<'_>) -> Result<Audit, LedgerError> {
     let repo = ledger.repo;
-    let mut report = Report::new(ledger.policy.repo.clone());
+    let mut report = Audit::new(ledger.policy.repo.clone());
     let scene = Scene::of(ledger);
     // The rest is judged by it.
     if let Some(tip) = repo.find_ref(META)? {
@@ -49,7 +49,7 @@ pub(crate) fn audit(ledger: &Ledger<'_>) -> Result<Report, LedgerError> {
     Ok(report)
 }
 
-fn audit_ref(scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+fn audit_ref(scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
     let Some(kind) = kind_of(name) else {
         report.add(name, Some(tip), &Denial::UnknownRef);
         return Ok(());
@@ -64,7 +64,7 @@ fn audit_ref(scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) 
     }
 }
 
-fn audit_branch(ledger: &Ledger<'_>, branch: &str, report: &mut Report) -> Result<(), LedgerError> {
+fn audit_branch(ledger: &Ledger<'_>, branch: &str, report: &mut Audit) -> Result<(), LedgerError> {
     let repo = ledger.repo;
     let name = format!("refs/heads/{branch}");
     let mut epoch = ledger.policy.epoch.get(branch).copied();

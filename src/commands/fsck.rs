@@ -4,7 +4,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
-use crate::audit::{Finding, Report, audit, repair};
+use crate::audit::{Audit, Violation, audit, repair};
 use crate::core::id::RepoName;
 use crate::core::refs::is_ours;
 use crate::core::text::plural;
@@ -39,7 +39,7 @@ struct All {
     tickets: usize,
     events: usize,
     archived: usize,
-    findings: Vec<Finding>,
+    findings: Vec<Violation>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     repaired: Vec<RepairedIn>,
 }
@@ -53,7 +53,7 @@ struct RepairedIn {
 }
 
 /// Judges one repository.
-pub(crate) fn check(repo: &Repo) -> Result<Report, CliError> {
+pub(crate) fn check(repo: &Repo) -> Result<Audit, CliError> {
     Ok(audit(&open(repo)?)?)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
     let mut all = All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new(), repaired: Vec::new() };
     let mut repairs = Vec::new();
-    let mut add = |report: Report| {
+    let mut add = |report: Audit| {
         all.tickets += report.tickets;
         all.events += report.events;
         all.archived += report.archived;

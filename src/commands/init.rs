@@ -70,7 +70,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         ctx.ui.line(format!("installed {path}"))?;
     }
     if missing > 0 {
-        let missing = plural(missing, "repository", "repositories").replace("repositorys", "repositories");
+        let missing = plural(missing, "repository", "repositories");
         return Err(CliError::no(Code::NotSetUp, format!("cannot set up {missing}; see the warnings above"))
             .hint("git os init   # again, when they exist"));
     }

@@ -1,14 +1,13 @@
 //! `git os list` and `git os ready`
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
 use crate::core::event::State;
-use crate::core::id::{ObjectId, RepoName, TicketId};
+use crate::core::id::{ObjectId, RepoName};
 use crate::core::json::{QuarantineView, TicketView, VERSION};
 use crate::core::text::chain;
 use crate::core::ticket::Ticket;
@@ -17,8 +16,8 @@ use crate::gate;
 use crate::git::Repo;
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, archive};
-use crate::operations::Place;
 use crate::ui::{Tone, tone_of};
+use crate::workspace::Readiness;
 
 /// List tickets
 ///
@@ -123,36 +122,15 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 
 pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError> {
     let (found, strange) = gather(ctx, false)?;
-    let merged: HashSet<TicketId> =
-        found.iter().filter(|found| found.row.ticket.state == State::Merged).map(|found| found.row.id.clone()).collect();
     let place = ctx.place()?;
+    let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
     let mut ready = Vec::new();
     for one in found {
-        let ticket = &one.row.ticket;
-        if ticket.state != State::Ready || !args.filter.takes(ticket) {
-            continue;
-        }
-        let open: Vec<TicketId> = ticket.content.depends.iter().filter(|id| !merged.contains(id)).cloned().collect();
-        if open.is_empty() || is_all_archived(&place, &open)? {
+        if args.filter.takes(&one.row.ticket) && readiness.is_ready(&one.row)? {
             ready.push(one);
         }
     }
     print(ctx, &ready, strange, args.filter.json, false)
-}
-
-/// Whether what is not live is merged all the same.
-fn is_all_archived(place: &Place, open: &[TicketId]) -> Result<bool, CliError> {
-    if let Some(workspace) = &place.workspace {
-        return Ok(workspace.open_dependency(open)?.is_none());
-    }
-    let ledger = place.ledger()?;
-    for id in open {
-        let tip = archive::find(&place.repo, id)?;
-        if !tip.is_some_and(|tip| ledger.read_entry(id.clone(), tip).is_ok_and(|entry| entry.ticket.state == State::Merged)) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// The tickets of the whole workspace, or of the one repository there is.
@@ -204,8 +182,8 @@ fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange:
 /// Open ones first, then by urgency, then by age.
 fn sorted(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by(|left, right| {
-        let key = |found: &Found| (found.row.ticket.state.is_terminal(), found.row.ticket.content.priority);
-        key(left).cmp(&key(right)).then_with(|| left.row.id.cmp(&right.row.id))
+        let is_closed = |found: &Found| found.row.ticket.state.is_terminal();
+        is_closed(left).cmp(&is_closed(right)).then_with(|| left.row.urgency().cmp(&right.row.urgency()))
     });
     found
 }

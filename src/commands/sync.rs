@@ -78,7 +78,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         0 => Ok(()),
         _ if total == 1 => Err(CliError::no(Code::NotUpToDate, "not all refs are up to date with the remote")),
         _ => {
-            let total = plural(total, "repository", "repositories").replace("repositorys", "repositories");
+            let total = plural(total, "repository", "repositories");
             Err(CliError::no(Code::NotUpToDate, format!("{bad} of {total} not up to date with the remote")))
         }
     }

@@ -10,8 +10,9 @@ use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::ledger::Ledger;
+use crate::ledger::cache::Row;
 use crate::local::runs::RunRecord;
-use crate::workspace::Workspace;
+use crate::workspace::{Readiness, Workspace};
 
 /// How a ticket ended in this session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +190,7 @@ impl<'a> Board<'a> {
             self.tried.insert(record.ticket().clone());
             return Some(Task::Continue(entry, record));
         }
-        let mut best: Option<(u8, TicketId, &RepoEntry)> = None;
+        let mut best: Option<(Row, &RepoEntry)> = None;
         for entry in self.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
             if self.busy.contains(&entry.brand) {
                 continue;
@@ -197,21 +198,17 @@ impl<'a> Board<'a> {
             let Ok(repo) = self.workspace.open(entry) else { continue };
             let Ok(ledger) = Ledger::open(&repo) else { continue };
             let Ok(rows) = ledger.rows() else { continue };
+            let readiness = Readiness::new(Some(self.workspace), &repo);
             for row in rows.tickets {
-                let key = (row.ticket.content.priority, &row.id);
-                let is_better = best.as_ref().is_none_or(|best| key < (best.0, &best.1));
-                if row.ticket.state == State::Ready
-                    && is_better
-                    && !self.tried.contains(&row.id)
-                    && self.workspace.open_dependency(&row.ticket.content.depends).is_ok_and(|open| open.is_none())
-                {
-                    best = Some((row.ticket.content.priority, row.id.clone(), entry));
+                let is_better = best.as_ref().is_none_or(|(best, _)| row.urgency() < best.urgency());
+                if is_better && !self.tried.contains(&row.id) && readiness.is_ready(&row).unwrap_or(false) {
+                    best = Some((row, entry));
                 }
             }
         }
-        let (_, id, entry) = best?;
-        self.tried.insert(id.clone());
-        Some(Task::Begin(entry, id))
+        let (row, entry) = best?;
+        self.tried.insert(row.id.clone());
+        Some(Task::Begin(entry, row.id))
     }
 }
 

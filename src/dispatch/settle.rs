@@ -8,7 +8,7 @@ use crate::core::progress::Hold;
 use crate::core::ruling::Ruling;
 use crate::ledger::{Draft, Entry, Ledger, Submitted};
 use crate::sync::submit_shared;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, open_dependency};
 
 /// How often work is rebased onto a moved branch and verified again before the ticket is blocked.
 const MAX_STALE: u32 = 20;
@@ -62,7 +62,7 @@ pub(crate) fn land(
     Ok(Ruling::Granted(()))
 }
 
-/// Claims a ticket, unless something it depends on is not merged anywhere in the workspace. With a shared remote, the remote
+/// Claims a ticket, unless something it depends on is not merged. With a shared remote, the remote
 /// picks the winner.
 ///
 /// # Errors
@@ -73,9 +73,7 @@ pub(crate) fn claim(
     entry: &Entry,
     draft: &Draft,
 ) -> Result<Submitted, DispatchError> {
-    if let Some(workspace) = workspace
-        && let Some(open) = workspace.open_dependency(&entry.ticket.content.depends)?
-    {
+    if let Some(open) = open_dependency(workspace, ledger.repo, entry.ticket.content.depends.iter())? {
         return Ok(Ruling::Denied(Refusal::DependencyOpen(open)));
     }
     Ok(submit_shared(ledger, &entry.id, draft)?)

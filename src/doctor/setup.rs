@@ -48,7 +48,7 @@ pub(crate) fn set_up(
         (Ok(false), _) => {}
         // The registry of this machine says something else, and it is not for this machine to say it to all.
         (Err(error @ LedgerError::NotYours { .. }), Some(known)) => {
-            done.push(format!("policy not updated: {}", crate::core::text::chain(&error)));
+            done.push(format!("policy not updated: {}", crate::core::text::in_one_line(&error)));
             in_force = known;
         }
         (Err(error), _) => return Err(error.into()),

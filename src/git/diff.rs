@@ -1,6 +1,6 @@
 //! The paths that differ between two trees.
 
-use super::tree::{Entry, FOLDER};
+use super::tree::{FOLDER, TreeEntry};
 use super::{GitError, Repo};
 use crate::core::id::ObjectId;
 
@@ -26,18 +26,19 @@ impl Repo {
             let (old, new) = (read(old)?, read(new)?);
             let names = old.iter().chain(new.iter().filter(|entry| !old.iter().any(|other| other.name == entry.name)));
             for name in names.map(|entry| &entry.name) {
-                let side = |side: &[Entry]| side.iter().find(|entry| entry.name == *name).cloned();
+                let side = |side: &[TreeEntry]| side.iter().find(|entry| entry.name == *name).cloned();
                 let (old, new) = (side(&old), side(&new));
                 if old == new {
                     continue;
                 }
                 let path = format!("{prefix}{name}");
-                let is_folder = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.mode == FOLDER);
-                let folder = |entry: &Option<Entry>| entry.as_ref().filter(|entry| entry.mode == FOLDER).map(|entry| entry.id);
+                let is_folder = |entry: &Option<TreeEntry>| entry.as_ref().is_some_and(|entry| entry.mode == FOLDER);
+                let folder =
+                    |entry: &Option<TreeEntry>| entry.as_ref().filter(|entry| entry.mode == FOLDER).map(|entry| entry.id);
                 if is_folder(&old) || is_folder(&new) {
                     pairs.push((format!("{path}/"), folder(&old), folder(&new)));
                 }
-                let is_file = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.mode != FOLDER);
+                let is_file = |entry: &Option<TreeEntry>| entry.as_ref().is_some_and(|entry| entry.mode != FOLDER);
                 if is_file(&old) || is_file(&new) {
                     paths.push(path);
                 }

@@ -15,7 +15,7 @@ const MAX_ENTRIES: usize = 200_000;
 
 /// One entry of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct TreeEntry {
     pub(crate) mode: u32,
     pub(crate) name: String,
     pub(crate) id: ObjectId,
@@ -26,7 +26,7 @@ impl Repo {
     ///
     /// # Errors
     /// If it does not exist, is not a tree, is malformed, or has names that are not UTF-8.
-    pub(crate) fn read_tree(&self, id: ObjectId) -> Result<Vec<Entry>, GitError> {
+    pub(crate) fn read_tree(&self, id: ObjectId) -> Result<Vec<TreeEntry>, GitError> {
         parse_tree(&self.read_object(id, Kind::Tree)?, self.hash_len())
             .ok_or(GitError::Malformed { id, what: "is a malformed tree" })
     }
@@ -35,7 +35,7 @@ impl Repo {
     ///
     /// # Errors
     /// If a tree on the way cannot be read.
-    pub(crate) fn find_entry(&self, tree_id: ObjectId, path: &str) -> Result<Option<Entry>, GitError> {
+    pub(crate) fn find_entry(&self, tree_id: ObjectId, path: &str) -> Result<Option<TreeEntry>, GitError> {
         let mut tree_id = tree_id;
         let mut parts = path.split('/').peekable();
         while let Some(part) = parts.next() {
@@ -49,13 +49,13 @@ impl Repo {
     }
 
     /// Finds the entry with this name in a tree; skips the other entries without parsing their names.
-    fn find_in_tree(&self, tree_id: ObjectId, name: &str) -> Result<Option<Entry>, GitError> {
+    fn find_in_tree(&self, tree_id: ObjectId, name: &str) -> Result<Option<TreeEntry>, GitError> {
         let malformed = || GitError::Malformed { id: tree_id, what: "is a malformed tree" };
         let data = self.read_object(tree_id, Kind::Tree)?;
         for entry in (RawEntries { rest: &data, hash_len: self.hash_len() }) {
             let (mode, found, id) = entry.ok_or_else(malformed)?;
             if found == name.as_bytes() {
-                return Ok(Some(Entry { mode, name: name.to_owned(), id }));
+                return Ok(Some(TreeEntry { mode, name: name.to_owned(), id }));
             }
         }
         Ok(None)
@@ -73,9 +73,9 @@ impl Repo {
     ///
     /// # Errors
     /// If the object store cannot be written.
-    pub(crate) fn write_tree(&self, entries: &mut [Entry]) -> Result<ObjectId, GitError> {
+    pub(crate) fn write_tree(&self, entries: &mut [TreeEntry]) -> Result<ObjectId, GitError> {
         // Git sorts a folder as if its name ended in a slash.
-        let key = |entry: &Entry| entry.name.clone() + if entry.mode == FOLDER { "/" } else { "" };
+        let key = |entry: &TreeEntry| entry.name.clone() + if entry.mode == FOLDER { "/" } else { "" };
         entries.sort_by_cached_key(key);
         let mut data = Vec::new();
         for entry in entries {
@@ -98,11 +98,11 @@ impl Repo {
         let at = entries.iter().position(|entry| entry.name == name);
         let below = at.map(|at| &entries[at]).filter(|entry| entry.mode == FOLDER).map(|entry| entry.id);
         let new = match (rest, file) {
-            (None, file) => file.map(|id| Entry { mode: FILE, name: name.to_owned(), id }),
+            (None, file) => file.map(|id| TreeEntry { mode: FILE, name: name.to_owned(), id }),
             (Some(rest), file) => {
                 let id = self.edit_tree(below, rest, file)?;
                 let is_empty = file.is_none() && self.read_tree(id)?.is_empty();
-                (!is_empty).then(|| Entry { mode: FOLDER, name: name.to_owned(), id })
+                (!is_empty).then(|| TreeEntry { mode: FOLDER, name: name.to_owned(), id })
             }
         };
         if let Some(at) = at {
@@ -149,11 +149,11 @@ impl<'a> Iterator for RawEntries<'a> {
 
 /// Parses the bytes of a tree object.
 #[must_use]
-pub(crate) fn parse_tree(data: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
+pub(crate) fn parse_tree(data: &[u8], hash_len: usize) -> Option<Vec<TreeEntry>> {
     let mut entries = Vec::new();
     for entry in (RawEntries { rest: data, hash_len }) {
         let (mode, name, id) = entry?;
-        entries.push(Entry { mode, name: name_of(name), id });
+        entries.push(TreeEntry { mode, name: name_of(name), id });
         if entries.len() > MAX_ENTRIES {
             return None;
         }

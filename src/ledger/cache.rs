@@ -24,6 +24,14 @@ pub(crate) struct Row {
     pub(crate) ticket: Ticket,
 }
 
+impl Row {
+    /// What comes first is to be worked on first: by priority, then by age.
+    #[must_use]
+    pub(crate) fn urgency(&self) -> (u8, &TicketId) {
+        (self.ticket.content.priority, &self.id)
+    }
+}
+
 impl From<Entry> for Row {
     fn from(entry: Entry) -> Self {
         Self { id: entry.id, tip: entry.tip, updated: entry.updated, ticket: entry.ticket }

@@ -2,12 +2,13 @@
 
 use super::transition::holders;
 use super::{Caller, Done, OperationError, Place, refused, write};
-use crate::core::event::{Action, Role, State};
+use crate::core::event::{Action, Role};
 use crate::core::id::{RunId, TicketId};
 use crate::core::ruling::Ruling;
 use crate::dispatch::settle;
 use crate::ledger::{Draft, Entry, Ledger, LedgerError, new_run};
 use crate::local::held;
+use crate::workspace::Readiness;
 
 /// A lease for a run.
 #[derive(Debug, Clone)]
@@ -59,11 +60,14 @@ pub(crate) fn claim(place: &Place, id: &TicketId, lease: &Lease) -> Done<Entry> 
 /// When none is ready, or the remote cannot be reached.
 pub(crate) fn claim_next(place: &Place, lease: &Lease) -> Done<Entry> {
     let mut rows = place.ledger()?.rows()?.tickets;
-    rows.retain(|row| row.ticket.state == State::Ready);
-    rows.sort_by_key(|row| (row.ticket.content.priority, row.id.clone()));
+    rows.sort_by(|left, right| left.urgency().cmp(&right.urgency()));
+    let readiness = Readiness::new(place.workspace.as_ref(), &place.repo);
     for row in rows {
+        if !readiness.is_ready(&row)? {
+            continue;
+        }
         match claim(place, &row.id, lease) {
-            // Another run was faster, or it waits for another ticket.
+            // Another run was faster.
             Err(OperationError::Refused { .. } | OperationError::Ledger(LedgerError::NotFound(_))) => {}
             done => return done,
         }

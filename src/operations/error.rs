@@ -126,11 +126,10 @@ impl OperationError {
         Some(match self {
             Self::Refused { refusal: Refusal::DependencyOpen(open), .. } => format!("git os show {open}"),
             Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
-            Self::Refused { id, .. }
-            | Self::Held { id, .. }
-            | Self::WrongState { id, .. }
-            | Self::NoHolder(id)
-            | Self::RevertBlocked { id, .. } => format!("git os show {id}"),
+            Self::Refused { id, .. } | Self::Held { id, .. } | Self::WrongState { id, .. } | Self::RevertBlocked { id, .. } => {
+                format!("git os show {id}")
+            }
+            Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
             Self::NotPassed { id, .. } | Self::NoBase(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
             Self::NoRegistry | Self::RepoWithoutRegistry => "git os init".to_owned(),

@@ -76,7 +76,7 @@ fn what_is_written_by_the_rules_passes_every_door() {
         for repo in [&pair.here, &pair.there] {
             let ledger = Ledger::open(repo).expect("under git-os");
             let scene = Scene::of(&ledger);
-            let mut report = Report::new(ledger.policy.repo.clone());
+            let mut report = Audit::new(ledger.policy.repo.clone());
             for (name, tip) in repo.list_refs(ROOT).expect("listed") {
                 let kind = kind_of(&name).expect("a kind");
                 kind.audit(&scene, &name, tip, &mut report).expect("audited");
@@ -120,7 +120,7 @@ fn a_state_that_was_not_earned_is_refused_found_and_put_back() {
         prop_assert!(matches!(fold_here(&pair.there, &name, forged, Order::Theirs), Folded::Refused(_)));
         prop_assert_eq!(tip(&pair.there, &name), old);
         drop(repo.move_refs(&[RefEdit::advance(&name, Some(old), forged)]).expect("moved"));
-        let mut report = Report::new(ledger.policy.repo.clone());
+        let mut report = Audit::new(ledger.policy.repo.clone());
         let kind = kind_of(&name).expect("a kind");
         kind.audit(&scene, &name, forged, &mut report).expect("audited");
         prop_assert_eq!(report.findings.len(), 1);

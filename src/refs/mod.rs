@@ -6,6 +6,7 @@
 //! ref that only grows.
 
 pub(crate) mod archive;
+mod audit;
 mod chain;
 mod events;
 mod fold;
@@ -17,7 +18,6 @@ mod proposals;
 mod provenance;
 mod rejected;
 mod repair;
-mod report;
 mod rescue;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -30,9 +30,9 @@ mod wiki;
 
 use std::cell::OnceCell;
 
+pub(crate) use self::audit::{Audit, Violation};
 pub(crate) use self::fold::{Meeting, fold, meet};
 pub(crate) use self::repair::Repaired;
-pub(crate) use self::report::{Finding, Report};
 use self::sides::Sides;
 use crate::core::denial::Denial;
 use crate::core::id::{ObjectId, TicketId};
@@ -285,7 +285,7 @@ pub(crate) trait Kind: Sync {
     ///
     /// # Errors
     /// When git cannot read what it takes.
-    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
         if let Ruling::Denied(why) = is_commit(scene.repo, tip)? {
             report.add(name, Some(tip), &why);
         }
@@ -304,7 +304,7 @@ pub(crate) trait Kind: Sync {
     ///
     /// # Errors
     /// When git cannot read what it takes.
-    fn audit_archived(&self, _: &Scene<'_>, _name: &str, _tip: ObjectId, _: &mut Report) -> Result<(), LedgerError> {
+    fn audit_archived(&self, _: &Scene<'_>, _name: &str, _tip: ObjectId, _: &mut Audit) -> Result<(), LedgerError> {
         Ok(())
     }
 }

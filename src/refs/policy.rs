@@ -1,7 +1,7 @@
 //! `refs/os/meta`: the policy, as `git os init` publishes it. Each publication is judged by the policy before it.
 
 use super::fold::Meeting;
-use super::{Joined, Kind, Order, Rank, Report, Scene, is_commit, rejected};
+use super::{Audit, Joined, Kind, Order, Rank, Scene, is_commit, rejected};
 use crate::core::denial::{Cause, Denial};
 use crate::core::event::Role;
 use crate::core::id::{Brand, META, ObjectId, RepoName, TICKETS};
@@ -74,7 +74,7 @@ impl Kind for Policies {
         })
     }
 
-    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
         let ruling = match is_commit(scene.repo, tip)? {
             Ruling::Granted(()) => judge(scene.repo, None, tip)?,
             denied @ Ruling::Denied(_) => denied,

@@ -1,7 +1,7 @@
 //! A kind of ref that only tests have: one file, as any other kind, so that tests show that every door knows it.
 
 use super::fold::Meeting;
-use super::{Kind, Report, Scene, grows, is_commit};
+use super::{Audit, Kind, Scene, grows, is_commit};
 use crate::core::denial::Denial;
 use crate::core::id::{ObjectId, is_ref_component};
 use crate::core::ruling::{Ruling, granted};
@@ -33,7 +33,7 @@ impl Kind for Samples {
         judge(scene, meeting.theirs)
     }
 
-    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
         if let Ruling::Denied(why) = judge(scene, tip)? {
             report.add(name, Some(tip), &why);
         }

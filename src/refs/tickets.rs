@@ -2,7 +2,7 @@
 
 use super::fold::Meeting;
 use super::repair::put_back;
-use super::{Folded, Joined, Kind, Order, Rank, Repaired, Report, Scene, chain, find_archived, is_commit};
+use super::{Audit, Folded, Joined, Kind, Order, Rank, Repaired, Scene, chain, find_archived, is_commit};
 use crate::core::denial::Denial;
 use crate::core::event::{EventKind, State};
 use crate::core::fsm::Refusal;
@@ -153,7 +153,7 @@ impl Kind for Tickets {
         Ok(if ticket.state.is_terminal() { Ruling::Granted(()) } else { Ruling::Denied(Denial::NotClosed(ticket.state)) })
     }
 
-    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
         audit_chain(scene, name, name, tip, report).map(drop)
     }
 
@@ -165,7 +165,7 @@ impl Kind for Tickets {
         }
     }
 
-    fn audit_archived(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+    fn audit_archived(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
         let archive = crate::core::id::ARCHIVE;
         if let Some(ticket) = audit_chain(scene, archive, name, tip, report)?
             && !ticket.state.is_terminal()
@@ -230,7 +230,7 @@ fn audit_chain(
     ref_name: &str,
     name: &str,
     tip: ObjectId,
-    report: &mut Report,
+    report: &mut Audit,
 ) -> Result<Option<Ticket>, LedgerError> {
     let (Ruling::Granted(ledger), Some(id)) = (scene.ledger(), id_of(name)) else { return Ok(None) };
     let landed = scene.landed(ledger);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::fold::Meeting;
 use super::repair::put_back;
 use super::sides::Sides;
-use super::{Kind, Rank, Repaired, Report, Scene, find_archived, grows, is_commit, tickets};
+use super::{Audit, Kind, Rank, Repaired, Scene, find_archived, grows, is_commit, tickets};
 use crate::core::denial::Denial;
 use crate::core::id::{ObjectId, VERDICT_NOTES};
 use crate::core::ruling::{Ruling, granted};
@@ -43,7 +43,7 @@ impl Kind for Verdicts {
         sides.join_notes(repo)
     }
 
-    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
         if let Ruling::Denied(why) = is_commit(scene.repo, tip)? {
             report.add(name, Some(tip), &why);
             return Ok(());

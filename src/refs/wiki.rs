@@ -9,7 +9,7 @@ use crate::core::trailers::{Key, Message};
 use crate::core::wire::SCHEMA;
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit};
-use crate::git::tree::{Entry, FOLDER};
+use crate::git::tree::{FOLDER, TreeEntry};
 use crate::ledger::LedgerError;
 
 pub(crate) struct Wiki;
@@ -59,7 +59,7 @@ fn tree(
     prefix: &str,
     disputed: &mut Vec<Disputed>,
 ) -> Result<Option<ObjectId>, LedgerError> {
-    let read = |id: Option<ObjectId>| -> Result<BTreeMap<String, Entry>, LedgerError> {
+    let read = |id: Option<ObjectId>| -> Result<BTreeMap<String, TreeEntry>, LedgerError> {
         let entries = id.map(|id| repo.read_tree(id)).transpose()?.unwrap_or_default();
         Ok(entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect())
     };
@@ -69,19 +69,19 @@ fn tree(
     for name in names {
         let path = format!("{prefix}{name}");
         let (was, one, two) = (base.get(name), first.get(name), second.get(name));
-        let is_folder = |entry: Option<&Entry>| entry.is_none_or(|entry| entry.mode == FOLDER);
+        let is_folder = |entry: Option<&TreeEntry>| entry.is_none_or(|entry| entry.mode == FOLDER);
         let kept = if one == two || was == two {
             one.cloned()
         } else if was == one {
             two.cloned()
         } else if is_folder(one) && is_folder(two) {
-            let below = |entry: Option<&Entry>| entry.filter(|entry| entry.mode == FOLDER).map(|entry| entry.id);
+            let below = |entry: Option<&TreeEntry>| entry.filter(|entry| entry.mode == FOLDER).map(|entry| entry.id);
             let id = tree(repo, below(was), (below(one), below(two)), &format!("{path}/"), disputed)?;
-            id.map(|id| Entry { mode: FOLDER, name: name.clone(), id })
+            id.map(|id| TreeEntry { mode: FOLDER, name: name.clone(), id })
         } else {
             match (one, two) {
                 (Some(one), Some(two)) if one.mode == two.mode && path.starts_with("ledger/") => {
-                    Some(Entry { id: lines(repo, one.id, two.id)?, ..one.clone() })
+                    Some(TreeEntry { id: lines(repo, one.id, two.id)?, ..one.clone() })
                 }
                 (Some(one), Some(two)) => {
                     let base = was.map(|was| was.id);

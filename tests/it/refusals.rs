@@ -99,7 +99,13 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
     let below = sandbox.id("hub", "main~1");
     let cases: &[Case<'_>] = &[
         (&["learn", " "], 1, "the learning is empty", "", ""),
-        (&["renew", &ready], 1, &format!("no run of this clone holds {ready}"), &format!("git os show {ready}"), ""),
+        (
+            &["renew", &ready],
+            1,
+            &format!("no run of this clone holds {ready}"),
+            &format!("the same command with `--run RUN`; `git os show {ready}` names the run"),
+            "",
+        ),
         (
             &["approve", &ready],
             1,
@@ -161,4 +167,13 @@ fn outside_of_a_workspace_it_is_said_how_to_begin() {
     for case in cases {
         check(&sandbox, case);
     }
+}
+
+#[test]
+fn without_a_registry_a_ticket_still_waits_for_what_it_depends_on() {
+    let (sandbox, [draft, ready, _]) = workspace();
+    sandbox.sh("hub", "git config --unset git-os.registry; rm registry.toml").ok();
+    assert_eq!(sandbox.os("hub", &["ready"]).ok(), "");
+    let _said = sandbox.os("hub", &["claim", &ready]).fails(&draft);
+    let _said = sandbox.os("hub", &["claim", "--next"]).fails("no ticket");
 }

@@ -6,7 +6,7 @@ use crate::core::denial::Denial;
 use crate::core::id::ObjectId;
 use crate::core::ruling::{Ruling, granted};
 use crate::git::Repo;
-use crate::git::tree::{COMMIT, Entry, FOLDER};
+use crate::git::tree::{COMMIT, FOLDER, TreeEntry};
 use crate::ledger::archive::{Folds, entries};
 use crate::ledger::replay::JudgeChain;
 use crate::ledger::{Ledger, LedgerError};
@@ -108,7 +108,7 @@ fn dropped(repo: &Repo, before: ObjectId, after: ObjectId, prefix: &str) -> Resu
     if before == after {
         return Ok(None);
     }
-    let after: HashMap<String, Entry> = repo.read_tree(after)?.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
+    let after: HashMap<String, TreeEntry> = repo.read_tree(after)?.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
     for entry in repo.read_tree(before)? {
         let path = format!("{prefix}{}", entry.name);
         match after.get(&entry.name) {

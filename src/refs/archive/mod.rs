@@ -16,7 +16,7 @@ use crate::ledger::archive::{Folds, entries};
 use crate::ledger::replay;
 use crate::refs::fold::Meeting;
 use crate::refs::sides::Sides;
-use crate::refs::{Kind, Order, Rank, Report, Scene, is_commit, kind_of, name_at};
+use crate::refs::{Audit, Kind, Order, Rank, Scene, is_commit, kind_of, name_at};
 
 pub(crate) struct Archive;
 
@@ -54,7 +54,7 @@ impl Kind for Archive {
         Ok(())
     }
 
-    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Report) -> Result<(), LedgerError> {
+    fn audit(&self, scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -> Result<(), LedgerError> {
         let mut ruling = is_commit(scene.repo, tip)?;
         if ruling.is_granted() {
             for (path, tip) in entries(scene.repo, scene.repo.read_commit(tip)?.tree_id)? {

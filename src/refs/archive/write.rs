@@ -10,7 +10,7 @@ use crate::core::trailers::Message;
 use crate::core::wire::SCHEMA;
 use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit, Update};
-use crate::git::tree::{COMMIT, Entry, FOLDER};
+use crate::git::tree::{COMMIT, FOLDER, TreeEntry};
 use crate::ledger::archive::{Folds, Lookup, present, session_path, ticket_path};
 use crate::ledger::{Ledger, LedgerError, shared_remote};
 use crate::refs::{Folded, Kind, Order, Scene, fold, kind_of};
@@ -104,20 +104,20 @@ fn bundle(repo: &Repo, folds: &Folds) -> Result<Vec<ObjectId>, LedgerError> {
 
 /// The tree that names these.
 pub(super) fn write_entries(repo: &Repo, all: &Folds) -> Result<ObjectId, LedgerError> {
-    let mut tops: BTreeMap<&str, BTreeMap<&str, Vec<Entry>>> = BTreeMap::new();
+    let mut tops: BTreeMap<&str, BTreeMap<&str, Vec<TreeEntry>>> = BTreeMap::new();
     for (path, id) in all {
         let Some((top, rest)) = path.split_once('/') else { continue };
         let Some((month, name)) = rest.split_once('/') else { continue };
         let months = tops.entry(top).or_default();
-        months.entry(month).or_default().push(Entry { mode: COMMIT, name: name.to_owned(), id: *id });
+        months.entry(month).or_default().push(TreeEntry { mode: COMMIT, name: name.to_owned(), id: *id });
     }
     let mut top_entries = Vec::new();
     for (top, months) in tops {
         let mut month_entries = Vec::new();
         for (month, mut entries) in months {
-            month_entries.push(Entry { mode: FOLDER, name: month.to_owned(), id: repo.write_tree(&mut entries)? });
+            month_entries.push(TreeEntry { mode: FOLDER, name: month.to_owned(), id: repo.write_tree(&mut entries)? });
         }
-        top_entries.push(Entry { mode: FOLDER, name: top.to_owned(), id: repo.write_tree(&mut month_entries)? });
+        top_entries.push(TreeEntry { mode: FOLDER, name: top.to_owned(), id: repo.write_tree(&mut month_entries)? });
     }
     Ok(repo.write_tree(&mut top_entries)?)
 }

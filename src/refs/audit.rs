@@ -7,7 +7,7 @@ use crate::core::id::{ObjectId, RepoName};
 
 /// One thing that is not legal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
+pub(crate) struct Violation {
     pub(crate) repo: RepoName,
     #[serde(rename = "ref")]
     pub(crate) ref_name: String,
@@ -20,17 +20,17 @@ pub(crate) struct Finding {
 
 /// How much was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct Audit {
     #[serde(skip)]
     repo: RepoName,
     pub(crate) tickets: usize,
     pub(crate) events: usize,
     pub(crate) archived: usize,
     pub(crate) refs: usize,
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Vec<Violation>,
 }
 
-impl Report {
+impl Audit {
     /// Of a repository; nothing was looked at yet.
     #[must_use]
     pub(crate) fn new(repo: RepoName) -> Self {
@@ -39,7 +39,7 @@ impl Report {
 
     /// Notes what is wrong with a ref, and at which commit.
     pub(crate) fn add(&mut self, ref_name: &str, commit: Option<ObjectId>, why: &Denial) {
-        self.findings.push(Finding {
+        self.findings.push(Violation {
             repo: self.repo.clone(),
             ref_name: ref_name.to_owned(),
             commit,

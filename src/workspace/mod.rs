@@ -1,14 +1,16 @@
-//! The repositories of one registry, opened.
+//! The repositories of one registry, opened; which ticket a person means, and which tickets are ready.
+
+mod ready;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::core::event::State;
+pub(crate) use self::ready::{Readiness, open_dependency};
 use crate::core::id::{RepoName, TicketId};
 use crate::core::registry::{Fault, Registry, RepoEntry};
 use crate::core::text::plural;
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
-use crate::ledger::{Ledger, LedgerError, archive};
+use crate::ledger::{Ledger, LedgerError};
 
 /// Where a repository's own configuration says where the registry is.
 pub(crate) const CONFIG_KEY: &str = "git-os.registry";
@@ -95,34 +97,6 @@ impl Workspace {
     /// Never for a registry that was read without faults.
     pub(crate) fn hub(&self) -> Result<&RepoEntry, WorkspaceError> {
         self.entry(self.registry.hub.as_str())
-    }
-
-    /// The first dependency of a ticket that is not merged anywhere in the workspace.
-    ///
-    /// # Errors
-    /// When a repository cannot be read.
-    pub(crate) fn open_dependency(&self, depends: &[TicketId]) -> Result<Option<TicketId>, WorkspaceError> {
-        for id in depends {
-            let mut is_merged = false;
-            for entry in &self.registry.repos {
-                // A repository that is not here may hold it; then it is not known to be merged.
-                let Ok(repo) = self.open(entry) else { continue };
-                let Ok(ledger) = Ledger::open(&repo) else { continue };
-                let tip = match repo.find_ref(&id.ref_name()).map_err(LedgerError::from)? {
-                    Some(tip) => Some(tip),
-                    None => archive::find(&repo, id)?,
-                };
-                if let Some(tip) = tip {
-                    // What cannot be read is not known to be merged.
-                    is_merged = ledger.read_entry(id.clone(), tip).is_ok_and(|entry| entry.ticket.state == State::Merged);
-                    break;
-                }
-            }
-            if !is_merged {
-                return Ok(Some(id.clone()));
-            }
-        }
-        Ok(None)
     }
 
     /// The ticket that a person means, looked for in `first`, which is open already, and then everywhere.
