@@ -39,12 +39,6 @@ pub(crate) enum Fetched {
     Failed(Failure),
 }
 
-impl From<Result<String, Failure>> for Fetched {
-    fn from(ended: Result<String, Failure>) -> Self {
-        ended.map_or_else(Self::Failed, |_| Self::Done)
-    }
-}
-
 /// The maximum number of attempts when another fetch interferes.
 const TRIES: u32 = 3;
 /// The maximum number of arguments of one push; more refs need another push.
@@ -58,7 +52,7 @@ impl Repo {
     /// If git cannot be started, or if refs cannot be read or deleted.
     pub(crate) fn fetch(&self, remote: &str, refspecs: &[String], forget: &[String]) -> Result<Fetched, GitError> {
         if forget.is_empty() {
-            return self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs).map(Into::into);
+            return Ok(self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs)?.0);
         }
         // `--prune` would forget what any of the refspecs fetches. So git says what the remote has, in the same connection.
         let mut before = Vec::new();
@@ -66,12 +60,12 @@ impl Repo {
             before.extend(self.list_refs(prefix)?);
         }
         match self.fetch_by(&["--porcelain", "--verbose", "--no-prune"], remote, refspecs)? {
-            Ok(report) => {
+            (Fetched::Done, report) => {
                 self.forget_others(&before, &report.lines().filter_map(reported).collect())?;
                 Ok(Fetched::Done)
             }
             // git before 2.41 does not know `--porcelain`, and what the remote has no more may be in the way of what it has now.
-            Err(failure) if matches!(failure.kind, FailureKind::Misuse | FailureKind::LostRace) => {
+            (Fetched::Failed(failure), _) if matches!(failure.kind, FailureKind::Misuse | FailureKind::LostRace) => {
                 let output = self.network().run(["ls-remote", "--refs", "--end-of-options", remote])?;
                 if output.code != 0 {
                     return Ok(Fetched::Failed(Failure::of_fetch(&output)));
@@ -80,9 +74,9 @@ impl Repo {
                 let names = report.lines().filter_map(|line| Some(line.split_once('\t')?.1));
                 let there: Vec<String> = names.flat_map(|name| refspecs.iter().filter_map(|spec| mapped(spec, name))).collect();
                 self.forget_others(&before, &there.iter().map(String::as_str).collect())?;
-                self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs).map(Into::into)
+                Ok(self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs)?.0)
             }
-            failed => Ok(failed.into()),
+            (failed, _) => Ok(failed),
         }
     }
 
@@ -103,7 +97,7 @@ impl Repo {
     }
 
     /// Fetches, and again for a while if another fetch is at the same refs. Returns what git prints.
-    fn fetch_by(&self, options: &[&str], remote: &str, refspecs: &[String]) -> Result<Result<String, Failure>, GitError> {
+    fn fetch_by(&self, options: &[&str], remote: &str, refspecs: &[String]) -> Result<(Fetched, String), GitError> {
         let mut args = vec!["fetch", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
         args.extend(options);
         args.extend(["--end-of-options", remote]);
@@ -112,12 +106,12 @@ impl Repo {
         loop {
             let output = self.network().run(&args)?;
             if output.code == 0 {
-                return Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()));
+                return Ok((Fetched::Done, String::from_utf8_lossy(&output.stdout).into_owned()));
             }
             // Another fetch into the same refs, beside this one, says nothing of the remote.
             let failure = Failure::of_fetch(&output);
             if tries >= TRIES || failure.kind != FailureKind::LostRace {
-                return Ok(Err(failure));
+                return Ok((Fetched::Failed(failure), String::new()));
             }
             tries += 1;
             pause(tries);
