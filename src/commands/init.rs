@@ -11,7 +11,7 @@ use crate::core::refs::refspecs;
 use crate::core::registry::FILE;
 use crate::core::text::chain;
 use crate::core::text::plural;
-use crate::doctor::setup::set_up;
+use crate::doctor::setup::{self, set_up};
 use crate::error::{CliError, Code, Kind};
 use crate::git::process::{git_version, read_file, write_file};
 use crate::git::{OLDEST_GIT, Repo};
@@ -122,11 +122,8 @@ fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
     install::exclude(repo, &[])?;
     let git = repo.git();
     if let Some(remote) = remote {
-        for spec in refspecs(remote) {
-            let pattern = format!("^{}$", spec.replace('+', r"\+").replace('*', r"\*"));
-            // It may not be there.
-            drop(git.run(["config", "--local", "--unset-all", &format!("remote.{remote}.fetch"), &pattern])?);
-        }
+        let specs = [refspecs(remote), setup::LEFT_OUT.map(str::to_owned)].concat();
+        setup::remove_refspecs(repo, remote, &specs)?;
     }
     drop(git.run(["config", "--local", "--remove-section", "git-os"])?);
     // Derived, and of this machine alone.

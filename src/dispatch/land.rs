@@ -11,6 +11,7 @@ use crate::core::meta::{OfflineClaims, Push};
 use crate::core::progress::{Activity, Hold, LandingEvent, RemoteEvent, Stage, What};
 use crate::gate;
 use crate::git::Git;
+use crate::git::refs::{Moved, RefEdit};
 use crate::git::remote::Fetched;
 use crate::git::worktree::Forwarded;
 use crate::ledger::{Draft, Entry, Ledger, shared_remote};
@@ -186,6 +187,9 @@ fn short(branch: &str) -> String {
 /// Moves a protected branch by fast-forward, together with index and files where it is checked out.
 /// Returns what holds it where it is, if anything does.
 fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result<Option<Hold>, DispatchError> {
+    if let Some((path, what)) = site.repo.find_operation_on(trunk)? {
+        return Ok(Some(Hold::InUse { branch: short(trunk), path, what: what.to_owned() }));
+    }
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
     let moved = if let Some(worktree) = checked_out {
         Git::at(&worktree.path).fast_forward(new)?
@@ -193,6 +197,11 @@ fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result
         site.repo.forward(trunk, old, new, &format!("git os: land {}", new.short(12)))?
     };
     Ok(match moved {
+        // A setting or a hook may have made git end well and do something else.
+        Forwarded::Done if site.repo.find_ref(trunk)?.is_none_or(|now| !site.repo.is_ancestor(new, now).unwrap_or(false)) => {
+            let why = format!("git ended with 0, but the branch is not at {}", new.short(12));
+            Some(Hold::NotMoved { branch: short(trunk), why })
+        }
         Forwarded::Done => None,
         Forwarded::Overwrites => Some(Hold::WouldOverwrite { branch: short(trunk) }),
         Forwarded::Failed(failure) => Some(Hold::NotMoved { branch: short(trunk), why: failure.to_string() }),
@@ -231,6 +240,20 @@ pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Resul
     Ok(())
 }
 
+/// Creates the protected branch from the remote's, in a clone that was made of another branch.
+///
+/// # Errors
+/// If git fails.
+pub(crate) fn bring_trunk(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: &str) -> Result<(), DispatchError> {
+    if ledger.find_trunk_tip()?.is_none()
+        && let Some(there) = site.repo.find_ref(&format!("refs/remotes/{remote}/{}", short(trunk)))?
+    {
+        // Whoever was faster had a reason.
+        let (Moved::Done | Moved::Lost) = site.repo.move_refs(&[RefEdit::create(trunk, there)])?;
+    }
+    Ok(())
+}
+
 /// The result of following the shared remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Followed {
@@ -253,6 +276,7 @@ pub(crate) fn follow(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, trunk: 
     sync::fold(repo, remote)?;
     let short = short(trunk);
     let there = repo.find_ref(&format!("refs/remotes/{remote}/{short}"))?;
+    bring_trunk(site, ledger, remote, trunk)?;
     let (Some(there), Some(here)) = (there, ledger.find_trunk_tip()?) else { return Ok(Followed::Done) };
     if repo.is_ancestor(there, here)? {
         return Ok(Followed::Done);

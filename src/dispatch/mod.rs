@@ -49,6 +49,9 @@ pub(crate) enum DispatchError {
     Refused { id: TicketId, refusal: Refusal },
     #[error("interrupted")]
     Interrupted,
+    /// A branch of a name that is the beginning of another's cannot exist beside it.
+    #[error("cannot create the branch `{wanted}` beside the branch `{there}`; rename one of them")]
+    BranchInTheWay { wanted: String, there: String },
     #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),
     #[error(transparent)]
@@ -211,8 +214,20 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             }
             State::Blocked => return Ok(Fate::Blocked(last_reason(&ledger, &entry)?)),
             State::AwaitingInput if is_ours => return Ok(Fate::Waiting(last_reason(&ledger, &entry)?)),
-            State::Claimed if is_ours => prepare::run(site, &ledger, &entry, record)?,
-            State::Running if is_ours => work::run(site, &ledger, &entry, record)?,
+            State::Claimed if is_ours => match prepare::run(site, &ledger, &entry, record) {
+                // Nothing was worked on yet, and the same would happen again: it is for a person to mend.
+                Err(error) if is_for_a_person(&error) => {
+                    let why = Trouble::of(&error).to_string();
+                    write(&ledger, id, &Draft::new(Action::Block, Role::Executor).by(&run).saying(&why))?;
+                }
+                done => done?,
+            },
+            State::Running if is_ours => match work::run(site, &ledger, &entry, record) {
+                Err(error) if is_for_a_person(&error) => {
+                    give_back(site, &ledger, &entry, &run, &Trouble::of(&error).to_string())?;
+                }
+                done => done?,
+            },
             State::Verifying if is_ours => {
                 if let Ruling::Denied(hold) = settle::verify(site, &ledger, &entry)? {
                     return Ok(Fate::Held(hold));
@@ -235,6 +250,16 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             | State::Verified => return Ok(Fate::Gone),
         }
         renew(site, &ledger, id, &run)?;
+    }
+}
+
+/// Whether git refused something, and would again: the ticket says so, and does not wait in the hands of a run for a day on which it
+/// goes well.
+fn is_for_a_person(error: &DispatchError) -> bool {
+    match error {
+        DispatchError::BranchInTheWay { .. } => true,
+        DispatchError::Git(error) | DispatchError::Ledger(LedgerError::Git(error)) => error.is_refusal(),
+        _ => false,
     }
 }
 

@@ -65,6 +65,10 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
 /// Moves the ticket's branch; only the ticket's holder uses it.
 pub(super) fn set_branch(site: &Site<'_>, branch: &str, commit_id: ObjectId) -> Result<(), DispatchError> {
     if site.repo.find_ref(branch)? != Some(commit_id) {
+        if let Some(there) = site.repo.find_ref_in_the_way(branch)? {
+            let short = |name: &str| name.trim_start_matches("refs/heads/").to_owned();
+            return Err(DispatchError::BranchInTheWay { wanted: short(branch), there: short(&there) });
+        }
         site.repo.git().output(["update-ref", "-m", "git os", branch, &commit_id.to_string()])?;
     }
     Ok(())

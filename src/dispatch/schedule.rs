@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::land::bring_trunk;
 use super::recover::{self, Orphans};
 use super::{DispatchError, Site, Workplace, carry, claim};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
-use crate::ledger::Ledger;
 use crate::ledger::cache::Row;
+use crate::ledger::{Ledger, shared_remote};
 use crate::local::runs::RunRecord;
 use crate::workspace::{Readiness, Workspace};
 
@@ -62,6 +63,9 @@ pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, Dispatc
     for entry in &workspace.registry.repos {
         let found = Site::open(at.in_silence(), entry).and_then(|site| {
             let Ok(ledger) = site.ledger() else { return Ok(Orphans::default()) };
+            if let (Some(remote), Some(trunk)) = (shared_remote(&site.repo), ledger.policy.trunk()) {
+                bring_trunk(&site, &ledger, &remote, &trunk)?;
+            }
             if let Some(idle) = idle(entry, &ledger)? {
                 at.tell(entry, What::Care(idle));
             }

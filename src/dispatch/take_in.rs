@@ -10,7 +10,7 @@ use super::{DispatchError, Site};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;
 use crate::git::Git;
-use crate::git::process::remove_all;
+use crate::git::process::{read_bytes, remove_all};
 use crate::ledger::Entry;
 use crate::local::worktrees::rescue;
 
@@ -46,6 +46,14 @@ pub(super) enum Untaken {
     NoScratch,
     #[error("cannot rebase the work onto the protected branch: conflicts in {0}")]
     Conflicts(String),
+    #[error("git does not take what the agent left: {0}")]
+    Git(String),
+    #[error(
+        "`{0}` is a repository of its own, and not a submodule: nobody else could check it out; remove its `.git`, or add it with `git submodule add`"
+    )]
+    Nested(String),
+    #[error("the submodule `{path}` is at commit {commit_id}, which none of its remote branches contains; push it there first")]
+    Unpushed { path: String, commit_id: ObjectId },
 }
 
 /// Commits everything in an agent's worktree.
@@ -67,15 +75,24 @@ pub(super) fn commit_all(
     }
     let Some(head) = git.find_commit("HEAD")? else { return Ok(Ruling::Denied(Untaken::NoCommit)) };
     let repositories = embedded(git)?;
+    let moved = move_links(worktree, git, &repositories)?;
     let status = git.output(["status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all"])?;
-    if status.trim().is_empty() {
+    if status.trim().is_empty() && !moved {
         return Ok(Ruling::Granted(Taken { head, note: None }));
     }
     let mut add: Vec<String> = ["add", "--all", "--", "."].map(str::to_owned).to_vec();
     // git would run filters that the agent configured in an embedded repository; its files do not belong to this repository.
-    add.extend(repositories.iter().map(|path| format!(":(exclude,literal){path}")));
-    git.output(&add)?;
-    let tree = git.output(["write-tree"])?;
+    let others = repositories.into_iter().map(|(path, _)| path).chain(unchanged(site, entry, worktree, git, head)?);
+    add.extend(others.map(|path| format!(":(exclude,literal){path}")));
+    let added = git.run(&add)?;
+    if added.code != 0 {
+        return Ok(Ruling::Denied(Untaken::Git(added.stderr)));
+    }
+    let written = git.run(["write-tree"])?;
+    if written.code != 0 {
+        return Ok(Ruling::Denied(Untaken::Git(written.stderr)));
+    }
+    let tree = String::from_utf8_lossy(&written.stdout).into_owned();
     let tree_id = ObjectId::parse(tree.trim()).map_err(crate::ledger::LedgerError::from)?;
     if tree_id == site.repo.read_commit(head)?.tree_id {
         return Ok(Ruling::Granted(Taken { head, note: None }));
@@ -85,14 +102,103 @@ pub(super) fn commit_all(
     Ok(Ruling::Granted(Taken { head, note: Some("git-os committed the changes that the run left uncommitted.".to_owned()) }))
 }
 
-/// The paths of other repositories inside of a worktree that its index knows.
-fn embedded(git: &Git) -> Result<Vec<String>, DispatchError> {
+/// Stages where the submodules of a worktree are. Their own files and settings are not looked at.
+fn move_links(worktree: &Utf8Path, git: &Git, links: &[(String, ObjectId)]) -> Result<bool, DispatchError> {
+    let mut has_moved = false;
+    for (path, known) in links {
+        let place = worktree.join(path);
+        if !place.join(".git").as_std_path().exists() {
+            continue;
+        }
+        if let Some(here) = Git::at(&place).find_commit("HEAD")?.filter(|here| here != known) {
+            git.output(["update-index", "--cacheinfo", &format!("160000,{here},{path}")])?;
+            has_moved = true;
+        }
+    }
+    Ok(has_moved)
+}
+
+/// The files that look changed in every fresh checkout, such as those whose line ends an attribute changes, and that are here as a
+/// checkout has them: the agent did nothing to them.
+fn unchanged(
+    site: &Site<'_>,
+    entry: &Entry,
+    worktree: &Utf8Path,
+    git: &Git,
+    head: ObjectId,
+) -> Result<Vec<String>, DispatchError> {
+    let changed = |git: &Git| -> Result<Vec<String>, DispatchError> {
+        let listed = git.output(["diff", "--name-only", "-z", "--ignore-submodules=all", "--diff-filter=M"])?;
+        Ok(listed.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    };
+    let mut looks = changed(git)?;
+    if looks.is_empty() {
+        return Ok(looks);
+    }
+    let place = Scratch::add(site, &entry.id, head)?;
+    let fresh = match site.repo.pinned(&place.path) {
+        // Without what the index knows of the files they are compared by their contents.
+        Some(git) => git.output(["read-tree", "HEAD"]).map_err(DispatchError::from).and_then(|_| changed(&git)),
+        None => Ok(Vec::new()),
+    };
+    let is_same = |name: &String| {
+        let of = |folder: &Utf8Path| read_bytes(&folder.join(name)).ok();
+        of(worktree).is_some_and(|here| of(&place.path) == Some(here))
+    };
+    if let Ok(fresh) = &fresh {
+        looks.retain(|name| fresh.contains(name) && is_same(name));
+    }
+    place.remove(site)?;
+    fresh.map(|_| looks)
+}
+
+/// Whether everything that work points to can be had by others: new or moved links to other repositories.
+pub(super) fn judge_links(
+    site: &Site<'_>,
+    worktree: &Utf8Path,
+    git: &Git,
+    base: ObjectId,
+    head: ObjectId,
+) -> Result<Ruling<(), Untaken>, DispatchError> {
+    let links = |commit_id: ObjectId| -> Result<Vec<(String, ObjectId)>, DispatchError> {
+        let listed = site.repo.git().output(["ls-tree", "-r", "-z", "--full-tree", &commit_id.to_string()])?;
+        let link = |line: &str| {
+            let (id, path) = line.strip_prefix("160000 commit ")?.split_once('\t')?;
+            Some((path.to_owned(), ObjectId::parse(id).ok()?))
+        };
+        Ok(listed.split('\0').filter_map(link).collect())
+    };
+    let before = links(base)?;
+    for (path, commit_id) in links(head)?.into_iter().filter(|link| !before.contains(link)) {
+        let modules = format!("{head}:.gitmodules");
+        let listed = git.run(["config", "--blob", &modules, "--get-regexp", r"^submodule\..*\.path$"])?;
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        if !listed.lines().any(|line| line.split_once(' ').is_some_and(|(_, known)| known == path)) {
+            return Ok(Ruling::Denied(Untaken::Nested(path)));
+        }
+        let place = worktree.join(&path);
+        let is_there = place.join(".git").as_std_path().exists();
+        let missing = if is_there {
+            let asked = Git::at(&place).run(["rev-list", "--max-count=1", &commit_id.to_string(), "--not", "--remotes"])?;
+            asked.code != 0 || !asked.stdout.is_empty()
+        } else {
+            true
+        };
+        if missing {
+            return Ok(Ruling::Denied(Untaken::Unpushed { path, commit_id }));
+        }
+    }
+    Ok(Ruling::Granted(()))
+}
+
+/// The other repositories inside of a worktree that its index knows: their paths, and the commits they are to be at.
+fn embedded(git: &Git) -> Result<Vec<(String, ObjectId)>, DispatchError> {
     let staged = git.output(["ls-files", "--stage", "-z"])?;
-    let paths = staged
-        .split('\0')
-        .filter(|line| line.starts_with("160000 "))
-        .filter_map(|line| Some(line.split_once('\t')?.1.to_owned()));
-    Ok(paths.collect())
+    let link = |line: &str| {
+        let (entry, path) = line.strip_prefix("160000 ")?.split_once('\t')?;
+        Some((path.to_owned(), ObjectId::parse(entry.split(' ').next()?).ok()?))
+    };
+    Ok(staged.split('\0').filter_map(link).collect())
 }
 
 /// Rebases a commit onto another one; the inner error is the reason why that is not possible.
@@ -117,7 +223,16 @@ pub(super) fn onto(
 
 fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Ruling<ObjectId, Untaken>, DispatchError> {
     let Some(git) = site.repo.pinned(path) else { return Ok(Ruling::Denied(Untaken::NoScratch)) };
-    let rebase = git.run(["rebase", "--quiet", "--no-autostash", "--no-update-refs", &base.to_string()])?;
+    let rebase = git.run([
+        "rebase",
+        "--quiet",
+        "--no-autostash",
+        "--no-update-refs",
+        "--no-autosquash",
+        "--no-fork-point",
+        "--no-gpg-sign",
+        &base.to_string(),
+    ])?;
     if rebase.code != 0 {
         let conflicts = git.output(["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
         let files = conflicts.split_whitespace().collect::<Vec<_>>().join(", ");

@@ -7,10 +7,12 @@ use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role};
 use crate::core::progress::{Activity, Stage, What};
 use crate::core::ruling::Ruling;
+use crate::core::text::plural;
 use crate::git::process::remove_all;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
 use crate::local::runs::{AgentStage, RunRecord};
+use crate::local::{stash, worktrees};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     let attempt = entry.ticket.attempt;
@@ -23,6 +25,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
             // The orchestrator was killed under it. Nobody knows how far it was, so it begins anew, and nothing is lost.
             sweep(record.run());
             clear_locks(site, entry)?;
+            let _restored = stash::restore(&site.repo, &record.stash())?;
             prepare::ensure_worktree(site, ledger, entry, from)?;
             work(site, ledger, entry, record)
         }
@@ -60,6 +63,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         outbox: box_dir.clone(),
         timeout: site.entry.timeout,
     };
+    stash::note(&site.repo, &record.stash())?;
     site.reached(Stage::Briefed);
     let outcome = converse::run(site, name, &brief)?;
     let failure = outcome.failure().map(|failure| failure.to_string());
@@ -104,6 +108,20 @@ fn hand_in(
         site.repo.git().output(["worktree", "prune"])?;
         return give_back(site, ledger, entry, run, "the worktree is missing");
     };
+    let popped = stash::restore(&site.repo, &record.stash())?;
+    if popped > 0 {
+        // Somebody else's changes are in the work now, in commits or not; all of it is kept, and none of it is handed in.
+        let trunk = ledger.policy.trunk().unwrap_or_default();
+        let start = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
+        worktrees::rescue(&site.repo, &entry.id, &worktree, start)?;
+        prepare::set_branch(site, &entry.id.branch(), start)?;
+        take_in::sit_on(&git, &entry.id.branch())?;
+        let entries = plural(popped, "entry", "entries");
+        let why = format!(
+            "the agent took {entries} of the stash that it did not make; worktrees share the stash, and what it took is back on it"
+        );
+        return give_back(site, ledger, entry, run, &why);
+    }
     let taken = take_in::commit_all(site, entry, &worktree, &git)?;
     if let Ruling::Granted(taken) = &taken {
         prepare::set_branch(site, &entry.id.branch(), taken.head)?;
@@ -136,6 +154,9 @@ fn hand_in(
     }
     if !ledger.repo.is_ancestor(base, head)? {
         return give_back(site, ledger, entry, run, "the commits are not based on the protected branch");
+    }
+    if let Ruling::Denied(why) = take_in::judge_links(site, &worktree, &git, base, head)? {
+        return give_back(site, ledger, entry, run, &why.to_string());
     }
     if head != taken.head {
         prepare::set_branch(site, &entry.id.branch(), head)?;

@@ -66,7 +66,8 @@ pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError
                 continue;
             }
         }
-        if stop.is_asked() || (plan.when_empty == WhenEmpty::End && reached) {
+        // A remote that was asked twice and did not answer keeps nobody from ending.
+        if stop.is_asked() || (plan.when_empty == WhenEmpty::End && (reached || failures > 1)) {
             give_back(at, plan);
             return Ok(landed);
         }

@@ -80,8 +80,12 @@ pub(super) fn refspecs(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         return Ok(Finding::fail(reason, format!("git -C '{}' remote --verbose", repo.home())));
     }
     let missing = setup::missing_refspecs(repo, remote)?;
-    let faults: Vec<_> = missing.iter().map(|spec| format!("`git fetch {remote}` does not fetch `{spec}`")).collect();
-    Ok(Finding::of(&faults, format!("`git fetch {remote}` fetches tickets and verdicts"), "git os init"))
+    let fault = |spec: &String| match spec.strip_prefix('^') {
+        Some(refs) => format!("a refspec makes `git fetch {remote}` write over `{refs}`, and all of the fetch is refused then"),
+        None => format!("`git fetch {remote}` does not fetch `{spec}`"),
+    };
+    let faults: Vec<_> = missing.iter().map(fault).collect();
+    Ok(Finding::of(&faults, format!("the refspecs of `{remote}` are as git-os needs them"), "git os init"))
 }
 
 pub(super) fn schema(subject: &Subject<'_>) -> Result<Finding, Trouble> {

@@ -4,10 +4,10 @@ use crate::refs;
 use camino::Utf8PathBuf;
 
 use crate::core::meta::Push;
-use crate::core::refs::refspecs;
+use crate::core::refs::{is_ours, refspecs};
 use crate::core::registry::RepoEntry;
 use crate::core::text::plural;
-use crate::git::remote::Fetched;
+use crate::git::remote::{Fetched, mapped};
 use crate::git::{GitError, Repo};
 use crate::hook::install::{self, InstallError, Side};
 use crate::ledger::{LedgerError, REMOTE_KEY, policy};
@@ -76,6 +76,9 @@ fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result
         return Ok(());
     }
     let missing = missing_refspecs(repo, remote)?;
+    if missing.iter().any(|spec| spec == LEFT_OUT[0]) {
+        remove_refspecs(repo, remote, &refspecs(remote))?;
+    }
     for spec in &missing {
         git.output(["config", "--local", "--add", &format!("remote.{remote}.fetch"), spec])?;
     }
@@ -109,12 +112,44 @@ pub(crate) fn registry_file(workspace: &Workspace) -> Utf8PathBuf {
     workspace.file.canonicalize_utf8().unwrap_or_else(|_| workspace.file.clone())
 }
 
+/// The refspecs that keep a plain fetch away from the refs of git-os.
+pub(crate) const LEFT_OUT: [&str; 2] = ["^refs/os/*", "^refs/notes/os/*"];
+
+/// The refspecs that a repository's configuration should have, and whether it has each. A refspec of the person's that fetches over
+/// the refs of git-os, as that of a mirror does, would be refused with all that it fetches; then a plain fetch leaves them out, and
+/// `git os sync` alone brings them.
+///
+/// # Errors
+/// When git cannot be started.
+fn wanted_refspecs(repo: &Repo, remote: &str) -> Result<Vec<(String, bool)>, GitError> {
+    let present = repo.git().run(["config", "--local", "--get-all", &format!("remote.{remote}.fetch")])?;
+    let present = String::from_utf8_lossy(&present.stdout).into_owned();
+    let writes_over = |spec: &str| {
+        ["refs/os/tickets/x", "refs/notes/os/x"].iter().any(|name| mapped(spec, name).is_some_and(|into| is_ours(&into)))
+    };
+    let wanted: Vec<String> = match present.lines().any(writes_over) {
+        true => LEFT_OUT.map(str::to_owned).to_vec(),
+        false => refspecs(remote).to_vec(),
+    };
+    Ok(wanted.into_iter().map(|spec| (spec.clone(), present.lines().any(|line| line == spec))).collect())
+}
+
 /// Which of the refspecs a repository's configuration lacks.
 ///
 /// # Errors
 /// When git cannot be started.
 pub(crate) fn missing_refspecs(repo: &Repo, remote: &str) -> Result<Vec<String>, GitError> {
-    let present = repo.git().run(["config", "--local", "--get-all", &format!("remote.{remote}.fetch")])?;
-    let present = String::from_utf8_lossy(&present.stdout).into_owned();
-    Ok(refspecs(remote).into_iter().filter(|spec| !present.lines().any(|line| line == spec)).collect())
+    Ok(wanted_refspecs(repo, remote)?.into_iter().filter(|(_, is_there)| !is_there).map(|(spec, _)| spec).collect())
+}
+
+/// Takes these refspecs out of a remote's configuration.
+///
+/// # Errors
+/// When git cannot be started.
+pub(crate) fn remove_refspecs(repo: &Repo, remote: &str, specs: &[String]) -> Result<(), GitError> {
+    for spec in specs {
+        // It may not be there.
+        drop(repo.git().run(["config", "--local", "--fixed-value", "--unset-all", &format!("remote.{remote}.fetch"), spec])?);
+    }
+    Ok(())
 }

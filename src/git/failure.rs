@@ -20,6 +20,8 @@ named! {
         TimedOut = "timed-out",
         /// The other side lacks something that git-os relies on.
         Unsupported = "unsupported",
+        /// The remote does not have a ref that was asked for by name.
+        NoSuchRef = "no-such-ref",
         /// Git does not take the command as it was given.
         Misuse = "misuse",
         /// Anything else: git's words say what.
@@ -51,6 +53,7 @@ const NOT_STORED: [i32; 2] = [1, 134];
 /// What git says where nothing but its words tells. It runs with `LC_ALL=C`; the first that is found counts, since
 /// `Could not read from remote repository` follows them all.
 const PHRASES: &[(&str, FailureKind)] = &[
+    ("couldn't find remote ref", FailureKind::NoSuchRef),
     ("cannot lock ref", FailureKind::LostRace),
     ("ref updates aborted by hook", FailureKind::Refused),
     ("does not support --atomic", FailureKind::Unsupported),
@@ -97,7 +100,11 @@ impl Failure {
     pub(crate) fn may_pass(&self) -> bool {
         match self.kind {
             FailureKind::LostRace | FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Failed => true,
-            FailureKind::Refused | FailureKind::NoCredentials | FailureKind::Unsupported | FailureKind::Misuse => false,
+            FailureKind::Refused
+            | FailureKind::NoCredentials
+            | FailureKind::Unsupported
+            | FailureKind::NoSuchRef
+            | FailureKind::Misuse => false,
         }
     }
 }
@@ -132,6 +139,9 @@ pub(super) enum Undone {
     Unclear(Failure),
 }
 
+/// The exit code of a push that was not made since a hook of this repository said no.
+const VETOED: i32 = 1;
+
 /// What the remote gives as the reason when its transaction failed: another one has the ref, or was faster.
 const CONTENDED: &[&str] = &["atomic transaction failed", "atomic push fail", "failed to update ref", "failed to lock"];
 /// What it gives for a ref that would have moved, had others not been in the way.
@@ -153,8 +163,16 @@ pub(super) fn of_push(output: &Output) -> Undone {
     let Some(&summary) = plain.or(summaries.first()) else {
         let failure = Failure::of_remote(output);
         // The last of the remote's hooks says no so late that there is no report.
-        let is_refused = failure.kind == FailureKind::Refused;
-        return if is_refused { Undone::Declined(failure.words) } else { Undone::Unclear(failure) };
+        if failure.kind == FailureKind::Refused {
+            return Undone::Declined(failure.words);
+        }
+        // A `pre-push` hook says no before there is one, and git adds no word of its own but this.
+        let is_own = |line: &&str| line.starts_with("error: failed to push some refs to");
+        if output.code == VETOED && output.stderr.lines().any(|line| is_own(&line)) && !output.stderr.contains("fatal: ") {
+            let said = output.stderr.lines().filter(|line| !is_own(line)).collect::<Vec<_>>().join("\n");
+            return Undone::Declined(if said.is_empty() { "the pre-push hook declined".to_owned() } else { said });
+        }
+        return Undone::Unclear(failure);
     };
     if says(summary, CONTENDED) {
         return Undone::Lost;

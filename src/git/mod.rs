@@ -10,11 +10,13 @@ pub(crate) mod locks;
 mod loose;
 pub(crate) mod notes;
 pub(crate) mod object;
+mod patience;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
 pub(crate) mod signature;
 mod store;
+mod surroundings;
 pub(crate) mod tree;
 pub(crate) mod worktree;
 mod zone;
@@ -28,7 +30,7 @@ use gix::ThreadSafeRepository;
 
 use crate::core::id::ObjectId;
 use crate::core::time::Timestamp;
-use failure::{Failure, NotFound};
+use failure::{Failure, FailureKind, NotFound};
 pub(crate) use process::Git;
 use store::Store;
 
@@ -71,6 +73,12 @@ pub(crate) enum GitError {
 }
 
 impl GitError {
+    /// Whether git was asked and said no, other than because somebody else was faster or a remote does not answer.
+    #[must_use]
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Command { source, .. } if matches!(source.kind, FailureKind::Refused | FailureKind::Misuse | FailureKind::Failed))
+    }
+
     fn file(path: &Utf8Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::File { path: path.to_owned(), source }
     }
@@ -248,6 +256,12 @@ impl Repo {
     #[must_use]
     pub(crate) fn config(&self, key: &str) -> Option<String> {
         self.store.config(key)
+    }
+
+    /// All values of a key of git's configuration.
+    #[must_use]
+    pub(crate) fn configs(&self, key: &str) -> Vec<String> {
+        self.store.configs(key)
     }
 
     /// Who acts and when, as `git var GIT_COMMITTER_IDENT` reports it.

@@ -9,54 +9,10 @@ use std::time::Duration;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
 use super::failure::Failure;
+use super::surroundings::CLOSED;
+pub(crate) use super::surroundings::passed_environment;
 use super::{GitError, Repo};
 use crate::core::time::Timestamp;
-
-/// The environment variables that git may see: identity, configuration, and how to reach remotes.
-const PASSED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "XDG_CONFIG_HOME",
-    "USER",
-    "LOGNAME",
-    "TMPDIR",
-    "TZ",
-    "LANG",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_DATE",
-    "GIT_EXEC_PATH",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_SSH_VARIANT",
-    "SSH_AUTH_SOCK",
-    "SSH_ASKPASS",
-    "GIT_ASKPASS",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "GIT_SSL_CAINFO",
-];
-
-/// The environment variables of this process that are passed to git.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is where git's environment is built")]
-pub(crate) fn passed_environment() -> Vec<(&'static str, std::ffi::OsString)> {
-    PASSED.iter().filter_map(|key| std::env::var_os(key).map(|value| (*key, value))).collect()
-}
 
 /// A git command that runs in one place.
 #[derive(Debug, Clone)]
@@ -64,6 +20,8 @@ pub(crate) struct Git {
     dir: Utf8PathBuf,
     settings: Vec<String>,
     variables: Vec<(&'static str, String)>,
+    /// How long it may be silent; `None` for a command that asks nobody else.
+    patience: Option<Duration>,
 }
 
 /// The result of a git command.
@@ -80,9 +38,12 @@ impl Git {
     /// Runs in a directory, and lets git find the repository from there.
     #[must_use]
     pub(crate) fn at(dir: &Utf8Path) -> Self {
-        let settings =
-            ["core.fsmonitor=false", "submodule.recurse=false", "core.quotePath=false", "gc.auto=0", "maintenance.auto=false"];
-        Self { dir: dir.to_owned(), settings: settings.map(str::to_owned).to_vec(), variables: Vec::new() }
+        Self {
+            dir: dir.to_owned(),
+            settings: CLOSED.iter().map(|setting| (*setting).to_owned()).collect(),
+            variables: Vec::new(),
+            patience: None,
+        }
     }
 
     /// Runs in a repository, from its worktree or its git directory.
@@ -107,6 +68,13 @@ impl Git {
     #[must_use]
     pub(crate) fn config(mut self, setting: &str) -> Self {
         self.settings.push(setting.to_owned());
+        self
+    }
+
+    /// Ends the command, with all that it started, when it says nothing for this long.
+    #[must_use]
+    pub(crate) fn patient_for(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
         self
     }
 
@@ -140,10 +108,10 @@ impl Git {
     /// # Errors
     /// If git cannot be started.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output, GitError> {
-        Self::finish(self.command(args), None)
+        Self::finish(self.command(args), None, self.patience)
     }
 
-    fn finish(mut command: Command, input: Option<&[u8]>) -> Result<Output, GitError> {
+    fn finish(mut command: Command, input: Option<&[u8]>, patience: Option<Duration>) -> Result<Output, GitError> {
         let dir = command.get_current_dir().and_then(|dir| Utf8PathBuf::from_path_buf(dir.to_owned()).ok());
         let fail = |source| match &dir {
             // The system reports a missing program and a missing folder in the same way.
@@ -158,13 +126,22 @@ impl Git {
                 // Git may stop reading early; its exit code tells why.
                 scope.spawn(move || drop(writer.write_all(input)));
             }
-            child.wait_with_output()
+            match patience {
+                None => child.wait_with_output().map(|output| (output, None)),
+                Some(patience) => super::patience::wait(child, patience),
+            }
         });
-        let output = output.map_err(fail)?;
+        let (output, silence) = output.map_err(fail)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        // Of a line of progress that was written over, the last state counts.
+        let mut said = said.lines().map(|line| line.rsplit('\r').next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+        if let Some(silence) = silence {
+            said += &format!("\nfatal: timed out: no answer for {} s", silence.as_secs());
+        }
         Ok(Output {
             code: output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap_or(128),
             stdout: output.stdout,
-            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            stderr: said.trim().to_owned(),
         })
     }
 
@@ -184,7 +161,7 @@ impl Git {
     /// If it cannot be started or does not exit with 0.
     pub(crate) fn input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &[u8]) -> Result<String, GitError> {
         let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
-        let output = Self::finish(self.command(&args), Some(input))?;
+        let output = Self::finish(self.command(&args), Some(input), self.patience)?;
         check(&args, &output)
     }
 

@@ -131,6 +131,19 @@ impl Repo {
         self.read_refs(|| self.store.find_ref(name).map_err(refs_error))
     }
 
+    /// The ref that keeps another one from being created: its name is the beginning of that one's, or the other way round.
+    ///
+    /// # Errors
+    /// If the refs cannot be read.
+    pub(crate) fn find_ref_in_the_way(&self, name: &str) -> Result<Option<String>, GitError> {
+        for (at, _) in name.match_indices('/').skip(2) {
+            if self.find_present_ref(&name[..at])?.is_some() {
+                return Ok(Some(name[..at].to_owned()));
+            }
+        }
+        Ok(self.list_refs(&format!("{name}/"))?.into_iter().map(|(name, _)| name).next())
+    }
+
     /// The full name of the branch that HEAD points to, even if the branch does not exist yet.
     #[must_use]
     pub(crate) fn head_branch(&self) -> Option<String> {

@@ -1,6 +1,9 @@
 //! Remotes: fetch, push by compare-and-swap, and the result of a push.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::failure::{Failure, FailureKind, Undone, of_push};
 use super::refs::{Moved, RefEdit, pause};
@@ -24,9 +27,11 @@ pub(crate) enum Pushed {
     Done,
     /// A ref on the remote did not have the expected value; nothing was updated.
     Lost,
-    /// The remote refused, with this message; nothing was updated.
+    /// A hook here or the remote refused, with this message; nothing was updated.
     Refused(String),
-    /// The remote could not be reached, or the connection broke: whether anything moved is not known.
+    /// The remote answers, and the push does not get there whenever it is tried, for this reason; nothing was updated.
+    NotTaken(Failure),
+    /// The remote cannot be reached: whether anything moved is not known.
     Unclear(Failure),
 }
 
@@ -39,6 +44,11 @@ pub(crate) enum Fetched {
     Failed(Failure),
 }
 
+/// Where git's configuration says how many seconds a remote may be silent.
+const PATIENCE_KEY: &str = "git-os.networkTimeout";
+/// The same where a person watches, who may have to touch a key first.
+const WATCHED: Duration = Duration::from_secs(60);
+const UNWATCHED: Duration = Duration::from_secs(10);
 /// The maximum number of attempts when another fetch interferes.
 const TRIES: u32 = 3;
 /// The maximum number of arguments of one push; more refs need another push.
@@ -52,7 +62,7 @@ impl Repo {
     /// If git cannot be started, or if refs cannot be read or deleted.
     pub(crate) fn fetch(&self, remote: &str, refspecs: &[String], forget: &[String]) -> Result<Fetched, GitError> {
         if forget.is_empty() {
-            return Ok(self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs)?.0);
+            return Ok(self.fetch_by(&["--no-prune"], remote, refspecs)?.0);
         }
         // `--prune` would forget what any of the refspecs fetches. So git says what the remote has, in the same connection.
         let mut before = Vec::new();
@@ -74,7 +84,7 @@ impl Repo {
                 let names = report.lines().filter_map(|line| Some(line.split_once('\t')?.1));
                 let there: Vec<String> = names.flat_map(|name| refspecs.iter().filter_map(|spec| mapped(spec, name))).collect();
                 self.forget_others(&before, &there.iter().map(String::as_str).collect())?;
-                Ok(self.fetch_by(&["--quiet", "--no-prune"], remote, refspecs)?.0)
+                Ok(self.fetch_by(&["--no-prune"], remote, refspecs)?.0)
             }
             (failed, _) => Ok(failed),
         }
@@ -98,7 +108,11 @@ impl Repo {
 
     /// Fetches, and again for a while if another fetch is at the same refs. Returns what git prints.
     fn fetch_by(&self, options: &[&str], remote: &str, refspecs: &[String]) -> Result<(Fetched, String), GitError> {
-        let mut args = vec!["fetch", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
+        if let Some(failure) = silent(remote, self) {
+            return Ok((Fetched::Failed(failure), String::new()));
+        }
+        let mut args =
+            vec!["fetch", "--progress", "--refmap=", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
         args.extend(options);
         args.extend(["--end-of-options", remote]);
         args.extend(refspecs.iter().map(String::as_str));
@@ -110,6 +124,9 @@ impl Repo {
             }
             // Another fetch into the same refs, beside this one, says nothing of the remote.
             let failure = Failure::of_fetch(&output);
+            if failure.kind == FailureKind::TimedOut {
+                remember_silent(remote, self, &failure);
+            }
             if tries >= TRIES || failure.kind != FailureKind::LostRace {
                 return Ok((Fetched::Failed(failure), String::new()));
             }
@@ -127,7 +144,9 @@ impl Repo {
             return Ok(Pushed::Done);
         }
         let mut words: Vec<String> =
-            ["push", "--porcelain", "--atomic", "--no-follow-tags", "--recurse-submodules=no"].map(str::to_owned).to_vec();
+            ["push", "--porcelain", "--progress", "--atomic", "--no-follow-tags", "--recurse-submodules=no"]
+                .map(str::to_owned)
+                .to_vec();
         if hooks == PrePush::Skipped {
             words.push("--no-verify".to_owned());
         }
@@ -135,34 +154,58 @@ impl Repo {
         words.extend(offers.iter().map(|offer| format!("--force-with-lease={}:{}", offer.name, hex(offer.expected))));
         words.extend(["--end-of-options".to_owned(), remote.to_owned()]);
         words.extend(offers.iter().map(|offer| format!("{}:{}", hex(offer.new), offer.name)));
-        let output = self.network().run(&words)?;
-        if output.code == 0 {
-            return Ok(Pushed::Done);
-        }
-        Ok(match of_push(&output) {
-            Undone::Lost => Pushed::Lost,
-            // A server that judges says no to what is not what the push takes it to be, too.
-            Undone::Declined(_) if self.has_moved(remote, offers)? => Pushed::Lost,
-            Undone::Declined(words) => Pushed::Refused(words),
-            Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
-                Pushed::Refused("it does not support atomic pushes, which git-os needs".to_owned())
+        // A mirror takes no refspecs, and a server may not know the options that a person's pushes carry.
+        let git = self.network().config(&format!("remote.{remote}.mirror=false")).config("push.pushOption=");
+        let mut tries = 0;
+        loop {
+            let output = git.run(&words)?;
+            if output.code == 0 {
+                return Ok(Pushed::Done);
             }
-            Undone::Unclear(failure) => Pushed::Unclear(failure),
-        })
+            tries += 1;
+            match of_push(&output) {
+                Undone::Lost => return Ok(Pushed::Lost),
+                // A server that judges says no to what is not what the push takes it to be, too.
+                Undone::Declined(words) => {
+                    return Ok(if self.state_of(remote, offers)? == There::Moved {
+                        Pushed::Lost
+                    } else {
+                        Pushed::Refused(words)
+                    });
+                }
+                Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
+                    return Ok(Pushed::Refused("it does not support atomic pushes, which git-os needs".to_owned()));
+                }
+                // Only the remote knows what became of it.
+                Undone::Unclear(failure) => match self.state_of(remote, offers)? {
+                    There::Arrived => return Ok(Pushed::Done),
+                    There::Moved => return Ok(Pushed::Lost),
+                    There::Silent => return Ok(Pushed::Unclear(failure)),
+                    There::AsExpected if tries < TRIES && failure.may_pass() => pause(tries),
+                    There::AsExpected => return Ok(Pushed::NotTaken(failure)),
+                },
+            }
+        }
     }
 
-    /// Whether a remote has by now anything else than what offers expect. One that does not answer is not known to have.
-    fn has_moved(&self, remote: &str, offers: &[Offer]) -> Result<bool, GitError> {
+    /// What a remote has by now of the refs of a push.
+    fn state_of(&self, remote: &str, offers: &[Offer]) -> Result<There, GitError> {
         let names = offers.iter().map(|offer| offer.name.as_str());
         let output = self.network().run(["ls-remote", "--refs", "--end-of-options", remote].into_iter().chain(names))?;
         if output.code != 0 {
-            return Ok(false);
+            return Ok(There::Silent);
         }
         let report = String::from_utf8_lossy(&output.stdout);
         let there: BTreeMap<&str, &str> =
             report.lines().filter_map(|line| line.split_once('\t').map(|(id, name)| (name, id))).collect();
         let is_there = |offer: &Offer| there.get(offer.name.as_str()).and_then(|id| ObjectId::parse(id).ok());
-        Ok(offers.iter().any(|offer| is_there(offer) != offer.expected))
+        Ok(if offers.iter().all(|offer| is_there(offer) == offer.expected) {
+            There::AsExpected
+        } else if offers.iter().all(|offer| is_there(offer) == offer.new) {
+            There::Arrived
+        } else {
+            There::Moved
+        })
     }
 
     /// Splits ref updates into pushes that fit on a command line. Each push is atomic, but several pushes together are not.
@@ -171,10 +214,51 @@ impl Repo {
         offers.chunks(MAX_OFFERS).map(<[Offer]>::to_vec).collect()
     }
 
-    /// Returns a git for remotes: it leaves no background processes and does not prompt.
+    /// Returns a git for remotes: it leaves no background processes, does not prompt, and does not wait for ever.
     fn network(&self) -> super::Git {
-        self.git().config("fetch.writeCommitGraph=false").config("push.useForceIfIncludes=false").config("remote.pushDefault=")
+        self.git().config("push.useForceIfIncludes=false").config("remote.pushDefault=").patient_for(self.patience())
     }
+
+    /// How long a remote may be silent: as configured in seconds, or less where nobody watches.
+    fn patience(&self) -> Duration {
+        let configured = self.config(PATIENCE_KEY).and_then(|seconds| seconds.parse().ok());
+        let usual = if std::io::stderr().is_terminal() { WATCHED } else { UNWATCHED };
+        configured.filter(|seconds| *seconds > 0).map_or(usual, Duration::from_secs)
+    }
+}
+
+/// The remotes that did not answer, each with when it was last asked.
+static SILENT: Mutex<BTreeMap<(String, String), (Instant, Failure)>> = Mutex::new(BTreeMap::new());
+/// How long such a remote is not asked again by this process: others wait for their turn.
+const REST: Duration = Duration::from_secs(60);
+
+fn key(remote: &str, repo: &Repo) -> (String, String) {
+    (repo.common_dir().to_string(), remote.to_owned())
+}
+
+/// Why a remote is not asked now, if it is not.
+fn silent(remote: &str, repo: &Repo) -> Option<Failure> {
+    let known = SILENT.lock().unwrap_or_else(PoisonError::into_inner);
+    known.get(&key(remote, repo)).filter(|(asked, _)| asked.elapsed() < REST).map(|(_, failure)| failure.clone())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a remote is left alone is a matter of real time")]
+fn remember_silent(remote: &str, repo: &Repo, failure: &Failure) {
+    let mut known = SILENT.lock().unwrap_or_else(PoisonError::into_inner);
+    known.insert(key(remote, repo), (Instant::now(), failure.clone()));
+}
+
+/// What a remote has of the refs of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum There {
+    /// What the push expects: it did not arrive.
+    AsExpected,
+    /// What the push offers.
+    Arrived,
+    /// Something else: somebody was faster.
+    Moved,
+    /// It does not answer.
+    Silent,
 }
 
 /// The ref that a line of `git fetch --porcelain` is about: a flag, which may be a space, the old id, the new one, the ref.
@@ -182,10 +266,14 @@ fn reported(line: &str) -> Option<&str> {
     line.get(2..)?.splitn(3, ' ').nth(2)
 }
 
-/// The ref into which a refspec with a `*` at the end of both sides fetches a ref.
-fn mapped(spec: &str, name: &str) -> Option<String> {
+/// The ref into which a refspec fetches a ref: one name, or a `*` at the end of both sides.
+#[must_use]
+pub(crate) fn mapped(spec: &str, name: &str) -> Option<String> {
     let (from, to) = spec.trim_start_matches('+').split_once(':')?;
-    Some(format!("{}{}", to.strip_suffix('*')?, name.strip_prefix(from.strip_suffix('*')?)?))
+    match (from.strip_suffix('*'), to.strip_suffix('*')) {
+        (Some(from), Some(to)) => Some(format!("{to}{}", name.strip_prefix(from)?)),
+        _ => (from == name).then(|| to.to_owned()),
+    }
 }
 
 /// Whether the user's `pre-push` hook runs.

@@ -146,6 +146,18 @@ impl Store {
         }
     }
 
+    /// All values of a key of git's configuration, in the order in which git reads them.
+    pub(super) fn configs(&self, key: &str) -> Vec<String> {
+        match self {
+            Self::Git(git) => {
+                let values = git.config_snapshot().plumbing().strings(key).unwrap_or_default();
+                values.into_iter().map(|value| value.to_string()).collect()
+            }
+            #[cfg(test)]
+            Self::Memory(memory) => memory.config(key).into_iter().collect(),
+        }
+    }
+
     /// A value from git's configuration.
     pub(super) fn config(&self, key: &str) -> Option<String> {
         match self {

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::failure::Failure;
-use super::process::remove_all;
+use super::process::{read_file, remove_all};
 use super::{Git, GitError, Repo};
 use crate::core::id::ObjectId;
 
@@ -36,7 +36,16 @@ impl Git {
     /// When git cannot be started.
     pub(crate) fn fast_forward(&self, to: ObjectId) -> Result<Forwarded, GitError> {
         let to = to.to_string();
-        let output = self.run(["merge", "--quiet", "--ff-only", "--no-autostash", "--no-verify-signatures", &to])?;
+        let output = self.run([
+            "merge",
+            "--quiet",
+            "--ff-only",
+            "--no-squash",
+            "--no-autostash",
+            "--no-verify-signatures",
+            "--no-stat",
+            &to,
+        ])?;
         if output.code == 0 {
             return Ok(Forwarded::Done);
         }
@@ -83,6 +92,26 @@ impl Repo {
             }
         }
         Ok(all)
+    }
+
+    /// Finds a worktree in which a rebase or a bisect of a branch is in progress. It has no branch meanwhile, and writes this one, or
+    /// goes back to it, when it ends.
+    ///
+    /// # Errors
+    /// If git cannot list the worktrees.
+    pub(crate) fn find_operation_on(&self, branch: &str) -> Result<Option<(Utf8PathBuf, &'static str)>, GitError> {
+        let short = branch.trim_start_matches("refs/heads/");
+        for worktree in self.list_worktrees()?.into_iter().filter(|worktree| worktree.branch.is_none()) {
+            let git_dir = self.find_worktree_git_dir(&worktree.path).unwrap_or_else(|| self.common_dir().to_owned());
+            let says = |file: &str| read_file(&git_dir.join(file)).is_ok_and(|text| [branch, short].contains(&text.trim()));
+            if says("rebase-merge/head-name") || says("rebase-apply/head-name") {
+                return Ok(Some((worktree.path, "a rebase")));
+            }
+            if says("BISECT_START") {
+                return Ok(Some((worktree.path, "a bisect")));
+            }
+        }
+        Ok(None)
     }
 
     /// Adds a worktree for an existing branch, without running the repository's hooks.
@@ -137,7 +166,9 @@ impl Repo {
         for folder in folders.flatten() {
             let git_dir = folder.path().to_owned();
             let points_to = std::fs::read_to_string(git_dir.join("gitdir")).unwrap_or_default();
-            if Utf8Path::new(points_to.trim()).parent().is_some_and(|known| is_same_place(known, path)) {
+            // Since git 2.48 it may be relative to the folder that it is in.
+            let points_to = git_dir.join(points_to.trim());
+            if points_to.parent().is_some_and(|known| is_same_place(known, path)) {
                 return Some(git_dir);
             }
         }

@@ -3,4 +3,5 @@
 pub(crate) mod held;
 pub(crate) mod locks;
 pub(crate) mod runs;
+pub(crate) mod stash;
 pub(crate) mod worktrees;

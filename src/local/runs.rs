@@ -113,6 +113,11 @@ impl RunRecord {
         forget(&self.path)
     }
 
+    /// Where it is noted what people had stashed when the agent began.
+    pub(crate) fn stash(&self) -> Utf8PathBuf {
+        stash(&self.path)
+    }
+
     /// Where the run leaves messages for its orchestrator.
     pub(crate) fn outbox(&self) -> Utf8PathBuf {
         outbox(&self.path)
@@ -126,8 +131,14 @@ fn outbox(path: &Utf8Path) -> Utf8PathBuf {
 
 fn forget(path: &Utf8Path) -> Result<(), GitError> {
     remove_all(&outbox(path))?;
+    remove_file(&stash(path))?;
     remove_file(path)?;
     remove_file(&lock_path(path))
+}
+
+/// The file with what people had stashed when the agent began.
+fn stash(path: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{path}.stash"))
 }
 
 /// The file that is locked as long as the run's orchestrator lives.

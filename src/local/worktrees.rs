@@ -8,9 +8,9 @@ use super::locks::clear_of_ticket;
 use crate::core::event::State;
 use crate::core::id::{ObjectId, RESCUE, TicketId};
 use crate::core::time::Timestamp;
-use crate::git::Repo;
 use crate::git::process::{modified, read_file};
 use crate::git::refs::{Attempts, Moved, RefEdit};
+use crate::git::{Git, GitError, Repo};
 use crate::ledger::LedgerError;
 
 const DAY: u64 = 24 * 3600;
@@ -77,7 +77,8 @@ pub(crate) fn list(repo: &Repo) -> BTreeMap<TicketId, (Utf8PathBuf, Timestamp)> 
     for admin in repo.common_dir().join("worktrees").read_dir_utf8().into_iter().flatten().flatten() {
         // It may be gone, or not yet written.
         let Ok(points_to) = read_file(&admin.path().join("gitdir")) else { continue };
-        if let Some(path) = Utf8Path::new(points_to.trim()).parent() {
+        // Since git 2.48 it may be relative to the folder that it is in.
+        if let Some(path) = admin.path().join(points_to.trim()).parent() {
             add(path, admin.path());
         }
     }
@@ -99,6 +100,18 @@ pub(crate) fn kept_until(state: Option<State>, since: Timestamp) -> Option<Times
     Some(since.plus(days * DAY))
 }
 
+/// Stages all files, also those that settings or attributes keep git from taking: they are to be saved, and not to be landed.
+fn add_anyhow(repo: &Repo, git: &Git) -> Result<(), GitError> {
+    if git.run(["add", "--all"])?.code == 0 {
+        return Ok(());
+    }
+    let empty = repo.write_tree(&mut [])?.to_string();
+    let git = git.clone().variable("GIT_ATTR_SOURCE", &empty);
+    let git = git.config("core.safecrlf=false").config("core.autocrlf=false").config("core.protectNTFS=false");
+    // What is left out now, such as a repository of its own without a commit, nothing can take.
+    git.config("core.protectHFS=false").run(["add", "--all", "--ignore-errors"]).map(drop)
+}
+
 /// Saves what a worktree has beyond a commit, committed or not, to a ref of its own. Returns its name if there was anything.
 ///
 /// # Errors
@@ -118,7 +131,7 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
     let saved = match head {
         Some(head) if !is_dirty => head,
         _ => {
-            git.output(["add", "--all"])?;
+            add_anyhow(repo, &git)?;
             let tree = git.output(["write-tree"])?;
             let tree_id = ObjectId::parse(tree.trim())?;
             let parents: Vec<_> = head.into_iter().collect();

@@ -65,8 +65,10 @@ pub(crate) fn land(ledger: &Ledger<'_>, remote: &str, landing: &Landing<'_>) -> 
             Moved::Done | Moved::Lost => Arrival::Done,
         });
     }
-    if let Pushed::Refused(words) = answer {
-        return Ok(Arrival::Refused(words));
+    match answer {
+        Pushed::Refused(words) => return Ok(Arrival::Refused(words)),
+        Pushed::NotTaken(why) => return Ok(Arrival::Refused(why.to_string())),
+        Pushed::Done | Pushed::Lost | Pushed::Unclear(_) => {}
     }
     // A race, or an answer that was lost: what the remote has by now tells.
     if let Fetched::Failed(why) = fetch_anew(repo, remote)? {

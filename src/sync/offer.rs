@@ -42,6 +42,10 @@ pub(crate) fn push(ledger: &Ledger<'_>, remote: &str) -> Result<Synced, LedgerEr
                     refused.extend(named);
                     continue 'again;
                 }
+                Pushed::NotTaken(why) => {
+                    refused.insert(remote.to_owned(), why.to_string());
+                    break 'again;
+                }
                 lost @ (Pushed::Lost | Pushed::Unclear(_)) => {
                     if let Fetched::Failed(why) = fetch_anew(ledger.repo, remote)? {
                         synced.offline = Some(why.to_string());

@@ -68,6 +68,9 @@ fn submit_there(ledger: &Ledger<'_>, remote: &str, id: &TicketId, draft: &Draft)
                 continue;
             }
             Pushed::Refused(why) => return Err(LedgerError::RefusedThere { remote: remote.to_owned(), why }),
+            Pushed::NotTaken(why) => {
+                return Err(LedgerError::RefusedThere { remote: remote.to_owned(), why: why.to_string() });
+            }
             Pushed::Unclear(why) => has_arrived(ledger, remote, id, next.tip, &why.to_string())?,
         };
         if is_won {

@@ -85,16 +85,19 @@ fn one_bad_ticket_ref_stops_nothing_else() {
 }
 
 #[test]
-fn a_ticket_that_fails_leaves_the_others() {
+fn a_ticket_that_cannot_be_begun_says_why_and_leaves_the_others() {
     // Nothing can be written where its worktree belongs.
     let crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
     crew.agent("echo done >done");
     let good = crew.ready("Work");
     let bad = crew.sandbox.ticket("ws/alpha", "Spoil", "ready").id;
     crew.sandbox.sh("ws/alpha", "rm -rf .claude; touch .claude").ok();
-    crew.start().says("1 failed").ok();
+    crew.start().says("1 blocked").ok();
     assert_eq!(crew.state(&good), "merged");
+    let said = crew.sandbox.os("ws/alpha", &["show", &bad]).ok();
+    assert!(said.contains("`git worktree add") && said.contains(".claude"), "{said}");
     crew.sandbox.sh("ws/alpha", "rm .claude").ok();
+    crew.sandbox.os("ws/alpha", &["unblock", &bad]).ok();
     crew.start().ok();
     assert_eq!(crew.sandbox.state("ws/alpha", &bad), "merged");
     crew.all_is_well();

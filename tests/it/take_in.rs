@@ -65,10 +65,12 @@ fn filters_of_a_repository_inside_are_not_run() {
         ),
         "",
     );
-    crew.ready("Bring a friend");
+    let id = crew.ready("Bring a friend");
     crew.start().ok();
     assert!(!crew.sandbox.path("ws/ran").exists() && !crew.sandbox.path("ws/hub/ran").exists());
-    assert_eq!(on_main(&crew, "more"), "more\n");
+    // Nobody else could check it out, so it does not land.
+    assert_eq!(crew.state(&id), "blocked");
+    assert!(crew.log(&id).contains("`sub` is a repository of its own"), "{}", crew.log(&id));
     crew.start().ok();
 }
 

@@ -106,6 +106,9 @@ pub(crate) enum Hold {
     /// The branch is checked out, and moving it would overwrite changes.
     #[error("cannot update `{branch}`: it would overwrite uncommitted changes; commit or stash them")]
     WouldOverwrite { branch: String },
+    /// Somebody is in the middle of something that will write the branch.
+    #[error("cannot update `{branch}`: {what} of it is in progress in {path}; finish it or abort it")]
+    InUse { branch: String, path: Utf8PathBuf, what: String },
     #[error("cannot update `{branch}`: {why}")]
     NotMoved { branch: String, why: String },
 }

@@ -1,0 +1,109 @@
+//! A git that asks another machine: it is waited for as long as something comes from it, and then ended with all that it started.
+
+use std::io::Read;
+use std::process::{Child, Output};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// What comes from a process.
+enum News {
+    Out(Vec<u8>),
+    Err(Vec<u8>),
+}
+
+/// Waits for a process; returns also how long it was silent, if that was too long and it was ended.
+///
+/// # Errors
+/// If it cannot be waited for.
+pub(super) fn wait(mut child: Child, patience: Duration) -> std::io::Result<(Output, Option<Duration>)> {
+    let (news, latest) = channel();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        let of = news.clone();
+        scope.spawn(move || stdout.into_iter().for_each(|stream| pass_on(stream, &of, News::Out)));
+        scope.spawn(move || stderr.into_iter().for_each(|stream| pass_on(stream, &news, News::Err)));
+        let (mut stdout, mut stderr, mut silence) = (Vec::new(), Vec::new(), None);
+        loop {
+            match latest.recv_timeout(patience) {
+                Ok(News::Out(bytes)) => stdout.extend(bytes),
+                Ok(News::Err(bytes)) => stderr.extend(bytes),
+                Err(RecvTimeoutError::Disconnected) => break,
+                // Whatever still holds its streams open goes with it.
+                Err(RecvTimeoutError::Timeout) => {
+                    end_whole(child.id());
+                    silence = Some(patience);
+                }
+            }
+        }
+        Ok((Output { status: child.wait()?, stdout, stderr }, silence))
+    })
+}
+
+fn pass_on(mut stream: impl Read, news: &Sender<News>, of: fn(Vec<u8>) -> News) {
+    let mut buffer = [0; 8192];
+    // A stream that cannot be read has ended.
+    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+        if news.send(of(buffer[..read].to_vec())).is_err() {
+            return;
+        }
+    }
+}
+
+/// Kills a process, and first all that it started, such as ssh.
+fn end_whole(id: u32) {
+    for child in children(id) {
+        end_whole(child);
+    }
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+    // It may have ended meanwhile.
+    pid.map(|pid| kill_process(pid, Signal::KILL)).transpose().unwrap_or_default();
+}
+
+/// The processes that a process started and that live.
+#[expect(clippy::disallowed_methods, reason = "the processes of this machine are files")]
+fn children(id: u32) -> Vec<u32> {
+    let Ok(folders) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let ids = folders.flatten().filter_map(|folder| folder.file_name().to_str()?.parse::<u32>().ok());
+    // `pid (name) state parent …`, and a name may hold anything.
+    let parent = |one: &u32| {
+        let line = std::fs::read_to_string(format!("/proc/{one}/stat")).unwrap_or_default();
+        line.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok())
+    };
+    ids.filter(|one| parent(one) == Some(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    fn start(script: &str) -> Child {
+        #[expect(clippy::disallowed_methods, reason = "a process that is silent")]
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell")
+    }
+
+    #[test]
+    fn a_process_that_goes_on_talking_is_waited_for() {
+        let script = "for n in 1 2 3 4 5 6; do echo $n; sleep 0.2; done; echo end >&2; exit 3";
+        let (output, silence) = wait(start(script), Duration::from_secs(1)).expect("an end");
+        assert_eq!((output.status.code(), silence), (Some(3), None));
+        assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"1\n2\n3\n4\n5\n6\n"[..], &b"end\n"[..]));
+    }
+
+    #[test]
+    fn a_silent_process_is_ended_with_all_that_it_started() {
+        let (output, silence) =
+            wait(start("echo $$; sh -c 'echo $$; sleep 99 & echo $!; wait'; true"), Duration::from_millis(700)).expect("an end");
+        assert_eq!((output.status.code(), silence), (None, Some(Duration::from_millis(700))));
+        for id in String::from_utf8_lossy(&output.stdout).lines() {
+            let stat = format!("/proc/{id}/stat");
+            #[expect(clippy::disallowed_methods, reason = "the processes of this machine are files")]
+            let state = std::fs::read_to_string(&stat).unwrap_or_default();
+            // Nobody may have collected it yet.
+            assert!(state.is_empty() || state.contains(") Z "), "{id} lives: {state}");
+        }
+    }
+}
