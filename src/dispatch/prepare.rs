@@ -1,7 +1,5 @@
 //! Claimed → running: creates the branch and the worktree.
 
-use camino::Utf8PathBuf;
-
 use super::{DispatchError, Site, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
@@ -10,7 +8,7 @@ use crate::git::process::{remove_all, rename_file};
 use crate::git::worktree::is_same_place;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::runs::{AgentStage, RunRecord};
-use crate::local::worktrees::rescue;
+use crate::local::worktrees::{aside, rescue};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     site.tell(What::Begun(Activity::Preparing));
@@ -48,11 +46,9 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
     }
     // git does not know this path as a worktree, so nobody can tell what in it matters.
     if path.is_symlink() || path.as_std_path().exists() {
-        let lost = (1..).map(|number| Utf8PathBuf::from(format!("{path}.lost-{number}")));
-        if let Some(lost) = lost.into_iter().find(|lost| !lost.is_symlink() && !lost.as_std_path().exists()) {
-            rename_file(&path, &lost)?;
-            site.tell(What::Care(CareEvent::WorktreeLost { path: lost }));
-        }
+        let lost = aside(&path);
+        rename_file(&path, &lost)?;
+        site.tell(What::Care(CareEvent::WorktreeLost { path: lost }));
     }
     if let Some(git_dir) = ledger.repo.find_worktree_git_dir(&path) {
         remove_all(&git_dir)?;

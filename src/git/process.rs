@@ -270,12 +270,15 @@ pub(crate) fn remove_file(path: &Utf8Path) -> Result<(), GitError> {
     }
 }
 
-/// Renames a file of any type, and replaces an existing file.
+/// Renames a file of any type, and replaces an existing file; creates missing folders.
 ///
 /// # Errors
-/// If the folder cannot be written.
+/// If a folder cannot be written.
 #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
 pub(crate) fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
+    }
     std::fs::rename(from, to).map_err(GitError::file(from))
 }
 

@@ -8,7 +8,7 @@ use super::locks::clear_of_ticket;
 use crate::core::event::State;
 use crate::core::id::{ObjectId, RESCUE, TicketId};
 use crate::core::time::Timestamp;
-use crate::git::process::{modified, read_file};
+use crate::git::process::{modified, read_file, rename_file};
 use crate::git::refs::{Attempts, Moved, RefEdit};
 use crate::git::{Git, GitError, Repo};
 use crate::ledger::LedgerError;
@@ -100,16 +100,32 @@ pub(crate) fn kept_until(state: Option<State>, since: Timestamp) -> Option<Times
     Some(since.plus(days * DAY))
 }
 
-/// Stages all files, also those that settings or attributes keep git from taking: they are to be saved, and not to be landed.
-fn add_anyhow(repo: &Repo, git: &Git) -> Result<(), GitError> {
+/// Stages all files, also those that settings or attributes keep git from taking: they are to be saved, and not to be landed. What nothing
+/// can take, such as a repository of its own without a commit, is moved aside.
+fn add_anyhow(repo: &Repo, git: &Git, path: &Utf8Path) -> Result<(), GitError> {
     if git.run(["add", "--all"])?.code == 0 {
         return Ok(());
     }
     let empty = repo.write_tree(&mut [])?.to_string();
-    let git = git.clone().variable("GIT_ATTR_SOURCE", &empty);
-    let git = git.config("core.safecrlf=false").config("core.autocrlf=false").config("core.protectNTFS=false");
-    // What is left out now, such as a repository of its own without a commit, nothing can take.
-    git.config("core.protectHFS=false").run(["add", "--all", "--ignore-errors"]).map(drop)
+    let lax = git.clone().variable("GIT_ATTR_SOURCE", &empty).config("core.safecrlf=false").config("core.autocrlf=false");
+    drop(lax.run(["add", "--all", "--ignore-errors"])?);
+    let listed = git.output(["ls-files", "--others", "--exclude-standard", "-z"])?;
+    let left: Vec<&str> = listed.split('\0').map(|name| name.trim_end_matches('/')).filter(|name| !name.is_empty()).collect();
+    if !left.is_empty() {
+        let aside = aside(path);
+        for name in left {
+            rename_file(&path.join(name), &aside.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder that is not there yet, for what was found at a path and is to be kept.
+#[must_use]
+pub(crate) fn aside(path: &Utf8Path) -> Utf8PathBuf {
+    let is_free = |lost: &Utf8PathBuf| !lost.is_symlink() && !lost.as_std_path().exists();
+    let mut names = (1_u32..).map(|number| Utf8PathBuf::from(format!("{path}.lost-{number}")));
+    names.find(is_free).unwrap_or_else(|| path.to_owned())
 }
 
 /// Saves what a worktree has beyond a commit, committed or not, to a ref of its own. Returns its name if there was anything.
@@ -131,7 +147,7 @@ pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: Object
     let saved = match head {
         Some(head) if !is_dirty => head,
         _ => {
-            add_anyhow(repo, &git)?;
+            add_anyhow(repo, &git, path)?;
             let tree = git.output(["write-tree"])?;
             let tree_id = ObjectId::parse(tree.trim())?;
             let parents: Vec<_> = head.into_iter().collect();

@@ -28,6 +28,7 @@ mod start_terminal;
 mod guide;
 
 mod tidy;
+mod world;
 
 use std::collections::BTreeSet;
 use std::path::Path;
