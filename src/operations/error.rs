@@ -6,6 +6,7 @@ use crate::core::event::State;
 use crate::core::fsm::Refusal;
 use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
 use crate::core::progress::Hold;
+use crate::core::text::TooLong;
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
 use crate::git::GitError;
@@ -57,6 +58,8 @@ pub(crate) enum OperationError {
     NoBrand(Brand),
     #[error("the title must be one line of 1 to 200 bytes; put the rest into the description")]
     TitleTooLong,
+    #[error(transparent)]
+    TextTooLong(#[from] TooLong),
     #[error("{0} cannot depend on itself")]
     SelfDependency(TicketId),
     #[error("commit `{0}` not found")]
@@ -142,6 +145,7 @@ impl OperationError {
             Self::NotCreated(_)
             | Self::NoBrand(_)
             | Self::TitleTooLong
+            | Self::TextTooLong(_)
             | Self::SelfDependency(_)
             | Self::NoCommit(_)
             | Self::NoTrunk
