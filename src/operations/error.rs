@@ -6,6 +6,7 @@ use crate::core::event::State;
 use crate::core::fsm::Refusal;
 use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
 use crate::core::progress::Hold;
+use crate::core::prospect::route;
 use crate::core::text::TooLong;
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
@@ -62,6 +63,8 @@ pub(crate) enum OperationError {
     TextTooLong(#[from] TooLong),
     #[error("{0} cannot depend on itself")]
     SelfDependency(TicketId),
+    #[error("{id} cannot depend on {on}, which waits for it: {}", route(.path))]
+    DependencyCycle { id: TicketId, on: TicketId, path: Vec<TicketId> },
     #[error("commit `{0}` not found")]
     NoCommit(String),
     #[error("the protected branch does not exist yet")]
@@ -128,6 +131,9 @@ impl OperationError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Refused { refusal: Refusal::DependencyOpen(open), .. } => format!("git os show {open}"),
+            Self::Refused { id, refusal: Refusal::DependencyNever { .. }, .. } => {
+                format!("git os edit {id} --depends TICKET   # replaces its dependencies; \"\" removes them")
+            }
             Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
             Self::Refused { id, .. } | Self::Held { id, .. } | Self::WrongState { id, .. } | Self::RevertBlocked { id, .. } => {
                 format!("git os show {id}")
@@ -146,6 +152,7 @@ impl OperationError {
             | Self::NoBrand(_)
             | Self::TitleTooLong
             | Self::TextTooLong(_)
+            | Self::DependencyCycle { .. }
             | Self::SelfDependency(_)
             | Self::NoCommit(_)
             | Self::NoTrunk

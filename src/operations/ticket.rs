@@ -1,12 +1,13 @@
 //! Creating and editing tickets.
 
-use super::{Done, OperationError, write};
+use super::{Done, OperationError, Place, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{Brand, Kind, Label, TicketId};
 use crate::core::ruling::Ruling;
 use crate::core::ticket::Content;
 use crate::core::{secrets, text};
 use crate::ledger::{Draft, Entry, Ledger, description_file};
+use crate::workspace::Readiness;
 
 /// A ticket that is to be created.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ fn description(words: &str) -> Done<String> {
     Ok(text::whole(&secrets::redact(words), text::MAX_DESCRIPTION)?)
 }
 
-/// Creates a ticket as a draft.
+/// Creates a ticket as a draft. It cannot close a circle of dependencies, for nothing depends on it yet.
 ///
 /// # Errors
 /// When a text is too long, the rules refuse it, the repository does not have the brand, or git cannot write.
@@ -69,20 +70,21 @@ pub(crate) struct Edited {
 /// Changes what a ticket says.
 ///
 /// # Errors
-/// When a text is too long, the rules refuse it, the ticket would depend on itself, or git cannot write.
-pub(crate) fn edit(ledger: &Ledger<'_>, id: &TicketId, changes: Changes) -> Done<Edited> {
+/// When a text is too long, the rules refuse it, the ticket would wait for itself, or git cannot write.
+pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edited> {
+    let ledger = &place.ledger()?;
     let (entry, _) = ledger.read_legal(id)?;
     let mut content = entry.ticket.content.clone();
     if let Some(words) = &changes.title {
         content.title = title(words)?;
     }
+    if let Some(depends) = &changes.depends {
+        refuse_cycle(place, id, depends)?;
+    }
     content.kind = changes.kind.unwrap_or(content.kind);
     content.priority = changes.priority.unwrap_or(content.priority);
     content.labels = changes.labels.unwrap_or(content.labels);
     content.depends = changes.depends.unwrap_or(content.depends);
-    if content.depends.contains(id) {
-        return Err(OperationError::SelfDependency(id.clone()));
-    }
     let before = ledger.description(&entry)?;
     let mut draft = Draft::new(Action::Edit { content }, Role::Operator);
     if let Some(words) = &changes.description {
@@ -91,4 +93,18 @@ pub(crate) fn edit(ledger: &Ledger<'_>, id: &TicketId, changes: Changes) -> Done
     let entry = write(ledger, id, &draft)?;
     let after = ledger.description(&entry)?;
     Ok(Edited { entry, before, after })
+}
+
+/// Refuses dependencies that lead back to the ticket, through whatever repositories of the workspace.
+fn refuse_cycle(place: &Place, id: &TicketId, depends: &[TicketId]) -> Done<()> {
+    let readiness = Readiness::new(place.workspace.as_ref(), &place.repo);
+    for on in depends {
+        if on == id {
+            return Err(OperationError::SelfDependency(id.clone()));
+        }
+        if let Some(path) = readiness.find_cycle(id, on)? {
+            return Err(OperationError::DependencyCycle { id: id.clone(), on: on.clone(), path });
+        }
+    }
+    Ok(())
 }

@@ -23,6 +23,7 @@ mod take_in;
 
 mod refusals;
 
+mod depends;
 mod texts;
 
 mod start_terminal;
