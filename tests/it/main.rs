@@ -24,6 +24,7 @@ mod take_in;
 mod refusals;
 
 mod depends;
+mod revert;
 mod texts;
 
 mod start_terminal;
