@@ -9,6 +9,8 @@ use crate::git::process::{read_file, write_file};
 
 /// The maximum number of messages that are read from one run.
 const MAX_MESSAGES: usize = 200;
+/// The maximum size of a message, in bytes; JSON takes up to six for a byte of the text.
+const MAX_MESSAGE: u64 = 6 * text::MAX_BODY as u64 + 1024;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +34,9 @@ pub(crate) fn leave(outbox: &Utf8Path, message: &Message, order: u128) -> Result
 }
 
 impl Message {
-    fn text(&self) -> &str {
+    /// What it says.
+    #[must_use]
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Learn { text } | Self::Ask { text } | Self::Log { text } => text,
         }
@@ -41,7 +45,7 @@ impl Message {
 
 /// Whether a file is safe to read: a regular file, not a link to another place and not a pipe that never ends.
 fn is_readable(path: &Utf8Path) -> bool {
-    path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= text::MAX_BODY as u64)
+    path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_MESSAGE)
 }
 
 /// Reads the messages in order; skips files that are not messages, and messages without text.

@@ -2,9 +2,11 @@
 
 use crate::agent::stop::Stop;
 use crate::core::id::TicketId;
-use crate::core::json::TicketView;
+use crate::core::json::{TicketView, VainView};
+use crate::core::prospect::Never;
 use crate::core::text;
 use crate::core::text::plural;
+use crate::core::ticket::Ticket;
 use crate::env::Env;
 use crate::error::CliError;
 use crate::git::Repo;
@@ -12,6 +14,7 @@ use crate::ledger::{Entry, Ledger};
 use crate::operations::{Caller, Place};
 use crate::sync;
 use crate::ui::Ui;
+use crate::workspace::Readiness;
 
 /// What every command needs.
 pub(crate) struct Context {
@@ -63,6 +66,14 @@ impl Context {
         Ok(self.place()?.find(part)?)
     }
 
+    /// The dependencies of a ticket that will not land. What cannot be read is reported, and is no reason to show nothing.
+    pub(crate) fn list_never(&self, readiness: &Readiness<'_>, id: &TicketId, ticket: &Ticket) -> Vec<(TicketId, Never)> {
+        readiness.list_never(id, ticket).unwrap_or_else(|error| {
+            self.ui.say(format!("warning: {}", text::chain(&error)));
+            Vec::new()
+        })
+    }
+
     /// In whose name the command acts.
     ///
     /// # Errors
@@ -85,4 +96,10 @@ pub(crate) fn renamed(old: &str, new: &str) -> String {
 pub(crate) fn view(ledger: &Ledger<'_>, entry: &Entry) -> Result<TicketView, CliError> {
     let description = ledger.description(entry)?;
     Ok(TicketView::new(&entry.id, &ledger.policy.repo, &entry.ticket, entry.updated, Some(description)))
+}
+
+/// The dependencies of a ticket that will not land, for programs.
+#[must_use]
+pub(super) fn vain_views(never: &[(TicketId, Never)]) -> Vec<VainView> {
+    never.iter().map(|(depends, why)| VainView { depends: depends.clone(), reason: why.to_string() }).collect()
 }

@@ -7,6 +7,7 @@ use dialoguer::{Input, Select};
 
 use crate::core::id::Brand;
 use crate::core::interview::{Answers, QUESTIONS, Wish};
+use crate::core::text;
 use crate::session::{Approval, Desk, Proposal, SessionError};
 use crate::ui::Ui;
 
@@ -83,6 +84,10 @@ impl Desk for Operator<'_> {
                     let title = ask(question)?;
                     if title.trim().is_empty() {
                         break;
+                    }
+                    if let Err(too_long) = text::whole_line(&title, text::MAX_TITLE) {
+                        self.ui.say(format!("   {too_long}"));
+                        continue;
                     }
                     answers.next.push(Wish { title, ..Wish::default() });
                 },

@@ -57,7 +57,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         depends: args.depends.as_ref().map(tickets).transpose()?,
         description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?,
     };
-    let edited = ticket::edit(&place.ledger()?, &id, changes)?;
+    let edited = ticket::edit(&place, &id, changes)?;
     ctx.ui.line(format!("{} {}", edited.entry.id, edited.entry.ticket.content.title))?;
     if edited.before != edited.after {
         let diff = similar::TextDiff::from_lines(&edited.before, &edited.after);

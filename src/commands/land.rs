@@ -32,7 +32,8 @@ pub(super) struct MergeArgs {
 
 /// Revert landed work
 ///
-/// Creates a ticket, runs `git revert` on its branch, verifies the result and lands it like any other work.
+/// Takes back what a ticket landed, merges included, with one commit on a ticket of its own, which is verified and lands like
+/// any other work. Where later commits are in the way, names the files in conflict and changes nothing.
 #[derive(ClapArgs, Debug)]
 pub(super) struct RevertArgs {
     /// Ticket id, or any unique part of it

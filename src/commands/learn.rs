@@ -5,9 +5,10 @@ use clap::Args as ClapArgs;
 use super::context::Context;
 use crate::agent::outbox::{self, Message};
 use crate::core::id::Brand;
+use crate::core::{secrets, text};
 use crate::error::CliError;
 use crate::memory::learnings::{self, Confidence};
-use crate::operations;
+use crate::operations::{self, OperationError};
 
 /// Record a learning, or list learnings
 ///
@@ -32,8 +33,12 @@ pub(super) struct Args {
 }
 
 /// Leaves a message for the orchestrator if an agent runs the command. Returns whether one does.
+///
+/// # Errors
+/// When it is too long, so that the agent learns of it while it can still say it in fewer words.
 pub(super) fn leave(ctx: &Context, message: &Message) -> Result<bool, CliError> {
     let Some(folder) = &ctx.env.outbox else { return Ok(false) };
+    text::whole(&secrets::redact(message.text()), text::MAX_BODY).map_err(OperationError::from)?;
     let order = std::time::Duration::from_nanos(u64::from(std::process::id())).as_nanos() + now_nanos();
     outbox::leave(folder, message, order)?;
     Ok(true)
@@ -51,7 +56,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return ctx.ui.line("recorded");
     }
     let brand = args.brand.as_deref().map(Brand::parse).transpose()?;
-    operations::learn::learn(&ctx.place()?, &ctx.env, text, brand, args.confidence)?;
+    operations::learn::learn(&ctx.place()?, &ctx.env, &text, brand, args.confidence)?;
     ctx.ui.line("recorded")
 }
 
@@ -62,7 +67,7 @@ fn list(ctx: &Context, as_json: bool) -> Result<(), CliError> {
     }
     for lesson in lessons {
         let from = lesson.ticket.map(|id| format!(" ({id})")).unwrap_or_default();
-        ctx.ui.line(format!("{} {}{from}", lesson.time.date(), crate::core::text::first_line(&lesson.text)))?;
+        ctx.ui.line(format!("{} {}{from}", lesson.time.date(), text::first_line(&lesson.text)))?;
     }
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! `git os list` and `git os ready`
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::context::Context;
+use super::context::{Context, vain_views};
 use crate::core::event::State;
-use crate::core::id::{ObjectId, RepoName};
+use crate::core::id::{ObjectId, RepoName, TicketId};
 use crate::core::json::{QuarantineView, TicketView, VERSION};
+use crate::core::prospect::Never;
 use crate::core::text::chain;
 use crate::core::ticket::Ticket;
 use crate::error::CliError;
@@ -81,12 +83,15 @@ struct Found {
 
 #[expect(clippy::struct_field_names, reason = "the name is part of the contract")]
 #[derive(Serialize)]
-struct Tickets {
+struct Tickets<'s> {
     version: u32,
     tickets: Vec<TicketView>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    quarantined: Vec<Strange>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    quarantined: &'s [Strange],
 }
+
+/// The dependencies that will not land, by the ticket that waits for them.
+type Vain = BTreeMap<TicketId, Vec<(TicketId, Never)>>;
 
 /// A ref that is shown and not acted on.
 #[derive(Serialize)]
@@ -116,21 +121,39 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let is_state = args.states.is_empty() || args.states.contains(&found.row.ticket.state);
         is_state && args.filter.takes(&found.row.ticket)
     };
-    let found: Vec<_> = found.into_iter().filter(takes).collect();
-    print(ctx, &found, strange, args.filter.json, args.states.is_empty())
+    let shown: Vec<_> = found.iter().filter(|found| takes(found)).collect();
+    let place = ctx.place()?;
+    let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
+    let vain = in_vain(ctx, &readiness, shown.iter().copied());
+    let shown = Shown { found: shown, vain, strange, with_quarantined: args.states.is_empty() };
+    print(ctx, &shown, args.filter.json)
 }
 
 pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError> {
     let (found, strange) = gather(ctx, false)?;
     let place = ctx.place()?;
     let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
+    let taken = || found.iter().filter(|one| args.filter.takes(&one.row.ticket));
     let mut ready = Vec::new();
-    for one in found {
-        if args.filter.takes(&one.row.ticket) && readiness.is_ready(&one.row)? {
+    for one in taken() {
+        if readiness.is_ready(&one.row)? {
             ready.push(one);
         }
     }
-    print(ctx, &ready, strange, args.filter.json, false)
+    let vain = in_vain(ctx, &readiness, taken());
+    print(ctx, &Shown { found: ready, vain, strange, with_quarantined: false }, args.filter.json)
+}
+
+/// The ready ones of these tickets that wait for what will not land.
+fn in_vain<'f>(ctx: &Context, readiness: &Readiness<'_>, found: impl Iterator<Item = &'f Found>) -> Vain {
+    let mut all = Vain::new();
+    for row in found.map(|found| &found.row).filter(|row| row.ticket.state == State::Ready) {
+        let never = ctx.list_never(readiness, &row.id, &row.ticket);
+        if !never.is_empty() {
+            all.insert(row.id.clone(), never);
+        }
+    }
+    all
 }
 
 /// The tickets of the whole workspace, or of the one repository there is.
@@ -200,15 +223,39 @@ fn cells(found: &Found) -> Vec<(Tone, Cow<'_, str>)> {
     ]
 }
 
-fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool, with_quarantined: bool) -> Result<(), CliError> {
+/// What is to be printed.
+struct Shown<'f> {
+    found: Vec<&'f Found>,
+    vain: Vain,
+    strange: Vec<Strange>,
+    with_quarantined: bool,
+}
+
+impl Shown<'_> {
+    fn view(&self, found: &Found) -> TicketView {
+        let mut view = TicketView::new(&found.row.id, &found.repo, &found.row.ticket, found.row.updated, None);
+        view.waits_in_vain = self.vain.get(&found.row.id).map(|never| vain_views(never)).unwrap_or_default();
+        view
+    }
+}
+
+fn print(ctx: &Context, shown: &Shown<'_>, as_json: bool) -> Result<(), CliError> {
+    let strange = &shown.strange;
     if as_json {
-        let view = |found: &Found| TicketView::new(&found.row.id, &found.repo, &found.row.ticket, found.row.updated, None);
-        let quarantined = strange.iter().filter(|_| with_quarantined).filter_map(Strange::view);
-        let tickets = found.iter().map(view).chain(quarantined).collect();
+        let quarantined = strange.iter().filter(|_| shown.with_quarantined).filter_map(Strange::view);
+        let tickets = shown.found.iter().map(|found| shown.view(found)).chain(quarantined).collect();
         return ctx.ui.json(&Tickets { version: VERSION, tickets, quarantined: strange });
     }
-    ctx.ui.table(&found.iter().map(cells).collect::<Vec<_>>())?;
-    for one in &strange {
+    ctx.ui.table(&shown.found.iter().map(|found| cells(found)).collect::<Vec<_>>())?;
+    for (id, never) in &shown.vain {
+        for (dependency, why) in never {
+            ctx.ui.say(format!("warning: {id} cannot be claimed: dependency {dependency} will never land: {why}"));
+        }
+    }
+    if !shown.vain.is_empty() {
+        ctx.ui.say("hint: git os edit TICKET --depends TICKET   # replaces its dependencies; \"\" removes them");
+    }
+    for one in strange {
         let last = one.legal.as_ref().map(|row| format!("; its last valid state is `{}`", row.ticket.state));
         let last = last.unwrap_or_default();
         ctx.ui.say(format!("warning: {}: `{}` is quarantined{last}: {}", one.repo, one.ref_name, one.reason));
@@ -216,7 +263,7 @@ fn print(ctx: &Context, found: &[Found], strange: Vec<Strange>, as_json: bool, w
     if !strange.is_empty() {
         ctx.ui.say("hint: git os fsck --repair");
     }
-    if found.is_empty() && strange.is_empty() {
+    if shown.found.is_empty() && strange.is_empty() {
         ctx.ui.say("no tickets");
     }
     Ok(())

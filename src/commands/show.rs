@@ -4,7 +4,7 @@ use crate::core::ruling::Ruling;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::context::{Context, view};
+use super::context::{Context, vain_views, view};
 use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::json::{QuarantineView, TicketView, VERSION};
@@ -15,6 +15,7 @@ use crate::error::CliError;
 use crate::ledger::replay::{self, Link};
 use crate::ledger::{DESCRIPTION, Entry, Ledger, LedgerError, Quarantine};
 use crate::ui::Tone;
+use crate::workspace::Readiness;
 
 /// Show a ticket
 #[derive(ClapArgs, Debug)]
@@ -60,6 +61,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let (entry, quarantine) = ledger.read_legal(&id)?;
     let mut view = view(&ledger, &entry)?;
     view.quarantined = quarantine.as_ref().map(|found| QuarantineView { tip: found.tip, reason: in_one_line(&found.illegal) });
+    let readiness = Readiness::new(place.workspace.as_ref(), &place.repo);
+    view.waits_in_vain = vain_views(&ctx.list_never(&readiness, &id, &entry.ticket));
     warn(ctx, &id, quarantine.as_ref());
     if args.json {
         return ctx.ui.json(&super::with_version(&view));
@@ -79,7 +82,7 @@ fn print(ctx: &Context, ledger: &Ledger<'_>, view: &TicketView, entry: &Entry) -
     let mut add = |key, value: Option<String>| rows.extend(value.map(|value| (key, value)));
     let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
     add("labels", words(view.labels.iter().map(ToString::to_string).collect()));
-    add("depends on", words(view.depends.iter().map(ToString::to_string).collect()));
+    add("depends on", words(view.depends.iter().map(|id| dependency(view, id)).collect()));
     let held = if view.state.is_held() { "held by run" } else { "last run" };
     add(held, view.run.as_ref().map(ToString::to_string));
     add("until", view.lease.map(|lease| lease.to_string()));
@@ -98,6 +101,14 @@ fn print(ctx: &Context, ledger: &Ledger<'_>, view: &TicketView, entry: &Entry) -
         ctx.ui.line(&words)?;
     }
     Ok(())
+}
+
+/// A dependency, and why it will not land if it will not.
+fn dependency(view: &TicketView, id: &TicketId) -> String {
+    match view.waits_in_vain.iter().find(|vain| vain.depends == *id) {
+        Some(vain) => format!("{id} (will never land: {})", vain.reason),
+        None => id.to_string(),
+    }
 }
 
 /// Why a ticket is blocked, or what it asks, and how to resume it.

@@ -90,8 +90,14 @@ impl Reader<'_> {
     fn answers(&mut self, table: &dyn TableLike, at: &Span) -> Answers {
         let mut answers = Answers::default();
         for (key, item) in table.iter() {
-            let words = item.as_str().map(text::body);
             let span = || item.span().or_else(|| at.clone());
+            let words = match item.as_str().map(|words| text::whole(words, text::MAX_BODY)).transpose() {
+                Ok(words) => words,
+                Err(too_long) => {
+                    self.fault(span(), format!("`{}`: {too_long}", text::escape(key)));
+                    continue;
+                }
+            };
             match (key, words) {
                 ("matters", Some(words)) => answers.matters = words,
                 ("avoid", Some(words)) => answers.avoid = words,
@@ -113,6 +119,7 @@ impl Reader<'_> {
         let mut wish = Wish::default();
         if let Some(title) = value.as_str() {
             title.clone_into(&mut wish.title);
+            self.bound(&wish, &span());
             return wish;
         }
         let Some(table) = value.as_inline_table() else {
@@ -138,7 +145,18 @@ impl Reader<'_> {
         if self.faults.len() == known && wish.title.trim().is_empty() {
             self.fault(span(), "an entry of `next` has no title");
         }
+        self.bound(&wish, &span());
         wish
+    }
+
+    /// Records what of a wish is longer than a ticket can say.
+    fn bound(&mut self, wish: &Wish, at: &Span) {
+        if let Err(too_long) = text::whole_line(&wish.title, text::MAX_TITLE) {
+            self.fault(at.clone(), format!("the title of an entry of `next`: {too_long}"));
+        }
+        if let Err(too_long) = text::whole(wish.description.as_deref().unwrap_or_default(), text::MAX_DESCRIPTION) {
+            self.fault(at.clone(), format!("the description of an entry of `next`: {too_long}"));
+        }
     }
 }
 
@@ -191,6 +209,17 @@ line 12: `other` is not a table
 line 14: `next` is not an array
 "#]]
         );
+    }
+
+    #[test]
+    fn what_is_too_long_is_named_and_not_cut() {
+        let long = "x".repeat(text::MAX_BODY + 1);
+        let wordy = "y".repeat(text::MAX_TITLE + 1);
+        let file = format!("[brand.umano]\navoid = \"{long}\"\nnext = [\n\"{wordy}\",\n{{ title = \"{wordy}\" }}]\n");
+        let shown: Vec<_> = parse(&file).expect_err("bad").iter().map(ToString::to_string).collect();
+        let title = "the title of an entry of `next`: the text has 201 bytes; the limit is 200 bytes";
+        let avoid = "line 2: `avoid`: the text has 65537 bytes; the limit is 65536 bytes";
+        assert_eq!(shown, [avoid.to_owned(), format!("line 4: {title}"), format!("line 5: {title}")]);
     }
 
     #[test]

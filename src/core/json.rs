@@ -35,6 +35,16 @@ pub(crate) struct TicketView {
     pub(crate) events: u32,
     /// What is at the ref, if that is not legal; the ticket is then as its last legal event left it.
     pub(crate) quarantined: Option<QuarantineView>,
+    /// The dependencies that will not land; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waits_in_vain: Vec<VainView>,
+}
+
+/// A dependency that will not land, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct VainView {
+    pub(crate) depends: TicketId,
+    pub(crate) reason: String,
 }
 
 /// Why a ticket is shown and not acted on.
@@ -68,6 +78,7 @@ impl TicketView {
             updated,
             events: ticket.seq,
             quarantined: None,
+            waits_in_vain: Vec::new(),
         }
     }
 }

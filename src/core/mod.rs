@@ -12,6 +12,7 @@ pub(crate) mod json;
 pub(crate) mod merge;
 pub(crate) mod meta;
 pub(crate) mod progress;
+pub(crate) mod prospect;
 pub(crate) mod refs;
 pub(crate) mod registry;
 // The hook programs are compiled from this file too.

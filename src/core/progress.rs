@@ -13,6 +13,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 use super::event::{State, named};
 use super::freshness::Decision;
 use super::id::{Brand, RepoName, TicketId};
+use super::prospect::Never;
 use super::session::Phase;
 use super::usage::Usage;
 use super::verdict::{Grade, Judgement};
@@ -235,19 +236,45 @@ pub(crate) enum RemoteEvent {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CareEvent {
     NotInitialised,
-    LockRemoved { path: Utf8PathBuf },
+    LockRemoved {
+        path: Utf8PathBuf,
+    },
     HooksRestored,
-    HooksMissing { why: String },
+    HooksMissing {
+        why: String,
+    },
     LandedBefore(TicketId),
-    Quarantined { ref_name: String, reason: String },
+    Quarantined {
+        ref_name: String,
+        reason: String,
+    },
     LeaseExpired(TicketId),
     GivenBack(TicketId),
-    Archived { count: usize },
-    WorktreeSaved { ticket: TicketId, ref_name: String },
+    Archived {
+        count: usize,
+    },
+    WorktreeSaved {
+        ticket: TicketId,
+        ref_name: String,
+    },
     WorktreeRemoved(TicketId),
-    WorktreeStays { ticket: TicketId, trouble: Trouble },
-    WorktreeLost { path: Utf8PathBuf },
-    Idle { ready: usize, because: Idle },
+    WorktreeStays {
+        ticket: TicketId,
+        trouble: Trouble,
+    },
+    WorktreeLost {
+        path: Utf8PathBuf,
+    },
+    Idle {
+        ready: usize,
+        because: Idle,
+    },
+    /// A ready ticket waits for one that will not land.
+    WaitsInVain {
+        ticket: TicketId,
+        dependency: TicketId,
+        why: Never,
+    },
 }
 
 named! {

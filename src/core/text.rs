@@ -10,6 +10,18 @@ pub(crate) const MAX_TITLE: usize = 200;
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 /// The maximum size of a file in a ticket's tree, in bytes.
 pub(crate) const MAX_FILE: usize = 1024 * 1024;
+/// The maximum length of a description, in bytes: its file ends with a line break.
+pub(crate) const MAX_DESCRIPTION: usize = MAX_FILE - 1;
+/// Room for the words that say how much of a text was left out.
+const LEFT_OUT: usize = 64;
+
+/// A text does not fit, as it would be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the text has {size} bytes; the limit is {limit} bytes")]
+pub(crate) struct TooLong {
+    pub(crate) size: usize,
+    pub(crate) limit: usize,
+}
 
 /// Whether a character must be escaped before it is stored in a line or shown on a terminal.
 fn is_unsafe(character: char) -> bool {
@@ -55,28 +67,71 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// Makes one storable line: folds white space, escapes unsafe characters and truncates.
+/// Makes one storable line: folds white space and escapes unsafe characters. What had to be cut ends with `…`.
+///
+/// This is for words of programs; see [`whole_line`] for those of people.
 #[must_use]
 pub(crate) fn line(text: &str, max_bytes: usize) -> String {
-    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    cut(&escape(&folded), max_bytes).to_owned()
+    match whole_line(text, max_bytes) {
+        Ok(whole) => whole,
+        Err(_) => cut(&fold(text), max_bytes.saturating_sub('…'.len_utf8())).to_owned() + "…",
+    }
 }
 
-/// Makes storable text of several lines: line ends are `\n`, unsafe characters are escaped, blank ends are removed, and
-/// long text is truncated.
+/// As [`line`], but refuses what would have to be cut.
+///
+/// # Errors
+/// With the size and the limit.
+pub(crate) fn whole_line(text: &str, limit: usize) -> Result<String, TooLong> {
+    bounded(fold(text), limit)
+}
+
+/// Makes storable text of several lines: line ends are `\n`, unsafe characters are escaped, and blank ends are removed. What
+/// had to be cut ends with a line that says how much was left out.
+///
+/// This is for words of programs; see [`whole`] for those of people and agents.
 #[must_use]
 pub(crate) fn body(text: &str) -> String {
+    excerpt(text, MAX_BODY)
+}
+
+/// As [`body`], up to another limit.
+#[must_use]
+pub(crate) fn excerpt(text: &str, limit: usize) -> String {
+    let whole = storable(text);
+    if whole.len() <= limit {
+        return whole;
+    }
+    let kept = cut(&whole, limit.saturating_sub(LEFT_OUT));
+    format!("{kept}\n… ({} bytes left out)", whole.len() - kept.len())
+}
+
+/// As [`excerpt`], but refuses what would have to be cut: nobody should lose the end of what they said.
+///
+/// # Errors
+/// With the size and the limit.
+pub(crate) fn whole(text: &str, limit: usize) -> Result<String, TooLong> {
+    bounded(storable(text), limit)
+}
+
+fn bounded(text: String, limit: usize) -> Result<String, TooLong> {
+    if text.len() <= limit { Ok(text) } else { Err(TooLong { size: text.len(), limit }) }
+}
+
+fn fold(text: &str) -> String {
+    escape(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn storable(text: &str) -> String {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
-    let shown = escape_lines(&unix);
-    let trimmed = shown.trim_matches(|character: char| character.is_whitespace());
-    cut(trimmed, MAX_BODY).trim_end().to_owned()
+    escape_lines(&unix).trim_matches(|character: char| character.is_whitespace()).to_owned()
 }
 
 /// Whether `body` would not change this text.
 #[must_use]
 pub(crate) fn is_body(text: &str) -> bool {
     let is_plain = || text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n'));
-    (text.len() <= MAX_BODY && text.trim_ascii().len() == text.len() && is_plain()) || body(text) == text
+    text.len() <= MAX_BODY && ((text.trim_ascii().len() == text.len() && is_plain()) || storable(text) == text)
 }
 
 /// Whether `line` would not change this text.
@@ -159,6 +214,22 @@ mod tests {
     fn one_is_singular_and_all_other_numbers_are_plural() {
         let histories = [0, 1, 2].map(|number| plural(number, "history", "histories"));
         assert_eq!(histories, ["0 histories", "1 history", "2 histories"]);
+    }
+
+    #[test]
+    fn a_text_is_cut_by_nobody_who_does_not_say_so() {
+        let long = "ä".repeat(MAX_BODY);
+        let cut = body(&long);
+        let (kept, note) = cut.rsplit_once('\n').expect("two lines");
+        assert_eq!(note, format!("… ({} bytes left out)", long.len() - kept.len()));
+        assert!(cut.len() <= MAX_BODY && is_body(&cut));
+        assert_eq!(whole(&long, MAX_BODY), Err(TooLong { size: 2 * MAX_BODY, limit: MAX_BODY }));
+        let fits = "ä".repeat(MAX_BODY / 2);
+        assert_eq!((whole(&fits, MAX_BODY), body(&fits)), (Ok(fits.clone()), fits));
+        // What counts is the size as stored: an escaped character takes more.
+        assert_eq!(whole("\u{7}", 3), Err(TooLong { size: 5, limit: 3 }));
+        assert_eq!(line(&"x".repeat(9), 8), "xxxxx…");
+        assert_eq!(whole_line("  a \n b ", 3), Ok("a b".to_owned()));
     }
 
     proptest! {

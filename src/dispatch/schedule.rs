@@ -69,6 +69,11 @@ pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, Dispatc
             if let Some(idle) = idle(entry, &ledger)? {
                 at.tell(entry, What::Care(idle));
             }
+            match vain(workspace, &site, &ledger) {
+                Ok(vain) => vain.into_iter().for_each(|vain| at.tell(entry, What::Care(vain))),
+                // Another repository that cannot be read keeps nobody from going on here.
+                Err(error) => at.tell_trouble(entry, &error),
+            }
             recover::orphans(&site)
         });
         match found {
@@ -109,6 +114,19 @@ fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, Dis
     };
     let ready = ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count();
     Ok((ready > 0).then_some(CareEvent::Idle { ready, because }))
+}
+
+/// The ready tickets of a repository that nobody can take, since they wait for what will not land.
+fn vain(workspace: &Workspace, site: &Site<'_>, ledger: &Ledger<'_>) -> Result<Vec<CareEvent>, DispatchError> {
+    let rows = ledger.rows()?.tickets;
+    let readiness = Readiness::new(Some(workspace), &site.repo).knowing(rows.iter());
+    let mut all = Vec::new();
+    for row in rows.iter().filter(|row| row.ticket.state == State::Ready) {
+        for (dependency, why) in readiness.list_never(&row.id, &row.ticket)? {
+            all.push(CareEvent::WaitsInVain { ticket: row.id.clone(), dependency, why });
+        }
+    }
+    Ok(all)
 }
 
 /// One lane: takes the next ticket of a brand that is free, until there is none and nobody works who could free one.

@@ -5,10 +5,11 @@ use super::{DispatchError, Site, land, verify, write};
 use crate::core::event::{Action, Role};
 use crate::core::fsm::Refusal;
 use crate::core::progress::Hold;
+use crate::core::prospect::Prospect;
 use crate::core::ruling::Ruling;
 use crate::ledger::{Draft, Entry, Ledger, Submitted};
 use crate::sync::submit_shared;
-use crate::workspace::{Workspace, open_dependency};
+use crate::workspace::{Readiness, Workspace};
 
 /// How often work is rebased onto a moved branch and verified again before the ticket is blocked.
 const MAX_STALE: u32 = 20;
@@ -73,8 +74,12 @@ pub(crate) fn claim(
     entry: &Entry,
     draft: &Draft,
 ) -> Result<Submitted, DispatchError> {
-    if let Some(open) = open_dependency(workspace, ledger.repo, entry.ticket.content.depends.iter())? {
-        return Ok(Ruling::Denied(Refusal::DependencyOpen(open)));
+    match Readiness::new(workspace, ledger.repo).find_obstacle(&entry.id, &entry.ticket)? {
+        None => {}
+        Some((id, Prospect::Never(why))) => return Ok(Ruling::Denied(Refusal::DependencyNever { id, why })),
+        Some((id, Prospect::Landed | Prospect::Open | Prospect::Unknown)) => {
+            return Ok(Ruling::Denied(Refusal::DependencyOpen(id)));
+        }
     }
     Ok(submit_shared(ledger, &entry.id, draft)?)
 }

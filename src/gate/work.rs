@@ -50,7 +50,8 @@ pub(super) fn find_work(
     if let Some(commit_id) = added.iter().find(|commit_id| own_set.contains(commit_id)) {
         return Ok(Some(*commit_id));
     }
-    // A squashed or cherry-picked copy of the whole work has another id but the same tree.
+    // A squashed or cherry-picked copy of the whole work has another id but the same tree. So has an older state of the branch
+    // that the work goes back to; the work is built on that one, and on no copy of itself.
     let tree_of = |commit_id: ObjectId| repo.read_commit(commit_id).map(|commit| commit.tree_id);
     let tree_id = tree_of(work.head)?;
     if own.is_empty() || work.base.is_some_and(|base| tree_of(base).is_ok_and(|before| before == tree_id)) {
@@ -60,7 +61,8 @@ pub(super) fn find_work(
         Some(trees) => trees,
         None => trees.insert(added.iter().map(|commit_id| tree_of(*commit_id)).collect::<Result<_, _>>()?),
     };
-    Ok(trees.iter().position(|tree| *tree == tree_id).map(|at| added[at]))
+    let copies = trees.iter().zip(added).filter(|(tree, _)| **tree == tree_id).map(|(_, commit_id)| *commit_id);
+    Ok(copies.into_iter().find(|copy| !repo.is_ancestor(*copy, work.head).unwrap_or(false)))
 }
 
 /// The work of a ticket that has not landed.

@@ -26,6 +26,17 @@ pub(crate) enum Forwarded {
     Failed(Failure),
 }
 
+/// What came of the changes of a commit in a worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Picked {
+    /// The files with the changes.
+    Tree(ObjectId),
+    /// These files conflict.
+    Conflicts(Vec<String>),
+    Failed(Failure),
+}
+
 /// The exit code of a merge that could not write the files; one that git gives up otherwise has another.
 const NOT_WRITTEN: i32 = 1;
 
@@ -52,6 +63,26 @@ impl Git {
         let is_in_the_way =
             output.code == NOT_WRITTEN && self.run(["read-tree", "--dry-run", "-m", "-u", "HEAD", &to])?.code != 0;
         Ok(if is_in_the_way { Forwarded::Overwrites } else { Forwarded::Failed(Failure::of(&output)) })
+    }
+}
+
+impl Git {
+    /// Adds the changes of a commit to index and files of a worktree that nobody else uses, and commits nothing.
+    ///
+    /// # Errors
+    /// When git cannot be started.
+    pub(crate) fn pick(self, commit_id: ObjectId) -> Result<Picked, GitError> {
+        // How somebody once resolved the same conflict by hand is not what is asked for.
+        let git = self.config("core.hooksPath=/dev/null").config("rerere.enabled=false");
+        let output = git.run(["cherry-pick", "--no-commit", &commit_id.to_string()])?;
+        if output.code == 0 {
+            let written = git.run(["write-tree"])?;
+            let tree_id = ObjectId::parse(String::from_utf8_lossy(&written.stdout).trim());
+            return Ok(tree_id.map_or_else(|_| Picked::Failed(Failure::of(&written)), Picked::Tree));
+        }
+        let listed = git.output(["diff", "--name-only", "--diff-filter=U", "-z"])?;
+        let files: Vec<_> = listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect();
+        Ok(if files.is_empty() { Picked::Failed(Failure::of(&output)) } else { Picked::Conflicts(files) })
     }
 }
 

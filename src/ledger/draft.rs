@@ -2,6 +2,7 @@
 
 use crate::core::event::{Action, Role};
 use crate::core::id::RunId;
+use crate::core::text::TooLong;
 use crate::core::verdict::Verdict;
 use crate::core::{secrets, text};
 
@@ -33,7 +34,16 @@ impl Draft {
         self
     }
 
-    /// With these words, made storable and without secrets.
+    /// With these words of a person or an agent, made storable and without secrets; they are kept whole.
+    ///
+    /// # Errors
+    /// When they are too long.
+    pub(crate) fn quoting(mut self, words: &str) -> Result<Self, TooLong> {
+        self.text = text::whole(&secrets::redact(words), text::MAX_BODY)?;
+        Ok(self)
+    }
+
+    /// With these words of a program, made storable and without secrets; if they are cut, they say so.
     #[must_use]
     pub(crate) fn saying(mut self, words: &str) -> Self {
         self.text = text::body(&secrets::redact(words));

@@ -327,7 +327,7 @@ fn last_legal(last: Option<State>) -> String {
 }
 
 fn description_bytes(description: &str) -> Vec<u8> {
-    let text = text::body(&secrets::redact(description));
+    let text = text::excerpt(&secrets::redact(description), text::MAX_DESCRIPTION);
     if text.is_empty() { Vec::new() } else { (text + "\n").into_bytes() }
 }
 

@@ -20,6 +20,9 @@ use crate::workspace::{Workspace, WorkspaceError};
 /// The maximum number of learnings that are read from one ref, newest first.
 const MAX_READ: usize = 2000;
 
+/// The longest text of a learning as it is read, in bytes: where its first line was divided, there are two line breaks.
+const MAX_TEXT: usize = text::MAX_BODY + 2;
+
 /// The trailers of a learning, in the order in which they are written.
 const KEYS: &[Key] = &[Key::Schema, Key::Brand, Key::Confidence, Key::Ticket, Key::Run, Key::Nonce];
 
@@ -71,8 +74,8 @@ pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, Ledg
         return Ok(false);
     }
     let name = format!("{LEARNINGS}{}", writer(repo)?);
-    let subject = text::line(text::first_line(&body), text::MAX_TITLE);
-    let rest = body[text::first_line(&body).len()..].trim();
+    let (subject, rest) = split(&body);
+    let subject = text::line(subject, text::MAX_TITLE);
     repo.update_ref(&name, |old| {
         if old.is_some()
             && read_stream(repo, &name)?
@@ -87,6 +90,17 @@ pub(crate) fn append_once(repo: &Repo, learning: &Learning) -> Result<bool, Ledg
         let to = repo.write_commit(tree_id, &parents, &repo.identity()?, &message)?;
         Ok(Update::Move { to, then: true })
     })
+}
+
+/// Subject and rest of a learning. A first line that is too long for a subject goes on in the rest, so that nothing is lost.
+fn split(body: &str) -> (&str, &str) {
+    let first = text::first_line(body);
+    let mut end = first.len();
+    if end > text::MAX_TITLE {
+        end = (0..=text::MAX_TITLE).rev().find(|at| body.is_char_boundary(*at)).unwrap_or_default();
+        end = first[..end].rfind(' ').filter(|at| *at > 0).unwrap_or(end);
+    }
+    (body[..end].trim_end(), body[end..].trim())
 }
 
 fn message(learning: &Learning, subject: &str, rest: &str, nonce: &str) -> String {
@@ -121,7 +135,7 @@ fn read_lesson(message: &[u8], time: Timestamp) -> Lesson {
     };
     let find = |key| parts.trailers.find(key);
     Lesson {
-        text: text::body(parts.words),
+        text: text::excerpt(parts.words, MAX_TEXT),
         brand: find(Key::Brand).and_then(|text| Brand::parse(text).ok()),
         ticket: find(Key::Ticket).and_then(|text| TicketId::parse(text).ok()),
         confidence: find(Key::Confidence).and_then(Confidence::parse),
@@ -194,6 +208,19 @@ mod tests {
         assert_eq!(message(&learning, "Prices are in cents", "See the ledger.", "ab"), STORED);
         let short = Learning { ticket: None, run: None, ..learning };
         assert_eq!(message(&short, "x", "", "ab"), "x\n\nOs-Schema: 1\nOs-Brand: umano\nOs-Confidence: high\nOs-Nonce: ab\n");
+    }
+
+    #[test]
+    fn a_first_line_of_any_length_is_kept_whole() {
+        assert_eq!(split("One\n\nTwo"), ("One", "Two"));
+        let words = "wörter ".repeat(100);
+        for body in [words.trim(), &words.replace(' ', ""), &format!("{words}\nend")] {
+            let (subject, rest) = split(body);
+            assert!(subject.len() <= text::MAX_TITLE && !subject.is_empty(), "{subject}");
+            assert_eq!(text::line(subject, text::MAX_TITLE), subject);
+            let letters = |text: &str| text.split_whitespace().collect::<String>();
+            assert_eq!(letters(subject) + &letters(rest), letters(body));
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Lease {
 /// Claims a ready ticket, and notes the run in this clone. With a shared remote, the remote picks the winner.
 ///
 /// # Errors
-/// When it is not ready, another run holds it, something it depends on is not merged, or the remote cannot be reached.
+/// When it is not ready, another run holds it, something it depends on is not merged or will never be, or the remote cannot be reached.
 pub(crate) fn claim(place: &Place, id: &TicketId, lease: &Lease) -> Done<Entry> {
     let ledger = place.ledger()?;
     let entry = ledger.find(id)?;

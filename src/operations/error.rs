@@ -6,6 +6,8 @@ use crate::core::event::State;
 use crate::core::fsm::Refusal;
 use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
 use crate::core::progress::Hold;
+use crate::core::prospect::route;
+use crate::core::text::TooLong;
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
 use crate::git::GitError;
@@ -39,7 +41,7 @@ pub(crate) enum OperationError {
     Held { verb: Verb, id: TicketId, why: Hold },
     #[error("cannot {verb} {id}: it is `{state}`, not `{needed}`")]
     WrongState { verb: Verb, id: TicketId, state: State, needed: State },
-    #[error("cannot land {id}: after the rebase it did not pass verification; it is now `{state}`")]
+    #[error("cannot land {id}: it did not pass verification; it is now `{state}`")]
     NotPassed { id: TicketId, state: State },
     #[error("no ticket of this repository is ready")]
     NoneReady,
@@ -57,8 +59,12 @@ pub(crate) enum OperationError {
     NoBrand(Brand),
     #[error("the title must be one line of 1 to 200 bytes; put the rest into the description")]
     TitleTooLong,
+    #[error(transparent)]
+    TextTooLong(#[from] TooLong),
     #[error("{0} cannot depend on itself")]
     SelfDependency(TicketId),
+    #[error("{id} cannot depend on {on}, which waits for it: {}", route(.path))]
+    DependencyCycle { id: TicketId, on: TicketId, path: Vec<TicketId> },
     #[error("commit `{0}` not found")]
     NoCommit(String),
     #[error("the protected branch does not exist yet")]
@@ -69,8 +75,10 @@ pub(crate) enum OperationError {
     NotOnTip { head: ObjectId, trunk: String },
     #[error("cannot revert {0}: its history does not record the base of the work")]
     NoBase(TicketId),
-    #[error("cannot revert {of}: {why}; {id} is blocked")]
-    RevertBlocked { of: TicketId, id: TicketId, why: String },
+    #[error("cannot revert {of}: {why}; nothing was changed")]
+    RevertBlocked { of: TicketId, why: String },
+    #[error("cannot revert {0}: the protected branch has nothing of its work")]
+    NothingToRevert(TicketId),
     #[error("the learning is empty")]
     LearningEmpty,
     #[error("this clone has already recorded this learning")]
@@ -125,12 +133,14 @@ impl OperationError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Refused { refusal: Refusal::DependencyOpen(open), .. } => format!("git os show {open}"),
-            Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
-            Self::Refused { id, .. } | Self::Held { id, .. } | Self::WrongState { id, .. } | Self::RevertBlocked { id, .. } => {
-                format!("git os show {id}")
+            Self::Refused { id, refusal: Refusal::DependencyNever { .. }, .. } => {
+                format!("git os edit {id} --depends TICKET   # replaces its dependencies; \"\" removes them")
             }
+            Self::RevertBlocked { of, .. } => format!("git os new \"Revert {of}\"   # and resolve the conflicts in its work"),
+            Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
+            Self::Refused { id, .. } | Self::Held { id, .. } | Self::WrongState { id, .. } => format!("git os show {id}"),
             Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
-            Self::NotPassed { id, .. } | Self::NoBase(id) => format!("git os log {id}"),
+            Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
             Self::NoRegistry | Self::RepoWithoutRegistry => "git os init".to_owned(),
             Self::NotInRegistry => "git config git-os.registry   # the registry that this repository uses".to_owned(),
@@ -142,6 +152,8 @@ impl OperationError {
             Self::NotCreated(_)
             | Self::NoBrand(_)
             | Self::TitleTooLong
+            | Self::TextTooLong(_)
+            | Self::DependencyCycle { .. }
             | Self::SelfDependency(_)
             | Self::NoCommit(_)
             | Self::NoTrunk

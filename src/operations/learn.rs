@@ -2,15 +2,17 @@
 
 use super::{Done, OperationError, Place};
 use crate::core::id::{Brand, RunId, TicketId};
+use crate::core::{secrets, text};
 use crate::env::Env;
 use crate::memory::learnings::{self, Confidence, Learning};
 
 /// Records a learning in this clone's stream, with the ticket and run that the surroundings name.
 ///
 /// # Errors
-/// When it is empty or recorded already, or git cannot write.
-pub(crate) fn learn(place: &Place, env: &Env, text: String, brand: Option<Brand>, confidence: Confidence) -> Done<()> {
-    if text.trim().is_empty() {
+/// When it is empty, too long or recorded already, or git cannot write.
+pub(crate) fn learn(place: &Place, env: &Env, text: &str, brand: Option<Brand>, confidence: Confidence) -> Done<()> {
+    let text = text::whole(&secrets::redact(text), text::MAX_BODY)?;
+    if text.is_empty() {
         return Err(OperationError::LearningEmpty);
     }
     let brand = match brand {

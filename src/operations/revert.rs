@@ -3,23 +3,40 @@
 use super::claim::{Lease, start};
 use super::error::Verb;
 use super::ticket::{New, create};
-use super::transition::{approve, block};
+use super::transition::approve;
 use super::{Caller, Done, OperationError, write};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;
 use crate::core::text;
-use crate::dispatch::{DispatchError, Site};
+use crate::dispatch::{DispatchError, Site, last_reason};
 use crate::gate;
+use crate::git::worktree::Picked;
 use crate::ledger::{Draft, Entry, Ledger};
+use crate::local::worktrees;
 
 /// How long the ticket of a revert is claimed for, in seconds.
 const LEASE: u64 = 1800;
 
-/// Creates a ticket that undoes what another one landed, works on it with `git revert`, and lands it.
+/// The most commits that the message of a revert names.
+const NAMED: usize = 50;
+
+/// Work that landed: the commits from `base` to `head`.
+struct Landed {
+    entry: Entry,
+    base: ObjectId,
+    head: ObjectId,
+}
+
+/// Takes back what a ticket landed, merges included, with one commit that a ticket of its own verifies and lands.
+///
+/// The commit is made first. If later commits changed the same lines, nobody has asked for a ticket that cannot land: no
+/// ticket, no branch and no worktree is left, and the files in conflict are named. If the commit does not pass verification,
+/// its ticket is blocked with the reason, and its branch has the commit for whoever goes on with it.
 ///
 /// # Errors
-/// When the work has not landed, cannot be undone without conflicts, or the ticket of the revert cannot land.
+/// When the work has not landed, is not there any more, cannot be undone without conflicts, or the ticket of the revert cannot
+/// land.
 pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     let ledger = site.ledger()?;
     let (entry, _) = ledger.read_legal(id)?;
@@ -30,7 +47,16 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     let base = gate::find_pass(&site.repo, entry.tip)?.map_or(entry.ticket.base, |verdict| Some(verdict.base));
     let base = base.ok_or_else(|| OperationError::NoBase(id.clone()))?;
     let tip = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
-    let content = &entry.ticket.content;
+    let landed = Landed { entry, base, head };
+    let tree_id = match tree_without(site, tip, &landed)? {
+        Ruling::Granted(tree_id) if tree_id == site.repo.read_commit(tip)?.tree_id => {
+            return Err(OperationError::NothingToRevert(id.clone()));
+        }
+        Ruling::Granted(tree_id) => tree_id,
+        Ruling::Denied(why) => return Err(OperationError::RevertBlocked { of: id.clone(), why }),
+    };
+    let undone = site.repo.write_commit(tree_id, &[tip], &site.repo.identity()?, &message(site, &landed)?)?;
+    let content = &landed.entry.ticket.content;
     let new = New {
         title: text::line(&format!("Revert: {}", content.title), text::MAX_TITLE),
         brand: Some(content.brand.clone()),
@@ -42,17 +68,20 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     };
     let id = create(&ledger, new, Role::Operator)?.id;
     let caller = begin(&ledger, &id)?;
-    match revert_range(site, &id, tip, (base, head))? {
-        Ruling::Granted(head) => {
-            let run = caller.run_on(ledger.repo, &id)?;
-            write(&ledger, &id, &Draft::new(Action::Submit { head, base: tip }, Role::Executor).by(&run))?;
+    site.repo.git().output(["update-ref", &id.branch(), &undone.to_string()])?;
+    let run = caller.run_on(ledger.repo, &id)?;
+    write(&ledger, &id, &Draft::new(Action::Submit { head: undone, base: tip }, Role::Executor).by(&run))?;
+    match super::land::land(site, &id) {
+        // Nobody goes on with the run that holds it.
+        Err(OperationError::NotPassed { state: State::Running, .. }) => {
+            let (now, _) = ledger.read_legal(&id)?;
+            let why = format!("the revert did not pass verification: {}", last_reason(&ledger, &now)?);
+            let draft = Draft::new(Action::Block, Role::Executor).by(&run).saying(&why);
+            let state = write(&ledger, &id, &draft)?.ticket.state;
+            Err(OperationError::NotPassed { id, state })
         }
-        Ruling::Denied(why) => {
-            block(&ledger, &id, &caller, &why)?;
-            return Err(OperationError::RevertBlocked { of: entry.id, id, why });
-        }
+        done => done,
     }
-    super::land::land(site, &id)
 }
 
 /// Approves and claims the ticket of a revert, for a run of its own, and starts the attempt.
@@ -66,25 +95,38 @@ fn begin(ledger: &Ledger<'_>, id: &TicketId) -> Done<Caller> {
     Ok(caller)
 }
 
-/// The commit that undoes a range, on the branch of a ticket; or why there is none.
-fn revert_range(
-    site: &Site<'_>,
-    id: &TicketId,
-    tip: ObjectId,
-    (base, head): (ObjectId, ObjectId),
-) -> Done<Ruling<ObjectId, String>> {
-    let git = site.repo.git();
-    let branch = id.branch();
-    git.output(["update-ref", &branch, &tip.to_string()])?;
-    let path = site.worktree(id);
-    site.repo.add_worktree(&path, &branch)?;
-    let inside = site.repo.pinned(&path).ok_or_else(|| DispatchError::Vanished(path.clone()))?;
-    let output = inside.run(["revert", "--no-edit", &format!("{base}..{head}")])?;
-    if output.code != 0 {
-        drop(inside.run(["revert", "--abort"])?);
-        return Ok(Ruling::Denied("the work conflicts with later commits".to_owned()));
+/// The files of a branch without what landed; or why there is no such tree.
+///
+/// The way from `head` back to `base` is one commit that is picked onto the tip, so it does not matter which commits and merges
+/// lie between them, nor how they came to the branch.
+fn tree_without(site: &Site<'_>, tip: ObjectId, landed: &Landed) -> Done<Ruling<ObjectId, String>> {
+    let repo = &site.repo;
+    let base_tree_id = repo.read_commit(landed.base)?.tree_id;
+    let back = repo.write_commit(base_tree_id, &[landed.head], &repo.identity()?, "Undo\n")?;
+    let path = worktrees::of_verification(repo, &landed.entry.id);
+    repo.add_detached_worktree(&path, tip)?;
+    let picked = repo.pinned(&path).map(|git| git.pick(back));
+    repo.clear_worktree(&path)?;
+    Ok(match picked.ok_or(DispatchError::Vanished(path))?? {
+        Picked::Tree(tree_id) => Ruling::Granted(tree_id),
+        Picked::Conflicts(files) => {
+            let files: Vec<_> = files.iter().map(|file| format!("`{}`", text::escape(file))).collect();
+            Ruling::Denied(format!("later commits changed the same lines; conflicts in {}", files.join(", ")))
+        }
+        Picked::Failed(failure) => Ruling::Denied(failure.to_string()),
+    })
+}
+
+/// The message of the commit that takes work back.
+fn message(site: &Site<'_>, landed: &Landed) -> Done<String> {
+    let (id, title) = (&landed.entry.id, &landed.entry.ticket.content.title);
+    let mut message = format!("Revert \"{title}\"\n\nThis takes back what {id} landed:\n\n");
+    let commits = site.repo.difference(Some(landed.base), landed.head)?.added;
+    for commit_id in commits.iter().take(NAMED) {
+        message += &format!("  {commit_id} {}\n", text::escape(&site.repo.read_commit(*commit_id)?.subject()));
     }
-    let commit_id = ObjectId::parse(inside.output(["rev-parse", "HEAD"])?.trim())?;
-    git.output(["update-ref", &branch, &commit_id.to_string()])?;
-    Ok(Ruling::Granted(commit_id))
+    if let more @ 1.. = commits.len().saturating_sub(NAMED) {
+        message += &format!("  and {}\n", text::plural(more, "more commit", "more commits"));
+    }
+    Ok(message)
 }

@@ -59,7 +59,7 @@ pub(crate) fn pass(ledger: &Ledger<'_>, id: &TicketId, verdict: Verdict) -> Done
 /// Fails submitted work. The ticket is blocked if it has used up its attempts.
 ///
 /// # Errors
-/// When the rules refuse it.
+/// When the reason is too long, or the rules refuse it.
 pub(crate) fn fail(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, reason: &str) -> Done<Entry> {
     let run = match caller.named() {
         Some(run) => run.clone(),
@@ -67,5 +67,5 @@ pub(crate) fn fail(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, reason: 
     };
     let attempt = ledger.find(id)?.map_or(0, |entry| entry.ticket.attempt);
     let then = if attempt >= ledger.policy.max_attempts { State::Blocked } else { State::Running };
-    write(ledger, id, &Draft::new(Action::Fail { then }, Role::Reviewer).by(&run).saying(reason))
+    write(ledger, id, &Draft::new(Action::Fail { then }, Role::Reviewer).by(&run).quoting(reason)?)
 }

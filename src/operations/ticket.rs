@@ -1,12 +1,13 @@
 //! Creating and editing tickets.
 
-use super::{Done, OperationError, write};
+use super::{Done, OperationError, Place, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{Brand, Kind, Label, TicketId};
 use crate::core::ruling::Ruling;
-use crate::core::text;
 use crate::core::ticket::Content;
+use crate::core::{secrets, text};
 use crate::ledger::{Draft, Entry, Ledger, description_file};
+use crate::workspace::Readiness;
 
 /// A ticket that is to be created.
 #[derive(Debug, Clone)]
@@ -22,18 +23,26 @@ pub(crate) struct New {
     pub(crate) description: String,
 }
 
-/// Creates a ticket as a draft.
+/// A title as it is stored.
+fn title(words: &str) -> Done<String> {
+    text::whole_line(&secrets::redact(words), text::MAX_TITLE).map_err(|_| OperationError::TitleTooLong)
+}
+
+/// A description as it is stored.
+fn description(words: &str) -> Done<String> {
+    Ok(text::whole(&secrets::redact(words), text::MAX_DESCRIPTION)?)
+}
+
+/// Creates a ticket as a draft. It cannot close a circle of dependencies, for nothing depends on it yet.
 ///
 /// # Errors
-/// When the rules refuse it, the repository does not have the brand, or git cannot write.
+/// When a text is too long, the rules refuse it, the repository does not have the brand, or git cannot write.
 pub(crate) fn create(ledger: &Ledger<'_>, new: New, actor: Role) -> Done<Entry> {
-    let title = text::line(&new.title, usize::MAX);
-    if title.len() > text::MAX_TITLE {
-        return Err(OperationError::TitleTooLong);
-    }
+    let title = title(&new.title)?;
+    let description = description(&new.description)?;
     let brand = new.brand.unwrap_or_else(|| ledger.policy.brand.clone());
     let content = Content { title, brand, kind: new.kind, priority: new.priority, labels: new.labels, depends: new.depends };
-    match ledger.create(content, &new.description, actor, None)? {
+    match ledger.create(content, &description, actor, None)? {
         Ruling::Granted(entry) => Ok(*entry),
         Ruling::Denied(refusal) => Err(OperationError::NotCreated(refusal)),
     }
@@ -61,24 +70,41 @@ pub(crate) struct Edited {
 /// Changes what a ticket says.
 ///
 /// # Errors
-/// When the rules refuse it, the ticket would depend on itself, or git cannot write.
-pub(crate) fn edit(ledger: &Ledger<'_>, id: &TicketId, changes: Changes) -> Done<Edited> {
+/// When a text is too long, the rules refuse it, the ticket would wait for itself, or git cannot write.
+pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edited> {
+    let ledger = &place.ledger()?;
     let (entry, _) = ledger.read_legal(id)?;
     let mut content = entry.ticket.content.clone();
-    if let Some(title) = &changes.title {
-        content.title = text::line(title, text::MAX_TITLE);
+    if let Some(words) = &changes.title {
+        content.title = title(words)?;
+    }
+    if let Some(depends) = &changes.depends {
+        refuse_cycle(place, id, depends)?;
     }
     content.kind = changes.kind.unwrap_or(content.kind);
     content.priority = changes.priority.unwrap_or(content.priority);
     content.labels = changes.labels.unwrap_or(content.labels);
     content.depends = changes.depends.unwrap_or(content.depends);
-    if content.depends.contains(id) {
-        return Err(OperationError::SelfDependency(id.clone()));
-    }
     let before = ledger.description(&entry)?;
     let mut draft = Draft::new(Action::Edit { content }, Role::Operator);
-    draft.files.extend(changes.description.as_deref().map(description_file));
+    if let Some(words) = &changes.description {
+        draft.files.push(description_file(&description(words)?));
+    }
     let entry = write(ledger, id, &draft)?;
     let after = ledger.description(&entry)?;
     Ok(Edited { entry, before, after })
+}
+
+/// Refuses dependencies that lead back to the ticket, through whatever repositories of the workspace.
+fn refuse_cycle(place: &Place, id: &TicketId, depends: &[TicketId]) -> Done<()> {
+    let readiness = Readiness::new(place.workspace.as_ref(), &place.repo);
+    for on in depends {
+        if on == id {
+            return Err(OperationError::SelfDependency(id.clone()));
+        }
+        if let Some(path) = readiness.find_cycle(id, on)? {
+            return Err(OperationError::DependencyCycle { id: id.clone(), on: on.clone(), path });
+        }
+    }
+    Ok(())
 }

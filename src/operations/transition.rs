@@ -45,25 +45,25 @@ pub(crate) fn approve(ledger: &Ledger<'_>, id: &TicketId) -> Done<Entry> {
 /// Closes a draft.
 ///
 /// # Errors
-/// When the rules refuse it.
+/// When the reason is too long, or the rules refuse it.
 pub(crate) fn reject(ledger: &Ledger<'_>, id: &TicketId, reason: &str) -> Done<Entry> {
-    write(ledger, id, &operators(Action::Reject).saying(reason))
+    write(ledger, id, &operators(Action::Reject).quoting(reason)?)
 }
 
 /// Closes a ticket whose work is not wanted.
 ///
 /// # Errors
-/// When the rules refuse it.
+/// When the reason is too long, or the rules refuse it.
 pub(crate) fn cancel(ledger: &Ledger<'_>, id: &TicketId, reason: &str) -> Done<Entry> {
-    write(ledger, id, &operators(Action::Cancel).saying(reason))
+    write(ledger, id, &operators(Action::Cancel).quoting(reason)?)
 }
 
 /// Blocks a ticket, in the name of its holder or of an operator.
 ///
 /// # Errors
-/// When the rules refuse it.
+/// When the reason is too long, or the rules refuse it.
 pub(crate) fn block(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, reason: &str) -> Done<Entry> {
-    write(ledger, id, &holders_or_operators(ledger, id, caller, Action::Block)?.saying(reason))
+    write(ledger, id, &holders_or_operators(ledger, id, caller, Action::Block)?.quoting(reason)?)
 }
 
 /// Makes a blocked ticket ready again.
@@ -93,34 +93,34 @@ pub(crate) fn expire(ledger: &Ledger<'_>, id: &TicketId) -> Done<Entry> {
 /// Adds a comment; an archived ticket becomes a live one again.
 ///
 /// # Errors
-/// When the rules refuse it.
+/// When the text is too long, or the rules refuse it.
 pub(crate) fn comment(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, text: &str) -> Done<Entry> {
     let role = if caller.is_agent() { Role::Executor } else { Role::Operator };
-    write(ledger, id, &Draft::new(Action::Comment, role).saying(text))
+    write(ledger, id, &Draft::new(Action::Comment, role).quoting(text)?)
 }
 
 /// Asks the operator; the ticket waits for the answer.
 ///
 /// # Errors
-/// When the caller does not hold the ticket.
+/// When the question is too long, or the caller does not hold the ticket.
 pub(crate) fn ask(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, question: &str) -> Done<Entry> {
-    write(ledger, id, &holders(ledger, id, caller, Action::Ask)?.saying(question))
+    write(ledger, id, &holders(ledger, id, caller, Action::Ask)?.quoting(question)?)
 }
 
 /// Answers a question; the work can be resumed.
 ///
 /// # Errors
-/// When the rules refuse it.
+/// When the text is too long, or the rules refuse it.
 pub(crate) fn answer(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<Entry> {
-    write(ledger, id, &operators(Action::Answer).saying(text))
+    write(ledger, id, &operators(Action::Answer).quoting(text)?)
 }
 
 /// Records an event that could not be replayed.
 ///
 /// # Errors
-/// When the rules refuse it.
+/// When the text is too long, or the rules refuse it.
 pub(crate) fn conflict(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<Entry> {
-    write(ledger, id, &Draft::new(Action::Conflict, Role::Sync).saying(text))
+    write(ledger, id, &Draft::new(Action::Conflict, Role::Sync).quoting(text)?)
 }
 
 /// Sets the state of a step of the plan.

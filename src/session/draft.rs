@@ -7,6 +7,7 @@ use super::{Approval, Proposal, Session, SessionError};
 use crate::core::event::{Role, State};
 use crate::core::id::{Brand, Kind, Label, TicketId};
 use crate::core::progress::{DraftEvent, SessionEvent, Stage, What};
+use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
@@ -126,11 +127,18 @@ impl Session<'_> {
                 Some((opened.id, true))
             }
             Err(OperationError::NotCreated(refusal)) => {
-                let (title, refusal) = (one.title.clone(), refusal.to_string());
-                self.at.tell(entry, What::Draft(DraftEvent::Refused { title, refusal }));
+                self.tell_refused(entry, one, refusal.to_string());
+                None
+            }
+            Err(error @ (OperationError::TitleTooLong | OperationError::TextTooLong(_))) => {
+                self.tell_refused(entry, one, error.to_string());
                 None
             }
             Err(error) => return Err(error.into()),
         })
+    }
+
+    fn tell_refused(&self, entry: &RepoEntry, one: &Pending, refusal: String) {
+        self.at.tell(entry, What::Draft(DraftEvent::Refused { title: one.title.clone(), refusal }));
     }
 }

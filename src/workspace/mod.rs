@@ -4,7 +4,7 @@ mod ready;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub(crate) use self::ready::{Readiness, open_dependency};
+pub(crate) use self::ready::Readiness;
 use crate::core::id::{RepoName, TicketId};
 use crate::core::registry::{Fault, Registry, RepoEntry};
 use crate::core::text::plural;

@@ -23,6 +23,10 @@ mod take_in;
 
 mod refusals;
 
+mod depends;
+mod revert;
+mod texts;
+
 mod start_terminal;
 
 mod guide;

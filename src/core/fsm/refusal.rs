@@ -5,6 +5,7 @@ use std::fmt;
 use super::{From, LEASE_GRACE_SECONDS, rule_of};
 use crate::core::event::{EventKind, Role, State};
 use crate::core::id::{RunId, TicketId};
+use crate::core::prospect::Never;
 use crate::core::time::Timestamp;
 
 /// Why an event is not allowed: an answer, not a failure.
@@ -28,6 +29,11 @@ pub(crate) enum Refusal {
     /// The run that did the work cannot judge it.
     OwnWork,
     DependencyOpen(TicketId),
+    /// It waits for what will not come.
+    DependencyNever {
+        id: TicketId,
+        why: Never,
+    },
     LeaseHolds(Timestamp),
     Needs {
         event: EventKind,
@@ -56,6 +62,7 @@ impl fmt::Display for Refusal {
             Self::NotHolder { event, holder: None } => write!(out, "cannot {event}: no run holds the ticket"),
             Self::OwnWork => write!(out, "cannot pass or fail the work: this run did it"),
             Self::DependencyOpen(id) => write!(out, "cannot claim: dependency {id} is not merged"),
+            Self::DependencyNever { id, why } => write!(out, "cannot claim: dependency {id} will never land: {why}"),
             Self::LeaseHolds(until) => {
                 write!(out, "cannot expire: the lease lasts until {until}, plus {LEASE_GRACE_SECONDS} s of grace")
             }

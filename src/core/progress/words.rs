@@ -130,6 +130,9 @@ impl fmt::Display for CareEvent {
             Self::WorktreeRemoved(ticket) => write!(out, "{ticket}: removed its worktree"),
             Self::WorktreeStays { ticket, trouble } => write!(out, "{ticket}: cannot remove its worktree: {trouble}"),
             Self::WorktreeLost { path } => write!(out, "git no longer knew the worktree; moved its files to {path}"),
+            Self::WaitsInVain { ticket, dependency, why } => {
+                write!(out, "{ticket} cannot be claimed: dependency {dependency} will never land: {why}")
+            }
             Self::Idle { ready, because } => {
                 let because = match because {
                     Idle::NoAgent => "no agent in the registry",
