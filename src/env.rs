@@ -16,6 +16,8 @@ pub(crate) struct Env {
     pub(crate) data_home: Option<Utf8PathBuf>,
     /// The run in whose name an agent speaks.
     pub(crate) run: Option<String>,
+    /// The folder in which git-os started the agent or check around.
+    pub(crate) place: Option<Utf8PathBuf>,
     /// The ticket it works on.
     pub(crate) ticket: Option<String>,
     /// Where it leaves messages for its orchestrator.
@@ -46,6 +48,7 @@ impl Env {
                 .map(Utf8PathBuf::from)
                 .or_else(|| home.as_ref().map(|home| home.join(".local/share"))),
             run: var("GIT_OS_RUN"),
+            place: var("GIT_OS_PLACE").map(Utf8PathBuf::from),
             ticket: var("GIT_OS_TICKET"),
             outbox: var("GIT_OS_OUTBOX").map(Utf8PathBuf::from),
             pager: var("GIT_PAGER").or_else(|| var("PAGER")),

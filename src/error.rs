@@ -49,6 +49,7 @@ pub(crate) enum Code {
     NotLanded,
     NotUpToDate,
     NotSetUp,
+    NotForAgents,
     NoPolicy,
     RemoteUnreachable,
     Findings,

@@ -84,6 +84,14 @@ fn open(repo: &Repo) -> Result<Ledger<'_>, CliError> {
     }
 }
 
+impl Args {
+    /// Whether refs are put back.
+    #[must_use]
+    pub(super) fn is_repair(&self) -> bool {
+        self.repair
+    }
+}
+
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
     let mut all = All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new(), repaired: Vec::new() };

@@ -36,7 +36,8 @@ use crate::agent::stop::Stop;
 use crate::core::event::EventKind;
 use crate::core::json::TicketView;
 use crate::env::Env;
-use crate::error::{CliError, Kind};
+use crate::error::{CliError, Code, Kind};
+use crate::git::Repo;
 use crate::git::process::read_file;
 use crate::hook;
 use crate::ui::Ui;
@@ -178,7 +179,7 @@ pub fn main(args: &[String]) -> ExitCode {
     }
     let as_json = args.iter().any(|arg| arg == "--json");
     let ctx = Context { ui: Ui::new(&env), env, stop: Stop::default(), repo_name: cli.repo };
-    match run(&ctx, &cli.command).and_then(|()| ctx.ui.finish()) {
+    match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             drop(ctx.ui.flush());
@@ -193,6 +194,43 @@ fn answer(hook: &str, args: &[String]) -> ExitCode {
         hook::Reply::Go => ExitCode::SUCCESS,
         hook::Reply::Stop => ExitCode::FAILURE,
     }
+}
+
+/// What an agent or a check may do: read, speak, and hand in. The rest is for whoever started it, in all repositories of the workspace.
+fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
+    let (Some(_), Some(worktree)) = (&ctx.env.run, &ctx.env.place) else { return Ok(()) };
+    let is_allowed = match command {
+        Command::List(_)
+        | Command::Ready(_)
+        | Command::Show(_)
+        | Command::Log(_)
+        | Command::Context(_)
+        | Command::Ask(_)
+        | Command::Comment(_)
+        | Command::Learn(_)
+        | Command::Step(_)
+        | Command::Renew(_)
+        | Command::Submit(_)
+        | Command::Fsm(_)
+        | Command::Demo(_) => true,
+        Command::Fsck(args) => !args.is_repair(),
+        _ => false,
+    };
+    if is_allowed {
+        return Ok(());
+    }
+    // What it does in a workspace of its own, such as that of a test, is its own business.
+    let Ok(place) = ctx.place() else { return Ok(()) };
+    let is_theirs = |repo: &Repo| repo.find_worktree_git_dir(worktree).is_some();
+    let others = || {
+        let workspace = place.workspace.as_ref()?;
+        workspace.registry.repos.iter().find(|entry| workspace.open(entry).is_ok_and(|repo| is_theirs(&repo)))
+    };
+    if !is_theirs(&place.repo) && others().is_none() {
+        return Ok(());
+    }
+    let message = "an agent or a check cannot do this; it can read, ask, comment, learn, set its steps and submit";
+    Err(CliError::no(Code::NotForAgents, message).hint("git os ask TEXT   # ask the operator"))
 }
 
 fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {

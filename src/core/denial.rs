@@ -259,6 +259,8 @@ pub(crate) enum Denial {
     NotClosed(State),
 
     // Protected branches.
+    #[error("an agent or a check cannot move a protected branch")]
+    FromRun,
     #[error("a protected branch cannot be deleted")]
     BranchDeleted,
     #[error("the new tip would drop commit {} of the landed ticket {ticket}", .commit_id.short(12))]
@@ -318,6 +320,7 @@ impl Denial {
             Self::DropsLanded { .. } | Self::DropsCommit(_) => {
                 "git os revert TICKET   # undo landed work with a new commit".to_owned()
             }
+            Self::FromRun => "git os submit   # hand in the work; what is verified lands".to_owned(),
             Self::NoTicket(_) => "git os new TITLE   # create a ticket for this work".to_owned(),
             Self::Quarantined { .. } => "git os fsck --repair   # restore the last valid state".to_owned(),
             Self::PolicyExcludes(_) => "git os init   # publish the policy again".to_owned(),

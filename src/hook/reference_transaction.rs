@@ -158,6 +158,14 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Reply {
     answer
 }
 
+/// Whether this process was started by an agent or a check that git-os started in a worktree of this repository. They can hide it; what
+/// they do then is found afterwards.
+#[expect(clippy::disallowed_methods, reason = "a hook is told where it runs by its environment")]
+fn is_in_run(repo: &Repo) -> bool {
+    let place = std::env::var("GIT_OS_RUN").and_then(|_| std::env::var("GIT_OS_PLACE"));
+    place.is_ok_and(|place| repo.find_worktree_git_dir(Utf8Path::new(&place)).is_some())
+}
+
 /// Leaves word for `committed` if a ticket may land. What fails here is noticed by the next git-os command.
 fn announce_landing(repo: &Repo, ledger: &Opened<'_>) {
     if let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING))
@@ -191,6 +199,9 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
             return Ok(Ruling::Granted(()));
         }
     };
+    if !is_ours(&line.name) && is_in_run(repo) {
+        return Ok(Ruling::Denied(Denial::FromRun));
+    }
     let judged = judge::judge(repo, ledger, &line.name, old, new)?;
     if let (Ruling::Denied(_), Some(ledger), false) = (&judged, ledger, is_ours(&line.name)) {
         // What a pull merges is often what landed elsewhere, by tickets that the same pull has fetched.

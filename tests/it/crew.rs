@@ -29,7 +29,7 @@ git commit -qm "$title, attempt $GIT_OS_ATTEMPT"
 const JUDGE: &str = r##"set -eu
 IFS= read -r title; title=${title#"# "}; cat >/dev/null
 if [ "$title" = "Meet a moving branch" ] && mkdir ../../../../moved 2>/dev/null; then
-  (cd ../../.. && git commit -q --allow-empty -m "A person goes on")
+  (cd ../../.. && env -u GIT_OS_RUN git commit -q --allow-empty -m "A person goes on")
 fi
 if grep -rq UNSURE work; then
   echo '{"verdict":"fail","reasons":["it says UNSURE"]}'

@@ -376,3 +376,45 @@ fn worktree_links_may_be_relative() {
     assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
     assert!(crew.log(&id).contains("Os-Attempt: 1\n") && !crew.log(&id).contains("Os-Attempt: 2\n"), "{}", crew.log(&id));
 }
+
+#[test]
+fn an_agent_has_the_rights_of_an_agent() {
+    // Each of these is refused, in its own repository, by `--repo`, by `-C`, and past the verbs.
+    let tries = [
+        "git os new Mine",
+        "git os approve $OTHER",
+        "git os pass $GIT_OS_TICKET --verdict /dev/null",
+        "git os verify $GIT_OS_TICKET",
+        "git os merge $GIT_OS_TICKET",
+        "git os cancel $OTHER --reason no",
+        "git os --repo alpha new Theirs",
+        "git os -C ../../.. sync",
+        "git os init",
+        "git os uninstall",
+        "git os fsck --repair",
+        "git push -q . HEAD:main",
+        "git -C ../../.. commit -q --allow-empty -m x",
+        "git update-ref refs/heads/main HEAD",
+    ];
+    let crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
+    let other = crew.sandbox.ticket("ws/hub", "Other", "draft").id;
+    let before = crew.sandbox.id("ws/hub", "main");
+    let tried: String = tries.iter().map(|one| format!("{one} && echo '{one}' >>../done || :\n")).collect();
+    let allowed =
+        "git os list; git os show $GIT_OS_TICKET; git os comment $GIT_OS_TICKET 'on it'; git os learn 'ask first'; git os fsck";
+    crew.agent(&format!(
+        "cat >/dev/null; set -u; OTHER={other}; echo x >x; git add x; git commit -qm x\n{tried}set -e; {allowed}\ncd \"$(mktemp -d)\"
+         git init -q -b main own; cd own; git commit -q --allow-empty -m own; git os init >/dev/null; git os new Own\n"
+    ));
+    let id = crew.ready("Try");
+    crew.os(&["dispatch"]).ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    assert!(
+        !crew.sandbox.path("ws/hub/.claude/worktrees/done").exists(),
+        "{}",
+        crew.sandbox.read("ws/hub/.claude/worktrees/done")
+    );
+    assert_eq!(crew.sandbox.state("ws/hub", &other), "draft");
+    assert_eq!(crew.sandbox.git("ws/hub", &["rev-list", "--count", &format!("{before}..main")]).ok(), "1");
+    assert!(crew.log(&id).contains("on it"));
+}
