@@ -13,6 +13,7 @@ pub(crate) mod object;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
+mod shared;
 pub(crate) mod signature;
 mod store;
 pub(crate) mod tree;
@@ -165,6 +166,8 @@ impl Repo {
         let git_dir = absolute(inner.git_dir())?;
         let common_dir = absolute(inner.common_dir())?;
         let work_dir = inner.workdir().map(absolute).transpose()?;
+        let sharing = inner.config_snapshot().string("core.sharedRepository").map(|value| value.to_string());
+        shared::remember(&common_dir, sharing.as_deref());
         let storage = inner.config_snapshot().string("extensions.refStorage").map(|value| value.to_string());
         let backend = if storage.is_none_or(|storage| storage == "files") { RefBackend::Files } else { RefBackend::Cli };
         let store = Store::Git(Box::new(inner));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
 use super::failure::Failure;
-use super::{GitError, Repo};
+use super::{GitError, Repo, shared};
 use crate::core::time::Timestamp;
 
 /// The environment variables that git may see: identity, configuration, and how to reach remotes.
@@ -225,6 +225,8 @@ pub(crate) fn write_file(path: &Utf8Path, contents: &[u8], mode: u32) -> Result<
     use std::os::unix::fs::PermissionsExt as _;
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
     std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
+    shared::adjust(folder);
+    let mode = shared::mode(path, mode);
     let write = || {
         let mut file = tempfile::Builder::new().prefix(".git-os-").tempfile_in(folder)?;
         file.write_all(contents)?;

@@ -214,7 +214,7 @@ impl Repo {
     fn try_move(&self, edits: &[RefEdit]) -> Result<(), GitError> {
         match self.backend {
             // Without an identity, only updates that must be logged fail.
-            RefBackend::Files => self.store.move_refs(edits, self.identity().ok().as_ref()),
+            RefBackend::Files => self.store.move_refs(self.common_dir(), edits, self.identity().ok().as_ref()),
             RefBackend::Cli => self.move_by_git(edits),
         }
     }

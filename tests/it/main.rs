@@ -23,6 +23,8 @@ mod take_in;
 
 mod refusals;
 
+mod shared;
+
 mod start_terminal;
 
 mod guide;
