@@ -164,6 +164,8 @@ impl From<InstallError> for CliError {
         match error {
             InstallError::Git(error) => error.into(),
             error @ InstallError::Front(_) => Self::of(Kind::Fatal, (&error).into(), &error),
+            error @ InstallError::Shadowed { .. } => Self::of(Kind::Fatal, (&error).into(), &error)
+                .hint("git config --show-origin --show-scope --get-all core.hooksPath"),
         }
     }
 }

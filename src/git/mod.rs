@@ -4,6 +4,7 @@
 //! and the commit-graph, so that they cannot change what an object contains or which commits are its ancestors.
 
 pub(crate) mod ancestry;
+pub(crate) mod config;
 pub(crate) mod diff;
 pub(crate) mod failure;
 pub(crate) mod locks;
