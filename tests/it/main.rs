@@ -23,6 +23,7 @@ mod take_in;
 
 mod refusals;
 
+mod registry;
 mod shared;
 
 mod start_terminal;
