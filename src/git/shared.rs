@@ -219,6 +219,40 @@ mod tests {
     }
 
     #[test]
+    fn refs_that_are_packed_stay_open() {
+        let (_dir, repo) = repo();
+        repo.git().output(["config", "core.sharedRepository", "0664"]).expect("configured");
+        let repo = Repo::open(repo.home()).expect("a repository");
+        let tip = commit(&repo, &[], 1, 0);
+        let file = repo.common_dir().join("packed-refs");
+        let mode = || file.metadata().expect("there").permissions().mode() & 0o7777;
+        for number in 0..200 {
+            let edit = RefEdit::create(format!("refs/os/tickets/T-{number}"), tip);
+            assert_eq!(repo.move_refs(&[edit]).expect("moved"), crate::git::refs::Moved::Done);
+        }
+        assert_eq!(mode(), 0o664);
+        // One that is packed goes from the file.
+        let edit = RefEdit::delete("refs/os/tickets/T-0", tip);
+        assert_eq!(repo.move_refs(&[edit]).expect("moved"), crate::git::refs::Moved::Done);
+        assert_eq!(mode(), 0o664);
+    }
+
+    #[test]
+    fn the_folders_that_git_keeps_for_a_worktree_are_open() {
+        let (dir, repo) = repo();
+        repo.git().output(["config", "core.sharedRepository", "group"]).expect("configured");
+        let repo = Repo::open(repo.home()).expect("a repository");
+        let branch = RefEdit::create("refs/heads/x", commit(&repo, &[], 1, 0));
+        assert_eq!(repo.move_refs(&[branch]).expect("moved"), crate::git::refs::Moved::Done);
+        let path = Utf8PathBuf::from_path_buf(dir.path().join("w")).expect("UTF-8");
+        repo.add_worktree(&path, "refs/heads/x").expect("added");
+        for folder in ["worktrees", "worktrees/w"] {
+            let mode = repo.common_dir().join(folder).metadata().expect("there").permissions().mode();
+            assert_eq!(mode & 0o2070, 0o2070, "{folder}: {mode:o}");
+        }
+    }
+
+    #[test]
     fn a_repository_of_one_user_keeps_its_modes() {
         let (_dir, repo) = repo();
         let file = repo.os_dir().join("one/file");
