@@ -10,7 +10,7 @@ use crate::doctor::setup::SetupError;
 use crate::git::GitError;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
-use crate::operations::OperationError;
+use crate::operations::{FIND_REGISTRY, OperationError};
 use crate::session::SessionError;
 use crate::workspace::WorkspaceError;
 
@@ -155,7 +155,10 @@ impl From<WorkspaceError> for CliError {
     fn from(error: WorkspaceError) -> Self {
         match error {
             WorkspaceError::Ledger(error) => error.into(),
-            error => Self::of(Kind::Fatal, (&error).into(), &error),
+            error => {
+                let hint = matches!(error, WorkspaceError::Unreadable { .. }).then(|| FIND_REGISTRY.to_owned());
+                Self { hints: hint.into_iter().collect(), ..Self::of(Kind::Fatal, (&error).into(), &error) }
+            }
         }
     }
 }
@@ -165,6 +168,8 @@ impl From<InstallError> for CliError {
         match error {
             InstallError::Git(error) => error.into(),
             error @ InstallError::Front(_) => Self::of(Kind::Fatal, (&error).into(), &error),
+            error @ InstallError::Shadowed { .. } => Self::of(Kind::Fatal, (&error).into(), &error)
+                .hint("git config --show-origin --show-scope --get-all core.hooksPath"),
         }
     }
 }

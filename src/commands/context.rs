@@ -1,5 +1,7 @@
 //! What every command needs: its surroundings, and how to find the repository or the ticket that is meant.
 
+use std::sync::OnceLock;
+
 use crate::agent::stop::Stop;
 use crate::core::id::TicketId;
 use crate::core::json::{TicketView, VainView};
@@ -11,7 +13,7 @@ use crate::env::Env;
 use crate::error::CliError;
 use crate::git::Repo;
 use crate::ledger::{Entry, Ledger};
-use crate::operations::{Caller, Place};
+use crate::operations::{Caller, FIND_REGISTRY, Place};
 use crate::sync;
 use crate::ui::Ui;
 use crate::workspace::Readiness;
@@ -24,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) stop: Stop,
     /// `--repo`.
     pub(crate) repo_name: Option<String>,
+    /// Set once it was said that the registry is missing.
+    pub(crate) warned: OnceLock<()>,
 }
 
 impl Context {
@@ -32,6 +36,29 @@ impl Context {
     /// # Errors
     /// When there is none.
     pub(crate) fn place(&self) -> Result<Place, CliError> {
+        let place = self.find_place()?;
+        if let Some(file) = &place.missing
+            && self.warned.set(()).is_ok()
+        {
+            self.ui.say(format!("warning: cannot read the registry `{file}`; using this repository alone"));
+            self.ui.say(format!("hint: {FIND_REGISTRY}"));
+        }
+        Ok(place)
+    }
+
+    /// The same for a command that needs the workspace.
+    ///
+    /// # Errors
+    /// When there is no repository, or no registry.
+    pub(crate) fn place_in_workspace(&self) -> Result<Place, CliError> {
+        let place = self.find_place()?;
+        match place.workspace {
+            Some(_) => Ok(place),
+            None => Err(place.without_workspace().into()),
+        }
+    }
+
+    fn find_place(&self) -> Result<Place, CliError> {
         let place = Place::around(&self.env.dir, self.repo_name.as_deref())?;
         self.fold(&place.repo)?;
         Ok(place)

@@ -29,7 +29,7 @@ pub(super) struct ContextArgs {
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
-    let place = ctx.place()?;
+    let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
     let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
     if args.json {

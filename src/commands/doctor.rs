@@ -49,7 +49,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         Ok(place) => place,
         // A registry that cannot be read is what the first check is about.
         Err(error) => match Repo::discover(&ctx.env.dir) {
-            Ok(repo) if ctx.repo_name.is_none() => Place { repo, workspace: None, name: None },
+            Ok(repo) if ctx.repo_name.is_none() => Place::alone(repo),
             _ => return Err(error),
         },
     };

@@ -85,7 +85,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 }
 
 pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {
-    let place = ctx.place()?;
+    let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
     let mut count = 0;
     for entry in &workspace.registry.repos {

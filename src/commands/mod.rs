@@ -178,7 +178,7 @@ pub fn main(args: &[String]) -> ExitCode {
         env.dir = env.dir.join(dir);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
-    let ctx = Context { ui: Ui::new(&env), env, stop: Stop::default(), repo_name: cli.repo };
+    let ctx = Context { ui: Ui::new(&env), env, stop: Stop::default(), repo_name: cli.repo, warned: std::sync::OnceLock::new() };
     match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -29,7 +29,7 @@ struct Listed {
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
-    let place = ctx.place()?;
+    let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
     let hub = workspace.open(workspace.hub()?)?;
     ctx.fold(&hub)?;

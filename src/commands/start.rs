@@ -12,7 +12,6 @@ use crate::core::progress::FateKind;
 use crate::core::text::{escape, plural};
 use crate::error::{CliError, Code};
 use crate::git::process::read_file;
-use crate::operations::OperationError;
 use crate::session::{self, Summary};
 use crate::ui::Tone;
 use crate::workspace::Workspace;
@@ -63,10 +62,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     if let Some(id) = &args.id {
         return super::transition::run_begin(ctx, id, args.run.as_deref());
     }
-    let place = ctx.place()?;
-    let workspace = place.workspace.ok_or(OperationError::NoRegistry)?;
+    let place = ctx.place_in_workspace()?;
+    let workspace = place.workspace()?;
     if args.plan {
-        return print_plan(ctx, &workspace, args.json);
+        return print_plan(ctx, workspace, args.json);
     }
     let answers = match &args.answers {
         Some(file) => {
@@ -85,7 +84,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let is_interactive = ctx.env.stdin_is_terminal && ctx.env.stderr_is_terminal && !args.yes && !args.json;
     let desk = Operator::new(&ctx.ui, Given { answers, approves_all: args.yes, is_interactive });
     let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
-    let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
+    let summary = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
     if args.json { ctx.ui.json(&summary) } else { print(ctx, &summary) }
 }
 

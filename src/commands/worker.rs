@@ -39,7 +39,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
-    let place = ctx.place()?;
+    let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
     let plan = Plan {
         remote: args.remote.clone(),

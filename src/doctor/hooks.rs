@@ -15,7 +15,7 @@ pub(super) fn present(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 
 pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     subject.ledger()?;
-    let place = install::place(subject.repo);
+    let place = install::place(subject.repo)?;
     if !place.is_in_force {
         let path = place.former.unwrap_or_default();
         let reason = format!("`core.hooksPath` is `{path}`, so git-os hooks do not run");
@@ -25,7 +25,7 @@ pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         let reason = format!("`{file}` sets `core.hooksPath` for one worktree, so git-os hooks do not run there");
         return Ok(Finding::fail(reason, format!("git config --file '{file}' --get core.hooksPath")));
     }
-    let others = match &place.former {
+    let others = match place.others() {
         Some(former) => {
             let there = subject.repo.home().join(former);
             if there.as_std_path().is_dir() {
@@ -34,6 +34,7 @@ pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
                 format!("git-os hooks run; the former hooks folder `{former}` does not exist")
             }
         }
+        None if place.former.is_some() => "git-os hooks run; `core.hooksPath` was empty, so there are no other hooks".to_owned(),
         None => match count_others(&place.dir) {
             0 => "git-os hooks run; there are no other hooks".to_owned(),
             others => format!("git-os hooks run; {} as well", plural(others, "other hook", "other hooks")),
@@ -47,10 +48,15 @@ fn worktree_settings(subject: &Subject<'_>) -> Option<String> {
     let repo = subject.repo;
     repo.config("extensions.worktreeConfig").filter(|value| value != "false")?;
     let common = repo.common_dir();
-    let own = std::iter::once(common.to_owned());
+    let main = std::iter::once(common.to_owned());
     let linked = common.join("worktrees").read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.path().to_owned());
-    let mut files = own.chain(linked).map(|dir| dir.join("config.worktree"));
-    let sets = |text: &str| text.lines().any(|line| line.trim_start().to_ascii_lowercase().starts_with("hookspath"));
+    let mut files = main.chain(linked).map(|dir| dir.join("config.worktree"));
+    let own = install::folder(repo);
+    // The last line wins, and it may be ours.
+    let sets = |text: &str| {
+        let mut lines = text.lines().filter(|line| line.trim_start().to_ascii_lowercase().starts_with("hookspath"));
+        lines.next_back().is_some_and(|line| !line.contains(own.as_str()))
+    };
     files.find(|file| read_file(file).is_ok_and(|text| sets(&text))).map(|file| file.to_string())
 }
 

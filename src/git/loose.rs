@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::shared;
+
 /// The maximum size of such an object in bytes; with its header it fits into one block.
 pub(super) const MAX: usize = 4000;
 
@@ -23,13 +25,14 @@ pub(super) fn write(objects: &Path, hex: &str, header: &[u8], data: &[u8]) -> st
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             match std::fs::create_dir(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-                Ok(()) | Err(_) => {}
+                Ok(()) | Err(_) => shared::adjust_native(&folder),
             }
             builder.tempfile_in(&folder)?
         }
         made => made?,
     };
     file.write_all(&bytes)?;
+    shared::adjust_native(file.path());
     file.persist(folder.join(&hex[2..])).map(drop).map_err(|error| error.error)
 }
 

@@ -4,6 +4,7 @@
 //! and the commit-graph, so that they cannot change what an object contains or which commits are its ancestors.
 
 pub(crate) mod ancestry;
+pub(crate) mod config;
 pub(crate) mod diff;
 pub(crate) mod failure;
 pub(crate) mod locks;
@@ -14,6 +15,7 @@ mod patience;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
+mod shared;
 pub(crate) mod signature;
 mod store;
 mod surroundings;
@@ -173,6 +175,8 @@ impl Repo {
         let git_dir = absolute(inner.git_dir())?;
         let common_dir = absolute(inner.common_dir())?;
         let work_dir = inner.workdir().map(absolute).transpose()?;
+        let sharing = inner.config_snapshot().string("core.sharedRepository").map(|value| value.to_string());
+        shared::remember(&common_dir, sharing.as_deref());
         let storage = inner.config_snapshot().string("extensions.refStorage").map(|value| value.to_string());
         let backend = if storage.is_none_or(|storage| storage == "files") { RefBackend::Files } else { RefBackend::Cli };
         let store = Store::Git(Box::new(inner));

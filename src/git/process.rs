@@ -11,7 +11,7 @@ use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use super::failure::Failure;
 use super::surroundings::CLOSED;
 pub(crate) use super::surroundings::passed_environment;
-use super::{GitError, Repo};
+use super::{GitError, Repo, shared};
 use crate::core::time::Timestamp;
 
 /// A git command that runs in one place.
@@ -202,6 +202,8 @@ pub(crate) fn write_file(path: &Utf8Path, contents: &[u8], mode: u32) -> Result<
     use std::os::unix::fs::PermissionsExt as _;
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
     std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
+    shared::adjust(folder);
+    let mode = shared::mode(path, mode);
     let write = || {
         let mut file = tempfile::Builder::new().prefix(".git-os-").tempfile_in(folder)?;
         file.write_all(contents)?;

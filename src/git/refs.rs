@@ -99,6 +99,20 @@ impl Repo {
         Ok(all)
     }
 
+    /// The default branch of each remote, as it was when the remote was cloned or asked: the remote's name and the branch's.
+    ///
+    /// # Errors
+    /// If git cannot list them.
+    pub(crate) fn list_remote_heads(&self) -> Result<Vec<(String, String)>, GitError> {
+        let out = self.git().output(["for-each-ref", "--format=%(refname) %(symref)", "refs/remotes/**/HEAD"])?;
+        let head = |(name, target): (&str, &str)| {
+            let remote = name.strip_suffix("HEAD")?;
+            let branch = target.strip_prefix(remote)?;
+            Some((remote.strip_prefix("refs/remotes/")?.trim_end_matches('/').to_owned(), branch.to_owned()))
+        };
+        Ok(symbolic(&out).filter_map(head).collect())
+    }
+
     /// Lists all symbolic refs below `refs/`, each with its target.
     ///
     /// # Errors
@@ -227,7 +241,7 @@ impl Repo {
     fn try_move(&self, edits: &[RefEdit]) -> Result<(), GitError> {
         match self.backend {
             // Without an identity, only updates that must be logged fail.
-            RefBackend::Files => self.store.move_refs(edits, self.identity().ok().as_ref()),
+            RefBackend::Files => self.store.move_refs(self.common_dir(), edits, self.identity().ok().as_ref()),
             RefBackend::Cli => self.move_by_git(edits),
         }
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod memory;
 
+use camino::Utf8Path;
 use gix::actor::SignatureRef;
 use gix::objs::Write as _;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
@@ -10,7 +11,7 @@ use gix::refs::{FullName, Target};
 
 use super::object::{Kind, foreign, kind, native};
 use super::refs::{Expected, RefEdit};
-use super::{GitError, Identity, loose};
+use super::{GitError, Identity, loose, shared};
 use crate::core::id::ObjectId;
 
 /// How often refs are listed again while some of them cannot be read.
@@ -72,7 +73,12 @@ impl Store {
                 let header = gix::objs::encode::loose_header(kind, data.len() as u64);
                 Ok(loose::write(git.objects.store_ref().path(), &id.to_string(), &header, data)?)
             }
-            Self::Git(git) => git.objects.write_buf(kind, data).map(drop).map_err(Into::into),
+            Self::Git(git) => {
+                git.objects.write_buf(kind, data)?;
+                let hex = id.to_string();
+                shared::adjust_native(&git.objects.store_ref().path().join(&hex[..2]).join(&hex[2..]));
+                Ok(())
+            }
             #[cfg(test)]
             Self::Memory(memory) => {
                 memory.write(id, kind, data);
@@ -128,10 +134,10 @@ impl Store {
         }
     }
 
-    /// Moves refs, each only from what is expected.
-    pub(super) fn move_refs(&self, edits: &[RefEdit], who: Option<&Identity>) -> Result<(), GitError> {
+    /// Moves refs, each only from what is expected; `top` is the git directory that all worktrees share.
+    pub(super) fn move_refs(&self, top: &Utf8Path, edits: &[RefEdit], who: Option<&Identity>) -> Result<(), GitError> {
         match self {
-            Self::Git(git) => move_by_gix(git, edits, who),
+            Self::Git(git) => move_by_gix(git, top, edits, who),
             #[cfg(test)]
             Self::Memory(memory) => memory.move_refs(edits),
         }
@@ -186,7 +192,7 @@ fn list_once(git: &gix::Repository, prefix: &str) -> Result<(Vec<(String, Object
     Ok((all, malformed))
 }
 
-fn move_by_gix(git: &gix::Repository, edits: &[RefEdit], who: Option<&Identity>) -> Result<(), GitError> {
+fn move_by_gix(git: &gix::Repository, top: &Utf8Path, edits: &[RefEdit], who: Option<&Identity>) -> Result<(), GitError> {
     let name = edits.first().map(|edit| edit.name.clone()).unwrap_or_default();
     let fail = |source: Source| GitError::Move { name: name.clone(), source };
     let mut native_edits = Vec::with_capacity(edits.len());
@@ -205,5 +211,11 @@ fn move_by_gix(git: &gix::Repository, edits: &[RefEdit], who: Option<&Identity>)
     }
     let time = who.map(|who| format!("{} {}", who.time.0, who.zone)).unwrap_or_default();
     let who = who.map(|who| SignatureRef { name: who.name.as_str().into(), email: who.email.as_str().into(), time: &time });
-    git.edit_references_as(native_edits, who).map(drop).map_err(|error| fail(Box::new(error)))
+    let moved = git.edit_references_as(native_edits, who).map(drop).map_err(|error| fail(Box::new(error)));
+    // Folders are made even for a ref that does not move in the end.
+    let names = edits.iter().flat_map(|edit| [edit.name.clone(), format!("logs/{}", edit.name)]);
+    for name in names.chain(["packed-refs".to_owned()]) {
+        shared::adjust(&top.join(name));
+    }
+    moved
 }

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::failure::Failure;
 use super::process::{read_file, remove_all};
-use super::{Git, GitError, Repo};
+use super::{Git, GitError, Repo, shared};
 use crate::core::id::ObjectId;
 
 /// One worktree of a repository.
@@ -151,7 +151,9 @@ impl Repo {
     /// If git fails.
     pub(crate) fn add_worktree(&self, path: &Utf8Path, branch: &str) -> Result<(), GitError> {
         let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
-        self.git().config("core.hooksPath=/dev/null").output(["worktree", "add", "--force", path.as_str(), branch]).map(drop)
+        self.git().config("core.hooksPath=/dev/null").output(["worktree", "add", "--force", path.as_str(), branch])?;
+        self.share_worktree(path);
+        Ok(())
     }
 
     /// Adds a worktree at a commit, on no branch, in place of what is left of another time; hooks do not run for it.
@@ -164,7 +166,16 @@ impl Repo {
             self.clear_worktree(path)?;
         }
         let git = self.git().config("core.hooksPath=/dev/null");
-        git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &commit_id.to_string()]).map(drop)
+        git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &commit_id.to_string()])?;
+        self.share_worktree(path);
+        Ok(())
+    }
+
+    /// Opens the git directory of a new worktree to the users of a shared repository; `git worktree add` does not.
+    fn share_worktree(&self, path: &Utf8Path) {
+        if let Some(git_dir) = self.find_worktree_git_dir(path) {
+            shared::adjust(&git_dir);
+        }
     }
 
     /// Removes a worktree with all that is in it; whoever calls has saved what matters.

@@ -1,5 +1,7 @@
 //! Installs the git-os hooks next to existing hooks, and removes them.
 
+mod setting;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::front::{self, FrontConfig, FrontError, Watch};
@@ -30,10 +32,6 @@ const ASIDE: &str = ".git-os-previous";
 const OLDER: &str = ".git-os-older";
 /// The hooks folder for a repository whose `core.hooksPath` points to another folder.
 const FOLDER: &str = "git-os-hooks";
-/// The setting that keeps the former value of `core.hooksPath`.
-const FORMER: &str = "git-os.formerHooksPath";
-/// The setting that says whether that value was in the repository's own configuration.
-const FORMER_IS_LOCAL: &str = "git-os.formerHooksPathIsLocal";
 /// Hooks that are passed on even if no such hook exists yet.
 const USUAL: [&str; 12] = [
     "applypatch-msg",
@@ -56,6 +54,8 @@ const USUAL: [&str; 12] = [
 pub(crate) enum InstallError {
     #[error(transparent)]
     Front(#[from] FrontErrorOpaque),
+    #[error("cannot put the hooks in force: {scope} configuration sets `core.hooksPath` to `{value}` ({origin})")]
+    Shadowed { value: String, scope: String, origin: String },
     #[error(transparent)]
     Git(#[from] GitError),
 }
@@ -76,36 +76,53 @@ impl From<FrontError> for InstallError {
 pub(crate) struct HookPlace {
     /// The folder with the git-os hooks.
     pub(crate) dir: Utf8PathBuf,
-    /// The former value of `core.hooksPath`; git resolves relative paths from where it runs a hook.
+    /// The former value of `core.hooksPath`; git resolves relative paths from where it runs a hook. An empty one means that
+    /// no hooks of others run.
     pub(crate) former: Option<Utf8PathBuf>,
     /// Whether git looks in this folder now.
     pub(crate) is_in_force: bool,
 }
 
-/// Finds the folder for the git-os hooks.
-#[must_use]
-pub(crate) fn place(repo: &Repo) -> HookPlace {
-    let own = repo.common_dir().join(FOLDER);
-    let default = repo.common_dir().join("hooks");
-    match repo.config("core.hooksPath") {
-        None => HookPlace { dir: default, former: None, is_in_force: true },
-        Some(path) if path == own.as_str() => {
-            HookPlace { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: true }
-        }
-        // The repository was moved; the former `core.hooksPath` is still known.
-        Some(path) if is_moved(repo, &path) => {
-            HookPlace { dir: own, former: repo.config(FORMER).map(Into::into), is_in_force: false }
-        }
-        Some(_) => {
-            let expanded = repo.git().line(["config", "--type=path", "--get", "core.hooksPath"]).ok().flatten();
-            HookPlace { dir: own, former: expanded.map(Into::into), is_in_force: false }
+impl HookPlace {
+    /// The folder with the hooks of others, if `core.hooksPath` named one.
+    pub(crate) fn others(&self) -> Option<&Utf8Path> {
+        self.former.as_deref().filter(|former| *former != "")
+    }
+
+    /// The former hook of this name.
+    fn previous(&self, hook: &str) -> Option<Utf8PathBuf> {
+        match &self.former {
+            Some(_) => self.others().map(|former| former.join(hook)),
+            None => Some(self.dir.join(format!("{hook}{ASIDE}"))),
         }
     }
 }
 
-/// Whether this value of `core.hooksPath` is the git-os folder at the repository's old location.
-fn is_moved(repo: &Repo, path: &str) -> bool {
-    Utf8Path::new(path).file_name() == Some(FOLDER) && repo.config(FORMER).is_some()
+/// Finds the folder for the git-os hooks, as git sees the configuration now.
+///
+/// # Errors
+/// If git cannot be started.
+pub(crate) fn place(repo: &Repo) -> Result<HookPlace, GitError> {
+    let setting = repo.find_path_setting(setting::HOOKS_PATH)?;
+    Ok(place_of(repo, setting.map(|setting| setting.path)))
+}
+
+/// The same where `core.hooksPath` has this value.
+fn place_of(repo: &Repo, value: Option<String>) -> HookPlace {
+    let own = folder(repo);
+    let former = || repo.config(setting::FORMER).map(Into::into);
+    match value {
+        None => HookPlace { dir: repo.common_dir().join("hooks"), former: None, is_in_force: true },
+        Some(path) if path == own.as_str() => HookPlace { dir: own, former: former(), is_in_force: true },
+        // The repository was moved; the former `core.hooksPath` is still known.
+        Some(path) if setting::is_moved(repo, &path) => HookPlace { dir: own, former: former(), is_in_force: false },
+        Some(path) => HookPlace { dir: own, former: Some(path.into()), is_in_force: false },
+    }
+}
+
+/// The folder for the hooks where `core.hooksPath` names another one.
+pub(crate) fn folder(repo: &Repo) -> Utf8PathBuf {
+    repo.common_dir().join(FOLDER)
 }
 
 /// One file to install.
@@ -124,7 +141,7 @@ fn wanted(repo: &Repo, place: &HookPlace, side: Side<'_>, program: &Utf8Path) ->
             vec![Wanted { name: SERVER.to_owned(), contents: script.into_bytes() }]
         }
     };
-    if let Some(former) = &place.former {
+    if let Some(former) = place.others() {
         let there = repo.home().join(former);
         let found = there.read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.file_name().to_owned());
         let is_hook = |name: &String| !name.contains('.') && name.contains('-');
@@ -142,10 +159,8 @@ fn wanted(repo: &Repo, place: &HookPlace, side: Side<'_>, program: &Utf8Path) ->
 
 fn wanted_in_clone(repo: &Repo, place: &HookPlace, policy: &Policy, program: &Utf8Path) -> Result<Vec<Wanted>, InstallError> {
     let mut all = Vec::new();
-    let previous = |hook: &str| match &place.former {
-        Some(former) => Some(former.join(hook)),
-        None => Some(place.dir.join(format!("{hook}{ASIDE}"))).filter(|path| path.as_std_path().exists()),
-    };
+    let is_there = |path: &Utf8PathBuf| place.former.is_some() || path.as_std_path().exists();
+    let previous = |hook: &str| place.previous(hook).filter(is_there);
     let chained = previous("reference-transaction").is_some_and(|path| repo.home().join(path).as_std_path().exists());
     let config = FrontConfig { program: program.to_owned(), watched: watched(policy), always: chained };
     all.push(Wanted { name: OURS[0].to_owned(), contents: front::image(&config)? });
@@ -177,13 +192,11 @@ pub(super) fn watched(policy: &Policy) -> Vec<Watch> {
 /// # Errors
 /// If the hook program cannot be built.
 pub(crate) fn faults(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<Vec<String>, InstallError> {
-    let place = place(repo);
+    let setting = repo.find_path_setting(setting::HOOKS_PATH)?.map(|setting| setting.path);
+    let place = place_of(repo, setting.clone());
     let mut faults = Vec::new();
     if !place.is_in_force {
-        faults.push(format!(
-            "`core.hooksPath` is `{}`, so git-os hooks do not run",
-            repo.config("core.hooksPath").unwrap_or_default()
-        ));
+        faults.push(format!("`core.hooksPath` is `{}`, so git-os hooks do not run", setting.unwrap_or_default()));
     }
     for wanted in wanted(repo, &place, side, program)? {
         let path = place.dir.join(&wanted.name);
@@ -209,7 +222,7 @@ pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result
     if faults(repo, side, program)?.is_empty() {
         return Ok(false);
     }
-    let place = place(repo);
+    let place = place(repo)?;
     if place.former.is_none() {
         let hooks = match side {
             Side::Clone(_) => &OURS[..],
@@ -223,13 +236,7 @@ pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result
         write_file(&place.dir.join(&wanted.name), &wanted.contents, 0o755)?;
     }
     if let Some(former) = place.former.as_ref().filter(|_| !place.is_in_force) {
-        let git = repo.git();
-        let is_local = git.line(["config", "--local", "--get", "core.hooksPath"])?;
-        if !is_local.as_ref().is_some_and(|path| is_moved(repo, path)) {
-            git.output(["config", "--local", FORMER, former.as_str()])?;
-            git.output(["config", "--local", FORMER_IS_LOCAL, if is_local.is_some() { "true" } else { "false" }])?;
-        }
-        git.output(["config", "--local", "core.hooksPath", place.dir.as_str()])?;
+        setting::put_in_force(repo, &place.dir, former)?;
     }
     Ok(true)
 }
@@ -256,14 +263,8 @@ fn is_ours(contents: &[u8]) -> bool {
 /// # Errors
 /// If a file or git's configuration cannot be written.
 pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
-    let git = repo.git();
-    let own = repo.common_dir().join(FOLDER);
-    if repo.config("core.hooksPath").is_some_and(|path| path == own.as_str() || is_moved(repo, &path)) {
-        match repo.config(FORMER).filter(|_| repo.config(FORMER_IS_LOCAL).as_deref() == Some("true")) {
-            Some(former) => drop(git.output(["config", "--local", "core.hooksPath", &former])?),
-            None => drop(git.output(["config", "--local", "--unset", "core.hooksPath"])?),
-        }
-    }
+    setting::take_back(repo)?;
+    let own = folder(repo);
     for entry in own.read_dir_utf8().into_iter().flatten().flatten() {
         remove_file(entry.path())?;
     }
@@ -286,11 +287,9 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
 
 /// Runs the previous hook of this name with the same arguments and input.
 pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8]) -> Reply {
-    let place = place(repo);
-    let path = match &place.former {
-        Some(former) => repo.home().join(former).join(hook),
-        None => place.dir.join(format!("{hook}{ASIDE}")),
-    };
+    // Git runs this hook, so the setting is as it was when git read it.
+    let Some(previous) = place_of(repo, repo.config(setting::HOOKS_PATH)).previous(hook) else { return Reply::Go };
+    let path = repo.home().join(previous);
     if !is_executable(&path) {
         return Reply::Go;
     }

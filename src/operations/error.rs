@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use camino::Utf8PathBuf;
+
 use crate::core::event::State;
 use crate::core::fsm::Refusal;
 use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
@@ -13,6 +15,9 @@ use crate::dispatch::DispatchError;
 use crate::git::GitError;
 use crate::ledger::LedgerError;
 use crate::workspace::WorkspaceError;
+
+/// What helps where the registry is not where a repository says.
+pub(crate) const FIND_REGISTRY: &str = "git os init   # run it where registry.toml is";
 
 /// The run that holds a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub(crate) enum OperationError {
     NoHolder(TicketId),
     #[error("this repository has no registry")]
     NoRegistry,
+    #[error("there is no registry at `{0}`, which this repository names")]
+    RegistryMissing(Utf8PathBuf),
     #[error("this repository is not in its registry")]
     NotInRegistry,
     #[error("`--repo` needs a registry, and there is none")]
@@ -142,6 +149,7 @@ impl OperationError {
             Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
+            Self::RegistryMissing(_) => FIND_REGISTRY.to_owned(),
             Self::NoRegistry | Self::RepoWithoutRegistry => "git os init".to_owned(),
             Self::NotInRegistry => "git config git-os.registry   # the registry that this repository uses".to_owned(),
             Self::NotOnTip { trunk, .. } => format!("git rebase {trunk}"),

@@ -16,7 +16,7 @@ pub(crate) mod sync;
 pub(crate) mod ticket;
 pub(crate) mod transition;
 
-pub(crate) use self::error::{Holder, OperationError};
+pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError};
 pub(crate) use self::place::{Caller, Place};
 use crate::core::fsm::Refusal;
 use crate::core::id::TicketId;

@@ -18,6 +18,8 @@ use crate::workspace::{CONFIG_KEY, Workspace};
 pub(crate) struct Place {
     pub(crate) repo: Repo,
     pub(crate) workspace: Option<Workspace>,
+    /// The registry that the repository names, if there is no such file and none at the top of the work tree.
+    pub(crate) missing: Option<Utf8PathBuf>,
     /// Its name in the registry, if the registry has it.
     pub(crate) name: Option<RepoName>,
 }
@@ -30,15 +32,16 @@ impl Place {
     /// When there is none.
     pub(crate) fn around(dir: &Utf8Path, name: Option<&str>) -> Done<Self> {
         let around = Repo::discover(dir);
-        let workspace = match &around {
+        let (workspace, missing) = match &around {
             Ok(repo) => workspace_of(repo)?,
-            Err(_) => workspace_around(dir)?,
+            Err(_) => (workspace_around(dir)?, None),
         };
         if let Some(name) = name {
-            let workspace = workspace.ok_or(OperationError::RepoWithoutRegistry)?;
+            let workspace =
+                workspace.ok_or_else(|| missing.map_or(OperationError::RepoWithoutRegistry, OperationError::RegistryMissing))?;
             let entry = workspace.entry(name)?;
             let repo = workspace.open(entry)?;
-            return Ok(Self { repo, name: Some(entry.name.clone()), workspace: Some(workspace) });
+            return Ok(Self { repo, name: Some(entry.name.clone()), workspace: Some(workspace), missing: None });
         }
         let repo = match (around, &workspace) {
             (Ok(repo), _) => repo,
@@ -46,7 +49,13 @@ impl Place {
             (Err(error), _) => return Err(error.into()),
         };
         let name = workspace.as_ref().and_then(|workspace| name_in(workspace, &repo));
-        Ok(Self { repo, workspace, name })
+        Ok(Self { repo, workspace, missing, name })
+    }
+
+    /// A repository by itself, whatever registry it names.
+    #[must_use]
+    pub(crate) fn alone(repo: Repo) -> Self {
+        Self { repo, workspace: None, missing: None, name: None }
     }
 
     /// The ledger of this repository.
@@ -62,7 +71,13 @@ impl Place {
     /// # Errors
     /// When this repository has no registry.
     pub(crate) fn workspace(&self) -> Done<&Workspace> {
-        self.workspace.as_ref().ok_or(OperationError::NoRegistry)
+        self.workspace.as_ref().ok_or_else(|| self.without_workspace())
+    }
+
+    /// Why there is no workspace.
+    #[must_use]
+    pub(crate) fn without_workspace(&self) -> OperationError {
+        self.missing.clone().map_or(OperationError::NoRegistry, OperationError::RegistryMissing)
     }
 
     /// The place of work in this repository.
@@ -91,7 +106,7 @@ impl Place {
                     (self, found.id)
                 } else {
                     let repo = workspace.open(workspace.entry(found.repo.as_str())?)?;
-                    (Self { repo, workspace: self.workspace, name: Some(found.repo) }, found.id)
+                    (Self { repo, workspace: self.workspace, missing: None, name: Some(found.repo) }, found.id)
                 }
             }
         };
@@ -110,7 +125,7 @@ impl Place {
         }
         let entry = workspace.registry.repos_of(brand).next().ok_or_else(|| OperationError::NoBrand(brand.clone()))?;
         let (repo, name) = (workspace.open(entry)?, Some(entry.name.clone()));
-        Ok(Self { repo, name, workspace: self.workspace })
+        Ok(Self { repo, name, missing: None, workspace: self.workspace })
     }
 
     /// Closes a ticket that landed where no hook saw it.
@@ -124,12 +139,23 @@ impl Place {
     }
 }
 
-/// The workspace a repository says it belongs to.
+/// The workspace a repository says it belongs to, or else the file that is not there.
+///
+/// A registry is a file like others: a branch from before may be checked out, or the folder may have been moved, or mounted
+/// at another path. Then the registry of the work tree counts; without one, the repository stands alone, for its tickets and
+/// its policy are in refs.
 ///
 /// # Errors
-/// When the registry cannot be read.
-fn workspace_of(repo: &Repo) -> Done<Option<Workspace>> {
-    Ok(repo.config(CONFIG_KEY).map(|file| Workspace::load(file.as_str().into())).transpose()?)
+/// When there is a registry that cannot be read.
+fn workspace_of(repo: &Repo) -> Done<(Option<Workspace>, Option<Utf8PathBuf>)> {
+    let Some(named) = repo.config(CONFIG_KEY).map(Utf8PathBuf::from) else { return Ok((None, None)) };
+    let own = repo.work_dir().map(|top| top.join(FILE));
+    for file in [Some(&named), own.as_ref()].into_iter().flatten() {
+        if let Some(workspace) = Workspace::find(file)? {
+            return Ok((Some(workspace), None));
+        }
+    }
+    Ok((None, Some(named)))
 }
 
 /// The workspace whose registry is here or above, for a directory outside of any repository.

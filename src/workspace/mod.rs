@@ -63,6 +63,22 @@ impl Workspace {
         }
     }
 
+    /// Reads a registry, if there is such a file.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read, or with all its faults.
+    pub(crate) fn find(file: &Utf8Path) -> Result<Option<Self>, WorkspaceError> {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        match Self::load(file) {
+            Err(WorkspaceError::Unreadable { source: GitError::File { source, .. }, .. })
+                if matches!(source.kind(), NotFound | NotADirectory) =>
+            {
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
+    }
+
     /// The folder to which the registry's paths are relative.
     #[must_use]
     pub(crate) fn root(&self) -> &Utf8Path {

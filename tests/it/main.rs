@@ -24,7 +24,9 @@ mod take_in;
 mod refusals;
 
 mod depends;
+mod registry;
 mod revert;
+mod shared;
 mod texts;
 
 mod start_terminal;

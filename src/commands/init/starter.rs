@@ -14,6 +14,8 @@ use crate::ledger::policy;
 /// The remote that a new registry names, where there is one of this name.
 const ORIGIN: &str = "origin";
 
+const BRANCHES: &str = "refs/heads/";
+
 /// The text of a registry of one repository. What others agreed on for it stays as it is.
 ///
 /// # Errors
@@ -33,7 +35,7 @@ pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
                 .hint("git os init --registry FILE"));
         }
         Some(known) => (known.repo.to_string(), as_agreed(known)),
-        None => (name_of(top), suggested(top, repo)),
+        None => (name_of(top), suggested(top, repo)?),
     };
     let judge = known.is_some_and(|known| known.judged);
     let agents = if judge {
@@ -70,9 +72,8 @@ fn find_policy(repo: &Repo, has_origin: bool) -> Result<Option<Policy>, CliError
 }
 
 /// What is known of a repository that nobody has put under git-os: its branch, and the check that its files suggest.
-fn suggested(top: &Utf8Path, repo: &Repo) -> String {
-    let branch = repo.head_branch().unwrap_or_default();
-    let branch = branch.strip_prefix("refs/heads/").unwrap_or("main").to_owned();
+fn suggested(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
+    let branch = default_branch(repo)?;
     let known = [
         ("Cargo.toml", "cargo test"),
         ("package.json", "npm test"),
@@ -89,7 +90,30 @@ fn suggested(top: &Utf8Path, repo: &Repo) -> String {
         },
         |(_, run)| format!("checks = [{{ name = \"tests\", run = \"{run}\" }}]\n"),
     );
-    format!("brand = {}\nprotected = [{}]\n{checks}", quoted(&name_of(top)), quoted(&branch))
+    Ok(format!("brand = {}\nprotected = [{}]\n{checks}", quoted(&name_of(top)), quoted(&branch)))
+}
+
+/// The branch that work lands on, which need not be the one that is checked out now: the remote's default branch, else the
+/// one by the name of `init.defaultBranch` or of a usual name, else the only branch, else the one checked out.
+fn default_branch(repo: &Repo) -> Result<String, CliError> {
+    let heads = repo.list_remote_heads()?;
+    // With several remotes none of which is the usual one, none of them decides.
+    let head = heads.iter().find(|head| head.0 == ORIGIN).or(if heads.len() == 1 { heads.first() } else { None });
+    if let Some((_, branch)) = head {
+        return Ok(branch.clone());
+    }
+    let branches: Vec<String> =
+        repo.list_refs(BRANCHES)?.into_iter().map(|(name, _)| name[BRANCHES.len()..].to_owned()).collect();
+    let configured = repo.config("init.defaultBranch");
+    let usual = configured.as_deref().into_iter().chain(["main", "master", "trunk"]);
+    if let Some(name) = usual.into_iter().find(|name| branches.iter().any(|branch| branch == name)) {
+        return Ok(name.to_owned());
+    }
+    if let [only] = branches.as_slice() {
+        return Ok(only.clone());
+    }
+    let here = repo.head_branch().unwrap_or_default();
+    Ok(here.strip_prefix(BRANCHES).unwrap_or("main").to_owned())
 }
 
 /// What a policy says of its repository.

@@ -15,7 +15,7 @@ use crate::core::id::ObjectId;
 use crate::git::object::native;
 use crate::git::process::{read_file, remove_file};
 use crate::git::store::Store;
-use crate::git::{GitError, RefBackend, Repo};
+use crate::git::{GitError, RefBackend, Repo, shared};
 
 /// Where refs are that git-os packs; those of people are left to git.
 const FOLDERS: [&str; 3] = ["refs/os", "refs/os-remote", "refs/notes/os"];
@@ -110,6 +110,7 @@ impl Repo {
             .map_err(|error| fail(Box::new(error)))?;
         // The loose ones go only once the packed ones are certain to be on the disk.
         let file = self.common_dir().join("packed-refs");
+        shared::adjust(&file);
         File::open(&file).and_then(|file| file.sync_all()).map_err(GitError::file(&file))?;
         for (path, id) in packed {
             prune(path, id)?;

@@ -67,6 +67,43 @@ const MANAGERS: &[Manager] = &[
         set_up: "git config core.hooksPath .husky/_; echo '*' >.husky/_/.gitignore; mkdir -p .husky",
         is_everywhere: false,
     },
+    Manager {
+        name: "an included file",
+        folder: "r/.githooks",
+        hooks: &["pre-commit", "commit-msg", "reference-transaction"],
+        set_up: "printf '[core]\n\thooksPath = .githooks\n' >.gitconfig; git config include.path ../.gitconfig",
+        is_everywhere: false,
+    },
+    Manager {
+        name: "an included file, over a setting",
+        folder: "r/.githooks",
+        hooks: &["pre-commit", "pre-merge-commit"],
+        set_up: "git config core.hooksPath nowhere; printf '[core]\n\thooksPath = .githooks\n' >.gitconfig
+            git config includeIf.gitdir:r/.path ../.gitconfig; test \"$(git config core.hooksPath)\" = .githooks",
+        is_everywhere: false,
+    },
+    Manager {
+        name: "several settings",
+        folder: "r/.githooks",
+        hooks: &["pre-commit", "post-commit"],
+        set_up: "git config --add core.hooksPath ''; git config --add core.hooksPath .githooks",
+        is_everywhere: false,
+    },
+    Manager {
+        name: "a setting of one worktree",
+        folder: "r/.githooks",
+        hooks: &["pre-commit", "reference-transaction"],
+        set_up: "git config extensions.worktreeConfig true; git config --worktree core.hooksPath .githooks",
+        is_everywhere: false,
+    },
+    Manager {
+        name: "a file included for one worktree",
+        folder: "r/.githooks",
+        hooks: &["pre-commit", "reference-transaction"],
+        set_up: "printf '[core]\n\thooksPath = .githooks\n' >.gitconfig; git config extensions.worktreeConfig true
+            git config core.hooksPath nowhere; git config --worktree include.path \"$PWD/.gitconfig\"",
+        is_everywhere: false,
+    },
 ];
 
 const WORK: &str = "git switch -q -c side; git commit -q --allow-empty -m s; git switch -q -; git commit -q --allow-empty -m c;
@@ -212,4 +249,82 @@ fn a_hooks_path_that_is_set_later_is_noticed_and_taken_in() {
         assert_eq!(sandbox.git("r", &["config", "core.hooksPath"]).ok(), ".husky/_");
         assert_eq!(sandbox.sh("r", "ls .git/hooks | grep -v sample || :").ok(), "");
     }
+}
+
+/// Ways to say that no hook of anybody runs.
+const EMPTY: &[(&str, &str)] = &[
+    ("over a global folder", "git config --global core.hooksPath ~/hooks; git config core.hooksPath ''"),
+    ("alone", "git config core.hooksPath ''"),
+    ("after another", "git config --add core.hooksPath .githooks; git config --add core.hooksPath ''"),
+    ("in an included file", "printf '[core]\\n\\thooksPath =\\n' >.gitconfig; git config include.path ../.gitconfig"),
+];
+
+#[test]
+fn an_empty_hooks_path_hands_on_to_nothing_and_comes_back() {
+    for git in gits() {
+        for (name, set_up) in EMPTY {
+            println!("git {} | {name}", git.version);
+            let sandbox = Sandbox::with_git(&git);
+            sandbox.repo("r", "");
+            let hooks = ["pre-commit", "reference-transaction", "pre-merge-commit", "commit-msg"];
+            for folder in ["r", "r/.git/hooks", "r/.githooks", "home/hooks"] {
+                for hook in hooks {
+                    sandbox
+                        .script(&format!("{folder}/{hook}"), &format!("#!/bin/sh\ntouch '{}'\n", sandbox.path("ran").display()));
+                }
+            }
+            sandbox.sh("r", set_up).ok();
+            sandbox.registry(&["r"], "");
+            let before = sandbox.read("r/.git/config");
+            sandbox.os("r", &["init"]).says("hooks installed").ok();
+            sandbox.os("r", &["init"]).says("nothing to do").ok();
+            sandbox.sh("r", &format!("rm -f ../ran; {WORK}; git branch -q x; git branch -q -D x")).ok();
+            let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
+            assert!(!sandbox.path("ran").exists(), "{name}: a hook of somebody else ran");
+            sandbox.sh("r", "git os hooks status").says("in place").ok();
+            sandbox.os("r", &["uninstall"]).ok();
+            assert_eq!(sandbox.read("r/.git/config"), before, "{name}");
+            assert_eq!(sandbox.git("r", &["config", "core.hooksPath"]).ok(), "", "{name}");
+        }
+    }
+}
+
+#[test]
+fn hooks_that_cannot_be_in_force_are_an_error_that_names_what_wins() {
+    let sandbox = Sandbox::new();
+    sandbox.repo("r", "");
+    sandbox.registry(&["r"], "");
+    sandbox.write("more", "[core]\n\thooksPath = theirs\n");
+    let more = sandbox.path("more").display().to_string();
+    // A git that is given a setting with every command; no file of a repository overrules it.
+    let git = std::fs::read_link(sandbox.path("bin/git")).expect("a link");
+    std::fs::remove_file(sandbox.path("bin/git")).expect("a link");
+    let wrapper = format!(
+        "#!/bin/sh\nexport GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=include.path GIT_CONFIG_VALUE_0='{more}'\nexec '{}' \"$@\"\n",
+        git.display()
+    );
+    sandbox.script("bin/git", &wrapper);
+    for _ in 0..2 {
+        let said = sandbox.os("r", &["init"]).fails("cannot put the hooks in force");
+        assert!(said.contains("command configuration sets `core.hooksPath` to `theirs`"), "{said}");
+        assert!(said.contains("hint: git config --show-origin --show-scope --get-all core.hooksPath"), "{said}");
+        assert!(!said.contains("hooks installed"), "{said}");
+    }
+}
+
+#[test]
+fn a_setting_that_an_older_git_os_replaced_comes_back() {
+    let sandbox = Sandbox::new();
+    sandbox.workspace(&["r"], "");
+    sandbox.sh("r", "git config core.hooksPath .husky/_; git os init").ok();
+    // As it was written down before.
+    sandbox.sh("r", "git config --unset-all git-os.replacedHooksPath; git config git-os.formerHooksPathIsLocal true").ok();
+    sandbox.os("r", &["init"]).says("nothing to do").ok();
+    // Another file comes to win in between.
+    sandbox.sh("r", "printf '[core]\\n\\thooksPath = .githooks\\n' >.gitconfig; git config include.path ../.gitconfig").ok();
+    sandbox.os("r", &["init"]).says("hooks installed").ok();
+    let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
+    sandbox.os("r", &["uninstall"]).ok();
+    sandbox.git("r", &["config", "--unset", "include.path"]).ok();
+    assert_eq!(sandbox.git("r", &["config", "--get-all", "core.hooksPath"]).ok(), ".husky/_");
 }

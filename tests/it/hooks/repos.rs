@@ -115,6 +115,44 @@ fn a_registry_is_written_where_there_is_none_and_no_repository_is_no_crash() {
     assert_eq!(sandbox.sh("empty", "ls -A").ok(), "file");
 }
 
+/// What there is, and the branch that a new registry protects.
+const TRUNKS: &[(&str, &str)] = &[
+    ("git clone -q seed r; cd r; git switch -q -c fix/typo", "main"),
+    ("git -C seed branch -m next; git clone -q seed r; cd r; git switch -q -c fix; git branch main", "next"),
+    ("git -C seed switch -q -c fix; git clone -q -o theirs seed r; git -C r remote set-head theirs main", "main"),
+    ("git -C seed branch fix; git clone -q --branch fix seed r", "main"),
+    ("git -C seed switch -q -c fix; mv seed r; git config --global init.defaultBranch main", "main"),
+    (
+        "git -C seed branch -m develop; git -C seed switch -q -c fix; mv seed r; git config --global init.defaultBranch develop",
+        "develop",
+    ),
+    ("git -C seed branch -m master; git -C seed switch -q -c fix; mv seed r", "master"),
+    (
+        "git -C seed branch -m trunk; git -C seed checkout -q -b fix; mv seed r; git config --global init.defaultBranch ''",
+        "trunk",
+    ),
+    ("git -C seed branch -m odd/name; git -C seed checkout -q --detach; mv seed r", "odd/name"),
+    ("git -C seed branch -m one; git -C seed switch -q -c two; mv seed r", "two"),
+    ("git init -q -b begun r", "begun"),
+];
+
+#[test]
+fn a_new_registry_protects_the_default_branch_whatever_is_checked_out() {
+    for git in gits() {
+        for (set_up, branch) in TRUNKS {
+            println!("git {} | {set_up}", git.version);
+            let sandbox = Sandbox::with_git(&git);
+            sandbox.repo("seed", "");
+            sandbox.sh(".", set_up).ok();
+            sandbox.os("r", &["init"]).ok();
+            let registry = sandbox.read("r/registry.toml");
+            assert!(registry.contains(&format!("protected = [\"{branch}\"]")), "{set_up}: {registry}");
+            let policy = sandbox.git("r", &["show", "refs/os/meta:policy.json"]).ok();
+            assert!(policy.contains(&format!("\"{branch}\"")), "{set_up}: {policy}");
+        }
+    }
+}
+
 #[test]
 fn a_shallow_clone_is_for_looking_and_stops_nobody() {
     for git in gits() {
