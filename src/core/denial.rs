@@ -318,7 +318,7 @@ impl Denial {
                 "git os show {ticket}   # see what is missing; after a refused fast-forward merge, `git stash` sets its files aside"
             ),
             Self::DropsLanded { .. } | Self::DropsCommit(_) => {
-                "git os revert TICKET   # undo landed work with a new commit".to_owned()
+                "git os revert TICKET   # undo landed work; `git pull --no-rebase` merges what others landed".to_owned()
             }
             Self::FromRun => "git os submit   # hand in the work; what is verified lands".to_owned(),
             Self::NoTicket(_) => "git os new TITLE   # create a ticket for this work".to_owned(),

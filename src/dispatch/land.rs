@@ -107,6 +107,7 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
     if let Some(remote) = remote_of(site) {
         share(site, ledger, &remote)?;
     }
+    ledger.forget_work(&entry.id)?;
     site.reached(Stage::Finished);
     super::learn::after_landing(site, ledger, entry)
 }

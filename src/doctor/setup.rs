@@ -127,10 +127,8 @@ fn wanted_refspecs(repo: &Repo, remote: &str) -> Result<Vec<(String, bool)>, Git
     let writes_over = |spec: &str| {
         ["refs/os/tickets/x", "refs/notes/os/x"].iter().any(|name| mapped(spec, name).is_some_and(|into| is_ours(&into)))
     };
-    let wanted: Vec<String> = match present.lines().any(writes_over) {
-        true => LEFT_OUT.map(str::to_owned).to_vec(),
-        false => refspecs(remote).to_vec(),
-    };
+    let wanted: Vec<String> =
+        if present.lines().any(writes_over) { LEFT_OUT.map(str::to_owned).to_vec() } else { refspecs(remote).to_vec() };
     Ok(wanted.into_iter().map(|spec| (spec.clone(), present.lines().any(|line| line == spec))).collect())
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod tree;
 use crate::core::denial::{Denial, Illegal};
 use crate::core::event::{Action, Event, Role, State};
 use crate::core::fsm::{self, Refusal};
-use crate::core::id::{InvalidId, Nonce, ObjectId, RunId, TICKETS, TicketId};
+use crate::core::id::{InvalidId, Nonce, ObjectId, RESCUE, RunId, TICKETS, TicketId};
 use crate::core::meta::Policy;
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
@@ -116,6 +116,9 @@ pub(crate) struct Ledger<'a> {
     past: signed::Past,
 }
 
+/// How the name of a ref begins, below its ticket's, that keeps what was handed in.
+const SUBMITTED: &str = "submitted-";
+
 impl<'a> Ledger<'a> {
     /// Opens the ledger of a repository that is under git-os.
     ///
@@ -201,6 +204,29 @@ impl<'a> Ledger<'a> {
         Ok(self.prepare_on(live, id, draft, landed)?.map(|entry| (live, entry)))
     }
 
+    /// Keeps a commit that is handed in, should its branch go before it has landed.
+    fn keep_work(&self, id: &TicketId, head: ObjectId) -> Result<(), LedgerError> {
+        let name = format!("{RESCUE}{id}/{SUBMITTED}{}", head.short(12));
+        // It may be kept already.
+        if self.repo.find_ref(&name)?.is_none() {
+            let (Moved::Done | Moved::Lost) = self.repo.move_refs(&[RefEdit::create(name, head)])?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of all that was handed in for a ticket, which has landed.
+    ///
+    /// # Errors
+    /// If git cannot read or delete the refs.
+    pub(crate) fn forget_work(&self, id: &TicketId) -> Result<(), LedgerError> {
+        let is_work = |name: &str| name.rsplit('/').next().is_some_and(|last| last.starts_with(SUBMITTED));
+        let kept = self.repo.list_refs(&format!("{RESCUE}{id}/"))?;
+        for (name, tip) in kept.into_iter().filter(|(name, _)| is_work(name)) {
+            let (Moved::Done | Moved::Lost) = self.repo.move_refs(&[RefEdit::delete(name, tip)])?;
+        }
+        Ok(())
+    }
+
     /// As [`Ledger::prepare`], with the ref's value as it was just read.
     fn prepare_on(
         &self,
@@ -227,6 +253,9 @@ impl<'a> Ledger<'a> {
             Ok(ticket) => ticket,
             Err(refusal) => return Ok(Ruling::Denied(refusal)),
         };
+        if let Action::Submit { head, .. } | Action::Stale { head, .. } = &event.action {
+            self.keep_work(id, *head)?;
+        }
         let mut tree_id = entry.tree_id;
         for (path, contents) in &draft.files {
             tree_id = self.repo.edit_tree(Some(tree_id), path, Some(self.repo.write_blob(contents)?))?;

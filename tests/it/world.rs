@@ -399,7 +399,7 @@ fn an_agent_has_the_rights_of_an_agent() {
     let crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
     let other = crew.sandbox.ticket("ws/hub", "Other", "draft").id;
     let before = crew.sandbox.id("ws/hub", "main");
-    let tried: String = tries.iter().map(|one| format!("{one} && echo '{one}' >>../done || :\n")).collect();
+    let tried = tries.iter().fold(String::new(), |all, one| all + &format!("{one} && echo '{one}' >>../done || :\n"));
     let allowed =
         "git os list; git os show $GIT_OS_TICKET; git os comment $GIT_OS_TICKET 'on it'; git os learn 'ask first'; git os fsck";
     crew.agent(&format!(
@@ -417,4 +417,21 @@ fn an_agent_has_the_rights_of_an_agent() {
     assert_eq!(crew.sandbox.state("ws/hub", &other), "draft");
     assert_eq!(crew.sandbox.git("ws/hub", &["rev-list", "--count", &format!("{before}..main")]).ok(), "1");
     assert!(crew.log(&id).contains("on it"));
+}
+
+#[test]
+fn what_was_handed_in_outlives_its_branch_until_it_has_landed() {
+    let crew = Crew::alone(COMMITS, "");
+    let id = crew.ready("Work");
+    crew.sandbox.sh("ws/hub", "echo x >dirty; git add dirty; git switch -q --detach; touch .git/index.lock").ok();
+    crew.os(&["claim", &id]).ok();
+    let by_hand = format!(
+        "rm .git/index.lock; git os start {id}; git switch -q -c 'claude/{id}' main; echo w >w; git add w; git commit -qm w; git switch -q --detach main
+         git os submit {id}; git os verify {id}; git branch -q -D 'claude/{id}'; git reflog expire --expire=now --all; git gc -q --prune=now"
+    );
+    crew.sandbox.sh("ws/hub", &by_hand).ok();
+    crew.os(&["fsck"]).ok();
+    crew.os(&["merge", &id]).ok();
+    assert_eq!(crew.sandbox.git("ws/hub", &["show", "main:w"]).ok(), "w");
+    assert_eq!(crew.sandbox.git("ws/hub", &["for-each-ref", "refs/os/rescue"]).ok(), "", "it needs nobody to keep it");
 }
