@@ -126,6 +126,10 @@ fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
         setup::remove_refspecs(repo, remote, &specs)?;
     }
     drop(git.run(["config", "--local", "--remove-section", "git-os"])?);
+    if Repo::open(repo.home())?.config(CONFIG_KEY).is_some() {
+        let message = "cannot remove the settings of git-os from the configuration of this repository";
+        return Err(CliError::new(Kind::Fatal, Code::HookProblems, message).hint("git config --local --get-regexp '^git-os\\.'"));
+    }
     // Derived, and of this machine alone.
     if has_session(repo) {
         for file in ["board", "doctor"] {

@@ -6,7 +6,7 @@ use super::ticket::{New, create};
 use super::transition::approve;
 use super::{Caller, Done, OperationError, write};
 use crate::core::event::{Action, Role, State};
-use crate::core::id::{ObjectId, TicketId};
+use crate::core::id::{ObjectId, RunId, TicketId};
 use crate::core::ruling::Ruling;
 use crate::core::text;
 use crate::dispatch::{DispatchError, Site, last_reason};
@@ -68,20 +68,28 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     };
     let id = create(&ledger, new, Role::Operator)?.id;
     let caller = begin(&ledger, &id)?;
-    site.repo.git().output(["update-ref", &id.branch(), &undone.to_string()])?;
     let run = caller.run_on(ledger.repo, &id)?;
-    write(&ledger, &id, &Draft::new(Action::Submit { head: undone, base: tip }, Role::Executor).by(&run))?;
+    // Nobody else would go on with the run that holds it.
+    let block = |why: &str| write(&ledger, &id, &Draft::new(Action::Block, Role::Executor).by(&run).saying(why));
+    if let Err(error) = hand_in(site, &ledger, &id, &run, undone, tip) {
+        block(&text::in_one_line(&error))?;
+        return Err(error);
+    }
     match super::land::land(site, &id) {
-        // Nobody goes on with the run that holds it.
         Err(OperationError::NotPassed { state: State::Running, .. }) => {
             let (now, _) = ledger.read_legal(&id)?;
             let why = format!("the revert did not pass verification: {}", last_reason(&ledger, &now)?);
-            let draft = Draft::new(Action::Block, Role::Executor).by(&run).saying(&why);
-            let state = write(&ledger, &id, &draft)?.ticket.state;
+            let state = block(&why)?.ticket.state;
             Err(OperationError::NotPassed { id, state })
         }
         done => done,
     }
+}
+
+/// Hands in the commit of a revert, on the branch of its ticket.
+fn hand_in(site: &Site<'_>, ledger: &Ledger<'_>, id: &TicketId, run: &RunId, head: ObjectId, base: ObjectId) -> Done<Entry> {
+    site.repo.git().output(["update-ref", &id.branch(), &head.to_string()])?;
+    write(ledger, id, &Draft::new(Action::Submit { head, base }, Role::Executor).by(run))
 }
 
 /// Approves and claims the ticket of a revert, for a run of its own, and starts the attempt.

@@ -36,6 +36,8 @@ mod guide;
 mod tidy;
 mod world;
 
+mod faults;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
