@@ -70,7 +70,10 @@ impl Repo {
     /// If a stale lock cannot be removed.
     pub(crate) fn clear_left_locks(&self, folders: &[&str]) -> Result<(), GitError> {
         for lock in self.list_locks(folders).into_iter().filter(|lock| lock.age >= LEFT_BEHIND) {
-            remove_file(&lock.path)?;
+            // Somebody else may have removed it, and a third one holds a lock of that name by now.
+            if lock.is_still_there() {
+                remove_file(&lock.path)?;
+            }
         }
         self.clear_left_lock_of(&[])
     }

@@ -240,6 +240,9 @@ impl Repo {
 
     fn try_move(&self, edits: &[RefEdit]) -> Result<(), GitError> {
         match self.backend {
+            // gix reads `packed-refs` before it locks it to take a ref out, and writes back what it has read: whatever another process
+            // has packed meanwhile would be lost.
+            RefBackend::Files if self.store.is_git() && edits.iter().any(|edit| edit.new.is_none()) => self.move_by_git(edits),
             // Without an identity, only updates that must be logged fail.
             RefBackend::Files => self.store.move_refs(self.common_dir(), edits, self.identity().ok().as_ref()),
             RefBackend::Cli => self.move_by_git(edits),
@@ -283,6 +286,11 @@ fn symbolic(lines: &str) -> impl Iterator<Item = (&str, &str)> {
 #[expect(clippy::disallowed_methods, reason = "how long to wait for a lock is a matter of real time")]
 fn clock() -> Instant {
     Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a clock of the file system can only be waited for")]
+fn wait(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Sleeps for some milliseconds, longer after more attempts, with random jitter.

@@ -28,6 +28,11 @@ pub(super) enum Store {
 }
 
 impl Store {
+    /// Whether it is in git's own files, which git itself can change, too.
+    pub(super) fn is_git(&self) -> bool {
+        matches!(self, Self::Git(_))
+    }
+
     /// The hash by which objects are named.
     pub(super) fn hash(&self) -> gix::hash::Kind {
         match self {

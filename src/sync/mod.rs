@@ -84,6 +84,10 @@ fn bring(repo: &Repo, remote: &str, forget: &[String]) -> Result<Fetched, Ledger
     // What work lands on, even if the clone asked for other branches; a remote may not have it yet, and says so.
     let protected = protected(repo, remote, &specs);
     let mut fetched = repo.fetch(remote, &[specs.clone(), protected.clone()].concat(), forget)?;
+    // A broken ref keeps git from comparing what is here with what is there.
+    if matches!(fetched, Fetched::Failed(_)) && repo.remove_broken_refs(&tracking_prefix(remote))? {
+        fetched = repo.fetch(remote, &[specs.clone(), protected.clone()].concat(), forget)?;
+    }
     if !protected.is_empty() && matches!(&fetched, Fetched::Failed(why) if why.kind == FailureKind::NoSuchRef) {
         fetched = repo.fetch(remote, &specs, forget)?;
     }

@@ -435,3 +435,20 @@ fn what_was_handed_in_outlives_its_branch_until_it_has_landed() {
     assert_eq!(crew.sandbox.git("ws/hub", &["show", "main:w"]).ok(), "w");
     assert_eq!(crew.sandbox.git("ws/hub", &["for-each-ref", "refs/os/rescue"]).ok(), "", "it needs nobody to keep it");
 }
+
+#[test]
+fn a_broken_tracking_ref_heals_with_the_next_sync() {
+    let crew = with_remote(COMMITS);
+    let id = crew.ready("Work");
+    crew.os(&["sync"]).ok();
+    for broken in ["", "garbage"] {
+        crew.sandbox.write(&format!("ws/hub/.git/refs/os-remote/origin/tickets/{id}"), broken);
+        crew.os(&["comment", &id, &format!("after `{broken}`")]).ok();
+        crew.os(&["sync"]).ok();
+        assert_eq!(
+            crew.sandbox.id("ws/hub.git", &format!("refs/os/tickets/{id}")),
+            crew.sandbox.id("ws/hub", &format!("refs/os/tickets/{id}"))
+        );
+        crew.os(&["fsck"]).ok();
+    }
+}

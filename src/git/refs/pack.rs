@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use gix::lock::acquire::Fail;
@@ -11,9 +12,10 @@ use gix::refs::file::transaction::PackedRefs;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit};
 use gix::refs::{FullName, Target};
 
+use super::wait;
 use crate::core::id::ObjectId;
 use crate::git::object::native;
-use crate::git::process::{read_file, remove_file};
+use crate::git::process::{age, read_file, remove_file};
 use crate::git::store::Store;
 use crate::git::{GitError, RefBackend, Repo, shared};
 
@@ -21,6 +23,8 @@ use crate::git::{GitError, RefBackend, Repo, shared};
 const FOLDERS: [&str; 3] = ["refs/os", "refs/os-remote", "refs/notes/os"];
 /// How often refs are read that are packed all the while.
 const READS: usize = 10;
+/// More than a tick of a file system's clock, which is that of the kernel's timer: 10 ms at the most.
+const TICK: Duration = Duration::from_millis(20);
 /// From how many loose ones on.
 const MANY: usize = 192;
 
@@ -38,6 +42,19 @@ impl Repo {
                 drop(self.pack(git, &self.loose_refs()));
             }
         }
+    }
+
+    /// Waits until `packed-refs` is older than a tick of the file system's clock, and has the store read it anew.
+    ///
+    /// gix writes the whole file from what it has read, and takes that for up to date, under the lock too, unless the file's time is
+    /// later. Written by somebody else within the same tick, the file would lose what they wrote.
+    fn settle_packed(&self) {
+        let file = self.common_dir().join("packed-refs");
+        if age(&file).is_ok_and(|age| age < TICK) {
+            wait(TICK);
+        }
+        self.packed.set(mark(&file));
+        self.store.forget_packed();
     }
 
     /// Reads refs, and again if `packed-refs` was written meanwhile: gix looks at it first and at the loose refs then, and
@@ -74,6 +91,24 @@ impl Repo {
         }
     }
 
+    /// Removes loose refs below a folder of ours that name no object, such as the empty file that a killed process may leave. Returns whether
+    /// there were any. For refs that only repeat what others have.
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub(crate) fn remove_broken_refs(&self, folder: &str) -> Result<bool, GitError> {
+        let mut found = false;
+        for (name, path) in self.loose_refs() {
+            let is_broken =
+                || read_file(&path).is_ok_and(|text| !text.starts_with("ref: ") && ObjectId::parse(text.trim_end()).is_err());
+            if self.backend == RefBackend::Files && name.starts_with(folder) && is_broken() {
+                remove_file(&path)?;
+                found = true;
+            }
+        }
+        Ok(found)
+    }
+
     /// The loose refs of git-os, with the files they are in.
     fn loose_refs(&self) -> Vec<(String, Utf8PathBuf)> {
         let mut loose = Vec::new();
@@ -90,6 +125,7 @@ impl Repo {
 
     fn pack(&self, git: &gix::Repository, loose: &[(String, Utf8PathBuf)]) -> Result<(), GitError> {
         let fail = |source| GitError::Move { name: FOLDERS[0].to_owned(), source };
+        self.settle_packed();
         let mut edits = Vec::with_capacity(loose.len());
         let mut packed = Vec::with_capacity(loose.len());
         for (name, path) in loose {
@@ -224,5 +260,35 @@ mod tests {
         remove_file(Utf8Path::new(&lock)).expect("removed");
         prune(&path, new).expect("looked at");
         assert_eq!(read_loose(&path), None);
+    }
+
+    #[test]
+    fn who_packs_and_deletes_at_once_loses_no_ref_and_brings_none_back() {
+        let (_dir, repo) = repo();
+        let id = commit(&repo, &[], 1, 0);
+        let home = repo.home().to_owned();
+        std::thread::scope(|scope| {
+            for one in 0..4 {
+                let home = home.clone();
+                scope.spawn(move || {
+                    let repo = Repo::open(&home).expect("a repository");
+                    let name = |at: usize| format!("refs/os/x/{one}-{at}");
+                    for round in 0..3 {
+                        let edits: Vec<_> = (0..60).map(|at| RefEdit::create(name(round * 100 + at), id)).collect();
+                        assert_eq!(repo.move_refs(&edits).expect("moved"), Moved::Done);
+                        let gone: Vec<_> = (0..30).map(|at| RefEdit::delete(name(round * 100 + at), id)).collect();
+                        assert_eq!(repo.move_refs(&gone).expect("moved"), Moved::Done);
+                    }
+                });
+            }
+        });
+        let mut wanted: Vec<String> = (0..4)
+            .flat_map(|one| (0..3).flat_map(move |round| (30..60).map(move |at| format!("refs/os/x/{one}-{}", round * 100 + at))))
+            .collect();
+        wanted.sort();
+        let listed = repo.git().output(["for-each-ref", "--format=%(refname)", "refs/os"]).expect("listed");
+        let mut listed: Vec<_> = listed.lines().map(str::to_owned).collect();
+        listed.sort();
+        assert_eq!(listed, wanted);
     }
 }
