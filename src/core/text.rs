@@ -78,7 +78,7 @@ pub(crate) fn line(text: &str, max_bytes: usize) -> String {
     }
 }
 
-/// As [`line`], but refuses what would have to be cut.
+/// As [`line()`], but refuses what would have to be cut.
 ///
 /// # Errors
 /// With the size and the limit.
