@@ -181,7 +181,7 @@ fn has_changes(git: &Git, handed_in: ObjectId) -> Result<bool, DispatchError> {
 }
 
 /// The name of a branch as people say it.
-fn short(branch: &str) -> String {
+pub(super) fn short(branch: &str) -> String {
     branch.trim_start_matches("refs/heads/").to_owned()
 }
 

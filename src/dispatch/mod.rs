@@ -50,7 +50,7 @@ pub(crate) enum DispatchError {
     #[error("interrupted")]
     Interrupted,
     /// A branch of a name that is the beginning of another's cannot exist beside it.
-    #[error("cannot create the branch `{wanted}` beside the branch `{there}`; rename one of them")]
+    #[error("cannot create the branch `{wanted}`: git cannot keep it beside the branch `{there}`; rename `{there}`")]
     BranchInTheWay { wanted: String, there: String },
     #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),

@@ -1,5 +1,6 @@
 //! Claimed → running: creates the branch and the worktree.
 
+use super::land::short;
 use super::{DispatchError, Site, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
@@ -62,7 +63,6 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
 pub(super) fn set_branch(site: &Site<'_>, branch: &str, commit_id: ObjectId) -> Result<(), DispatchError> {
     if site.repo.find_ref(branch)? != Some(commit_id) {
         if let Some(there) = site.repo.find_ref_in_the_way(branch)? {
-            let short = |name: &str| name.trim_start_matches("refs/heads/").to_owned();
             return Err(DispatchError::BranchInTheWay { wanted: short(branch), there: short(&there) });
         }
         site.repo.git().output(["update-ref", "-m", "git os", branch, &commit_id.to_string()])?;

@@ -160,16 +160,13 @@ pub(super) fn judge_links(
     base: ObjectId,
     head: ObjectId,
 ) -> Result<Ruling<(), Untaken>, DispatchError> {
-    let links = |commit_id: ObjectId| -> Result<Vec<(String, ObjectId)>, DispatchError> {
-        let listed = site.repo.git().output(["ls-tree", "-r", "-z", "--full-tree", &commit_id.to_string()])?;
-        let link = |line: &str| {
-            let (id, path) = line.strip_prefix("160000 commit ")?.split_once('\t')?;
-            Some((path.to_owned(), ObjectId::parse(id).ok()?))
-        };
-        Ok(listed.split('\0').filter_map(link).collect())
-    };
-    let before = links(base)?;
-    for (path, commit_id) in links(head)?.into_iter().filter(|link| !before.contains(link)) {
+    let changed = site.repo.git().output(["diff-tree", "-r", "-z", "--no-renames", &base.to_string(), &head.to_string()])?;
+    // `:<old mode> <new mode> <old id> <new id> <status>`, then the path.
+    let mut fields = changed.split('\0');
+    while let (Some(change), Some(path)) = (fields.next(), fields.next()) {
+        let words: Vec<&str> = change.split(' ').collect();
+        let [_, "160000", _, id, _] = words.as_slice() else { continue };
+        let (path, commit_id) = (path.to_owned(), ObjectId::parse(id).map_err(crate::ledger::LedgerError::from)?);
         let modules = format!("{head}:.gitmodules");
         let listed = git.run(["config", "--blob", &modules, "--get-regexp", r"^submodule\..*\.path$"])?;
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();

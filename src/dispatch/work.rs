@@ -108,17 +108,17 @@ fn hand_in(
         site.repo.git().output(["worktree", "prune"])?;
         return give_back(site, ledger, entry, run, "the worktree is missing");
     };
-    let popped = stash::restore(&site.repo, &record.stash())?;
-    if popped > 0 {
-        // Somebody else's changes are in the work now, in commits or not; all of it is kept, and none of it is handed in.
+    let gone = stash::restore(&site.repo, &record.stash())?;
+    if gone > 0 {
+        // What was in it may be in the work now, in commits or not; all of it is kept, and none of it is handed in.
         let trunk = ledger.policy.trunk().unwrap_or_default();
         let start = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
         worktrees::rescue(&site.repo, &entry.id, &worktree, start)?;
         prepare::set_branch(site, &entry.id.branch(), start)?;
         take_in::sit_on(&git, &entry.id.branch())?;
-        let entries = plural(popped, "entry", "entries");
+        let entries = plural(gone, "entry", "entries");
         let why = format!(
-            "the agent took {entries} of the stash that it did not make; worktrees share the stash, and what it took is back on it"
+            "{entries} of the stash went while the agent worked, and its work may contain them: worktrees share the stash; they are back on it"
         );
         return give_back(site, ledger, entry, run, &why);
     }

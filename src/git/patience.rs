@@ -1,11 +1,52 @@
 //! A git that asks another machine: it is waited for as long as something comes from it, and then ended with all that it started.
 
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Read};
 use std::process::{Child, Output};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use super::Repo;
+use super::failure::Failure;
+
+/// Where git's configuration says how many seconds a remote may be silent.
+const PATIENCE_KEY: &str = "git-os.networkTimeout";
+/// The same where a person watches, who may have to touch a key first.
+const WATCHED: Duration = Duration::from_secs(60);
+const UNWATCHED: Duration = Duration::from_secs(10);
+/// The remotes that did not answer, each with when it was last asked.
+static SILENT: Mutex<BTreeMap<(String, String), (Instant, Failure)>> = Mutex::new(BTreeMap::new());
+/// How long such a remote is not asked again by this process: others wait for their turn.
+const REST: Duration = Duration::from_secs(60);
+
+impl Repo {
+    /// How long a remote may be silent: as configured in seconds, or less where nobody watches.
+    pub(super) fn patience(&self) -> Duration {
+        let configured = self.config(PATIENCE_KEY).and_then(|seconds| seconds.parse().ok());
+        let usual = if std::io::stderr().is_terminal() { WATCHED } else { UNWATCHED };
+        configured.filter(|seconds| *seconds > 0).map_or(usual, Duration::from_secs)
+    }
+
+    /// Why a remote is not asked now, if it is not.
+    pub(super) fn why_silent(&self, remote: &str) -> Option<Failure> {
+        let known = SILENT.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&self.key(remote)).filter(|(asked, _)| asked.elapsed() < REST).map(|(_, failure)| failure.clone())
+    }
+
+    /// Notes that a remote did not answer just now.
+    #[expect(clippy::disallowed_methods, reason = "how long a remote is left alone is a matter of real time")]
+    pub(super) fn remember_silent(&self, remote: &str, failure: &Failure) {
+        let mut known = SILENT.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(self.key(remote), (Instant::now(), failure.clone()));
+    }
+
+    fn key(&self, remote: &str) -> (String, String) {
+        (self.common_dir().to_string(), remote.to_owned())
+    }
+}
 
 /// What comes from a process.
 enum News {

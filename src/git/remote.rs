@@ -1,9 +1,6 @@
 //! Remotes: fetch, push by compare-and-swap, and the result of a push.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IsTerminal as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use super::failure::{Failure, FailureKind, Undone, of_push};
 use super::refs::{Moved, RefEdit, pause};
@@ -44,11 +41,6 @@ pub(crate) enum Fetched {
     Failed(Failure),
 }
 
-/// Where git's configuration says how many seconds a remote may be silent.
-const PATIENCE_KEY: &str = "git-os.networkTimeout";
-/// The same where a person watches, who may have to touch a key first.
-const WATCHED: Duration = Duration::from_secs(60);
-const UNWATCHED: Duration = Duration::from_secs(10);
 /// The maximum number of attempts when another fetch interferes.
 const TRIES: u32 = 3;
 /// The maximum number of arguments of one push; more refs need another push.
@@ -108,7 +100,7 @@ impl Repo {
 
     /// Fetches, and again for a while if another fetch is at the same refs. Returns what git prints.
     fn fetch_by(&self, options: &[&str], remote: &str, refspecs: &[String]) -> Result<(Fetched, String), GitError> {
-        if let Some(failure) = silent(remote, self) {
+        if let Some(failure) = self.why_silent(remote) {
             return Ok((Fetched::Failed(failure), String::new()));
         }
         let mut args =
@@ -125,7 +117,7 @@ impl Repo {
             // Another fetch into the same refs, beside this one, says nothing of the remote.
             let failure = Failure::of_fetch(&output);
             if failure.kind == FailureKind::TimedOut {
-                remember_silent(remote, self, &failure);
+                self.remember_silent(remote, &failure);
             }
             if tries >= TRIES || failure.kind != FailureKind::LostRace {
                 return Ok((Fetched::Failed(failure), String::new()));
@@ -218,34 +210,6 @@ impl Repo {
     fn network(&self) -> super::Git {
         self.git().config("push.useForceIfIncludes=false").config("remote.pushDefault=").patient_for(self.patience())
     }
-
-    /// How long a remote may be silent: as configured in seconds, or less where nobody watches.
-    fn patience(&self) -> Duration {
-        let configured = self.config(PATIENCE_KEY).and_then(|seconds| seconds.parse().ok());
-        let usual = if std::io::stderr().is_terminal() { WATCHED } else { UNWATCHED };
-        configured.filter(|seconds| *seconds > 0).map_or(usual, Duration::from_secs)
-    }
-}
-
-/// The remotes that did not answer, each with when it was last asked.
-static SILENT: Mutex<BTreeMap<(String, String), (Instant, Failure)>> = Mutex::new(BTreeMap::new());
-/// How long such a remote is not asked again by this process: others wait for their turn.
-const REST: Duration = Duration::from_secs(60);
-
-fn key(remote: &str, repo: &Repo) -> (String, String) {
-    (repo.common_dir().to_string(), remote.to_owned())
-}
-
-/// Why a remote is not asked now, if it is not.
-fn silent(remote: &str, repo: &Repo) -> Option<Failure> {
-    let known = SILENT.lock().unwrap_or_else(PoisonError::into_inner);
-    known.get(&key(remote, repo)).filter(|(asked, _)| asked.elapsed() < REST).map(|(_, failure)| failure.clone())
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a remote is left alone is a matter of real time")]
-fn remember_silent(remote: &str, repo: &Repo, failure: &Failure) {
-    let mut known = SILENT.lock().unwrap_or_else(PoisonError::into_inner);
-    known.insert(key(remote, repo), (Instant::now(), failure.clone()));
 }
 
 /// What a remote has of the refs of a push.

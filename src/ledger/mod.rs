@@ -221,8 +221,10 @@ impl<'a> Ledger<'a> {
     pub(crate) fn forget_work(&self, id: &TicketId) -> Result<(), LedgerError> {
         let is_work = |name: &str| name.rsplit('/').next().is_some_and(|last| last.starts_with(SUBMITTED));
         let kept = self.repo.list_refs(&format!("{RESCUE}{id}/"))?;
-        for (name, tip) in kept.into_iter().filter(|(name, _)| is_work(name)) {
-            let (Moved::Done | Moved::Lost) = self.repo.move_refs(&[RefEdit::delete(name, tip)])?;
+        let gone: Vec<_> =
+            kept.into_iter().filter(|(name, _)| is_work(name)).map(|(name, tip)| RefEdit::delete(name, tip)).collect();
+        if !gone.is_empty() {
+            let (Moved::Done | Moved::Lost) = self.repo.move_refs(&gone)?;
         }
         Ok(())
     }

@@ -115,7 +115,7 @@ fn what_a_person_has_stashed_is_not_taken() {
     crew.sandbox.sh("ws/hub", "echo thought >thought; git add thought; git stash push -q -m mine").ok();
     let before = crew.sandbox.git("ws/hub", &["rev-parse", "stash"]).ok();
     let id = crew.ready("Work");
-    is_blocked(&crew, &id, "of the stash that it did not make");
+    is_blocked(&crew, &id, "of the stash went while the agent worked");
     assert_eq!(crew.sandbox.git("ws/hub", &["rev-parse", "stash"]).ok(), before);
     assert_eq!(crew.sandbox.git("ws/hub", &["ls-tree", "--name-only", "main", "thought"]).ok(), "");
 }
