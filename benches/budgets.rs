@@ -38,7 +38,7 @@ fn hooks(place: &Place, table: &mut Table) {
     for dir in [&ours, &theirs] {
         place.sh(dir, "git clone -q --bare . ../remote.git && git remote add origin ../remote.git && git fetch -q");
     }
-    for hook in ["reference-transaction", "pre-merge-commit"] {
+    for hook in ["reference-transaction", "pre-merge-commit", "update"] {
         let path = place.path(&format!("{theirs}/.git/hooks/{hook}"));
         std::fs::remove_file(&path).expect("a hook");
         std::fs::hard_link(&cheapest, &path).expect("a hook");

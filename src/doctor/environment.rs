@@ -8,7 +8,7 @@ use super::subject::Subject;
 use super::{Finding, Trouble, setup};
 use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
-use crate::git::{GitError, OLDEST_GIT, RefBackend};
+use crate::git::{FLAWED_GIT, GitError, OLDEST_GIT, RefBackend};
 use crate::workspace::{CONFIG_KEY, Workspace};
 
 pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
@@ -68,7 +68,12 @@ pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         RefBackend::Files => "refs in files",
         RefBackend::Cli => "refs read and written by git",
     };
-    Ok(Finding::pass(format!("git {version}, {refs}")))
+    let flaw = if (*major, *minor) == FLAWED_GIT {
+        "; its `git bisect log` is wrong wherever there is a `reference-transaction` hook"
+    } else {
+        ""
+    };
+    Ok(Finding::pass(format!("git {version}, {refs}{flaw}")))
 }
 
 pub(super) fn refspecs(subject: &Subject<'_>) -> Result<Finding, Trouble> {

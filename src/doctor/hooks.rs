@@ -10,7 +10,7 @@ use crate::hook::install::{self, OURS, Side};
 
 pub(super) fn present(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let faults = install::faults(subject.repo, Side::Clone(&subject.ledger()?.policy), subject.program)?;
-    Ok(Finding::of(&faults, format!("`{}` are installed", OURS.join("` and `")), "git os init"))
+    Ok(Finding::of(&faults, format!("`{}` are installed", OURS.join("`, `")), "git os init"))
 }
 
 pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {

@@ -39,6 +39,9 @@ use store::Store;
 /// The oldest supported git. Debian 12 ships it, and `reference-transaction` and `worktree add` behave as expected from
 /// this version on.
 pub(crate) const OLDEST_GIT: (u32, u32) = (2, 39);
+/// A git that writes zeros to `git bisect log` if a `reference-transaction` hook is installed, whatever the hook does: 2.47.3 does, 2.39.5
+/// and 2.55.0 do not.
+pub(crate) const FLAWED_GIT: (u32, u32) = (2, 47);
 
 /// An error from git or its files.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]

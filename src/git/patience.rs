@@ -92,14 +92,14 @@ fn pass_on(mut stream: impl Read, news: &Sender<News>, of: fn(Vec<u8>) -> News) 
     }
 }
 
-/// Kills a process, and first all that it started, such as ssh.
+/// Kills a process and all that it started, such as ssh. It is stopped first: seeing its children die, it would go on.
 fn end_whole(id: u32) {
-    for child in children(id) {
-        end_whole(child);
-    }
-    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+    let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) else { return };
     // It may have ended meanwhile.
-    pid.map(|pid| kill_process(pid, Signal::KILL)).transpose().unwrap_or_default();
+    let send = |signal| kill_process(pid, signal).unwrap_or_default();
+    send(Signal::STOP);
+    children(id).into_iter().for_each(end_whole);
+    send(Signal::KILL);
 }
 
 /// The processes that a process started and that live.

@@ -250,7 +250,12 @@ impl Repo {
     }
 
     /// Updates refs with git itself, without hooks, because the caller has already checked the update.
-    fn move_by_git(&self, edits: &[RefEdit]) -> Result<(), GitError> {
+    ///
+    /// To create a ref, git does not need the lock of `packed-refs`, for which gix would wait.
+    ///
+    /// # Errors
+    /// If git refuses, also for another value than the expected one.
+    pub(crate) fn move_by_git(&self, edits: &[RefEdit]) -> Result<(), GitError> {
         let zero = self.zero();
         let mut input = String::from("start\n");
         for edit in edits {

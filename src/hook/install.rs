@@ -12,11 +12,16 @@ use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write
 use crate::git::{GitError, Repo};
 
 /// The hooks for a repository in which people and agents work.
-pub(crate) const OURS: [&str; 2] = ["reference-transaction", "pre-merge-commit"];
+pub(crate) const OURS: [&str; 3] = [REFS, EARLY[0].0, EARLY[1].0];
 /// The hook for a server.
 pub(crate) const SERVER: &str = "pre-receive";
 /// All git-os hooks.
-pub(crate) const ALL: [&str; 3] = [OURS[0], OURS[1], SERVER];
+pub(crate) const ALL: [&str; 4] = [REFS, EARLY[0].0, EARLY[1].0, SERVER];
+/// The hook that checks every update.
+const REFS: &str = "reference-transaction";
+/// The hooks that refuse before git has done half of its work, each with the condition of the shell for starting git-os.
+const EARLY: [(&str, &str); 2] =
+    [("pre-merge-commit", "true"), ("update", "case $1 in refs/heads/* | refs/os/* | refs/notes/os*) true ;; *) false ;; esac")];
 
 /// The role of a repository, which decides the hooks that it needs.
 #[derive(Debug, Clone, Copy)]
@@ -161,14 +166,18 @@ fn wanted_in_clone(repo: &Repo, place: &HookPlace, policy: &Policy, program: &Ut
     let mut all = Vec::new();
     let is_there = |path: &Utf8PathBuf| place.former.is_some() || path.as_std_path().exists();
     let previous = |hook: &str| place.previous(hook).filter(is_there);
-    let chained = previous("reference-transaction").is_some_and(|path| repo.home().join(path).as_std_path().exists());
+    let chained = previous(REFS).is_some_and(|path| repo.home().join(path).as_std_path().exists());
     let config = FrontConfig { program: program.to_owned(), watched: watched(policy), always: chained };
-    all.push(Wanted { name: OURS[0].to_owned(), contents: front::image(&config)? });
-    let previous_merge = previous(OURS[1]).map(|path| quote(path.as_str())).unwrap_or_default();
-    let script = include_str!("../../hooks/pre-merge-commit")
-        .replace("@PROGRAM@", &quote(program.as_str()))
-        .replace("@PREVIOUS@", &previous_merge);
-    all.push(Wanted { name: OURS[1].to_owned(), contents: script.into_bytes() });
+    all.push(Wanted { name: REFS.to_owned(), contents: front::image(&config)? });
+    for (hook, when) in EARLY {
+        let previous = previous(hook).map(|path| quote(path.as_str())).unwrap_or_default();
+        let script = include_str!("../../hooks/early")
+            .replace("@HOOK@", hook)
+            .replace("@WHEN@", when)
+            .replace("@PROGRAM@", &quote(program.as_str()))
+            .replace("@PREVIOUS@", &previous);
+        all.push(Wanted { name: hook.to_owned(), contents: script.into_bytes() });
+    }
     Ok(all)
 }
 
@@ -226,7 +235,7 @@ pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result
     if place.former.is_none() {
         let hooks = match side {
             Side::Clone(_) => &OURS[..],
-            Side::Server => &ALL[2..],
+            Side::Server => &[SERVER][..],
         };
         for hook in hooks {
             set_aside(&place.dir.join(hook))?;

@@ -2,12 +2,14 @@
 //!
 //! A hook refuses only updates of git-os refs and protected branches. If git-os fails, updates of all other refs pass.
 
+mod caller;
 pub(crate) mod front;
 pub(crate) mod install;
 pub(crate) mod judge;
 mod pre_merge_commit;
 pub(crate) mod pre_receive;
 mod reference_transaction;
+mod rename;
 
 use std::io::{Read as _, Write as _};
 
@@ -38,6 +40,10 @@ pub(crate) fn run(hook: &str, args: &[String]) -> Reply {
             reference_transaction::run(state, &lines)
         }
         "pre-merge-commit" => pre_merge_commit::run(),
+        "update" => match args {
+            [name, old, new] => reference_transaction::run_update(name, old, new),
+            _ => Reply::Go,
+        },
         install::SERVER => {
             let mut lines = Vec::new();
             // Refuse input that cannot be read; nobody works in a server's repository, so this blocks no ordinary work.

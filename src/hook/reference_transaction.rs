@@ -2,9 +2,11 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::caller::Caller;
 use super::front::Watch;
 use super::install;
 use super::judge;
+use super::rename;
 use super::{Reply, here, say};
 use crate::core::denial::{Cause, Denial};
 use crate::core::id::{META, ObjectId};
@@ -99,26 +101,55 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Reply {
         return Reply::Stop;
     }
     let ledger = Ledger::open(&repo);
-    let branches = ledger.as_ref().map(|ledger| install::watched(&ledger.policy)).unwrap_or_default();
-    let watches = || branches.iter().map(Watch::as_rule);
-    let mut files = Common(Some(repo.common_dir()));
-    if !rule::listens(state, watches(), &mut files) {
-        return Reply::Go;
-    }
-    // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
-    let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
-    let is_watched = |name: &[u8]| {
-        let branch = (is_unknown && name.starts_with(b"refs/heads/")).then_some(Missing::Pass);
-        branch.max(rule::watched(name, state, watches()))
-    };
-    let moves = moves(input, state, &mut files, is_watched);
-    if moves.is_empty() {
-        return Reply::Go;
-    }
+    let moves = watched_moves(&repo, &ledger, state, input);
     match state {
-        State::Prepared => prepared(&repo, &ledger, &moves),
+        _ if moves.is_empty() => Reply::Go,
+        State::Prepared => {
+            let answer = prepared(&repo, &ledger, &moves);
+            if answer == Reply::Go && moves.iter().any(|line| !is_ours(&line.name)) {
+                announce_landing(&repo, &ledger);
+            }
+            answer
+        }
         State::Committed => committed(&repo, &ledger),
         State::Other => Reply::Go,
+    }
+}
+
+/// `update`: refuses one ref of a push. A refusal in the transaction would end `git receive-pack`, and with it the refs that follow.
+pub(super) fn run_update(name: &str, old: &str, new: &str) -> Reply {
+    let Ok(repo) = here() else { return Reply::Go };
+    let ledger = Ledger::open(&repo);
+    let line = format!("{old} {new} {name}");
+    match rule::Line::parse(line.as_bytes()) {
+        Some(line) if watcher(&ledger, &watches(&ledger), State::Prepared)(line.name).is_some() => {
+            prepared(&repo, &ledger, &[parse_line(&line)])
+        }
+        _ => Reply::Go,
+    }
+}
+
+/// The updates that git-os has to check.
+fn watched_moves(repo: &Repo, ledger: &Opened<'_>, state: State, input: &[u8]) -> Vec<Line> {
+    let watches = watches(ledger);
+    let mut files = Common(Some(repo.common_dir()));
+    if !rule::listens(state, watches.iter().map(Watch::as_rule), &mut files) {
+        return Vec::new();
+    }
+    moves(input, state, &mut files, watcher(ledger, &watches, state))
+}
+
+fn watches(ledger: &Opened<'_>) -> Vec<Watch> {
+    ledger.as_ref().map(|ledger| install::watched(&ledger.policy)).unwrap_or_default()
+}
+
+/// Tells whether git-os checks a ref.
+fn watcher<'w>(ledger: &Opened<'_>, watches: &'w [Watch], state: State) -> impl Fn(&[u8]) -> Option<Missing> + use<'w> {
+    // If the policy cannot be read, the protected branches are unknown, so warn about every branch.
+    let is_unknown = ledger.as_ref().is_err_and(|error| !matches!(error, LedgerError::NotInitialised));
+    move |name| {
+        let branch = (is_unknown && name.starts_with(b"refs/heads/")).then_some(Missing::Pass);
+        branch.max(rule::watched(name, state, watches.iter().map(Watch::as_rule)))
     }
 }
 
@@ -144,7 +175,12 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Reply {
     for line in lines {
         match decide(repo, ledger, line) {
             Ok(Ruling::Granted(())) => {}
-            Ok(Ruling::Denied(why)) => answer = refuse(&line.name, &why),
+            Ok(Ruling::Denied(why)) => {
+                answer = refuse(&line.name, &why);
+                if line.new == New::Nothing {
+                    help_after_deletion(repo, &line.name);
+                }
+            }
             // A branch is ordinary work, which our troubles must not stop; refs of ours stay shut.
             Err(error) if !is_ours(&line.name) => {
                 say(&format!("warning: git-os cannot check the update of `{}`: {}", escape(&line.name), in_one_line(&error)));
@@ -152,10 +188,21 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Reply {
             Err(error) => answer = refuse(&line.name, &unjudged(error)),
         }
     }
-    if answer == Reply::Go && lines.iter().any(|line| !is_ours(&line.name)) {
-        announce_landing(repo, ledger);
-    }
     answer
+}
+
+/// Puts back what git took away on the way to a deletion that is refused, and says how to go on.
+fn help_after_deletion(repo: &Repo, name: &str) {
+    if !is_ours(name) {
+        match rename::put_back(repo, name) {
+            Ok(None) => {}
+            Ok(Some(text)) => say(&format!("hint: {text}")),
+            Err(error) => say(&format!("warning: cannot undo what git renamed: {}", in_one_line(&error))),
+        }
+    }
+    if let Some(hint) = Caller::find().and_then(|caller| caller.hint_on_deletion(name)) {
+        say(&format!("hint: {hint}"));
+    }
 }
 
 /// Whether this process was started by an agent or a check that git-os started in a worktree of this repository. They can hide it; what
@@ -199,6 +246,9 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
             return Ok(Ruling::Granted(()));
         }
     };
+    if new.is_none() && !is_ours(&line.name) && rename::is_to_itself(repo, &line.name) {
+        return Ok(Ruling::Granted(()));
+    }
     if !is_ours(&line.name) && is_in_run(repo) {
         return Ok(Ruling::Denied(Denial::FromRun));
     }

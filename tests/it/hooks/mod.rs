@@ -9,6 +9,7 @@ mod cost;
 mod forged;
 mod fronts;
 mod managers;
+mod midst;
 mod modes;
 mod quarantine;
 mod repos;
