@@ -6,6 +6,7 @@
 pub(crate) mod ancestry;
 pub(crate) mod config;
 pub(crate) mod diff;
+mod durable;
 pub(crate) mod failure;
 pub(crate) mod locks;
 mod loose;
