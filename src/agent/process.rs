@@ -351,6 +351,7 @@ fn environment(spec: &Spec) -> Vec<(String, String)> {
     if let (Some(dir), Some(path)) = (spec.program.parent(), all.iter_mut().find(|(key, _)| key == "PATH")) {
         path.1 = format!("{dir}:{}", path.1);
     }
+    all.extend(crate::git::process::settings_for_agents());
     all.push((PLACE.to_owned(), spec.dir.to_string()));
     all.push(("TERM".to_owned(), "dumb".to_owned()));
     all.push(("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()));

@@ -87,7 +87,7 @@ fn make(ctx: &Context, dir: &Utf8Path) -> Result<Workspace, CliError> {
     let dir = dir.canonicalize_utf8()?;
     for (name, stream) in REPOS {
         let path = dir.join(name);
-        Git::at(&dir).output(["init", "--quiet", "--initial-branch=main", path.as_str()])?;
+        Git::at(&dir).output(["init", "--quiet", "--template=", "--initial-branch=main", path.as_str()])?;
         let git = Git::at(&path);
         git.input(["fast-import", "--quiet"], stream)?;
         git.output(["reset", "--quiet", "--hard"])?;

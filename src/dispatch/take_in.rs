@@ -10,7 +10,9 @@ use super::{DispatchError, Site};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;
 use crate::git::Git;
+use crate::git::failure::Failure;
 use crate::git::process::{read_bytes, remove_all};
+use crate::git::worktree::STRATEGY;
 use crate::ledger::Entry;
 use crate::local::worktrees::rescue;
 
@@ -46,6 +48,8 @@ pub(super) enum Untaken {
     NoScratch,
     #[error("cannot rebase the work onto the protected branch: conflicts in {0}")]
     Conflicts(String),
+    #[error("cannot rebase the work onto the protected branch: {0}")]
+    NotRebased(Failure),
     #[error("git does not take what the agent left: {0}")]
     Git(String),
     #[error(
@@ -222,6 +226,7 @@ fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Ruling<Obj
     let Some(git) = site.repo.pinned(path) else { return Ok(Ruling::Denied(Untaken::NoScratch)) };
     let rebase = git.run([
         "rebase",
+        STRATEGY,
         "--quiet",
         "--no-autostash",
         "--no-update-refs",
@@ -233,6 +238,9 @@ fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Ruling<Obj
     if rebase.code != 0 {
         let conflicts = git.output(["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
         let files = conflicts.split_whitespace().collect::<Vec<_>>().join(", ");
+        if files.is_empty() {
+            return Ok(Ruling::Denied(Untaken::NotRebased(Failure::of(&rebase))));
+        }
         return Ok(Ruling::Denied(Untaken::Conflicts(files)));
     }
     Ok(git.find_commit("HEAD")?.ok_or(Untaken::NoCommit).into())

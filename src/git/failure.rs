@@ -77,7 +77,7 @@ const PHRASES: &[(&str, FailureKind)] = &[
 impl Failure {
     /// Of a command in this repository, with all it said.
     #[must_use]
-    pub(super) fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self { kind: kind(output), words: output.stderr.clone() }
     }
 

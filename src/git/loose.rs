@@ -6,17 +6,18 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::durable::Durable;
 use super::shared;
 
 /// The maximum size of such an object in bytes; with its header it fits into one block.
 pub(super) const MAX: usize = 4000;
 
-/// Writes an object, whose header is `kind size`, to its place in a folder of objects.
+/// Writes an object, with its header in front, to its place in a folder of objects.
 ///
 /// # Errors
 /// If its folder or its file cannot be written.
-pub(super) fn write(objects: &Path, hex: &str, header: &[u8], data: &[u8]) -> std::io::Result<()> {
-    let bytes = stored(&[header, data].concat());
+pub(super) fn write(objects: &Path, hex: &str, data: &[u8], durable: Durable) -> std::io::Result<()> {
+    let bytes = stored(data);
     let folder = objects.join(&hex[..2]);
     // The name is the one that `git gc` knows for files of a write that never ended.
     let mut builder = tempfile::Builder::new();
@@ -32,6 +33,9 @@ pub(super) fn write(objects: &Path, hex: &str, header: &[u8], data: &[u8]) -> st
         made => made?,
     };
     file.write_all(&bytes)?;
+    if durable.loose_objects {
+        file.as_file().sync_all()?;
+    }
     shared::adjust_native(file.path());
     file.persist(folder.join(&hex[2..])).map(drop).map_err(|error| error.error)
 }

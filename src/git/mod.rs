@@ -6,6 +6,7 @@
 pub(crate) mod ancestry;
 pub(crate) mod config;
 pub(crate) mod diff;
+mod durable;
 pub(crate) mod failure;
 pub(crate) mod locks;
 mod loose;
@@ -171,7 +172,11 @@ impl Repo {
     }
 
     fn wrap(found: &ThreadSafeRepository, dir: &Utf8Path) -> Result<Self, GitError> {
-        let inner = found.to_thread_local();
+        let mut inner = found.to_thread_local();
+        // Git's own commands heed a namespace only where they serve a remote, as they do while a push is judged.
+        if quarantine().is_none() {
+            inner.clear_namespace();
+        }
         if inner.git_dir_trust() != gix::sec::Trust::Full {
             return Err(GitError::Untrusted(dir.to_owned()));
         }
@@ -200,9 +205,8 @@ impl Repo {
     ///
     /// # Errors
     /// If the folder that git names cannot be read.
-    #[expect(clippy::disallowed_methods, reason = "git tells `pre-receive` by this variable where the pushed objects are")]
     pub(crate) fn with_quarantine(mut self) -> Result<Self, GitError> {
-        if let Some(folder) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|folder| !folder.is_empty()) {
+        if let Some(folder) = quarantine() {
             let folder = absolute(Path::new(&folder))?;
             let objects = gix::odb::at(folder.as_std_path(), self.store.hash());
             self.quarantine = Some(objects.map_err(GitError::file(&folder))?);
@@ -341,8 +345,18 @@ fn zone_text(minutes: i32) -> String {
     format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
 }
 
+/// Where the objects of a push are while git asks its hooks about it.
+#[expect(clippy::disallowed_methods, reason = "git tells `pre-receive` by this variable where the pushed objects are")]
+fn quarantine() -> Option<std::ffi::OsString> {
+    std::env::var_os("GIT_QUARANTINE_PATH").filter(|folder| !folder.is_empty())
+}
+
 fn options() -> gix::open::Options {
-    gix::open::Options::default().config_overrides([
+    let mut permissions = gix::open::Permissions::all();
+    // Those that the environment gives are in what git lists.
+    permissions.config.env = false;
+    let given = surroundings::given_settings().iter().map(String::as_str);
+    gix::open::Options::default().permissions(permissions).cli_overrides(given).config_overrides([
         // Checks must read the objects themselves.
         "core.useReplaceRefs=false",
         "core.commitGraph=false",

@@ -9,8 +9,8 @@ use std::time::Duration;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
 use super::failure::Failure;
-use super::surroundings::CLOSED;
-pub(crate) use super::surroundings::passed_environment;
+pub(crate) use super::surroundings::settings_for_agents;
+use super::surroundings::{CLOSED, Reach, passed_environment};
 use super::{GitError, Repo, shared};
 use crate::core::time::Timestamp;
 
@@ -18,6 +18,7 @@ use crate::core::time::Timestamp;
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     dir: Utf8PathBuf,
+    reach: Reach,
     settings: Vec<String>,
     variables: Vec<(&'static str, String)>,
     /// How long it may be silent; `None` for a command that asks nobody else.
@@ -38,12 +39,12 @@ impl Git {
     /// Runs in a directory, and lets git find the repository from there.
     #[must_use]
     pub(crate) fn at(dir: &Utf8Path) -> Self {
-        Self {
-            dir: dir.to_owned(),
-            settings: CLOSED.iter().map(|setting| (*setting).to_owned()).collect(),
-            variables: Vec::new(),
-            patience: None,
-        }
+        Self { settings: CLOSED.iter().map(|setting| (*setting).to_owned()).collect(), ..Self::unsettled(dir) }
+    }
+
+    /// Runs in a directory with the person's settings as they are.
+    pub(super) fn unsettled(dir: &Utf8Path) -> Self {
+        Self { dir: dir.to_owned(), reach: Reach::Wide, settings: Vec::new(), variables: Vec::new(), patience: None }
     }
 
     /// Runs in a repository, from its worktree or its git directory.
@@ -55,7 +56,7 @@ impl Git {
     /// Runs in a worktree that an agent could write to: nothing in it can redirect git or start a program.
     #[must_use]
     pub(crate) fn pinned(work_tree: &Utf8Path, git_dir: &Utf8Path, common_dir: &Utf8Path) -> Self {
-        Self::at(work_tree)
+        Self { reach: Reach::Narrow, ..Self::at(work_tree) }
             .variable("GIT_DIR", git_dir.as_str())
             .variable("GIT_COMMON_DIR", common_dir.as_str())
             .variable("GIT_WORK_TREE", work_tree.as_str())
@@ -88,7 +89,7 @@ impl Git {
     fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that starts git")]
         let mut command = Command::new("git");
-        command.env_clear().envs(passed_environment()).current_dir(&self.dir);
+        command.env_clear().envs(passed_environment(self.reach)).current_dir(&self.dir);
         command
             .env("LC_ALL", "C")
             .env("GIT_TERMINAL_PROMPT", "0")

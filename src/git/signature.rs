@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::object::Commit;
-use super::process::{passed_environment, read_file, write_file};
+use super::process::{read_file, write_file};
+use super::surroundings::{Reach, passed_environment};
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 
@@ -187,7 +188,7 @@ impl Repo {
 fn start(program: &str, args: &[&str], dir: &Utf8Path) -> std::io::Result<std::process::Output> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts what signs, as git would")]
     let mut command = Command::new(program);
-    command.args(args).env_clear().envs(passed_environment()).env("LC_ALL", "C").current_dir(dir);
+    command.args(args).env_clear().envs(passed_environment(Reach::Wide)).env("LC_ALL", "C").current_dir(dir);
     command.stdin(Stdio::null()).output()
 }
 

@@ -3,17 +3,25 @@
 #[cfg(test)]
 pub(crate) mod memory;
 
+use std::time::Duration;
+
 use camino::Utf8Path;
 use gix::actor::SignatureRef;
+use gix::lock::acquire::Fail;
 use gix::objs::Write as _;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit, RefLog};
 use gix::refs::{FullName, Target};
 
+use super::durable::{self, Durable};
 use super::object::{Kind, foreign, kind, native};
 use super::refs::{Expected, RefEdit};
 use super::{GitError, Identity, loose, shared};
 use crate::core::id::ObjectId;
 
+/// How long gix waits for a lock, as git does unless something else is set; whoever moves a ref waits longer for another process.
+const LOCK_PATIENCE: Duration = Duration::from_millis(100);
+/// The same for the lock of `packed-refs`.
+const PACKED_LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// How often refs are listed again while some of them cannot be read.
 const READS: usize = 10;
 
@@ -76,12 +84,17 @@ impl Store {
         match self {
             Self::Git(git) if data.len() <= loose::MAX => {
                 let header = gix::objs::encode::loose_header(kind, data.len() as u64);
-                Ok(loose::write(git.objects.store_ref().path(), &id.to_string(), &header, data)?)
+                let object = [&header, data].concat();
+                Ok(loose::write(git.objects.store_ref().path(), &id.to_string(), &object, Durable::of(git))?)
             }
             Self::Git(git) => {
                 git.objects.write_buf(kind, data)?;
                 let hex = id.to_string();
-                shared::adjust_native(&git.objects.store_ref().path().join(&hex[..2]).join(&hex[2..]));
+                let path = git.objects.store_ref().path().join(&hex[..2]).join(&hex[2..]);
+                if Durable::of(git).loose_objects {
+                    durable::sync(&path)?;
+                }
+                shared::adjust_native(&path);
                 Ok(())
             }
             #[cfg(test)]
@@ -216,11 +229,32 @@ fn move_by_gix(git: &gix::Repository, top: &Utf8Path, edits: &[RefEdit], who: Op
     }
     let time = who.map(|who| format!("{} {}", who.time.0, who.zone)).unwrap_or_default();
     let who = who.map(|who| SignatureRef { name: who.name.as_str().into(), email: who.email.as_str().into(), time: &time });
-    let moved = git.edit_references_as(native_edits, who).map(drop).map_err(|error| fail(Box::new(error)));
+    let moved = commit(git, top, native_edits, who).map_err(&fail);
     // Folders are made even for a ref that does not move in the end.
     let names = edits.iter().flat_map(|edit| [edit.name.clone(), format!("logs/{}", edit.name)]);
     for name in names.chain(["packed-refs".to_owned()]) {
         shared::adjust(&top.join(name));
     }
     moved
+}
+
+/// Moves refs by their locks, which hold the new values until they take the place of the refs.
+fn commit(git: &gix::Repository, top: &Utf8Path, edits: Vec<NativeEdit>, who: Option<SignatureRef<'_>>) -> Result<(), Source> {
+    let locks: Vec<_> = edits.iter().map(|edit| top.join(format!("{}.lock", edit.name))).collect();
+    let prepared = git.refs.transaction().prepare(
+        edits,
+        Fail::AfterDurationWithBackoff(LOCK_PATIENCE),
+        Fail::AfterDurationWithBackoff(PACKED_LOCK_PATIENCE),
+    )?;
+    if Durable::of(git).refs {
+        for lock in locks {
+            match durable::sync(lock.as_std_path()) {
+                // What does not change has none.
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+    prepared.commit(who).map(drop)?;
+    Ok(())
 }

@@ -37,18 +37,24 @@ pub(crate) enum Picked {
     Failed(Failure),
 }
 
+/// How git merges unless `pull.twohead` says otherwise, which rebases and cherry-picks heed as well.
+pub(crate) const STRATEGY: &str = "--strategy=ort";
 /// The exit code of a merge that could not write the files; one that git gives up otherwise has another.
 const NOT_WRITTEN: i32 = 1;
 
 impl Git {
-    /// Moves the branch that is checked out here to a commit ahead of it, together with index and files.
+    /// Moves this branch, which is checked out here, to a commit ahead of it, together with index and files.
     ///
     /// # Errors
     /// When git cannot be started.
-    pub(crate) fn fast_forward(&self, to: ObjectId) -> Result<Forwarded, GitError> {
+    pub(crate) fn fast_forward(&self, branch: &str, to: ObjectId) -> Result<Forwarded, GitError> {
         let to = to.to_string();
-        let output = self.run([
+        let branch = branch.trim_start_matches("refs/heads/");
+        // Options of the branch come before these, and some strategies make a merge of what could be forwarded.
+        let git = self.clone().config(&format!("branch.{branch}.mergeOptions="));
+        let output = git.run([
             "merge",
+            STRATEGY,
             "--quiet",
             "--ff-only",
             "--no-squash",
@@ -74,7 +80,7 @@ impl Git {
     pub(crate) fn pick(self, commit_id: ObjectId) -> Result<Picked, GitError> {
         // How somebody once resolved the same conflict by hand is not what is asked for.
         let git = self.config("core.hooksPath=/dev/null").config("rerere.enabled=false");
-        let output = git.run(["cherry-pick", "--no-commit", &commit_id.to_string()])?;
+        let output = git.run(["cherry-pick", STRATEGY, "--no-commit", &commit_id.to_string()])?;
         if output.code == 0 {
             let written = git.run(["write-tree"])?;
             let tree_id = ObjectId::parse(String::from_utf8_lossy(&written.stdout).trim());
@@ -252,20 +258,22 @@ mod tests {
             ObjectId::parse(git.output(["rev-parse", "HEAD"]).expect("a commit").trim()).expect("an id")
         };
         let (first, next) = (commit("1"), commit("2"));
+        let branch = git.output(["symbolic-ref", "HEAD"]).expect("a branch");
+        let branch = branch.trim();
         git.output(["reset", "--quiet", "--hard", &first.to_string()]).expect("reset");
         write_file(&repo.home().join("a"), b"mine", 0o644).expect("written");
-        assert_eq!(git.fast_forward(next).expect("git starts"), Forwarded::Overwrites);
+        assert_eq!(git.fast_forward(branch, next).expect("git starts"), Forwarded::Overwrites);
         git.output(["add", "a"]).expect("added");
-        assert_eq!(git.fast_forward(next).expect("git starts"), Forwarded::Overwrites);
+        assert_eq!(git.fast_forward(branch, next).expect("git starts"), Forwarded::Overwrites);
         git.output(["reset", "--quiet", "--hard"]).expect("reset");
         let hook = repo.git_dir().join("hooks/reference-transaction");
         write_file(&hook, b"#!/bin/sh\nexit 1\n", 0o755).expect("written");
-        assert!(matches!(git.fast_forward(next).expect("git starts"), Forwarded::Failed(_)));
+        assert!(matches!(git.fast_forward(branch, next).expect("git starts"), Forwarded::Failed(_)));
         remove_file(&hook).expect("removed");
-        assert_eq!(git.fast_forward(next).expect("git starts"), Forwarded::Done);
+        assert_eq!(git.fast_forward(branch, next).expect("git starts"), Forwarded::Done);
         let aside = commit("3");
         git.output(["reset", "--quiet", "--hard", &first.to_string()]).expect("reset");
         assert!(commit("4") != aside);
-        assert!(matches!(git.fast_forward(aside).expect("git starts"), Forwarded::Failed(_)));
+        assert!(matches!(git.fast_forward(branch, aside).expect("git starts"), Forwarded::Failed(_)));
     }
 }

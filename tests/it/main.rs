@@ -26,6 +26,7 @@ mod refusals;
 mod depends;
 mod registry;
 mod revert;
+mod settings;
 mod shared;
 mod texts;
 

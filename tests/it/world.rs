@@ -5,10 +5,10 @@ use crate::crew::Crew;
 use crate::sandbox::Sandbox;
 
 /// An agent that changes one file and commits it.
-const COMMITS: &str = "cat >/dev/null; echo two >>two.txt; git add two.txt; git commit -qm \"$GIT_OS_TICKET\"\n";
+pub(crate) const COMMITS: &str = "cat >/dev/null; echo two >>two.txt; git add two.txt; git commit -qm \"$GIT_OS_TICKET\"\n";
 
 /// A workspace of one repository with a bare remote, to which landings are pushed.
-fn with_remote(agent: &str) -> Crew {
+pub(crate) fn with_remote(agent: &str) -> Crew {
     let crew = Crew::alone(agent, "");
     crew.sandbox.sh("ws/hub", "git init -q --bare ../hub.git; git remote add origin ../hub.git; git push -q -u origin main").ok();
     crew.registry(&["hub"], "agent = \"crew\"\nremote = \"origin\"\npush = \"auto\"\n");

@@ -14,6 +14,7 @@ use gix::refs::{FullName, Target};
 
 use super::wait;
 use crate::core::id::ObjectId;
+use crate::git::durable::{self, Durable};
 use crate::git::object::native;
 use crate::git::process::{age, read_file, remove_file};
 use crate::git::store::Store;
@@ -125,6 +126,10 @@ impl Repo {
 
     fn pack(&self, git: &gix::Repository, loose: &[(String, Utf8PathBuf)]) -> Result<(), GitError> {
         let fail = |source| GitError::Move { name: FOLDERS[0].to_owned(), source };
+        if Durable::of(git).refs {
+            // gix gives no chance to write the new file out before it takes the place of the old one.
+            return self.git().config("core.hooksPath=/dev/null").output(["pack-refs", "--all"]).map(drop);
+        }
         self.settle_packed();
         let mut edits = Vec::with_capacity(loose.len());
         let mut packed = Vec::with_capacity(loose.len());
@@ -147,7 +152,7 @@ impl Repo {
         // The loose ones go only once the packed ones are certain to be on the disk.
         let file = self.common_dir().join("packed-refs");
         shared::adjust(&file);
-        File::open(&file).and_then(|file| file.sync_all()).map_err(GitError::file(&file))?;
+        durable::sync(file.as_std_path()).map_err(GitError::file(&file))?;
         for (path, id) in packed {
             prune(path, id)?;
         }
