@@ -3,7 +3,7 @@
 import hashlib, os, shutil, subprocess, sys
 from pathlib import Path
 
-HOOKS = ["reference-transaction", "pre-merge-commit"]
+HOOKS = ["reference-transaction", "pre-merge-commit", "update"]
 VARIANTS = ["base", "noop", "hooks", "polnoop", "policy"]
 # The variant without git-os, which shows what git-os does not cause.
 REFERENCE = {"hooks": "noop", "policy": "polnoop"}
