@@ -4,15 +4,19 @@ use camino::Utf8Path;
 
 use super::{DispatchError, Site, find_words};
 use crate::core::event::EventKind;
+use crate::core::text::escape;
 use crate::core::verdict::CheckResult;
 use crate::git::process::read_file;
 use crate::ledger::{Entry, Ledger};
+use crate::local::include;
 use crate::memory::learnings;
 
 /// How much of a repository's own instructions goes into a brief, in bytes.
 const MAX_INSTRUCTIONS: usize = 32 * 1024;
 /// The maximum number of learnings in a brief.
 const MAX_LESSONS: usize = 10;
+/// The maximum number of files that are named in a brief.
+const MAX_NAMES: usize = 20;
 
 /// Returns the brief of an executor.
 ///
@@ -56,11 +60,23 @@ pub(crate) fn executor(
     }
     text += &instructions(worktree);
     text += "\n## How to work here\n\n\
-        - You are in your own worktree, on the branch of the ticket. Change what the ticket asks for, and nothing else.\n\
+        - You are in your own worktree, on the branch of the ticket. Change what the ticket asks for, and nothing else.\n";
+    let included = include::list(&site.repo)?;
+    if !included.is_empty() {
+        text += &format!("- These files are here although git ignores them; checks have them too: {}\n", in_code(&included));
+    }
+    text += "\
         - Commit your work here. Do not push, do not merge, do not touch other branches or refs.\n\
         - `git os ask \"…\"` asks the operator a question; then exit. `git os learn \"…\"` records a learning for others.\n\
         - When you are done, exit with 0. git-os commits what you leave uncommitted, in your name.\n";
     Ok(text)
+}
+
+fn in_code(names: &[String]) -> String {
+    let more = names.len().saturating_sub(MAX_NAMES);
+    let mut shown: Vec<_> = names.iter().take(MAX_NAMES).map(|name| format!("`{}`", escape(name))).collect();
+    shown.extend((more > 0).then(|| format!("and {more} more")));
+    shown.join(", ")
 }
 
 /// Returns the brief of a verifier.

@@ -1,5 +1,6 @@
 //! Verifying → verified, running or blocked: runs the checks, then asks a judge, in a clean worktree of exactly that commit.
 
+use crate::local::include;
 use crate::local::worktrees::of_verification;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
@@ -120,6 +121,7 @@ impl Scratch {
             process::sweep_place(&place.path);
         }
         site.repo.add_detached_worktree(&place.path, head)?;
+        include::copy(&site.repo, &place.path)?;
         Ok(place)
     }
 
@@ -134,7 +136,7 @@ impl Scratch {
         git.output(["update-ref", "--no-deref", "HEAD", &head.to_string()])?;
         git.output(["reset", "--quiet", "--hard"])?;
         git.output(["clean", "--quiet", "-d", "--force", "--force"])?;
-        Ok(())
+        Ok(include::copy(&site.repo, &self.path)?)
     }
 
     pub(super) fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {

@@ -83,10 +83,14 @@ pub(super) fn worktrees(subject: &Subject<'_>) -> Result<Finding, Trouble> {
             faults.push(format!("`{path}` still exists {why}"));
         }
     }
+    let included = match local::include::list(subject.repo)?.len() {
+        0 => String::new(),
+        files => format!("; `{}` gives each of them {}", local::include::FILE, plural(files, "file", "files")),
+    };
     if found.is_empty() {
-        return Ok(Finding::pass("no ticket has a worktree"));
+        return Ok(Finding::pass(format!("no ticket has a worktree{included}")));
     }
-    Ok(Finding::of(&faults, format!("{}, all in use", plural(found.len(), "worktree", "worktrees")), "git os start"))
+    Ok(Finding::of(&faults, format!("{}, all in use{included}", plural(found.len(), "worktree", "worktrees")), "git os start"))
 }
 
 /// Why a worktree should be gone by now.

@@ -285,6 +285,20 @@ pub(crate) fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError
     std::fs::rename(from, to).map_err(GitError::file(from))
 }
 
+/// Copies a file with its mode, over an existing file; creates missing folders.
+///
+/// # Errors
+/// If a file cannot be read or written.
+#[expect(clippy::disallowed_methods, reason = "files are written at the edges alone, and this is one")]
+pub(crate) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
+    }
+    // One that must not be written is replaced all the same.
+    remove_file(to)?;
+    std::fs::copy(from, to).map(drop).map_err(GitError::file(to))
+}
+
 /// Runs another program's hook with this input, in this process's environment. Returns whether it exited with 0.
 ///
 /// # Errors

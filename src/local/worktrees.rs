@@ -27,12 +27,15 @@ pub(crate) enum Purpose {
 /// Where the worktrees of tickets are.
 #[must_use]
 pub(crate) fn folder(repo: &Repo) -> Utf8PathBuf {
-    // Beside the main worktree, also when seen from a linked one; in a bare repository inside of it.
-    let top = match repo.common_dir().file_name() {
-        Some(".git") => repo.common_dir().parent().unwrap_or(repo.common_dir()),
-        _ => repo.common_dir(),
-    };
-    top.join(".claude/worktrees")
+    top(repo).join(".claude/worktrees")
+}
+
+/// The main worktree, also when seen from a linked one; of a bare repository its own folder.
+pub(super) fn top(repo: &Repo) -> Utf8PathBuf {
+    match repo.common_dir().file_name() {
+        Some(".git") => repo.common_dir().parent().unwrap_or(repo.common_dir()).to_owned(),
+        _ => repo.common_dir().to_owned(),
+    }
 }
 
 /// The worktree in which a ticket is worked on.

@@ -24,6 +24,7 @@ mod take_in;
 mod refusals;
 
 mod depends;
+mod include;
 mod registry;
 mod revert;
 mod settings;
