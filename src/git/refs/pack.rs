@@ -12,7 +12,7 @@ use gix::refs::file::transaction::PackedRefs;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit as NativeEdit};
 use gix::refs::{FullName, Target};
 
-use super::wait;
+use super::{pause, wait};
 use crate::core::id::ObjectId;
 use crate::git::durable::{self, Durable};
 use crate::git::object::native;
@@ -22,8 +22,9 @@ use crate::git::{GitError, RefBackend, Repo, shared};
 
 /// Where refs are that git-os packs; those of people are left to git.
 const FOLDERS: [&str; 3] = ["refs/os", "refs/os-remote", "refs/notes/os"];
-/// How often refs are read that are packed all the while.
-const READS: usize = 10;
+/// How often refs are read that are packed all the while, and how often at once, before others get the time to come to an end.
+const READS: usize = 60;
+const READS_AT_ONCE: usize = 5;
 /// More than a tick of a file system's clock, which is that of the kernel's timer: 10 ms at the most.
 const TICK: Duration = Duration::from_millis(20);
 /// From how many loose ones on.
@@ -63,7 +64,10 @@ impl Repo {
     /// tick of the file system's clock.
     pub(super) fn read_refs<T>(&self, read: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
         let file = self.common_dir().join("packed-refs");
-        for _ in 0..READS {
+        for reads in 0..READS {
+            if reads >= READS_AT_ONCE {
+                pause(0);
+            }
             let before = mark(&file);
             if self.packed.replace(before) != before {
                 self.store.forget_packed();
