@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::Repo;
 use super::failure::Failure;
+use super::process::find_parent;
 
 /// Where git's configuration says how many seconds a remote may be silent.
 const PATIENCE_KEY: &str = "git-os.networkTimeout";
@@ -103,16 +104,10 @@ fn end_whole(id: u32) {
 }
 
 /// The processes that a process started and that live.
-#[expect(clippy::disallowed_methods, reason = "the processes of this machine are files")]
 fn children(id: u32) -> Vec<u32> {
     let Ok(folders) = std::fs::read_dir("/proc") else { return Vec::new() };
     let ids = folders.flatten().filter_map(|folder| folder.file_name().to_str()?.parse::<u32>().ok());
-    // `pid (name) state parent …`, and a name may hold anything.
-    let parent = |one: &u32| {
-        let line = std::fs::read_to_string(format!("/proc/{one}/stat")).unwrap_or_default();
-        line.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok())
-    };
-    ids.filter(|one| parent(one) == Some(id)).collect()
+    ids.filter(|one| find_parent(*one) == Some(id)).collect()
 }
 
 #[cfg(test)]

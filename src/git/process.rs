@@ -285,7 +285,7 @@ pub(crate) fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError
     std::fs::rename(from, to).map_err(GitError::file(from))
 }
 
-/// Copies a file with its mode, over an existing file; creates missing folders.
+/// Copies a file with its mode; creates missing folders.
 ///
 /// # Errors
 /// If a file cannot be read or written.
@@ -294,9 +294,14 @@ pub(crate) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError> 
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
     }
-    // One that must not be written is replaced all the same.
-    remove_file(to)?;
     std::fs::copy(from, to).map(drop).map_err(GitError::file(to))
+}
+
+/// The process that started a process, where the system shows it in `/proc`.
+pub(crate) fn find_parent(id: u32) -> Option<u32> {
+    let line = read_file(Utf8Path::new(&format!("/proc/{id}/stat"))).ok()?;
+    // `pid (name) state parent …`, and a name may hold anything.
+    line.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 /// Runs another program's hook with this input, in this process's environment. Returns whether it exited with 0.

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use crate::core::refs::is_ours;
 use crate::core::text::escape;
-use crate::git::process::{read_bytes, read_file};
+use crate::git::process::{find_parent, read_bytes};
 
 /// How far up to look for git: another hook may have started this one.
 const GENERATIONS: usize = 4;
@@ -33,17 +33,14 @@ pub(super) struct Rename {
 impl Caller {
     /// The next git among the processes above.
     pub(super) fn find() -> Option<Self> {
-        let mut id = rustix::process::getppid()?.as_raw_nonzero().get();
+        let mut id = std::os::unix::process::parent_id();
         for _ in 0..GENERATIONS {
-            let folder = Utf8Path::new("/proc").join(id.to_string());
-            let words = read_bytes(&folder.join("cmdline")).ok()?;
+            let words = read_bytes(Utf8Path::new(&format!("/proc/{id}/cmdline"))).ok()?;
             let words: Vec<_> = words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
             if let Some(caller) = Self::parse(&words) {
                 return Some(caller);
             }
-            // `pid (name) state parent …`, and a name may hold anything.
-            let stat = read_file(&folder.join("stat")).ok()?;
-            id = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+            id = find_parent(id)?;
         }
         None
     }

@@ -193,14 +193,15 @@ fn prepared(repo: &Repo, ledger: &Opened<'_>, lines: &[Line]) -> Reply {
 
 /// Puts back what git took away on the way to a deletion that is refused, and says how to go on.
 fn help_after_deletion(repo: &Repo, name: &str) {
+    let caller = Caller::find();
     if !is_ours(name) {
-        match rename::put_back(repo, name) {
+        match rename::put_back(repo, name, caller.as_ref()) {
             Ok(None) => {}
             Ok(Some(text)) => say(&format!("hint: {text}")),
             Err(error) => say(&format!("warning: cannot undo what git renamed: {}", in_one_line(&error))),
         }
     }
-    if let Some(hint) = Caller::find().and_then(|caller| caller.hint_on_deletion(name)) {
+    if let Some(hint) = caller.and_then(|caller| caller.hint_on_deletion(name)) {
         say(&format!("hint: {hint}"));
     }
 }

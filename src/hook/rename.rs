@@ -25,11 +25,15 @@ pub(super) fn is_to_itself(repo: &Repo, name: &str) -> bool {
 ///
 /// # Errors
 /// If a file or ref cannot be written.
-pub(super) fn put_back(repo: &Repo, name: &str) -> Result<Option<String>, GitError> {
+pub(super) fn put_back(repo: &Repo, name: &str, caller: Option<&Caller>) -> Result<Option<String>, GitError> {
     let log = |name: &str| repo.common_dir().join("logs").join(name);
     let tip = repo.read_log(LOG).last().map(|line| line.new);
-    let rename = Caller::find().and_then(|caller| caller.rename());
+    let rename = caller.and_then(Caller::rename);
     let rename = rename.filter(|rename| rename.new == name || rename.old.as_deref().is_none_or(|old| old == name));
+    if caller.is_some() && rename.is_none() {
+        // A log that is there is one that an earlier git left.
+        return Ok(None);
+    }
     let old = match rename {
         Some(rename) => rename.old.or_else(|| repo.head_branch()),
         None if tip.is_some() && !log(name).as_std_path().exists() => Some(name.to_owned()),

@@ -58,7 +58,8 @@ fn a_refused_rename_leaves_every_branch_with_its_log() {
             loses_nothing(&stage, setup, command, &[NOT_DELETED, says]);
         }
         // A log that a killed git left does not become that of another branch.
-        let stale = "git switch -q topic; cp .git/logs/refs/heads/topic .git/logs/refs/.tmp-renamed-log";
+        let stale =
+            "git switch -q --detach topic; git commit -q --allow-empty -m x; cp .git/logs/HEAD .git/logs/refs/.tmp-renamed-log";
         stage.sandbox.sh("r", stale).ok();
         let before = shown(&stage.sandbox);
         let said = stage.sandbox.sh("r", "git branch -D main").fails(NOT_DELETED);
