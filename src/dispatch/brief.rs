@@ -61,7 +61,9 @@ pub(crate) fn executor(
     text += &instructions(worktree);
     text += "\n## How to work here\n\n\
         - You are in your own worktree, on the branch of the ticket. Change what the ticket asks for, and nothing else.\n";
-    let included = include::list(&site.repo)?;
+    let mut included = include::list(&site.repo)?;
+    // What is not ignored there was not copied.
+    included.retain(|name| !worktree.as_std_path().exists() || worktree.join(name).as_std_path().exists());
     if !included.is_empty() {
         text += &format!("- These files are here although git ignores them; checks have them too: {}\n", in_code(&included));
     }

@@ -19,8 +19,8 @@ mod work;
 pub(crate) mod worker;
 
 use crate::local::runs::RunRecord;
-use crate::local::worktrees;
-use camino::Utf8PathBuf;
+use crate::local::{self, worktrees};
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::agent::process::ProcessError;
 use crate::agent::stop::Stop;
@@ -52,6 +52,8 @@ pub(crate) enum DispatchError {
     /// A branch of a name that is the beginning of another's cannot exist beside it.
     #[error("cannot create the branch `{wanted}`: git cannot keep it beside the branch `{there}`; rename `{there}`")]
     BranchInTheWay { wanted: String, there: String },
+    #[error("cannot copy what `.worktreeinclude` names into {worktree}")]
+    NotIncluded { worktree: Utf8PathBuf, source: GitError },
     #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),
     #[error(transparent)]
@@ -253,11 +255,20 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
     }
 }
 
+/// Copies the ignored files that the work in a worktree needs.
+///
+/// # Errors
+/// If one of them cannot be copied.
+pub(crate) fn include(site: &Site<'_>, worktree: &Utf8Path) -> Result<(), DispatchError> {
+    let fail = |source| DispatchError::NotIncluded { worktree: worktree.to_owned(), source };
+    local::include::copy(&site.repo, worktree).map_err(fail)
+}
+
 /// Whether git refused something, and would again: the ticket says so, and does not wait in the hands of a run for a day on which it
 /// goes well.
 fn is_for_a_person(error: &DispatchError) -> bool {
     match error {
-        DispatchError::BranchInTheWay { .. } => true,
+        DispatchError::BranchInTheWay { .. } | DispatchError::NotIncluded { .. } => true,
         DispatchError::Git(error) | DispatchError::Ledger(LedgerError::Git(error)) => error.is_refusal(),
         _ => false,
     }

@@ -1,14 +1,13 @@
 //! Claimed → running: creates the branch and the worktree.
 
 use super::land::short;
-use super::{DispatchError, Site, write};
+use super::{DispatchError, Site, include, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
 use crate::core::progress::{Activity, CareEvent, Stage, What};
 use crate::git::process::{remove_all, rename_file};
 use crate::git::worktree::is_same_place;
 use crate::ledger::{Draft, Entry, Ledger};
-use crate::local::include;
 use crate::local::runs::{AgentStage, RunRecord};
 use crate::local::worktrees::{aside, rescue};
 
@@ -44,7 +43,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
         git.output(["symbolic-ref", "HEAD", &branch])?;
         git.output(["reset", "--quiet", "--hard"])?;
         git.output(["clean", "--quiet", "-d", "--force"])?;
-        return Ok(include::copy(&site.repo, &path)?);
+        return include(site, &path);
     }
     // git does not know this path as a worktree, so nobody can tell what in it matters.
     if path.is_symlink() || path.as_std_path().exists() {
@@ -57,7 +56,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
     }
     set_branch(site, &branch, start)?;
     site.repo.add_worktree(&path, &branch)?;
-    Ok(include::copy(&site.repo, &path)?)
+    include(site, &path)
 }
 
 /// Moves the ticket's branch; only the ticket's holder uses it.

@@ -1,11 +1,10 @@
 //! Verifying → verified, running or blocked: runs the checks, then asks a judge, in a clean worktree of exactly that commit.
 
-use crate::local::include;
 use crate::local::worktrees::of_verification;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use super::{DispatchError, Site, brief, converse, write};
+use super::{DispatchError, Site, brief, converse, include, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
 use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
@@ -121,7 +120,7 @@ impl Scratch {
             process::sweep_place(&place.path);
         }
         site.repo.add_detached_worktree(&place.path, head)?;
-        include::copy(&site.repo, &place.path)?;
+        include(site, &place.path)?;
         Ok(place)
     }
 
@@ -136,7 +135,7 @@ impl Scratch {
         git.output(["update-ref", "--no-deref", "HEAD", &head.to_string()])?;
         git.output(["reset", "--quiet", "--hard"])?;
         git.output(["clean", "--quiet", "-d", "--force", "--force"])?;
-        Ok(include::copy(&site.repo, &self.path)?)
+        include(site, &self.path)
     }
 
     pub(super) fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {

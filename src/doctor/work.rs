@@ -85,7 +85,7 @@ pub(super) fn worktrees(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     }
     let included = match local::include::list(subject.repo)?.len() {
         0 => String::new(),
-        files => format!("; `{}` gives each of them {}", local::include::FILE, plural(files, "file", "files")),
+        files => format!("; `{}` names {}", local::include::FILE, plural(files, "ignored file", "ignored files")),
     };
     if found.is_empty() {
         return Ok(Finding::pass(format!("no ticket has a worktree{included}")));

@@ -5,7 +5,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::worktrees::top;
-use crate::git::process::copy_file;
+use crate::git::process::{copy_file, remove_all};
 use crate::git::{Git, GitError, Repo};
 
 /// The file with the patterns.
@@ -44,7 +44,9 @@ pub(crate) fn copy(repo: &Repo, worktree: &Utf8Path) -> Result<(), GitError> {
     let top = top(repo);
     for name in ignored(&git, named.iter().map(String::as_str)) {
         let (from, to) = (top.join(&name), worktree.join(&name));
-        if is_inside(&to, worktree) {
+        if crosses_no_link(&to, worktree) {
+            // Whatever an agent made of it.
+            remove_all(&to)?;
             copy_file(&from, &to)?;
         }
     }
@@ -52,7 +54,7 @@ pub(crate) fn copy(repo: &Repo, worktree: &Utf8Path) -> Result<(), GitError> {
 }
 
 /// Whether no link of the worktree leads a path out of it.
-fn is_inside(path: &Utf8Path, worktree: &Utf8Path) -> bool {
+fn crosses_no_link(path: &Utf8Path, worktree: &Utf8Path) -> bool {
     let between = path.strip_prefix(worktree).unwrap_or(path).ancestors().filter(|part| !part.as_str().is_empty());
     between.map(|part| worktree.join(part)).all(|part: Utf8PathBuf| !part.is_symlink())
 }

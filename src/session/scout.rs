@@ -13,7 +13,7 @@ use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::core::text::plural;
-use crate::dispatch::{DispatchError, Site, Workplace, verify};
+use crate::dispatch::{DispatchError, Site, Workplace, include, verify};
 use crate::git::Repo;
 use crate::git::tree::{FILE, FOLDER};
 use crate::ledger::{Ledger, new_run};
@@ -133,6 +133,7 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
         sweep_place(&path);
     }
     site.repo.add_detached_worktree(&path, head)?;
+    include(site, &path)?;
     let mut failing = Vec::new();
     let run = new_run()?;
     for check in &ledger.policy.checks {

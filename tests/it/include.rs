@@ -27,7 +27,7 @@ fn ignored_files_that_are_named_are_there_for_agents_and_checks_and_do_not_land(
     let landed = crew.sandbox.git("ws/hub", &["ls-tree", "-r", "--name-only", "main"]).ok();
     assert!(!landed.contains(".env") && !landed.contains("tool"), "{landed}");
     assert_eq!(crew.sandbox.read("ws/hub/.env"), "secret\n", "the person's own file");
-    crew.os(&["doctor"]).says("`.worktreeinclude` gives each of them 2 files").ok();
+    crew.os(&["doctor"]).says("`.worktreeinclude` names 2 ignored files").ok();
 }
 
 #[test]
@@ -43,4 +43,25 @@ fn a_link_of_an_agent_leads_no_named_file_out_of_the_worktree() {
     crew.start().ok();
     assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
     assert_eq!(crew.sandbox.sh("ws/outside", "ls -A").ok(), "");
+}
+
+#[test]
+fn what_an_agent_made_of_a_named_file_is_replaced_and_what_cannot_be_is_a_reason() {
+    let agent = "cat >/dev/null; if test -e tried; then echo \"$GIT_OS_TICKET\" >x; else touch tried; rm .env; mkdir -p .env/sub; exit 1; fi\n";
+    let crew = Crew::alone(agent, "max_attempts = 3\nchecks = [{ name = \"env\", run = \"test -f .env\" }]");
+    crew.sandbox.sh("ws/hub", "printf '.env\\ndeep\\ntried\\n' >.gitignore; git add .gitignore; git commit -qm ignore").ok();
+    crew.sandbox.sh("ws/hub", "printf '.env\\ndeep\\n' >.worktreeinclude; echo secret >.env").ok();
+    let id = crew.ready("Work");
+    crew.start().ok();
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    // A file where a folder has to be.
+    crew.agent("cat >/dev/null; rm -rf deep; echo file >deep; exit 1\n");
+    crew.sandbox.sh("ws/hub", "mkdir deep; echo secret >deep/key").ok();
+    let id = crew.ready("Break");
+    drop(crew.start().says("cannot copy what `.worktreeinclude` names"));
+    assert_eq!(crew.state(&id), "blocked", "{}", crew.log(&id));
+    assert!(crew.log(&id).contains("cannot copy what `.worktreeinclude` names into"), "{}", crew.log(&id));
+    assert_eq!(crew.board().len(), 2, "nobody sees a check fail for want of such a file");
+    crew.all_is_well();
 }
