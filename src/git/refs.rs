@@ -139,10 +139,14 @@ impl Repo {
     /// If the refs cannot be read.
     pub(crate) fn find_present_ref(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         if self.backend == RefBackend::Cli {
-            return Ok(self.list_refs_by_git(name)?.into_iter().find(|found| found.0 == name).map(|found| found.1));
+            return self.find_ref_by_git(name);
         }
         let refs_error = |source| GitError::Refs { source };
-        self.read_refs(|| self.store.find_ref(name).map_err(refs_error))
+        self.read_refs(|| self.store.find_ref(name).map_err(refs_error), || self.find_ref_by_git(name))
+    }
+
+    fn find_ref_by_git(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        Ok(self.list_refs_by_git(name)?.into_iter().find(|found| found.0 == name).map(|found| found.1))
     }
 
     /// The ref that keeps another one from being created: its name is the beginning of that one's, or the other way round.
@@ -188,7 +192,7 @@ impl Repo {
             return self.list_refs_by_git(prefix);
         }
         let refs_error = |source| GitError::Refs { source };
-        self.read_refs(|| self.store.list_refs(prefix).map_err(refs_error))
+        self.read_refs(|| self.store.list_refs(prefix).map_err(refs_error), || self.list_refs_by_git(prefix))
     }
 
     fn list_refs_by_git(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, GitError> {

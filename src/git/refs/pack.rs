@@ -23,7 +23,7 @@ use crate::git::{GitError, RefBackend, Repo, shared};
 /// Where refs are that git-os packs; those of people are left to git.
 const FOLDERS: [&str; 3] = ["refs/os", "refs/os-remote", "refs/notes/os"];
 /// How often refs are read that are packed all the while, and how often at once, before others get the time to come to an end.
-const READS: usize = 60;
+const READS: usize = 20;
 const READS_AT_ONCE: usize = 5;
 /// More than a tick of a file system's clock, which is that of the kernel's timer: 10 ms at the most.
 const TICK: Duration = Duration::from_millis(20);
@@ -61,8 +61,12 @@ impl Repo {
 
     /// Reads refs, and again if `packed-refs` was written meanwhile: gix looks at it first and at the loose refs then, and
     /// would miss a ref that is packed in between. It also takes two states of the file for one that were written within a
-    /// tick of the file system's clock.
-    pub(super) fn read_refs<T>(&self, read: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
+    /// tick of the file system's clock. After too many tries git itself reads them: the loose refs first, so that it misses none.
+    pub(super) fn read_refs<T>(
+        &self,
+        read: impl Fn() -> Result<T, GitError>,
+        by_git: impl FnOnce() -> Result<T, GitError>,
+    ) -> Result<T, GitError> {
         let file = self.common_dir().join("packed-refs");
         for reads in 0..READS {
             if reads >= READS_AT_ONCE {
@@ -77,7 +81,7 @@ impl Repo {
                 return Ok(found);
             }
         }
-        read()
+        by_git()
     }
 
     /// Calls `found` with each loose ref of git-os: the path of its file.
@@ -251,6 +255,22 @@ mod tests {
             is_over.store(true, Ordering::Relaxed);
             assert!(reader.join().expect("no ref was missed") > 0);
         });
+    }
+
+    #[test]
+    fn what_is_packed_at_every_look_is_read_by_git() {
+        let (_dir, repo) = repo();
+        let id = commit(&repo, &[], 1, 0);
+        assert_eq!(repo.move_refs(&[RefEdit::create("refs/os/x", id)]).expect("moved"), Moved::Done);
+        let file = repo.common_dir().join("packed-refs");
+        let reads = std::cell::Cell::new(0);
+        let disturbed = || {
+            reads.set(reads.get() + 1);
+            write_file(&file, "# pack-refs with: peeled fully-peeled sorted \n".as_bytes(), 0o644).expect("written");
+            Ok(None)
+        };
+        let found = repo.read_refs(disturbed, || repo.find_ref_by_git("refs/os/x")).expect("read");
+        assert_eq!((found, reads.get()), (Some(id), READS));
     }
 
     #[test]
