@@ -1,6 +1,7 @@
 //! `git os fsck --repair`: every ref back to what is legal of it.
 
 use crate::core::refs::{NOTES_ROOT, ROOT};
+use crate::gate;
 use crate::git::GitError;
 use crate::ledger::{Ledger, LedgerError};
 use crate::refs::{Rank, Repaired, Scene, kind_of};
@@ -10,6 +11,8 @@ use crate::refs::{Rank, Repaired, Scene, kind_of};
 /// # Errors
 /// When git cannot read or write.
 pub(crate) fn repair(ledger: &Ledger<'_>) -> Result<Vec<Repaired>, LedgerError> {
+    // What is legal again by that needs not be put back.
+    gate::follow_copies(ledger)?;
     let mut refs = ledger.repo.list_refs(ROOT)?;
     refs.extend(ledger.repo.list_refs(NOTES_ROOT)?);
     let mut known: Vec<_> = refs.into_iter().filter_map(|(name, tip)| Some((kind_of(&name)?, name, tip))).collect();

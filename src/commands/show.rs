@@ -89,6 +89,7 @@ fn print(ctx: &Context, ledger: &Ledger<'_>, view: &TicketView, entry: &Entry) -
     add("attempt", (view.attempt > 0).then(|| view.attempt.to_string()));
     add("head", view.head.map(|head| head.to_string()));
     add("base", view.base.map(|base| base.to_string()));
+    add("in the branch as", view.copy.map(|copy| copy.to_string()));
     add("steps", words(entry.ticket.steps.iter().map(|(step, state)| format!("{step}={state}")).collect()));
     let cells = |(key, value): (&str, String)| vec![(Tone::Quiet, format!("  {key}")), (Tone::Strong, value)];
     ctx.ui.table(&rows.into_iter().map(cells).collect::<Vec<_>>())?;

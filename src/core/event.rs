@@ -138,7 +138,10 @@ pub(crate) enum Action {
         head: ObjectId,
         base: ObjectId,
     },
-    Merge,
+    /// Says that the head is in a protected branch; or, where the branch was rebased, which commit is now a copy of it.
+    Merge {
+        copy: Option<ObjectId>,
+    },
     Block,
     Unblock,
     Release,
@@ -167,7 +170,7 @@ impl Action {
             Self::Pass => EventKind::Pass,
             Self::Fail { .. } => EventKind::Fail,
             Self::Stale { .. } => EventKind::Stale,
-            Self::Merge => EventKind::Merge,
+            Self::Merge { .. } => EventKind::Merge,
             Self::Block => EventKind::Block,
             Self::Unblock => EventKind::Unblock,
             Self::Release => EventKind::Release,

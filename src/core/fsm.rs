@@ -100,7 +100,7 @@ pub(crate) const RULES: &[Rule] = {
         rule(E::Pass, From::In(&[S::Verifying]), To::Is(S::Verified), JUDGES, "a passing verdict on this head"),
         rule(E::Fail, From::In(&[S::Verifying]), To::OneOf(&[S::Running, S::Blocked]), JUDGES, "a reason"),
         rule(E::Stale, From::In(&[S::Verified]), To::Is(S::Verifying), GATE, "a new head and a new base"),
-        rule(E::Merge, From::In(&[S::Verified]), To::Is(S::Merged), GATE, "its head in a protected branch"),
+        rule(E::Merge, From::In(&[S::Verified, S::Merged]), To::Is(S::Merged), GATE, "its work in a protected branch"),
         rule(
             E::Block,
             From::In(&[S::Claimed, S::Running, S::AwaitingInput, S::Verifying, S::Verified]),
@@ -156,6 +156,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) dependency: &'a dyn Fn(&TicketId) -> Dependency,
     /// Whether a commit is in a protected branch.
     pub(crate) is_landed: &'a dyn Fn(ObjectId) -> bool,
+    /// Whether the first commit is in a protected branch, as a copy of the work from the second to the third.
+    pub(crate) is_copy: &'a dyn Fn(ObjectId, ObjectId, ObjectId) -> bool,
     /// The verdict in the event's tree, for `pass`.
     pub(crate) verdict: Option<&'a Verdict>,
 }
@@ -179,6 +181,7 @@ pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -
                 attempt: 0,
                 head: None,
                 base: None,
+                copy: None,
                 steps: Vec::new(),
                 seq: 1,
                 unknown: Vec::new(),
@@ -313,10 +316,19 @@ fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>)
                 after.attempt = before.attempt.saturating_add(1);
             }
         }
-        Action::Merge => {
-            if !before.head.is_some_and(|head| (facts.is_landed)(head)) {
+        Action::Merge { copy } => {
+            let is_merged = before.state == State::Merged;
+            let is_in_branch = match (*copy, before.base, before.head) {
+                (None, _, Some(head)) => !is_merged && (facts.is_landed)(head),
+                (Some(copy), Some(base), Some(head)) => {
+                    is_merged && before.copy != Some(copy) && (facts.is_copy)(copy, base, head)
+                }
+                _ => false,
+            };
+            if !is_in_branch {
                 return Err(Refusal::Needs { event: kind, what: rule_of(kind).needs });
             }
+            after.copy = *copy;
         }
         Action::Unblock => after.attempt = 0,
         Action::Expire => {

@@ -29,6 +29,9 @@ pub(crate) struct TicketView {
     pub(crate) attempt: u32,
     pub(crate) head: Option<ObjectId>,
     pub(crate) base: Option<ObjectId>,
+    /// The commit that stands for the head in the branch, if the branch was rebased; left out otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) copy: Option<ObjectId>,
     pub(crate) created: String,
     pub(crate) updated: Timestamp,
     /// The number of events so far.
@@ -74,6 +77,7 @@ impl TicketView {
             attempt: ticket.attempt,
             head: ticket.head,
             base: ticket.base,
+            copy: ticket.copy,
             created: id.date().to_owned(),
             updated,
             events: ticket.seq,

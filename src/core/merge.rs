@@ -30,6 +30,8 @@ pub(crate) struct EventView<'a> {
     pub(crate) before: Option<&'a Content>,
     /// The head of the ticket after the event.
     pub(crate) head: Option<ObjectId>,
+    /// The copy of the head in a protected branch, after the event.
+    pub(crate) copy: Option<ObjectId>,
 }
 
 /// Whether `new` has everything that `old` has: the same event, whatever commit it follows.
@@ -38,7 +40,7 @@ pub(crate) struct EventView<'a> {
 #[must_use]
 pub(crate) fn is_same_event(old: &EventView<'_>, new: &EventView<'_>) -> bool {
     if old.event.action.kind() == EventKind::Merge && new.event.action.kind() == EventKind::Merge {
-        return old.head == new.head;
+        return (old.head, old.copy) == (new.head, new.copy);
     }
     let act = match (&old.event.action, &new.event.action) {
         (Action::Edit { content: edited }, Action::Edit { content }) => match (old.before, new.before) {

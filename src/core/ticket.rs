@@ -35,9 +35,19 @@ pub(crate) struct Ticket {
     pub(crate) attempt: u32,
     pub(crate) head: Option<ObjectId>,
     pub(crate) base: Option<ObjectId>,
+    /// The copy of the head that is in a protected branch, where the head itself is no longer in one.
+    pub(crate) copy: Option<ObjectId>,
     pub(crate) steps: Vec<(StepId, StepState)>,
     /// The number of events so far.
     pub(crate) seq: u32,
     /// Trailers from a newer git-os, kept unchanged.
     pub(crate) unknown: Vec<(String, String)>,
+}
+
+impl Ticket {
+    /// The commit that stands for the work in a protected branch, once it has landed.
+    #[must_use]
+    pub(crate) fn landed_commit(&self) -> Option<ObjectId> {
+        self.copy.or(self.head)
+    }
 }

@@ -21,7 +21,7 @@ named! {
         Schema = "Os-Schema", Event = "Os-Event", State = "Os-State", Brand = "Os-Brand", Kind = "Os-Kind",
         Priority = "Os-Priority", Labels = "Os-Labels", Depends = "Os-Depends", Author = "Os-Author", Actor = "Os-Actor",
         Agent = "Os-Agent", By = "Os-By", Run = "Os-Run", Lease = "Os-Lease", Attempt = "Os-Attempt", Head = "Os-Head",
-        Base = "Os-Base", Steps = "Os-Steps", Step = "Os-Step", Repo = "Os-Repo", Nonce = "Os-Nonce", Seq = "Os-Seq",
+        Base = "Os-Base", Copy = "Os-Copy", Steps = "Os-Steps", Step = "Os-Step", Repo = "Os-Repo", Nonce = "Os-Nonce", Seq = "Os-Seq",
         Root = "Os-Root", Phase = "Os-Phase", Outcome = "Os-Outcome", Confidence = "Os-Confidence", Ticket = "Os-Ticket",
         Page = "Os-Page", Kept = "Os-Kept", Other = "Os-Other",
     }

@@ -48,6 +48,7 @@ const KEYS: &[Key] = &[
     Key::Attempt,
     Key::Head,
     Key::Base,
+    Key::Copy,
     Key::Steps,
     Key::Step,
     Key::Repo,
@@ -70,7 +71,7 @@ pub(crate) fn encode_ticket(ticket: &Ticket) -> String {
 /// All fields of the ticket, and those of the event, each in its place. Nothing is left out with `..`, so that a new field
 /// does not compile until it is written here.
 fn message(after: &Ticket, event: Option<&Event>) -> Message {
-    let Ticket { schema, state, content, author, run, lease, attempt, head, base, steps, seq, unknown } = after;
+    let Ticket { schema, state, content, author, run, lease, attempt, head, base, copy, steps, seq, unknown } = after;
     let Content { title, brand, kind, priority, labels, depends } = content;
     let (action, actor, agent, by, nonce, body) = match event {
         Some(Event { action, actor, agent, by, nonce, text }) => {
@@ -95,6 +96,7 @@ fn message(after: &Ticket, event: Option<&Event>) -> Message {
         .with(Key::Attempt, attempt)
         .with_some(Key::Head, *head)
         .with_some(Key::Base, *base)
+        .with_some(Key::Copy, *copy)
         .with_list(Key::Steps, steps.iter().map(|(id, state)| format!("{id}={state}")));
     let message = match action {
         Some(Action::Step { step, state }) => message.with(Key::Step, format_args!("{step}={state}")),
@@ -113,7 +115,7 @@ fn message(after: &Ticket, event: Option<&Event>) -> Message {
             | Action::Pass
             | Action::Fail { then: _ }
             | Action::Stale { head: _, base: _ }
-            | Action::Merge
+            | Action::Merge { copy: _ }
             | Action::Block
             | Action::Unblock
             | Action::Release
@@ -208,6 +210,7 @@ fn read_ticket(subject: &str, body: &str, trailers: &mut Trailers<'_>) -> Result
         attempt: trailers.read_one(Key::Attempt, number)?,
         head: trailers.read_maybe(Key::Head, object)?,
         base: trailers.read_maybe(Key::Base, object)?,
+        copy: trailers.read_maybe(Key::Copy, object)?,
         steps: trailers.read_list(Key::Steps, step)?,
         seq: trailers.read_one(Key::Seq, number)?,
         unknown: trailers.take_unknown(),
@@ -247,7 +250,7 @@ fn read_action(kind: EventKind, trailers: &Trailers<'_>, after: &Ticket) -> Resu
         EventKind::Ask => Action::Ask,
         EventKind::Answer => Action::Answer,
         EventKind::Pass => Action::Pass,
-        EventKind::Merge => Action::Merge,
+        EventKind::Merge => Action::Merge { copy: after.copy },
         EventKind::Block => Action::Block,
         EventKind::Unblock => Action::Unblock,
         EventKind::Release => Action::Release,

@@ -107,7 +107,10 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
     if let Some(remote) = remote_of(site) {
         share(site, ledger, &remote)?;
     }
-    ledger.forget_work(&entry.id)?;
+    // Nothing else keeps work of which the branch has only a copy.
+    if entry.ticket.copy.is_none() {
+        ledger.forget_work(&entry.id)?;
+    }
     site.reached(Stage::Finished);
     super::learn::after_landing(site, ledger, entry)
 }

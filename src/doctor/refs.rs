@@ -114,7 +114,7 @@ pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     }
     let landed = Landed::new(repo, policy);
     for row in subject.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Merged) {
-        if !row.ticket.head.is_some_and(|head| landed.has(head)) {
+        if !row.ticket.landed_commit().is_some_and(|commit_id| landed.has(commit_id)) {
             faults.push(format!("{} is `merged`, but no protected branch contains its commit", row.id));
         }
     }

@@ -9,6 +9,8 @@ use crate::core::denial::Denial;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, TICKETS, TicketId};
 use crate::core::meta::{Gate, Paths};
+use crate::core::ticket::Ticket;
+use crate::git::Repo;
 use crate::ledger::replay::Landed;
 use crate::ledger::{Draft, Entry, Ledger, LedgerError, archive};
 
@@ -30,7 +32,7 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
         if !row.ticket.head.is_some_and(|head| landed.has(head)) {
             continue;
         }
-        match ledger.submit(&row.id, &Draft::new(Action::Merge, Role::Gate)) {
+        match ledger.submit(&row.id, &Draft::new(Action::Merge { copy: None }, Role::Gate)) {
             Ok(Ruling::Granted(entry)) => closed.push(*entry),
             Ok(Ruling::Denied(_)) => {}
             // No user asked for this event, so a missing key is not reported.
@@ -39,6 +41,47 @@ pub(crate) fn reconcile(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> 
         }
     }
     Ok(closed)
+}
+
+/// The copy of landed work below a commit. Work that is not marked as merged yet is not looked for: it would land twice.
+pub(super) fn find_copy(repo: &Repo, ticket: &Ticket, below: ObjectId) -> Option<ObjectId> {
+    let (State::Merged, Some(base), Some(head)) = (ticket.state, ticket.base, ticket.head) else { return None };
+    repo.find_copy(base, head, below).ok().flatten()
+}
+
+/// Records where landed work is after a rebase of its branch, and keeps the work itself. Returns the tickets.
+///
+/// # Errors
+/// If git cannot read or write.
+pub(crate) fn follow_copies(ledger: &Ledger<'_>) -> Result<Vec<Entry>, LedgerError> {
+    let mut moved = Vec::new();
+    if ledger.policy.gate != Gate::Tickets || !ledger.may_act(Role::Gate) {
+        return Ok(moved);
+    }
+    let landed = Landed::new(ledger.repo, &ledger.policy);
+    for (ref_name, tip) in ledger.repo.list_refs(TICKETS)? {
+        // Until its copy is recorded, the chain is not legal, so the board may not have it.
+        let Ok(id) = TicketId::parse(&ref_name[TICKETS.len()..]) else { continue };
+        let Ok(Entry { ticket, .. }) = ledger.read_entry(id.clone(), tip) else { continue };
+        let dropped = ticket.landed_commit().filter(|commit_id| ticket.state == State::Merged && !landed.has(*commit_id));
+        let (Some(dropped), Some(head)) = (dropped, ticket.head) else { continue };
+        for branch in ledger.policy.protected_refs() {
+            let Some(tip) = ledger.repo.find_ref(&branch)? else { continue };
+            let Some(copy) = find_copy(ledger.repo, &ticket, tip) else { continue };
+            ledger.keep_work(&id, head)?;
+            let as_before = Landed::new(ledger.repo, &ledger.policy).and_commit(dropped);
+            match ledger.submit_with(&id, &Draft::new(Action::Merge { copy: Some(copy) }, Role::Gate), &as_before) {
+                Ok(Ruling::Granted(entry)) => moved.push(*entry),
+                // What is wrong with it is not only that its work moved, which the audit names.
+                Ok(Ruling::Denied(_)) | Err(LedgerError::Quarantined { .. }) => {}
+                // No user asked for this event, so a missing key is not reported.
+                Err(LedgerError::Unsigned { .. } | LedgerError::NotYours { .. }) => return Ok(moved),
+                Err(error) => return Err(error),
+            }
+            break;
+        }
+    }
+    Ok(moved)
 }
 
 /// Whether a ticket is verified, so that the next move of a protected branch may land it.

@@ -9,7 +9,7 @@ mod work;
 
 use std::collections::HashSet;
 
-pub(crate) use self::aftermath::{awaits_landing, find_ungated, reconcile};
+pub(crate) use self::aftermath::{awaits_landing, find_ungated, follow_copies, reconcile};
 pub(crate) use self::work::involved;
 use crate::core::denial::{Cause, Denial};
 use crate::core::event::{EventKind, State};
@@ -45,7 +45,7 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
         return Ok(Ruling::Denied(Denial::Shallow));
     }
     let difference = ledger.repo.difference(old, new)?;
-    granted!(judge_removed(ledger, &difference.removed)?);
+    granted!(judge_removed(ledger, &difference.removed, new)?);
     let added = added(ledger, old, new, difference.added)?;
     let involved = involved(ledger, old, &added)?;
     if involved.is_none() && gate == Gate::Tickets {
@@ -76,8 +76,8 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
     Ok(Ruling::Granted(()))
 }
 
-/// Whether what is dropped was landed work.
-fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Ruling<()>, LedgerError> {
+/// Whether what is dropped was landed work, of which the new tip has no copy, as after a rebase.
+fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId], new: ObjectId) -> Result<Ruling<()>, LedgerError> {
     let Some(first) = removed.first() else { return Ok(Ruling::Granted(())) };
     if ledger.policy.gate == Gate::All {
         return Ok(Ruling::Denied(Denial::DropsCommit(*first)));
@@ -85,12 +85,15 @@ fn judge_removed(ledger: &Ledger<'_>, removed: &[ObjectId]) -> Result<Ruling<()>
     let removed: HashSet<_> = removed.iter().collect();
     let live = ledger.repo.list_refs(TICKETS)?;
     let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
-    for (id, tip) in live.chain(archive::list(ledger.repo)?) {
+    let archived = archive::list(ledger.repo)?.into_iter().map(|(id, tip)| (id, tip, true));
+    for (id, tip, is_archived) in live.map(|(id, tip)| (id, tip, false)).chain(archived) {
         // A ticket that cannot be read has landed nothing.
         let Ok(entry) = ledger.read_entry(id, tip) else { continue };
-        let head = entry.ticket.head.filter(|_| matches!(entry.ticket.state, State::Merged | State::Verified));
-        if let Some(head) = head.filter(|head| removed.contains(head)) {
-            return Ok(Ruling::Denied(Denial::DropsLanded { commit_id: head, ticket: entry.id }));
+        let landed = entry.ticket.landed_commit().filter(|_| matches!(entry.ticket.state, State::Merged | State::Verified));
+        let Some(commit_id) = landed.filter(|landed| removed.contains(landed)) else { continue };
+        // An archived ticket cannot say where its work is now.
+        if is_archived || aftermath::find_copy(ledger.repo, &entry.ticket, new).is_none() {
+            return Ok(Ruling::Denied(Denial::DropsLanded { commit_id, ticket: entry.id }));
         }
     }
     Ok(Ruling::Granted(()))

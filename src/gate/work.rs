@@ -128,7 +128,7 @@ pub(super) fn open_work(ledger: &Ledger<'_>, was_tip: &mut HashSet<ObjectId>) ->
         let entry_tip = tip;
         let Ok(Entry { id, ticket, .. }) = ledger.read_entry(id, tip) else { continue };
         if ticket.state == State::Merged {
-            was_tip.extend(ticket.head);
+            was_tip.extend([ticket.head, ticket.copy].into_iter().flatten());
             continue;
         }
         let branch = id.branch();

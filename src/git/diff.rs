@@ -1,4 +1,4 @@
-//! The paths that differ between two trees.
+//! What differs: paths between two trees, and commits that make the same changes.
 
 use super::tree::{FOLDER, TreeEntry};
 use super::{GitError, Repo};
@@ -56,5 +56,27 @@ impl Repo {
         let commit = self.read_commit(commit_id)?;
         let parent = commit.parents.first().map(|parent| self.read_commit(*parent)).transpose()?;
         self.changed_paths(parent.map(|parent| parent.tree_id), Some(commit.tree_id))
+    }
+
+    /// The last of the commits below `tip` that make the same changes as those from `base` to `head`, or `None` if a change is not among
+    /// them. That is `head` if it is there. Two changes are the same if git takes them for the same in a rebase.
+    ///
+    /// # Errors
+    /// If git cannot compare them, for instance because a commit is not here.
+    pub(crate) fn find_copy(&self, base: ObjectId, head: ObjectId, tip: ObjectId) -> Result<Option<ObjectId>, GitError> {
+        if self.is_ancestor(head, tip)? {
+            return Ok(Some(head));
+        }
+        let (sides, base) = (format!("{tip}...{head}"), format!("^{base}"));
+        let list = |options: [&str; 2]| {
+            let args =
+                ["rev-list", "--no-merges", "--topo-order"].into_iter().chain(options).chain([sides.as_str(), base.as_str()]);
+            self.git().output(args)
+        };
+        if !list(["--cherry-pick", "--right-only"])?.is_empty() {
+            return Ok(None);
+        }
+        let copies = list(["--cherry-mark", "--left-only"])?;
+        Ok(copies.lines().find_map(|line| ObjectId::parse(line.strip_prefix('=')?).ok()))
     }
 }

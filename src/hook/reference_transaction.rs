@@ -20,6 +20,9 @@ use crate::git::process::{read_bytes, remove_file, write_file};
 use crate::ledger::{Ledger, LedgerError};
 use crate::sync;
 
+/// What the file of a landing holds if a protected branch drops commits.
+const DROPS: &[u8] = b"drops\n";
+
 /// One line of a transaction: the new value of a ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
@@ -107,7 +110,7 @@ pub(super) fn run(argument: &str, input: &[u8]) -> Reply {
         State::Prepared => {
             let answer = prepared(&repo, &ledger, &moves);
             if answer == Reply::Go && moves.iter().any(|line| !is_ours(&line.name)) {
-                announce_landing(&repo, &ledger);
+                announce_landing(&repo, &ledger, &moves);
             }
             answer
         }
@@ -214,12 +217,21 @@ fn is_in_run(repo: &Repo) -> bool {
     place.is_ok_and(|place| repo.find_worktree_git_dir(Utf8Path::new(&place)).is_some())
 }
 
-/// Leaves word for `committed` if a ticket may land. What fails here is noticed by the next git-os command.
-fn announce_landing(repo: &Repo, ledger: &Opened<'_>) {
-    if let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING))
-        && gate::awaits_landing(ledger).unwrap_or(true)
-    {
+/// Leaves word for `committed` if a ticket may land, or a branch drops commits. What fails here is noticed by the next git-os command.
+fn announce_landing(repo: &Repo, ledger: &Opened<'_>, moves: &[Line]) {
+    let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING)) else { return };
+    if moves.iter().any(|line| drops_commits(repo, line)) {
+        drop(write_file(&file, DROPS, 0o644));
+    } else if !file.as_std_path().exists() && gate::awaits_landing(ledger).unwrap_or(true) {
         drop(write_file(&file, b"", 0o644));
+    }
+}
+
+fn drops_commits(repo: &Repo, line: &Line) -> bool {
+    match (repo.find_ref(&line.name), &line.new) {
+        _ if is_ours(&line.name) => false,
+        (Ok(Some(old)), New::Object(new)) => !repo.is_ancestor(old, *new).unwrap_or(true),
+        _ => false,
     }
 }
 
@@ -265,12 +277,16 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
     Ok(judged)
 }
 
-/// Notices landings made by hand. The next git-os command repeats anything that fails here.
+/// Notices landings made by hand, and landed work that was rebased. The next git-os command repeats anything that fails here.
 fn committed(repo: &Repo, ledger: &Opened<'_>) -> Reply {
-    if let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING))
-        && gate::reconcile(ledger).is_ok()
-        && gate::awaits_landing(ledger).is_ok_and(|awaits| !awaits)
-    {
+    let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING)) else { return Reply::Go };
+    if read_bytes(&file).is_ok_and(|word| word == DROPS) {
+        if gate::follow_copies(ledger).is_err() {
+            return Reply::Go;
+        }
+        drop(write_file(&file, b"", 0o644));
+    }
+    if gate::reconcile(ledger).is_ok() && gate::awaits_landing(ledger).is_ok_and(|awaits| !awaits) {
         drop(remove_file(&file));
     }
     Reply::Go

@@ -263,5 +263,5 @@ fn land(ledger: &Ledger<'_>, id: &TicketId, state: State, head: Option<ObjectId>
         return false;
     }
     assert_eq!(repo.move_refs(&[RefEdit::advance(MAIN, Some(tip), head)]).expect("moved"), Moved::Done);
-    matches!(ledger.submit(id, &Draft::new(Action::Merge, Role::Gate)), Ok(Ruling::Granted(_)))
+    matches!(ledger.submit(id, &Draft::new(Action::Merge { copy: None }, Role::Gate)), Ok(Ruling::Granted(_)))
 }

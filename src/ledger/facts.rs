@@ -16,21 +16,33 @@ pub(crate) struct FactsHere<'f> {
     now: Timestamp,
     dependency: Box<dyn Fn(&TicketId) -> Dependency + 'f>,
     is_landed: Box<dyn Fn(ObjectId) -> bool + 'f>,
+    is_copy: Box<dyn Fn(ObjectId, ObjectId, ObjectId) -> bool + 'f>,
     verdict: Option<&'f Verdict>,
 }
 
 impl<'f> FactsHere<'f> {
-    pub(crate) fn new(ledger: &'f Ledger<'_>, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>, now: Timestamp) -> Self {
+    /// As of a time; `stands` tells whether what an event says of where work has landed still has to be so.
+    pub(crate) fn new(
+        ledger: &'f Ledger<'_>,
+        landed: &'f Landed<'f>,
+        verdict: Option<&'f Verdict>,
+        (now, stands): (Timestamp, bool),
+    ) -> Self {
         let known = std::cell::RefCell::new(HashMap::new());
         let dependency = move |id: &TicketId| *known.borrow_mut().entry(id.clone()).or_insert_with(|| ledger.dependency(id));
         // Where nothing is gated, a branch may drop what has landed; that takes nothing back from the ticket.
         let is_free = ledger.policy.gate == Gate::Off;
-        let is_landed = move |head| landed.has(head) || (is_free && ledger.repo.has_object(head));
-        Self { now, dependency: Box::new(dependency), is_landed: Box::new(is_landed), verdict }
+        let is_landed = move |head| !stands || landed.has(head) || (is_free && ledger.repo.has_object(head));
+        let is_copy = move |copy, base, head| {
+            // Nothing but the very commit that was verified lands where everything is gated.
+            is_landed(copy) && ledger.policy.gate != Gate::All && (!stands || ledger.copies(base, head, copy))
+        };
+        Self { now, dependency: Box::new(dependency), is_landed: Box::new(is_landed), is_copy: Box::new(is_copy), verdict }
     }
 
     pub(crate) fn borrow(&self) -> Facts<'_> {
-        Facts { now: self.now, dependency: &*self.dependency, is_landed: &*self.is_landed, verdict: self.verdict }
+        let Self { now, dependency, is_landed, is_copy, verdict } = self;
+        Facts { now: *now, dependency: &**dependency, is_landed: &**is_landed, is_copy: &**is_copy, verdict: *verdict }
     }
 }
 
@@ -38,7 +50,12 @@ impl Ledger<'_> {
     /// What the rules need to know, as of now.
     pub(crate) fn facts<'f>(&'f self, landed: &'f Landed<'f>, verdict: Option<&'f Verdict>) -> FactsHere<'f> {
         let now = self.repo.identity().map_or_else(|_| replay::system_clock(), |who| who.time);
-        FactsHere::new(self, landed, verdict, now)
+        FactsHere::new(self, landed, verdict, (now, true))
+    }
+
+    /// Whether a commit is the last one of a copy of work. Where the work itself is not here, the machine that made the copy is believed.
+    fn copies(&self, base: ObjectId, head: ObjectId, copy: ObjectId) -> bool {
+        !self.repo.has_object(head) || self.repo.find_copy(base, head, copy).is_ok_and(|found| found == Some(copy))
     }
 
     /// How a dependency stands in this repository.

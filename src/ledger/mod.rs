@@ -183,9 +183,16 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// When the ticket is not there or is quarantined, or git cannot write.
     pub(crate) fn submit(&self, id: &TicketId, draft: &Draft) -> Result<Submitted, LedgerError> {
-        let landed = Landed::new(self.repo, &self.policy);
+        self.submit_with(id, draft, &Landed::new(self.repo, &self.policy))
+    }
+
+    /// As [`Ledger::submit`], with what is taken as landed.
+    ///
+    /// # Errors
+    /// As for [`Ledger::submit`].
+    pub(crate) fn submit_with(&self, id: &TicketId, draft: &Draft, landed: &Landed<'_>) -> Result<Submitted, LedgerError> {
         self.repo.update_ref(&id.ref_name(), |live| {
-            Ok(match self.prepare_on(live, id, draft, &landed)? {
+            Ok(match self.prepare_on(live, id, draft, landed)? {
                 Ruling::Granted(entry) => Update::Move { to: entry.tip, then: Ruling::Granted(Box::new(entry)) },
                 Ruling::Denied(refusal) => Update::Stop(Ruling::Denied(refusal)),
             })
@@ -205,7 +212,10 @@ impl<'a> Ledger<'a> {
     }
 
     /// Keeps a commit that is handed in, should its branch go before it has landed.
-    fn keep_work(&self, id: &TicketId, head: ObjectId) -> Result<(), LedgerError> {
+    ///
+    /// # Errors
+    /// If git cannot read or write the ref.
+    pub(crate) fn keep_work(&self, id: &TicketId, head: ObjectId) -> Result<(), LedgerError> {
         let name = format!("{RESCUE}{id}/{SUBMITTED}{}", head.short(12));
         // It may be kept already.
         if self.repo.find_ref(&name)?.is_none() {

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashSet};
 
 use super::{FactsHere, Ledger, LedgerError, tree};
 use crate::core::denial::{Cause, Denial, Illegal};
-use crate::core::event::{Action, State};
+use crate::core::event::{Action, EventKind, State};
 use crate::core::fsm::{self, Refusal};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::meta::Policy;
@@ -240,8 +240,11 @@ fn replay_by(
         None => None,
     };
     let mut claimant = ledger.find_claimant(from)?;
-    for link in links.iter().rev() {
-        match judge(ledger, id, before.as_ref(), link, landed, clock)? {
+    // Where work was before its branch was rebased, it is no more.
+    let last_merge = links.iter().position(|link| link.record.event.action.kind() == EventKind::Merge);
+    for (at, link) in links.iter().enumerate().rev() {
+        let stands = last_merge.is_none_or(|last| at <= last);
+        match judge(ledger, id, before.as_ref(), link, landed, (clock, stands))? {
             Ruling::Granted(after) => before = Some((after, link.commit.tree_id)),
             Ruling::Denied(why) => return Ok(Ruling::Denied(Illegal { commit_id: link.commit_id, why })),
         }
@@ -274,14 +277,14 @@ pub(crate) fn legal_part(
     Ok(Some(tip))
 }
 
-/// Judges one link.
+/// Judges one link. If it says where work has landed, `stands` tells whether no later one says that too.
 fn judge(
     ledger: &Ledger<'_>,
     id: &TicketId,
     before: Option<&(Ticket, ObjectId)>,
     link: &Link,
     landed: &Landed<'_>,
-    clock: Clock,
+    (clock, stands): (Clock, bool),
 ) -> Result<Ruling<Ticket>, LedgerError> {
     let Record { event, after } = &link.record;
     if wire::encode(&link.record).as_bytes() != link.commit.message {
@@ -318,7 +321,7 @@ fn judge(
             .filter(|time| *time <= system_clock().plus(MAX_SKEW))
             .map_or(system_clock(), |time| system_clock().max(time)),
     };
-    let facts = FactsHere::new(ledger, landed, verdict.as_ref(), now);
+    let facts = FactsHere::new(ledger, landed, verdict.as_ref(), (now, stands));
     let computed = fsm::apply(before.map(|before| &before.0), event, &facts.borrow());
     Ok(match computed {
         Ok(mut computed) => {
@@ -344,8 +347,8 @@ fn difference(computed: &Ticket, claimed: &Ticket) -> Denial {
         "holder or lease"
     } else if computed.attempt != claimed.attempt || computed.seq != claimed.seq {
         "attempt or number"
-    } else if computed.head != claimed.head || computed.base != claimed.base {
-        "head or base"
+    } else if computed.head != claimed.head || computed.base != claimed.base || computed.copy != claimed.copy {
+        "head, base or copy"
     } else {
         "something else"
     };

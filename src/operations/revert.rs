@@ -47,6 +47,14 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     let base = gate::find_pass(&site.repo, entry.tip)?.map_or(entry.ticket.base, |verdict| Some(verdict.base));
     let base = base.ok_or_else(|| OperationError::NoBase(id.clone()))?;
     let tip = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+    if !site.repo.has_object(head) {
+        // The clone in which the branch was rebased keeps it.
+        let copy = entry.ticket.copy.map(|copy| format!("; the branch has a copy of it that ends at {copy}")).unwrap_or_default();
+        return Err(OperationError::RevertBlocked {
+            of: id.clone(),
+            why: format!("its commit {head} is not in this clone{copy}"),
+        });
+    }
     let landed = Landed { entry, base, head };
     let tree_id = match tree_without(site, tip, &landed)? {
         Ruling::Granted(tree_id) if tree_id == site.repo.read_commit(tip)?.tree_id => {

@@ -146,7 +146,7 @@ fn replay_one(
         _ => None,
     };
     // The event's own time, so that every machine comes to the same.
-    let facts = FactsHere::new(ledger, landed, verdict.as_ref(), link.commit.time());
+    let facts = FactsHere::new(ledger, landed, verdict.as_ref(), (link.commit.time(), true));
     let after = match fsm::apply(Some(before), &event, &facts.borrow()) {
         Ok(after) => after,
         Err(refusal) => return Ok(Ruling::Denied(refusal)),
@@ -174,6 +174,7 @@ fn conflict(repo: &Repo, before: &Ticket, before_tree: ObjectId, told: &Placed, 
         now: told.link.commit.time(),
         dependency: &|_| fsm::Dependency::Elsewhere,
         is_landed: &|_| false,
+        is_copy: &|_, _, _| false,
         verdict: None,
     };
     let after = fsm::apply(Some(before), &event, &facts)

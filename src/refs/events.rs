@@ -103,20 +103,23 @@ fn says(repo: &Repo, old: &Placed, new: &Placed) -> Result<bool, LedgerError> {
     };
     let ((old_event, old_by), (new_event, new_by)) = (told(old), told(new));
     let head = |one: &Placed| one.link.record.after.head;
+    let copy = |one: &Placed| one.link.record.after.copy;
     let wanted = EventView {
         event: &old_event,
         by: (&old_by.0, &old_by.1),
         before: old.before.as_ref().map(|before| &before.0),
         head: head(old),
+        copy: copy(old),
     };
     let found = EventView {
         event: &new_event,
         by: (&new_by.0, &new_by.1),
         before: new.before.as_ref().map(|before| &before.0),
         head: head(new),
+        copy: copy(new),
     };
     if merge::is_same_event(&wanted, &found) {
-        if matches!(old_event.action, Action::Merge) {
+        if matches!(old_event.action, Action::Merge { .. }) {
             return Ok(true);
         }
         // The words are the same; the files have to be as well.

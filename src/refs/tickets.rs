@@ -134,7 +134,7 @@ impl Kind for Tickets {
         let is_cut = repo.is_shallow();
         let has = |commit_id: ObjectId| there.has_seen(commit_id) || (is_cut && !repo.has_object(commit_id));
         let can_go = |ticket: &Ticket| match ticket.state {
-            State::Merged => ticket.head.is_some_and(has),
+            State::Merged => ticket.landed_commit().is_some_and(has),
             State::Verified => ticket.base.is_some_and(has),
             _ => true,
         };
@@ -248,7 +248,7 @@ fn audit_chain(
     }
     // Merged means landed, whatever moved since.
     let is_gated = ledger.policy.gate != Gate::Off;
-    if is_gated && ticket.state == State::Merged && !ticket.head.is_some_and(|head| landed.has(head)) {
+    if is_gated && ticket.state == State::Merged && !ticket.landed_commit().is_some_and(|commit_id| landed.has(commit_id)) {
         report.add(ref_name, Some(tip), &Denial::MergedNotLanded);
     }
     Ok(Some(ticket))

@@ -51,6 +51,7 @@ impl Session<'_> {
         for closed in gate::reconcile(&ledger)? {
             whats.push(What::Care(CareEvent::LandedBefore(closed.id)));
         }
+        gate::follow_copies(&ledger)?;
         for strange in &ledger.rows()?.quarantined {
             let (ref_name, reason) = (strange.ref_name.clone(), strange.why.full());
             whats.push(What::Care(CareEvent::Quarantined { ref_name, reason }));

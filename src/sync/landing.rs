@@ -40,7 +40,9 @@ pub(crate) enum Arrival {
 pub(crate) fn land(ledger: &Ledger<'_>, remote: &str, landing: &Landing<'_>) -> Result<Arrival, LedgerError> {
     let repo = ledger.repo;
     let landed = Landed::new(repo, &ledger.policy).and_commit(landing.head);
-    let Ruling::Granted((live, merged)) = ledger.prepare(landing.ticket, &Draft::new(Action::Merge, Role::Gate), &landed)? else {
+    let Ruling::Granted((live, merged)) =
+        ledger.prepare(landing.ticket, &Draft::new(Action::Merge { copy: None }, Role::Gate), &landed)?
+    else {
         return Ok(Arrival::Moved);
     };
     let short = landing.branch.trim_start_matches("refs/heads/");

@@ -166,7 +166,7 @@ impl<'a> There<'a> {
     /// The work that was handed in goes with the ticket, on its branch: whoever judges it needs it. It waits for what it sits
     /// on, and goes when it has landed.
     fn head_offer(&self, row: &Row, is_in_step: bool) -> Option<Offer> {
-        let (head, base) = (row.ticket.head?, row.ticket.base?);
+        let (head, base, landed) = (row.ticket.head?, row.ticket.base?, row.ticket.landed_commit()?);
         let name = row.id.branch();
         let expected = self.branches.get(&name).copied();
         match row.ticket.state {
@@ -174,11 +174,11 @@ impl<'a> There<'a> {
             State::Merged if is_in_step && expected.is_none() => None,
             // A landing that has not arrived there is verified work for now.
             State::Verifying | State::Verified | State::Merged
-                if self.repo.has_object(head) && self.has(base) && !self.has(head) =>
+                if self.repo.has_object(head) && self.has(base) && !self.has(landed) =>
             {
                 (expected != Some(head)).then_some(Offer { name, expected, new: Some(head) })
             }
-            State::Merged if expected == Some(head) && self.has(head) => Some(Offer { name, expected, new: None }),
+            State::Merged if expected == Some(head) && self.has(landed) => Some(Offer { name, expected, new: None }),
             _ => None,
         }
     }

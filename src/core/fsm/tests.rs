@@ -39,6 +39,7 @@ fn ticket(state: State) -> Ticket {
         attempt: 1,
         head: Some(object('1')),
         base: Some(object('2')),
+        copy: None,
         steps: Vec::new(),
         seq: 5,
         unknown: vec![("Os-Future".to_owned(), "kept".to_owned())],
@@ -62,7 +63,7 @@ fn action(kind: EventKind) -> Action {
         EventKind::Pass => Action::Pass,
         EventKind::Fail => Action::Fail { then: State::Running },
         EventKind::Stale => Action::Stale { head, base },
-        EventKind::Merge => Action::Merge,
+        EventKind::Merge => Action::Merge { copy: None },
         EventKind::Block => Action::Block,
         EventKind::Unblock => Action::Unblock,
         EventKind::Release => Action::Release,
@@ -88,12 +89,21 @@ fn verdict() -> Verdict {
     .expect("a verdict")
 }
 
-/// Applies an event under the best conditions: dependencies merged, head landed, lease expired.
+/// Applies an event under the best conditions: dependencies merged, head landed, or a copy of it if it was before, lease expired.
 fn apply_kindly(before: Option<&Ticket>, event: &Event) -> Result<Ticket, Refusal> {
     let verdict = verdict();
-    let facts =
-        Facts { now: Timestamp(5000), dependency: &|_| Dependency::Merged, is_landed: &|_| true, verdict: Some(&verdict) };
-    apply(before, event, &facts)
+    let mut event = event.clone();
+    if let (Action::Merge { copy }, Some(State::Merged)) = (&mut event.action, before.map(|before| before.state)) {
+        *copy = Some(object('9'));
+    }
+    let facts = Facts {
+        now: Timestamp(5000),
+        dependency: &|_| Dependency::Merged,
+        is_landed: &|_| true,
+        is_copy: &|_, _, _| true,
+        verdict: Some(&verdict),
+    };
+    apply(before, &event, &facts)
 }
 
 /// All pairs of role and run that can matter.
@@ -167,7 +177,7 @@ fn what_is_closed_stays_closed() {
             for (role, by) in actors() {
                 if let Ok(after) = apply_kindly(Some(&ticket(*state)), &event(*kind, role, by)) {
                     assert_eq!(after.state, *state);
-                    assert!(matches!(kind, EventKind::Comment | EventKind::Conflict));
+                    assert!(matches!(kind, EventKind::Comment | EventKind::Conflict | EventKind::Merge));
                 }
             }
         }
@@ -179,7 +189,8 @@ fn a_claim_waits_for_its_dependencies() {
     let mut before = ticket(State::Ready);
     let id = TicketId::parse("T-2026-05-07-umano-0000").expect("valid");
     before.content.depends.push(id.clone());
-    let facts = |dependency| Facts { now: Timestamp(0), dependency, is_landed: &|_| true, verdict: None };
+    let facts =
+        |dependency| Facts { now: Timestamp(0), dependency, is_landed: &|_| true, is_copy: &|_, _, _| true, verdict: None };
     let claim = event(EventKind::Claim, Role::Executor, Some(run('a')));
     assert_eq!(apply(Some(&before), &claim, &facts(&|_| Dependency::Open)), Err(Refusal::DependencyOpen(id)));
     assert!(apply(Some(&before), &claim, &facts(&|_| Dependency::Elsewhere)).is_ok());
@@ -190,7 +201,13 @@ fn a_lease_ends_a_minute_late() {
     let before = ticket(State::Running);
     let expire = event(EventKind::Expire, Role::Sync, None);
     let at = |now| {
-        let facts = Facts { now: Timestamp(now), dependency: &|_| Dependency::Merged, is_landed: &|_| true, verdict: None };
+        let facts = Facts {
+            now: Timestamp(now),
+            dependency: &|_| Dependency::Merged,
+            is_landed: &|_| true,
+            is_copy: &|_, _, _| true,
+            verdict: None,
+        };
         apply(Some(&before), &expire, &facts)
     };
     assert_eq!(at(1059), Err(Refusal::LeaseHolds(Timestamp(1000))));
@@ -202,7 +219,13 @@ fn a_pass_needs_a_verdict_of_the_very_head() {
     let before = ticket(State::Verifying);
     let pass = event(EventKind::Pass, Role::Verifier, Some(run('b')));
     let judged = |verdict: Option<&Verdict>| {
-        let facts = Facts { now: Timestamp(0), dependency: &|_| Dependency::Merged, is_landed: &|_| true, verdict };
+        let facts = Facts {
+            now: Timestamp(0),
+            dependency: &|_| Dependency::Merged,
+            is_landed: &|_| true,
+            is_copy: &|_, _, _| true,
+            verdict,
+        };
         apply(Some(&before), &pass, &facts).is_ok()
     };
     assert!(judged(Some(&verdict())));
@@ -257,4 +280,24 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn merged_work_can_only_be_in_the_branch_as_a_new_copy() {
+    let facts =
+        |is_copy| Facts { now: Timestamp(0), dependency: &|_| Dependency::Open, is_landed: &|_| true, is_copy, verdict: None };
+    let merge = |before: &Ticket, copy, is_copy| {
+        let mut event = event(EventKind::Merge, Role::Gate, None);
+        event.action = Action::Merge { copy };
+        apply(Some(before), &event, &facts(is_copy))
+    };
+    let (yes, no) = (|_, _, _| true, |_, _, _| false);
+    let merged = ticket(State::Merged);
+    let copied = merge(&merged, Some(object('9')), &yes).expect("a copy");
+    assert_eq!((copied.state, copied.copy, copied.head), (State::Merged, Some(object('9')), merged.head));
+    assert!(merge(&copied, Some(object('8')), &yes).is_ok());
+    assert!(merge(&copied, Some(object('9')), &yes).is_err());
+    assert!(merge(&merged, Some(object('9')), &no).is_err());
+    assert!(merge(&merged, None, &yes).is_err());
+    assert!(merge(&ticket(State::Verified), Some(object('9')), &yes).is_err());
 }

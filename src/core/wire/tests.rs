@@ -55,6 +55,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         (any::<u32>(), any::<u32>(), unknown(), prop::option::of(run()), prop::option::of("[a-z/]{1,20}")),
     );
     parts.prop_map(|(content, kind, state, actor, (head, base, run, lease), words, (attempt, seq, unknown, by, agent))| {
+        let copy = (attempt % 2 == 0).then_some(head);
         let step = StepId::parse("S1").expect("valid");
         let after = Ticket {
             schema: SCHEMA,
@@ -66,6 +67,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             attempt,
             head: Some(head),
             base: Some(base),
+            copy,
             steps: vec![(step.clone(), StepState::Done)],
             seq,
             unknown,
@@ -85,7 +87,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
             EventKind::Pass => Action::Pass,
             EventKind::Fail => Action::Fail { then: state },
             EventKind::Stale => Action::Stale { head, base },
-            EventKind::Merge => Action::Merge,
+            EventKind::Merge => Action::Merge { copy },
             EventKind::Block => Action::Block,
             EventKind::Unblock => Action::Unblock,
             EventKind::Release => Action::Release,
@@ -168,6 +170,7 @@ fn full() -> Record {
         attempt: 2,
         head: Some(object("3")),
         base: Some(object("4")),
+        copy: Some(object("7")),
         steps: vec![
             (StepId::parse("S1").expect("valid"), StepState::Done),
             (StepId::parse("S2").expect("valid"), StepState::Running),
@@ -193,7 +196,8 @@ fn the_stored_bytes_of_an_event_stay_as_they_are() {
         Os-Labels: ui now\nOs-Depends: T-2026-05-07-umano-a1b2\nOs-Author: planner\nOs-Actor: ticket-executor\n\
         Os-Agent: claude/opus\nOs-By: 55555555555555555555555555555555\nOs-Run: 11111111111111111111111111111111\n\
         Os-Lease: 2026-05-07T14:20:00Z\nOs-Attempt: 2\nOs-Head: 3333333333333333333333333333333333333333\n\
-        Os-Base: 4444444444444444444444444444444444444444\nOs-Steps: S1=done S2=running\nOs-Step: S2=running\n\
+        Os-Base: 4444444444444444444444444444444444444444\nOs-Copy: 7777777777777777777777777777777777777777\n\
+        Os-Steps: S1=done S2=running\nOs-Step: S2=running\n\
         Os-Nonce: 66666666666666666666666666666666\nOs-Seq: 9\nOs-Future: kept\n";
     assert_eq!(encode(&full()), stored);
     assert_eq!(decode(stored.as_bytes()), Ok(full()));
@@ -227,6 +231,7 @@ fn changes(of: &Ticket) -> Vec<(&'static str, Change)> {
         attempt: _,
         head: _,
         base: _,
+        copy: _,
         steps: _,
         seq: _,
         unknown: _,
@@ -247,6 +252,7 @@ fn changes(of: &Ticket) -> Vec<(&'static str, Change)> {
         ("attempt", |ticket| ticket.attempt = 0),
         ("head", |ticket| ticket.head = None),
         ("base", |ticket| ticket.base = None),
+        ("copy", |ticket| ticket.copy = None),
         ("steps", |ticket| ticket.steps.clear()),
         ("seq", |ticket| ticket.seq = 0),
         ("unknown", |ticket| ticket.unknown.clear()),
@@ -258,7 +264,7 @@ fn every_field_of_a_ticket_is_stored_in_the_event_and_on_the_board() {
     let record = full();
     let changes = changes(&record.after);
     // One for each field of the ticket but the content, and for each of the content.
-    assert_eq!(changes.len(), 11 + 6);
+    assert_eq!(changes.len(), 12 + 6);
     for (field, change) in changes {
         let mut other = record.clone();
         change(&mut other.after);

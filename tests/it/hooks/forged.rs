@@ -42,7 +42,7 @@ const FORGERIES: &[Forgery] = &[
         "merged without a landing",
         "$VERIFIED",
         "next $VERIFIED merge merged -e 's/^Os-Actor.*/Os-Actor: gate/' -e '/^Os-By/d' -e '/^Os-Lease/d' | commit $VERIFIED",
-        "its head in a protected branch",
+        "its work in a protected branch",
     ),
     (
         "another role",

@@ -152,9 +152,9 @@ fn what_would_drop_landed_work_takes_nothing_else_with_it() {
         for (command, back) in [
             ("git reset -q --hard $BEFORE", "git reset -q --hard"),
             ("git update-ref refs/heads/main $BEFORE", ":"),
-            ("git commit -q --amend -m other", ":"),
-            ("GIT_SEQUENCE_EDITOR='sed -i 1d' git rebase -q -i $BEFORE~1", "git rebase --abort"),
-            ("git rebase -q --force-rebase --onto $BEFORE~1 $BEFORE main", "git rebase --abort"),
+            ("echo more >b; git add b; git commit -q --amend -m other", "git reset -q --hard"),
+            ("GIT_SEQUENCE_EDITOR='sed -i 2d' git rebase -q -i $BEFORE~1", "git rebase --abort"),
+            ("git rebase -q --onto $BEFORE main", "git rebase --abort"),
             ("git switch -q topic; git switch -q -C main $BEFORE", "git reset -q --hard; git switch -q main"),
             ("git switch -q topic; git checkout -q -B main $BEFORE", "git reset -q --hard; git switch -q main"),
             ("git switch -q topic; git branch -f main $BEFORE", "git switch -q main"),
@@ -174,8 +174,8 @@ fn what_would_drop_landed_work_takes_nothing_else_with_it() {
 fn what_was_not_committed_survives_a_refusal() {
     let stage = Stage::new(&gits()[0], "");
     for (command, back) in [
-        ("git rebase -q --autostash --force-rebase --onto $BEFORE~1 $BEFORE main", "git rebase --abort"),
-        ("git -c rebase.autoStash=true rebase -q --force-rebase --onto $BEFORE~1 $BEFORE main", "git rebase --abort"),
+        ("git rebase -q --autostash --onto $BEFORE main", "git rebase --abort"),
+        ("git -c rebase.autoStash=true rebase -q --onto $BEFORE main", "git rebase --abort"),
         ("git stash -q; git reset -q --hard $BEFORE", "git reset -q --hard; git stash pop"),
         ("git commit -q -a --amend -m other", ":"),
         ("git reset -q --keep $BEFORE", "git reset -q --keep HEAD"),

@@ -93,10 +93,10 @@ const BRANCH: &[Route] = &[
     (
         "commit --amend of landed work",
         "git reset -q --hard $MAIN",
-        "git commit -q --amend --no-verify --allow-empty -m mine",
+        "echo more >more && git add more && git commit -q --amend --no-verify -m mine",
         STAYS,
     ),
-    ("rebase that drops landed work", "", "git rebase -q --onto $MAIN~2 $MAIN~1 main", STAYS),
+    ("rebase that drops landed work", "", "git rebase -q --onto $MAIN~2 $MAIN main", STAYS),
     ("cherry-pick of all work", "", "git cherry-pick --allow-empty $WORK~0", STAYS),
     ("squash of all work", "git merge -q --squash $WORK", "git commit -q -m squashed", STAYS),
     ("checkout of all work, then commit", "git checkout $WORK -- .", "git commit -q -m copied", STAYS),

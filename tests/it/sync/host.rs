@@ -103,7 +103,7 @@ fn landed_work_that_was_dropped_fails_the_check_of_a_host() {
     fleet.git("m0", &["-c", "core.hooksPath=/dev/null", "push", "-q", "--force", "origin", "main~1:main"]).ok();
     let new = fleet.sandbox.id(BARE, "main");
     finds(check(&fleet, &[&old, &new, "refs/heads/main"]), &id);
-    finds(check(&fleet, &[]), "its head in a protected branch");
+    finds(check(&fleet, &[]), "its work in a protected branch");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Several machines around one remote, or around none.
 
-mod fleet;
+pub(crate) mod fleet;
 
 mod carriers;
 

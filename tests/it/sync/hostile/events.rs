@@ -127,7 +127,7 @@ const RULES: &[Case] = &[
     (
         "work taken for a comment",
         "forge $RUNNING comment running -e \"$SAYS\" -e \"s/^Os-Nonce.*/Os-Head: $WORK\\nOs-Base: $MAIN\\n&/\"",
-        "head or base",
+        "head, base or copy",
         Fsck,
     ),
     (
@@ -170,7 +170,7 @@ const RULES: &[Case] = &[
     (
         "merged without the head in main",
         "forge $VERIFIED merge merged -e \"$GATE\" -e '/^Os-By/d' -e '/^Os-Lease/d'",
-        "its head in a protected branch",
+        "its work in a protected branch",
         Fsck,
     ),
     (

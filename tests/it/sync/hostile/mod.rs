@@ -161,7 +161,7 @@ impl Place {
                 let fsck = here.os(dir, &["fsck"]);
                 let is_named = |name: &&str| fsck.said().contains(*name) || fsck.said().contains(&escaped(name));
                 // Under another policy all tickets are those of another repository, and a merged one tells what its branch lost.
-                let of_tickets = ["created in another repository", "cannot merge without its head in a protected branch"];
+                let of_tickets = ["created in another repository", "cannot merge without its work in a protected branch"];
                 let is_found = names.iter().any(is_named) || of_tickets.iter().any(|what| fsck.said().contains(what));
                 if fsck.code == Some(0) || !is_found || fsck.said().contains("panicked") {
                     return Err(format!("{name}: forced in underneath it is not found: {fsck}"));
