@@ -142,7 +142,7 @@ impl Repo {
             return self.find_ref_by_git(name);
         }
         let refs_error = |source| GitError::Refs { source };
-        self.read_refs(|| self.store.find_ref(name).map_err(refs_error), || self.find_ref_by_git(name))
+        self.read_refs(|| self.store.find_ref(name).map(Some).map_err(refs_error), || self.find_ref_by_git(name))
     }
 
     fn find_ref_by_git(&self, name: &str) -> Result<Option<ObjectId>, GitError> {

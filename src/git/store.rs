@@ -22,8 +22,6 @@ use crate::core::id::ObjectId;
 const LOCK_PATIENCE: Duration = Duration::from_millis(100);
 /// The same for the lock of `packed-refs`.
 const PACKED_LOCK_PATIENCE: Duration = Duration::from_secs(1);
-/// How often refs are listed again while some of them cannot be read.
-const READS: usize = 10;
 
 /// An error of whatever keeps the data.
 pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -119,26 +117,18 @@ impl Store {
         }
     }
 
-    /// The refs below a prefix that ends in a slash, in order, without symbolic ones.
-    pub(super) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>, Source> {
+    /// The refs below a prefix that ends in a slash, in order, without symbolic ones; nothing where they changed meanwhile.
+    pub(super) fn list_refs(&self, prefix: &str) -> Result<Option<Vec<(String, ObjectId)>>, Source> {
         match self {
             Self::Git(git) => {
                 // A malformed ref file is not a ref, and fsck reports it. One that is packed and goes while it is listed
                 // looks the same, and is there when it is looked for again.
-                let mut listed = list_once(git, prefix)?;
-                for _ in 0..READS {
-                    if listed.1 == 0 {
-                        break;
-                    }
-                    let again = list_once(git, prefix)?;
-                    if std::mem::replace(&mut listed, again) == listed {
-                        break;
-                    }
-                }
-                Ok(listed.0)
+                let listed = list_once(git, prefix)?;
+                let is_settled = listed.1 == 0 || list_once(git, prefix)? == listed;
+                Ok(is_settled.then_some(listed.0))
             }
             #[cfg(test)]
-            Self::Memory(memory) => Ok(memory.list_refs(prefix)),
+            Self::Memory(memory) => Ok(Some(memory.list_refs(prefix))),
         }
     }
 

@@ -61,10 +61,10 @@ impl Repo {
 
     /// Reads refs, and again if `packed-refs` was written meanwhile: gix looks at it first and at the loose refs then, and
     /// would miss a ref that is packed in between. It also takes two states of the file for one that were written within a
-    /// tick of the file system's clock. After too many tries git itself reads them: the loose refs first, so that it misses none.
+    /// tick of the file system's clock. `read` returns nothing where it was disturbed. After too many tries git itself reads them: the loose refs first, so that it misses none.
     pub(super) fn read_refs<T>(
         &self,
-        read: impl Fn() -> Result<T, GitError>,
+        read: impl Fn() -> Result<Option<T>, GitError>,
         by_git: impl FnOnce() -> Result<T, GitError>,
     ) -> Result<T, GitError> {
         let file = self.common_dir().join("packed-refs");
@@ -76,8 +76,9 @@ impl Repo {
             if self.packed.replace(before) != before {
                 self.store.forget_packed();
             }
-            let found = read()?;
-            if mark(&file) == before {
+            if let Some(found) = read()?
+                && mark(&file) == before
+            {
                 return Ok(found);
             }
         }
@@ -267,7 +268,7 @@ mod tests {
         let disturbed = || {
             reads.set(reads.get() + 1);
             write_file(&file, "# pack-refs with: peeled fully-peeled sorted \n".as_bytes(), 0o644).expect("written");
-            Ok(None)
+            Ok(Some(None))
         };
         let found = repo.read_refs(disturbed, || repo.find_ref_by_git("refs/os/x")).expect("read");
         assert_eq!((found, reads.get()), (Some(id), READS));
