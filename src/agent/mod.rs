@@ -47,9 +47,10 @@ impl Brief {
     }
 }
 
-/// Where programs are found: git-os itself, and the folder to which an agent's relative paths count.
+/// What an agent finds around it: git-os itself, the folder to which its relative paths count, and settings for its git.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) program: &'a Utf8Path,
     pub(crate) registry_dir: &'a Utf8Path,
+    pub(crate) settings: &'a [(String, String)],
 }

@@ -13,9 +13,8 @@ use tokio::signal::unix::{self, SignalKind, signal};
 use super::stop::Stop;
 use super::transcript::{Channel, Transcript};
 use crate::core::id::RunId;
+use crate::env::PLACE;
 
-/// The variable that says in which folder a process was started.
-const PLACE: &str = "GIT_OS_PLACE";
 /// How long a process may take to end by itself once it was told to.
 const MERCY: Duration = Duration::from_secs(3);
 /// How long its streams are read after its end: a background process may keep them open.
@@ -63,6 +62,8 @@ pub(crate) struct Spec {
     pub(crate) words: Vec<String>,
     pub(crate) dir: Utf8PathBuf,
     pub(crate) variables: Vec<(String, String)>,
+    /// Settings of git that the git it starts has besides those of files, each with its value.
+    pub(crate) settings: Vec<(String, String)>,
     /// Further variables of the operator's that it may see.
     pub(crate) passed: &'static [&'static str],
     /// What it reads from standard input.
@@ -351,7 +352,7 @@ fn environment(spec: &Spec) -> Vec<(String, String)> {
     if let (Some(dir), Some(path)) = (spec.program.parent(), all.iter_mut().find(|(key, _)| key == "PATH")) {
         path.1 = format!("{dir}:{}", path.1);
     }
-    all.extend(crate::git::process::settings_for_agents());
+    all.extend(crate::git::process::settings_for_agents(&spec.settings));
     all.push((PLACE.to_owned(), spec.dir.to_string()));
     all.push(("TERM".to_owned(), "dumb".to_owned()));
     all.push(("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()));

@@ -129,6 +129,7 @@ impl Session {
             words,
             dir: brief.worktree.clone(),
             variables: [brief.variables(), variables].concat(),
+            settings: around.settings.to_vec(),
             passed,
             input,
             is_input_open,

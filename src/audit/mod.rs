@@ -11,7 +11,7 @@ use crate::gate;
 use crate::git::GitError;
 use crate::ledger::{Ledger, LedgerError};
 pub(crate) use crate::refs::{Audit, Violation};
-use crate::refs::{Scene, kind_of};
+use crate::refs::{Scene, kind_of, strays};
 
 /// Replays every chain, and every protected branch since its epoch.
 ///
@@ -46,6 +46,7 @@ pub(crate) fn audit(ledger: &Ledger<'_>) -> Result<Audit, LedgerError> {
     for branch in &ledger.policy.protected {
         audit_branch(ledger, branch, &mut report)?;
     }
+    report.strays = strays::list(ledger)?;
     Ok(report)
 }
 

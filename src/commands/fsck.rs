@@ -12,12 +12,16 @@ use crate::core::text::{chain, escape};
 use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
 use crate::ledger::{Ledger, LedgerError};
+use crate::refs::strays::{Origin, Stray};
 use crate::refs::{Repaired, kind_of};
 
 /// Replay all histories and report what is invalid
 ///
 /// Hooks can be turned off and ref files written by hand; fsck finds what came in that way. Exits with 1 if it finds
 /// something. No other command acts on an invalid history.
+///
+/// Commits that came to a protected branch during the run of an agent, and that no ticket landed, are only listed: they may be
+/// your own. To take a commit off the list, run `git notes --ref=os/strays remove COMMIT`.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Restore refs to their last valid state first
@@ -41,7 +45,17 @@ struct All {
     archived: usize,
     findings: Vec<Violation>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    strays: Vec<StrayIn>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     repaired: Vec<RepairedIn>,
+}
+
+/// A commit that came during a run, and where.
+#[derive(Serialize)]
+struct StrayIn {
+    repo: RepoName,
+    #[serde(flatten)]
+    stray: Stray,
 }
 
 /// A ref that was put back, and where.
@@ -94,13 +108,16 @@ impl Args {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place()?;
-    let mut all = All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new(), repaired: Vec::new() };
+    let mut all =
+        All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new(), strays: Vec::new(), repaired: Vec::new() };
     let mut repairs = Vec::new();
     let mut add = |report: Audit| {
         all.tickets += report.tickets;
         all.events += report.events;
         all.archived += report.archived;
         all.findings.extend(report.findings);
+        let repo = report.repo;
+        all.strays.extend(report.strays.into_iter().map(|stray| StrayIn { repo: repo.clone(), stray }));
     };
     let mut examine = |repo: &Repo| -> Result<(), CliError> {
         if args.repair {
@@ -130,6 +147,13 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         for finding in &all.findings {
             let commit = finding.commit.map(|commit| format!(" (commit {})", commit.short(12))).unwrap_or_default();
             ctx.ui.line(format!("{}: {}: {}{commit}", finding.repo, finding.ref_name, finding.what))?;
+        }
+        for StrayIn { repo, stray: Stray { branch, commit, origin } } in &all.strays {
+            let (commit, Origin { agent, ticket, .. }) = (commit.short(12), origin);
+            ctx.ui.line(format!(
+                "{repo}: refs/heads/{branch}: note: commit {commit} came during a run of {} for {ticket}, and no ticket landed it",
+                escape(agent)
+            ))?;
         }
         let (tickets, events) = (plural(all.tickets, "ticket", "tickets"), plural(all.events, "event", "events"));
         ctx.ui.say(format!("{tickets} with {events} replayed, {}", plural(all.findings.len(), "finding", "findings")));

@@ -198,7 +198,7 @@ fn answer(hook: &str, args: &[String]) -> ExitCode {
 
 /// What an agent or a check may do: read, speak, and hand in. The rest is for whoever started it, in all repositories of the workspace.
 fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
-    let (Some(_), Some(worktree)) = (&ctx.env.run, &ctx.env.place) else { return Ok(()) };
+    let Some(worktree) = &ctx.env.place else { return Ok(()) };
     let is_allowed = match command {
         Command::List(_)
         | Command::Ready(_)

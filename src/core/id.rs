@@ -307,6 +307,8 @@ pub(crate) const REJECTED: &str = "refs/os/rejected/";
 pub(crate) const VERDICT_NOTES: &str = "refs/notes/os/verdicts";
 /// Provenance as notes on code commits.
 pub(crate) const PROVENANCE_NOTES: &str = "refs/notes/os/provenance";
+/// Notes on commits that came to a protected branch beside the gate while an agent worked.
+pub(crate) const STRAYS: &str = "refs/notes/os/strays";
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 
 use super::event::{State, named};
 use super::freshness::Decision;
-use super::id::{Brand, RepoName, TicketId};
+use super::id::{Brand, ObjectId, RepoName, TicketId};
 use super::prospect::Never;
 use super::session::Phase;
 use super::usage::Usage;
@@ -261,6 +261,15 @@ pub(crate) enum CareEvent {
     WorktreeStays {
         ticket: TicketId,
         trouble: Trouble,
+    },
+    /// Commits came to a protected branch since an agent or the checks of a ticket began, and no ticket landed them.
+    Strayed {
+        repo: String,
+        branch: String,
+        agent: String,
+        count: usize,
+        newest: ObjectId,
+        subject: String,
     },
     WorktreeLost {
         path: Utf8PathBuf,

@@ -11,7 +11,8 @@ use crate::core::progress::What;
 /// # Errors
 /// When it cannot be started, or somebody interrupts; how it ended is in the outcome.
 pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief) -> Result<Outcome, DispatchError> {
-    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir() };
+    let settings = site.settings_for_runs()?;
+    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir(), settings: &settings };
     let mut session = Session::start(name, &site.workspace.registry.agents[name], brief, around, site.stop)?;
     while let Some(event) = session.next()? {
         match event {

@@ -15,6 +15,7 @@ pub(crate) mod settle;
 mod take_in;
 pub(crate) mod turn;
 pub(crate) mod verify;
+mod watch;
 mod work;
 pub(crate) mod worker;
 
@@ -33,6 +34,7 @@ use crate::core::registry::RepoEntry;
 use crate::core::ruling::Ruling;
 use crate::env::Env;
 use crate::git::{GitError, Repo};
+use crate::hook;
 use crate::ledger::replay;
 use crate::ledger::{Draft, Entry, Ledger, LedgerError, new_run};
 use crate::workspace::{Workspace, WorkspaceError};
@@ -151,6 +153,23 @@ impl<'a> Site<'a> {
     #[must_use]
     pub(crate) fn worktree(&self, id: &TicketId) -> Utf8PathBuf {
         worktrees::of_ticket(&self.repo, id)
+    }
+
+    /// The settings by which the git of an agent or a check pushes from no repository of the workspace.
+    ///
+    /// # Errors
+    /// If the hooks that refuse cannot be written in this repository.
+    pub(crate) fn settings_for_runs(&self) -> Result<Vec<(String, String)>, DispatchError> {
+        let mut settings = hook::install::run::put(&self.repo)?;
+        for entry in self.workspace.registry.repos.iter().filter(|entry| entry.name != self.entry.name) {
+            // One that is not there has nothing to push.
+            let Ok(repo) = self.workspace.open(entry) else { continue };
+            match hook::install::run::put(&repo) {
+                Ok(more) => settings.extend(more),
+                Err(error) => self.tell(What::Trouble(Trouble::of(&error))),
+            }
+        }
+        Ok(settings)
     }
 
     /// The folder of the registry.

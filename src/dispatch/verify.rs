@@ -4,6 +4,7 @@ use crate::local::worktrees::of_verification;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
+use super::watch::Tips;
 use super::{DispatchError, Site, brief, converse, include, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
 use crate::agent::{Brief, Duty};
@@ -49,6 +50,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         return Ok(Some(Hold::Grade { grade: health.grade_for_work(), wanted: ledger.policy.grade, failing }));
     }
     let run = new_run()?;
+    let tips = Tips::take(site);
     let place = Scratch::add(site, &entry.id, head)?;
     let (checks, mut reasons) = checks(site, ledger, &place, head, &run)?;
     site.reached(Stage::Checked);
@@ -67,6 +69,7 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     if let Err(error) = place.remove(site) {
         site.tell(What::Trouble(Trouble::of(&error)));
     }
+    tips.compare(site, &entry.id, &run, &judge.agent);
     let judgement = if reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
     let verdict = Verdict {
         version: verdict::VERSION,
@@ -186,6 +189,7 @@ pub(crate) fn run_check(
         words: ["sh", "-c", &check.run].map(str::to_owned).to_vec(),
         dir: path.to_owned(),
         variables: vec![("GIT_OS_RUN".to_owned(), run.to_string())],
+        settings: site.settings_for_runs()?,
         passed: &[],
         input: Vec::new(),
         is_input_open: false,

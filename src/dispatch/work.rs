@@ -1,5 +1,6 @@
 //! Running → verifying: runs the agent and submits its work.
 
+use super::watch::Tips;
 use super::{DispatchError, Site, brief, converse, give_back, learn, prepare, take_in, write};
 use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;
@@ -8,7 +9,7 @@ use crate::core::event::{Action, Role};
 use crate::core::progress::{Activity, Stage, What};
 use crate::core::ruling::Ruling;
 use crate::core::text::plural;
-use crate::git::process::remove_all;
+use crate::git::process::{remove_all, remove_file};
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
 use crate::local::runs::{AgentStage, RunRecord};
@@ -18,6 +19,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
         AgentStage::Worked { attempt: done, agent, record: said, failure } if done == attempt => {
+            name_strays(site, entry, record)?;
             clear_locks(site, entry)?;
             hand_in(site, ledger, entry, record, &agent, &said, failure)
         }
@@ -26,6 +28,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
             sweep(record.run());
             clear_locks(site, entry)?;
             let _restored = stash::restore(&site.repo, &record.stash())?;
+            name_strays(site, entry, record)?;
             prepare::ensure_worktree(site, ledger, entry, from)?;
             work(site, ledger, entry, record)
         }
@@ -64,8 +67,15 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         timeout: site.entry.timeout,
     };
     stash::note(&site.repo, &record.stash())?;
+    Tips::take(site).keep(&record.tips())?;
     site.reached(Stage::Briefed);
-    let outcome = converse::run(site, name, &brief)?;
+    let outcome = match converse::run(site, name, &brief) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            name_strays(site, entry, record)?;
+            return Err(error);
+        }
+    };
     let failure = outcome.failure().map(|failure| failure.to_string());
     let said = outcome.record.clone();
     record.advance(AgentStage::Worked {
@@ -76,8 +86,15 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     })?;
     site.reached(Stage::Worked);
     sweep(record.run());
+    name_strays(site, entry, record)?;
     clear_locks(site, entry)?;
     hand_in(site, ledger, entry, record, &outcome.agent, &said, failure)
+}
+
+/// Names what came to protected branches since the agent began.
+fn name_strays(site: &Site<'_>, entry: &Entry, record: &RunRecord) -> Result<(), DispatchError> {
+    Tips::read(&record.tips()).compare(site, &entry.id, record.run(), super::agent_name(site.entry)?);
+    Ok(remove_file(&record.tips())?)
 }
 
 /// Removes the locks that a killed git left in the ticket's branch and worktree; the run must have no live processes.

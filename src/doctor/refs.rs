@@ -1,6 +1,5 @@
 //! The refs of git-os and the branches they guard: legal, ours, clean, bounded.
 
-use crate::refs::{self, kind_of};
 use std::collections::HashSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,6 +16,7 @@ use crate::gate;
 use crate::git::{RefBackend, Repo};
 use crate::ledger::replay::Landed;
 use crate::ledger::{Ledger, shared_remote};
+use crate::refs::{self, kind_of, strays};
 use crate::sync;
 
 /// How many live tickets a repository may have before every fetch feels it.
@@ -103,7 +103,14 @@ pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if names.is_empty() {
         return Ok(Finding::not_applicable("no protected branch has a commit yet"));
     }
-    let all_well = format!("{}: every commit is allowed", names.join(", "));
+    let strays = match strays::list(ledger)?.len() {
+        0 => String::new(),
+        count => {
+            let commits = plural(count, "commit", "commits");
+            format!("; {commits} that no ticket landed came while an agent worked: see `git os fsck`")
+        }
+    };
+    let all_well = format!("{}: every commit is allowed{strays}", names.join(", "));
     let mark = fingerprint(subject, &tips)?.to_string();
     if subject.recall("branches") == mark {
         return Ok(Finding::pass(all_well));

@@ -114,6 +114,19 @@ pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerEr
     Ok(passed)
 }
 
+/// Finds the commits that a protected branch got between two tips, and that did not land by a verdict.
+///
+/// # Errors
+/// When git cannot read what it takes.
+pub(crate) fn find_unlanded(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<ObjectId>, LedgerError> {
+    let mut added = ledger.repo.difference(old, new)?.added;
+    if !added.is_empty() {
+        let passed = carried(ledger)?;
+        added.retain(|commit_id| !passed.contains(commit_id));
+    }
+    Ok(added)
+}
+
 /// Finds commits that came after the epoch of a protected branch and did not pass the gate.
 ///
 /// # Errors

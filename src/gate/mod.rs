@@ -9,7 +9,7 @@ mod work;
 
 use std::collections::HashSet;
 
-pub(crate) use self::aftermath::{awaits_landing, find_ungated, follow_copies, reconcile};
+pub(crate) use self::aftermath::{awaits_landing, find_ungated, find_unlanded, follow_copies, reconcile};
 pub(crate) use self::work::involved;
 use crate::core::denial::{Cause, Denial};
 use crate::core::event::{EventKind, State};

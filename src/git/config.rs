@@ -128,7 +128,7 @@ fn append_locked(file: &Utf8Path, lock: &Utf8Path, mut opened: File, text: &str)
 }
 
 /// A value as a file of configuration has it.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let escaped = value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n").replace('\t', r"\t");
     format!("\"{escaped}\"")
 }

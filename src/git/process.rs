@@ -285,6 +285,20 @@ pub(crate) fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError
     std::fs::rename(from, to).map_err(GitError::file(from))
 }
 
+/// Puts a symbolic link to `there` into a folder, in place of what has its name.
+///
+/// # Errors
+/// If the folder does not exist or cannot be written.
+pub(crate) fn link_file(there: &Utf8Path, path: &Utf8Path) -> Result<(), GitError> {
+    if path.read_link_utf8().is_ok_and(|known| known == there) {
+        return Ok(());
+    }
+    let new = path.with_file_name(format!(".{}-{}", path.file_name().unwrap_or_default(), std::process::id()));
+    remove_file(&new)?;
+    rustix::fs::symlink(there.as_std_path(), new.as_std_path()).map_err(|error| GitError::file(&new)(error.into()))?;
+    rename_file(&new, path)
+}
+
 /// Copies a file with its mode; creates missing folders.
 ///
 /// # Errors

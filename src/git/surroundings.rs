@@ -122,19 +122,21 @@ fn of_command(listed: &str) -> Vec<String> {
     pairs.filter_map(setting).collect()
 }
 
-/// The variables by which an agent's own git has the settings that the caller of this process gave, but for those that are not for agents.
+/// The variables by which an agent's own git has the settings that the caller of this process gave, but for those that are not for agents,
+/// and then these.
 #[must_use]
-pub(crate) fn settings_for_agents() -> Vec<(String, String)> {
-    for_agents(given_settings())
+pub(crate) fn settings_for_agents(own: &[(String, String)]) -> Vec<(String, String)> {
+    for_agents(given_settings(), own)
 }
 
-fn for_agents(given: &[String]) -> Vec<(String, String)> {
+fn for_agents(given: &[String], own: &[(String, String)]) -> Vec<(String, String)> {
     let is_for_agents = |key: &str| {
         let key = key.to_ascii_lowercase();
         !NOT_FOR_AGENTS.contains(&key.as_str()) && !SECTIONS_NOT_FOR_AGENTS.iter().any(|section| key.starts_with(section))
     };
     let settings = given.iter().map(|setting| setting.split_once('=').unwrap_or((setting, "true")));
-    let settings: Vec<_> = settings.filter(|(key, _)| is_for_agents(key)).collect();
+    let own = own.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let settings: Vec<_> = settings.filter(|(key, _)| is_for_agents(key)).chain(own).collect();
     if settings.is_empty() {
         return Vec::new();
     }
@@ -161,9 +163,18 @@ mod tests {
     #[test]
     fn an_agent_gets_what_does_not_open_remotes() {
         let given = ["user.name=Bo", "http.https://x/.extraHeader=secret", "core.hooksPath=/dev/null", "a.b"].map(str::to_owned);
-        let told = for_agents(&given).into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
-        let wanted = ["COUNT=2", "KEY_0=user.name", "VALUE_0=Bo", "KEY_1=a.b", "VALUE_1=true"];
+        let own = [("includeIf.gitdir:/x.path".to_owned(), "/y".to_owned())];
+        let told = for_agents(&given, &own).into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+        let wanted = [
+            "COUNT=3",
+            "KEY_0=user.name",
+            "VALUE_0=Bo",
+            "KEY_1=a.b",
+            "VALUE_1=true",
+            "KEY_2=includeIf.gitdir:/x.path",
+            "VALUE_2=/y",
+        ];
         assert_eq!(told, wanted.map(|text| format!("GIT_CONFIG_{text}")));
-        assert!(for_agents(&[]).is_empty());
+        assert!(for_agents(&[], &[]).is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! Installs the git-os hooks next to existing hooks, and removes them.
 
+pub(crate) mod run;
 mod setting;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -273,6 +274,7 @@ fn is_ours(contents: &[u8]) -> bool {
 /// If a file or git's configuration cannot be written.
 pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
     setting::take_back(repo)?;
+    run::remove(repo)?;
     let own = folder(repo);
     for entry in own.read_dir_utf8().into_iter().flatten().flatten() {
         remove_file(entry.path())?;

@@ -7,9 +7,9 @@ use super::front::Watch;
 use super::install;
 use super::judge;
 use super::rename;
-use super::{Reply, here, say};
+use super::{Reply, here, say, within};
 use crate::core::denial::{Cause, Denial};
-use crate::core::id::{META, ObjectId};
+use crate::core::id::{META, ObjectId, STRAYS};
 use crate::core::refs::is_ours;
 use crate::core::rule::{self, Concern, Files, Missing, State, Value};
 use crate::core::ruling::Ruling;
@@ -209,14 +209,6 @@ fn help_after_deletion(repo: &Repo, name: &str) {
     }
 }
 
-/// Whether this process was started by an agent or a check that git-os started in a worktree of this repository. They can hide it; what
-/// they do then is found afterwards.
-#[expect(clippy::disallowed_methods, reason = "a hook is told where it runs by its environment")]
-fn is_in_run(repo: &Repo) -> bool {
-    let place = std::env::var("GIT_OS_RUN").and_then(|_| std::env::var("GIT_OS_PLACE"));
-    place.is_ok_and(|place| repo.find_worktree_git_dir(Utf8Path::new(&place)).is_some())
-}
-
 /// Leaves word for `committed` if a ticket may land, or a branch drops commits. What fails here is noticed by the next git-os command.
 fn announce_landing(repo: &Repo, ledger: &Opened<'_>, moves: &[Line]) {
     let (Ok(ledger), Some(file)) = (ledger, Common(Some(repo.common_dir())).path(rule::LANDING)) else { return };
@@ -262,7 +254,7 @@ fn decide(repo: &Repo, ledger: &Opened<'_>, line: &Line) -> Result<Ruling<()>, L
     if new.is_none() && !is_ours(&line.name) && rename::is_to_itself(repo, &line.name) {
         return Ok(Ruling::Granted(()));
     }
-    if !is_ours(&line.name) && is_in_run(repo) {
+    if (!is_ours(&line.name) || line.name == STRAYS) && within::is_in_run(repo, ledger)? {
         return Ok(Ruling::Denied(Denial::FromRun));
     }
     let judged = judge::judge(repo, ledger, &line.name, old, new)?;

@@ -118,6 +118,11 @@ impl RunRecord {
         stash(&self.path)
     }
 
+    /// Where it is noted where the protected branches were when the agent began.
+    pub(crate) fn tips(&self) -> Utf8PathBuf {
+        tips(&self.path)
+    }
+
     /// Where the run leaves messages for its orchestrator.
     pub(crate) fn outbox(&self) -> Utf8PathBuf {
         outbox(&self.path)
@@ -132,6 +137,7 @@ fn outbox(path: &Utf8Path) -> Utf8PathBuf {
 fn forget(path: &Utf8Path) -> Result<(), GitError> {
     remove_all(&outbox(path))?;
     remove_file(&stash(path))?;
+    remove_file(&tips(path))?;
     remove_file(path)?;
     remove_file(&lock_path(path))
 }
@@ -139,6 +145,11 @@ fn forget(path: &Utf8Path) -> Result<(), GitError> {
 /// The file with what people had stashed when the agent began.
 fn stash(path: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{path}.stash"))
+}
+
+/// The file with where the protected branches were when the agent began.
+fn tips(path: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{path}.tips"))
 }
 
 /// The file that is locked as long as the run's orchestrator lives.

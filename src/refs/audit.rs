@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::strays::Stray;
 use crate::core::denial::Denial;
 use crate::core::id::{ObjectId, RepoName};
 
@@ -22,19 +23,21 @@ pub(crate) struct Violation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Audit {
     #[serde(skip)]
-    repo: RepoName,
+    pub(crate) repo: RepoName,
     pub(crate) tickets: usize,
     pub(crate) events: usize,
     pub(crate) archived: usize,
     pub(crate) refs: usize,
     pub(crate) findings: Vec<Violation>,
+    /// What came to protected branches beside their gate while agents worked; only a person can say whether it is wrong.
+    pub(crate) strays: Vec<Stray>,
 }
 
 impl Audit {
     /// Of a repository; nothing was looked at yet.
     #[must_use]
     pub(crate) fn new(repo: RepoName) -> Self {
-        Self { repo, tickets: 0, events: 0, archived: 0, refs: 0, findings: Vec::new() }
+        Self { repo, tickets: 0, events: 0, archived: 0, refs: 0, findings: Vec::new(), strays: Vec::new() }
     }
 
     /// Notes what is wrong with a ref, and at which commit.

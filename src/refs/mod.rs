@@ -23,6 +23,7 @@ mod rescue;
 pub(crate) mod sample;
 mod sessions;
 mod sides;
+pub(crate) mod strays;
 mod tickets;
 mod transcripts;
 pub(crate) mod verdicts;
@@ -49,6 +50,7 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &tickets::Tickets,
     &verdicts::Verdicts,
     &provenance::Provenance,
+    &strays::Strays,
     &learnings::Learnings,
     &sessions::Sessions,
     &proposals::Proposals,

@@ -29,7 +29,7 @@ git commit -qm "$title, attempt $GIT_OS_ATTEMPT"
 const JUDGE: &str = r##"set -eu
 IFS= read -r title; title=${title#"# "}; cat >/dev/null
 if [ "$title" = "Meet a moving branch" ] && mkdir ../../../../moved 2>/dev/null; then
-  (cd ../../.. && env -u GIT_OS_RUN git commit -q --allow-empty -m "A person goes on")
+  (cd ../../.. && git -c core.hooksPath=/dev/null commit -q --allow-empty -m "A person goes on")
 fi
 if grep -rq UNSURE work; then
   echo '{"verdict":"fail","reasons":["it says UNSURE"]}'
@@ -249,8 +249,12 @@ impl Crew {
                 let landed = |dir: &str| self.sandbox.id(dir, "main");
                 assert_eq!(landed(&shared), landed(repo), "{repo}: landed there as here");
                 let tickets = |dir: &str| self.sandbox.refs(dir, &["refs/os", "refs/notes/os"]);
-                let own =
-                    |refs: String| refs.lines().filter(|line| !line.contains("/rescue/")).map(str::to_owned).collect::<Vec<_>>();
+                let own = |refs: String| {
+                    refs.lines()
+                        .filter(|line| !line.contains("/rescue/") && !line.contains("/strays"))
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
+                };
                 assert_eq!(own(tickets(&shared)), own(tickets(repo)), "{repo}: in step");
             }
         }

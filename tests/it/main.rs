@@ -28,6 +28,7 @@ mod include;
 mod rebase;
 mod registry;
 mod revert;
+mod rights;
 mod settings;
 mod shared;
 mod texts;

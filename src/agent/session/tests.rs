@@ -79,7 +79,7 @@ impl Bench {
             outbox: self.path(),
             timeout,
         };
-        let around = Surroundings { program: &self.program(), registry_dir: &self.path() };
+        let around = Surroundings { program: &self.program(), registry_dir: &self.path(), settings: &[] };
         Session::start_client(&Scripted, "crew", &agent, &brief, around, stop).expect("a start")
     }
 }

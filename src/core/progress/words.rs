@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What};
-use crate::core::text::{headline, plural};
+use crate::core::text::{escape, headline, plural};
 use crate::core::verdict::Judgement;
 
 impl Event {
@@ -129,6 +129,15 @@ impl fmt::Display for CareEvent {
             Self::WorktreeSaved { ticket, ref_name } => write!(out, "{ticket}: saved the changes in its worktree to {ref_name}"),
             Self::WorktreeRemoved(ticket) => write!(out, "{ticket}: removed its worktree"),
             Self::WorktreeStays { ticket, trouble } => write!(out, "{ticket}: cannot remove its worktree: {trouble}"),
+            Self::Strayed { repo, branch, agent, count, newest, subject } => {
+                let (commits, newest) = (plural(*count, "commit", "commits"), newest.short(12));
+                let them = if *count == 1 { "it" } else { "them" };
+                write!(
+                    out,
+                    "warning: {commits} came to `{branch}` of {repo} since {agent} began, and no ticket landed {them}; the newest is {newest} ({})",
+                    escape(subject)
+                )
+            }
             Self::WorktreeLost { path } => write!(out, "git no longer knew the worktree; moved its files to {path}"),
             Self::WaitsInVain { ticket, dependency, why } => {
                 write!(out, "{ticket} cannot be claimed: dependency {dependency} will never land: {why}")

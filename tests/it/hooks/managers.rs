@@ -6,25 +6,25 @@ use std::path::Path;
 use crate::sandbox::{Sandbox, gits};
 
 /// Somebody else's hook: it notes that it ran, and with what on standard input where that matters.
-fn hook(sandbox: &Sandbox, name: &str) -> String {
+pub(super) fn hook(sandbox: &Sandbox, name: &str) -> String {
     let input = if name == "reference-transaction" { "sed 's/^/  /'" } else { "cat >/dev/null" };
     let log = sandbox.path("log");
     format!("#!/bin/sh\n# {name} of somebody else\n{{ echo \"{name} $1\"; {input}; }} >>'{}'\n", log.display())
 }
 
 /// Where somebody else's hooks are, and how they came there.
-struct Manager {
-    name: &'static str,
+pub(super) struct Manager {
+    pub(super) name: &'static str,
     /// The folder of the hooks, in the sandbox.
     folder: &'static str,
-    hooks: &'static [&'static str],
+    pub(super) hooks: &'static [&'static str],
     /// Lines of shell in the repository.
     set_up: &'static str,
     /// Whether its hooks run in a linked worktree even without git-os.
-    is_everywhere: bool,
+    pub(super) is_everywhere: bool,
 }
 
-const MANAGERS: &[Manager] = &[
+pub(super) const MANAGERS: &[Manager] = &[
     Manager {
         name: "lefthook",
         folder: "r/.git/hooks",
@@ -106,7 +106,8 @@ const MANAGERS: &[Manager] = &[
     },
 ];
 
-const WORK: &str = "git switch -q -c side; git commit -q --allow-empty -m s; git switch -q -; git commit -q --allow-empty -m c;
+pub(super) const WORK: &str =
+    "git switch -q -c side; git commit -q --allow-empty -m s; git switch -q -; git commit -q --allow-empty -m c;
     git merge -q --no-ff --no-edit side; git branch -q -D side";
 
 /// Every file below a folder with its contents and mode, but for what git writes as it works.
@@ -136,7 +137,7 @@ fn listing(folder: &Path) -> BTreeMap<String, (String, u32)> {
     all
 }
 
-fn set_up(sandbox: &Sandbox, manager: &Manager) {
+pub(super) fn set_up(sandbox: &Sandbox, manager: &Manager) {
     sandbox.repo("r", "");
     for name in manager.hooks {
         sandbox.script(&format!("{}/{name}", manager.folder), &hook(sandbox, name));

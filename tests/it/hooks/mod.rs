@@ -14,3 +14,4 @@ mod modes;
 mod quarantine;
 mod repos;
 mod routes;
+mod runs;

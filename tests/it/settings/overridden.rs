@@ -7,7 +7,7 @@ use crate::world::with_remote;
 /// knows how to work in spite of all settings.
 const WORKS: &str = "cat >/dev/null; git() { /usr/bin/env git -c commit.cleanup=verbatim -c commit.verbose=false -c commit.gpgSign=false -c diff.orderFile=/dev/null \"$@\"; }
     echo two >>two.txt; git add -f two.txt; git commit -qm \"$GIT_OS_TICKET\"; echo changed >>a; echo new >u
-    on=$(git commit-tree -m 'A person goes on' -p main 'main^{tree}'); env -u GIT_OS_RUN git -C ../../.. update-ref refs/heads/main $on\n";
+    on=$(git commit-tree -m 'A person goes on' -p main 'main^{tree}'); git -C ../../.. -c core.hooksPath=/dev/null update-ref refs/heads/main $on\n";
 
 /// Settings of people by what they are about, as hostile as they come. `<bad>` is a program that says something and fails, `<template>` has
 /// hooks that fail, `<all>` is a file that says `*`.
