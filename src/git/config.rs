@@ -53,6 +53,23 @@ impl Repo {
         }
     }
 
+    /// The path that the files of git's configuration set, as they were when the repository was opened, with a leading `~` expanded; what the
+    /// caller of this process set does not count.
+    ///
+    /// # Errors
+    /// If git cannot be started.
+    pub(crate) fn find_path_of_files(&self, key: &str) -> Result<Option<Utf8PathBuf>, GitError> {
+        match self.store.config_of_files(key) {
+            // Git expands it.
+            Some(path) if path.starts_with(['~', '%']) => {}
+            path => return Ok(path.map(Utf8PathBuf::from)),
+        }
+        let listed = self.git().run(["config", "--null", "--show-scope", "--type=path", "--get-all", key])?;
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let fields: Vec<_> = listed.split_terminator('\0').collect();
+        Ok(fields.chunks_exact(2).rfind(|pair| pair[0] != "command").map(|pair| pair[1].into()))
+    }
+
     /// All values of a setting in one file, without the files that it includes.
     ///
     /// # Errors

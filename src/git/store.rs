@@ -172,6 +172,20 @@ impl Store {
         }
     }
 
+    /// A value from the files of git's configuration, as it stands there, whatever the caller of this process set.
+    pub(super) fn config_of_files(&self, key: &str) -> Option<String> {
+        use gix::config::Source::{Api, Cli, Env, EnvOverride};
+        match self {
+            Self::Git(git) => {
+                let config = git.config_snapshot();
+                let is_file = |meta: &gix::config::file::Metadata| !matches!(meta.source, Api | Cli | Env | EnvOverride);
+                config.plumbing().string_filter(key, is_file).map(|value| value.to_string())
+            }
+            #[cfg(test)]
+            Self::Memory(memory) => memory.config(key),
+        }
+    }
+
     /// A value from git's configuration.
     pub(super) fn config(&self, key: &str) -> Option<String> {
         match self {

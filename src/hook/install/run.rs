@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::setting::HOOKS_PATH;
 use super::{REFS, USUAL, is_executable, quote};
@@ -26,7 +26,7 @@ const PLAIN: [&str; 1] = ["update"];
 /// If a file cannot be written.
 pub(crate) fn put(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
     let folder = repo.common_dir().join(FOLDER);
-    let others = match find_folder(repo)? {
+    let others = match repo.find_path_of_files(HOOKS_PATH)? {
         Some(path) => path,
         None => repo.common_dir().join("hooks"),
     };
@@ -67,14 +67,6 @@ fn conditions(common_dir: &Utf8Path) -> [String; 2] {
     let literal: String =
         common_dir.as_str().chars().flat_map(|c| r"\*?[".contains(c).then_some('\\').into_iter().chain([c])).collect();
     [format!("gitdir:{literal}"), format!("gitdir:{literal}/worktrees/*")]
-}
-
-/// The value of `core.hooksPath` for a git without our settings. What the caller of git-os gave it no agent gets.
-fn find_folder(repo: &Repo) -> Result<Option<Utf8PathBuf>, GitError> {
-    let listed = repo.git().run(["config", "--null", "--show-scope", "--type=path", "--get-all", HOOKS_PATH])?;
-    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let fields: Vec<_> = listed.split_terminator('\0').collect();
-    Ok(fields.chunks_exact(2).rfind(|pair| pair[0] != "command").map(|pair| pair[1].into()))
 }
 
 /// The names of the hooks in a folder. A relative folder is another one in each worktree, and its hooks may be made while the agent works.
