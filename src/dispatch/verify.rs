@@ -11,13 +11,14 @@ use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
-use crate::core::progress::{Activity, CheckEvent, Hold, Stage, Trouble, What};
+use crate::core::progress::{Activity, CareEvent, CheckEvent, Hold, Stage, Trouble, What};
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
+use crate::hook::install;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
 use crate::sync;
 
@@ -36,6 +37,9 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
     let examine = || doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
     let mut health = examine();
+    if health.grade_for_work() > ledger.policy.grade && restore_hooks(site, ledger) {
+        health = examine();
+    }
     if health.grade_for_work() > ledger.policy.grade
         && let Some(remote) = shared_remote(&site.repo)
         && sync::fetch(&site.repo, &remote)? == Fetched::Done
@@ -86,6 +90,16 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     };
     record(site, ledger, entry, &verdict, &reasons)?;
     Ok(None)
+}
+
+/// Puts the hooks in force again, which a tool of the agent may have changed: `npm install` sets `core.hooksPath` with some hook managers.
+fn restore_hooks(site: &Site<'_>, ledger: &Ledger<'_>) -> bool {
+    match install::install(&site.repo, install::Side::Clone(&ledger.policy), &site.env.program) {
+        Ok(true) => site.tell(What::Care(CareEvent::HooksRestored)),
+        Ok(false) => return false,
+        Err(error) => site.tell(What::Care(CareEvent::HooksMissing { why: error.to_string() })),
+    }
+    true
 }
 
 /// Writes the verdict to the chain, and then as a note.

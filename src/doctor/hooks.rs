@@ -16,9 +16,7 @@ pub(super) fn present(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 pub(super) fn not_shadowed(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     subject.ledger()?;
     let place = install::place(subject.repo)?;
-    if !place.is_in_force {
-        let path = place.former.unwrap_or_default();
-        let reason = format!("`core.hooksPath` is `{path}`, so git-os hooks do not run");
+    if let Some(reason) = place.fault {
         return Ok(Finding::fail(reason, "git os init"));
     }
     if let Some(file) = worktree_settings(subject) {
@@ -54,7 +52,9 @@ fn worktree_settings(subject: &Subject<'_>) -> Option<String> {
     let own = install::folder(repo);
     // The last line wins, and it may be ours.
     let sets = |text: &str| {
-        let mut lines = text.lines().filter(|line| line.trim_start().to_ascii_lowercase().starts_with("hookspath"));
+        let is_about_hooks =
+            |line: &&str| line.trim_start().to_ascii_lowercase().starts_with("hookspath") || line.contains(own.as_str());
+        let mut lines = text.lines().filter(is_about_hooks);
         lines.next_back().is_some_and(|line| !line.contains(own.as_str()))
     };
     files.find(|file| read_file(file).is_ok_and(|text| sets(&text))).map(|file| file.to_string())

@@ -26,7 +26,10 @@ impl Scope {
     }
 }
 
-/// The value of a setting that is in force, and who sets it.
+/// The scope of what the caller of this process set.
+pub(crate) const COMMAND: &str = "command";
+
+/// The value of a setting, and who sets it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Setting {
     /// The value, with a leading `~` expanded.
@@ -44,13 +47,19 @@ impl Repo {
     /// # Errors
     /// If git cannot be started.
     pub(crate) fn find_path_setting(&self, key: &str) -> Result<Option<Setting>, GitError> {
-        let output = self.git().run(["config", "--null", "--show-scope", "--show-origin", "--type=path", "--get", key])?;
+        Ok(self.list_path_settings(key)?.pop())
+    }
+
+    /// All settings of a path, as git itself sees them now; the last one is in force.
+    ///
+    /// # Errors
+    /// If git cannot be started.
+    pub(crate) fn list_path_settings(&self, key: &str) -> Result<Vec<Setting>, GitError> {
+        let output = self.git().run(["config", "--null", "--show-scope", "--show-origin", "--type=path", "--get-all", key])?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let mut parts = text.split('\0').map(str::to_owned);
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(scope), Some(origin), Some(path)) if output.code == 0 => Ok(Some(Setting { path, scope, origin })),
-            _ => Ok(None),
-        }
+        let parts: Vec<_> = text.split_terminator('\0').map(str::to_owned).collect();
+        let setting = |parts: &[String]| Setting { scope: parts[0].clone(), origin: parts[1].clone(), path: parts[2].clone() };
+        Ok(parts.chunks_exact(3).map(setting).collect())
     }
 
     /// The path that the files of git's configuration set, as they were when the repository was opened, with a leading `~` expanded; what the
@@ -64,10 +73,8 @@ impl Repo {
             Some(path) if path.starts_with(['~', '%']) => {}
             path => return Ok(path.map(Utf8PathBuf::from)),
         }
-        let listed = self.git().run(["config", "--null", "--show-scope", "--type=path", "--get-all", key])?;
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-        let fields: Vec<_> = listed.split_terminator('\0').collect();
-        Ok(fields.chunks_exact(2).rfind(|pair| pair[0] != "command").map(|pair| pair[1].into()))
+        let listed = self.list_path_settings(key)?;
+        Ok(listed.into_iter().rfind(|setting| setting.scope != COMMAND).map(|setting| setting.path.into()))
     }
 
     /// All values of a setting in one file, without the files that it includes.

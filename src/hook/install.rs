@@ -9,6 +9,7 @@ use super::front::{self, FrontConfig, FrontError, Watch};
 use super::{Reply, say};
 use crate::core::meta::{Gate, Policy};
 use crate::core::rule::Missing;
+use crate::git::config::{COMMAND, Scope};
 use crate::git::process::{read_bytes, read_file, remove_file, rename_file, write_file};
 use crate::git::{GitError, Repo};
 
@@ -85,8 +86,8 @@ pub(crate) struct HookPlace {
     /// The former value of `core.hooksPath`; git resolves relative paths from where it runs a hook. An empty one means that
     /// no hooks of others run.
     pub(crate) former: Option<Utf8PathBuf>,
-    /// Whether git looks in this folder now.
-    pub(crate) is_in_force: bool,
+    /// Why git does not look in this folder now, or does not run the hooks of others.
+    pub(crate) fault: Option<String>,
 }
 
 impl HookPlace {
@@ -109,21 +110,29 @@ impl HookPlace {
 /// # Errors
 /// If git cannot be started.
 pub(crate) fn place(repo: &Repo) -> Result<HookPlace, GitError> {
-    let setting = repo.find_path_setting(setting::HOOKS_PATH)?;
-    Ok(place_of(repo, setting.map(|setting| setting.path)))
-}
-
-/// The same where `core.hooksPath` has this value.
-fn place_of(repo: &Repo, value: Option<String>) -> HookPlace {
+    let mut listed = repo.list_path_settings(setting::HOOKS_PATH)?;
+    let winner = listed.last().cloned();
+    listed.retain(|setting| !setting::is_own(repo, &setting.path) && setting.scope != COMMAND);
     let own = folder(repo);
-    let former = || repo.config(setting::FORMER).map(Into::into);
-    match value {
-        None => HookPlace { dir: repo.common_dir().join("hooks"), former: None, is_in_force: true },
-        Some(path) if path == own.as_str() => HookPlace { dir: own, former: former(), is_in_force: true },
-        // The repository was moved; the former `core.hooksPath` is still known.
-        Some(path) if setting::is_moved(repo, &path) => HookPlace { dir: own, former: former(), is_in_force: false },
-        Some(path) => HookPlace { dir: own, former: Some(path.into()), is_in_force: false },
-    }
+    let others = listed.pop().map(|setting| setting.path);
+    let handed_on_to = || repo.list_settings(Scope::Local, setting::FORMER);
+    let fault = match (&others, &winner) {
+        (_, Some(winner)) if winner.path != own => {
+            Some(format!("`core.hooksPath` is `{}`, so git-os hooks do not run", winner.path))
+        }
+        (_, Some(winner)) if setting::is_in_place_of_others(winner) => {
+            Some("an earlier git-os replaced the value of `core.hooksPath`".to_owned())
+        }
+        (None, Some(_)) => Some("`core.hooksPath` is not set any more, so the hooks in `.git/hooks` do not run".to_owned()),
+        (Some(others), _) if handed_on_to()? != [others.as_str()] => {
+            Some(format!("`core.hooksPath` was set to `{others}`, and the hooks in it do not run"))
+        }
+        (None, None) | (Some(_), _) => None,
+    };
+    Ok(match others {
+        None => HookPlace { dir: repo.common_dir().join("hooks"), former: None, fault },
+        Some(path) => HookPlace { dir: own, former: Some(path.into()), fault },
+    })
 }
 
 /// The folder for the hooks where `core.hooksPath` names another one.
@@ -202,12 +211,8 @@ pub(super) fn watched(policy: &Policy) -> Vec<Watch> {
 /// # Errors
 /// If the hook program cannot be built.
 pub(crate) fn faults(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result<Vec<String>, InstallError> {
-    let setting = repo.find_path_setting(setting::HOOKS_PATH)?.map(|setting| setting.path);
-    let place = place_of(repo, setting.clone());
-    let mut faults = Vec::new();
-    if !place.is_in_force {
-        faults.push(format!("`core.hooksPath` is `{}`, so git-os hooks do not run", setting.unwrap_or_default()));
-    }
+    let place = place(repo)?;
+    let mut faults: Vec<String> = place.fault.iter().cloned().collect();
     for wanted in wanted(repo, &place, side, program)? {
         let path = place.dir.join(&wanted.name);
         match read_bytes(&path) {
@@ -232,6 +237,10 @@ pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result
     if faults(repo, side, program)?.is_empty() {
         return Ok(false);
     }
+    let winner = repo.find_path_setting(setting::HOOKS_PATH)?;
+    if winner.is_some_and(|winner| setting::is_own(repo, &winner.path) && setting::is_in_place_of_others(&winner)) {
+        setting::take_back(repo)?;
+    }
     let place = place(repo)?;
     if place.former.is_none() {
         let hooks = match side {
@@ -245,8 +254,13 @@ pub(crate) fn install(repo: &Repo, side: Side<'_>, program: &Utf8Path) -> Result
     for wanted in wanted(repo, &place, side, program)? {
         write_file(&place.dir.join(&wanted.name), &wanted.contents, 0o755)?;
     }
-    if let Some(former) = place.former.as_ref().filter(|_| !place.is_in_force) {
-        setting::put_in_force(repo, &place.dir, former)?;
+    match &place.former {
+        _ if place.fault.is_none() => {}
+        Some(former) => setting::put_in_force(repo, &place.dir, former)?,
+        None => {
+            setting::take_back(repo)?;
+            setting::wins_nothing_else(repo, None)?;
+        }
     }
     Ok(true)
 }
@@ -299,7 +313,11 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<(), InstallError> {
 /// Runs the previous hook of this name with the same arguments and input.
 pub(super) fn run_previous(repo: &Repo, hook: &str, args: &[&str], input: &[u8]) -> Reply {
     // Git runs this hook, so the setting is as it was when git read it.
-    let Some(previous) = place_of(repo, repo.config(setting::HOOKS_PATH)).previous(hook) else { return Reply::Go };
+    let place = match repo.config(setting::HOOKS_PATH) {
+        Some(_) => HookPlace { dir: folder(repo), former: repo.config(setting::FORMER).map(Into::into), fault: None },
+        None => HookPlace { dir: repo.common_dir().join("hooks"), former: None, fault: None },
+    };
+    let Some(previous) = place.previous(hook) else { return Reply::Go };
     let path = repo.home().join(previous);
     if !is_executable(&path) {
         return Reply::Go;

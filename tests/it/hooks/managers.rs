@@ -319,8 +319,12 @@ fn a_setting_that_an_older_git_os_replaced_comes_back() {
     sandbox.workspace(&["r"], "");
     sandbox.sh("r", "git config core.hooksPath .husky/_; git os init").ok();
     // As it was written down before.
-    sandbox.sh("r", "git config --unset-all git-os.replacedHooksPath; git config git-os.formerHooksPathIsLocal true").ok();
+    let before = "git config --unset include.path; git config core.hooksPath \"$PWD/.git/git-os-hooks\"; git config git-os.formerHooksPathIsLocal true";
+    sandbox.sh("r", before).ok();
+    sandbox.os("r", &["doctor"]).says("an earlier git-os replaced the value of `core.hooksPath`").fails("");
+    sandbox.os("r", &["init"]).says("hooks installed").ok();
     sandbox.os("r", &["init"]).says("nothing to do").ok();
+    assert_eq!(sandbox.git("r", &["config", "--local", "--no-includes", "core.hooksPath"]).ok(), ".husky/_");
     // Another file comes to win in between.
     sandbox.sh("r", "printf '[core]\\n\\thooksPath = .githooks\\n' >.gitconfig; git config include.path ../.gitconfig").ok();
     sandbox.os("r", &["init"]).says("hooks installed").ok();
@@ -328,4 +332,55 @@ fn a_setting_that_an_older_git_os_replaced_comes_back() {
     sandbox.os("r", &["uninstall"]).ok();
     sandbox.git("r", &["config", "--unset", "include.path"]).ok();
     assert_eq!(sandbox.git("r", &["config", "--get-all", "core.hooksPath"]).ok(), ".husky/_");
+}
+
+#[test]
+fn a_hooks_path_that_a_tool_sets_again_and_again_stays_where_it_is_and_so_do_we() {
+    for git in gits() {
+        let sandbox = Sandbox::with_git(&git);
+        sandbox.workspace(&["r"], "");
+        for folder in [".husky/_", ".githooks", ".git/hooks"] {
+            sandbox.script(&format!("r/{folder}/pre-commit"), &hook(&sandbox, &format!("pre-commit of {folder}")));
+        }
+        // What `npm install` does with husky each time.
+        let install = "git config core.hooksPath .husky/_";
+        sandbox.sh("r", &format!("{install}; git os init; {install}")).ok();
+        let is_well = |runs: &str| {
+            let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
+            assert!(log(&sandbox, "r").contains(&format!("pre-commit of {runs} ")), "{runs}");
+            sandbox.os("r", &["hooks", "status"]).says("in place").ok();
+            sandbox.os("r", &["init"]).says("nothing to do").ok();
+        };
+        is_well(".husky/_");
+        // Another folder, in force with the next of ours; until then ours stay.
+        sandbox.sh("r", "git config core.hooksPath .githooks").ok();
+        let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
+        let _said = sandbox.os("r", &["doctor"]).fails("`core.hooksPath` was set to `.githooks`, and the hooks in it do not run");
+        sandbox.os("r", &["init"]).says("hooks installed").ok();
+        is_well(".githooks");
+        sandbox.sh("r", "git config --unset core.hooksPath").ok();
+        let said = "`core.hooksPath` is not set any more, so the hooks in `.git/hooks` do not run";
+        let _said = sandbox.os("r", &["doctor"]).fails(said);
+        sandbox.os("r", &["init"]).says("hooks installed").ok();
+        is_well(".git/hooks");
+        assert_eq!(sandbox.sh("r", "git config --get-regexp 'hookspath|include' || :").ok(), "");
+        sandbox.os("r", &["uninstall"]).ok();
+        assert_eq!(
+            sandbox.sh("r", "ls -d .git/git-os* || :; git config --get-regexp '^(git-os|include|core.hooks)' || :").ok(),
+            ""
+        );
+    }
+}
+
+#[test]
+fn hooks_that_an_agent_puts_out_of_force_are_back_before_its_work_is_verified() {
+    let sandbox = Sandbox::new();
+    sandbox.repo("r", "");
+    sandbox.write("agent.sh", "cat >/dev/null; git config core.hooksPath .husky/_; echo x >x; git add x; git commit -qm x\n");
+    sandbox.registry(&["r"], "agent = \"crew\"\n\n[agents.crew]\nkind = \"command\"\nrun = [\"sh\", \"../agent.sh\"]\n");
+    sandbox.os("r", &["init"]).ok();
+    let id = sandbox.ticket("r", "Work", "ready").id;
+    sandbox.os("r", &["dispatch"]).says("hooks reinstalled").ok();
+    assert_eq!(sandbox.state("r", &id), "merged");
+    let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
 }
