@@ -30,6 +30,8 @@ const MAX_COMMITS: usize = 20;
 pub(super) struct Scouting {
     pub(super) repo: String,
     pub(super) head: String,
+    /// How many commits are new; not all of them are listed.
+    pub(super) new: usize,
     pub(super) commits: Vec<String>,
     pub(super) signals: Vec<Pending>,
 }
@@ -69,7 +71,7 @@ impl Session<'_> {
         let mut scouted = Vec::new();
         for report in &reports {
             if let Some(entry) = self.workspace.registry.find_repo(&report.repo) {
-                scouted.push(event(entry, What::Scouted { commits: report.commits.len(), signals: report.signals.len() }));
+                scouted.push(event(entry, What::Scouted { commits: report.new, signals: report.signals.len() }));
                 self.seen.scouted.insert(entry.name.clone(), report.head.clone());
             }
         }
@@ -109,8 +111,13 @@ fn scout_one(at: Workplace<'_>, seen: &Seen, entry: &RepoEntry) -> Result<Scouti
     report.head = head.to_string();
     let since = seen.scouted.get(&entry.name).and_then(|text| ObjectId::parse(text).ok());
     let since = since.filter(|since| site.repo.has_object(*since));
-    for id in site.repo.difference(since, head)?.added.into_iter().take(MAX_COMMITS) {
+    let new = site.repo.difference(since, head)?.added;
+    report.new = new.len();
+    for id in new.into_iter().take(MAX_COMMITS) {
         report.commits.push(format!("- {} {}", id.short(8), text::line(&site.repo.read_commit(id)?.subject(), text::MAX_TITLE)));
+    }
+    if report.new > MAX_COMMITS {
+        report.commits.push(format!("- and {} more", report.new - MAX_COMMITS));
     }
     let failing = failing_checks(&site, &ledger, head)?;
     let first_failing = failing.first().map(|signal| signal.title.clone());

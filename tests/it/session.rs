@@ -145,6 +145,17 @@ fn a_commit_of_a_person_is_news_of_its_brand_alone() {
     let said = crew.start().says("new commits in alpha").says("alpha: 1 new commit, 0 signals").said();
     assert!(!said.contains("beta: ") && !said.contains("hub: "), "{said}");
     assert_eq!(plan(&crew)["scout"], (false, "no brand has new commits".to_owned()));
+    // All are counted, though not all are listed.
+    crew.sandbox.sh("ws/alpha", "for at in $(seq 30); do git commit -q --allow-empty -m \"More $at\"; done").ok();
+    crew.start().says("alpha: 30 new commits, 0 signals").ok();
+    let log = crew
+        .sandbox
+        .sh(
+            "ws/hub",
+            "for log in $(git for-each-ref --format='%(refname)' refs/os/sessions); do git cat-file -p $log:commits.md; done",
+        )
+        .ok();
+    assert!(log.contains("- and 10 more\n") && log.matches(" More ").count() == 20, "{log}");
     crew.all_is_well();
 }
 
