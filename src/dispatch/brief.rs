@@ -74,7 +74,8 @@ pub(crate) fn executor(
     Ok(text)
 }
 
-fn in_code(names: &[String]) -> String {
+/// Names as code, the first few of many.
+pub(super) fn in_code(names: &[String]) -> String {
     let more = names.len().saturating_sub(MAX_NAMES);
     let mut shown: Vec<_> = names.iter().take(MAX_NAMES).map(|name| format!("`{}`", escape(name))).collect();
     shown.extend((more > 0).then(|| format!("and {more} more")));

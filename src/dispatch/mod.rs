@@ -5,6 +5,7 @@
 
 pub(crate) mod brief;
 pub(crate) mod collect;
+mod complete;
 mod converse;
 pub(crate) mod land;
 mod learn;

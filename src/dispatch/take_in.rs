@@ -58,6 +58,18 @@ pub(super) enum Untaken {
     Nested(String),
     #[error("the submodule `{path}` is at commit {commit_id}, which none of its remote branches contains; push it there first")]
     Unpushed { path: String, commit_id: ObjectId },
+    #[error(
+        "`.gitattributes` leaves {0} to Git LFS, but the commit has the contents and no pointer; run `git lfs install`, then `git add --renormalize .`"
+    )]
+    NoPointers(String),
+    #[error(
+        "nobody could check out {0}: the Git LFS object is neither here nor at the remote; add the file itself, with git-lfs set up"
+    )]
+    NoObjects(String),
+    #[error(
+        "`.gitattributes` leaves {0} to git-crypt, but the commit has plain text; run `git-crypt unlock`, then `git add --renormalize .`, and amend the commit"
+    )]
+    NotEncrypted(String),
 }
 
 /// Commits everything in an agent's worktree.
@@ -154,42 +166,6 @@ fn unchanged(
     }
     place.remove(site)?;
     fresh.map(|_| looks)
-}
-
-/// Whether everything that work points to can be had by others: new or moved links to other repositories.
-pub(super) fn judge_links(
-    site: &Site<'_>,
-    worktree: &Utf8Path,
-    git: &Git,
-    base: ObjectId,
-    head: ObjectId,
-) -> Result<Ruling<(), Untaken>, DispatchError> {
-    let changed = site.repo.git().output(["diff-tree", "-r", "-z", "--no-renames", &base.to_string(), &head.to_string()])?;
-    // `:<old mode> <new mode> <old id> <new id> <status>`, then the path.
-    let mut fields = changed.split('\0');
-    while let (Some(change), Some(path)) = (fields.next(), fields.next()) {
-        let words: Vec<&str> = change.split(' ').collect();
-        let [_, "160000", _, id, _] = words.as_slice() else { continue };
-        let (path, commit_id) = (path.to_owned(), ObjectId::parse(id).map_err(crate::ledger::LedgerError::from)?);
-        let modules = format!("{head}:.gitmodules");
-        let listed = git.run(["config", "--blob", &modules, "--get-regexp", r"^submodule\..*\.path$"])?;
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-        if !listed.lines().any(|line| line.split_once(' ').is_some_and(|(_, known)| known == path)) {
-            return Ok(Ruling::Denied(Untaken::Nested(path)));
-        }
-        let place = worktree.join(&path);
-        let is_there = place.join(".git").as_std_path().exists();
-        let missing = if is_there {
-            let asked = Git::at(&place).run(["rev-list", "--max-count=1", &commit_id.to_string(), "--not", "--remotes"])?;
-            asked.code != 0 || !asked.stdout.is_empty()
-        } else {
-            true
-        };
-        if missing {
-            return Ok(Ruling::Denied(Untaken::Unpushed { path, commit_id }));
-        }
-    }
-    Ok(Ruling::Granted(()))
 }
 
 /// The other repositories inside of a worktree that its index knows: their paths, and the commits they are to be at.

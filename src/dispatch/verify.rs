@@ -5,13 +5,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use super::watch::Tips;
-use super::{DispatchError, Site, brief, converse, include, write};
+use super::{DispatchError, Site, brief, complete, converse, include, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
 use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
 use crate::core::progress::{Activity, CareEvent, CheckEvent, Hold, Stage, Trouble, What};
+use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
@@ -55,24 +56,10 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
     }
     let run = new_run()?;
     let tips = Tips::take(site);
-    let place = Scratch::add(site, &entry.id, head)?;
-    let (checks, mut reasons) = checks(site, ledger, &place, head, &run)?;
-    site.reached(Stage::Checked);
-    let mut judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
-    if reasons.is_empty()
-        && let Some(name) = &site.entry.verifier
-    {
-        place.restore(site, head)?;
-        let (agent, judgement) = ask(site, ledger, entry, name, &run, &place.path, &checks)?;
-        judge = Judge { agent, reasons: judgement.reasons.clone() };
-        if judgement.verdict == Judgement::Fail {
-            reasons = judgement.reasons;
-        }
-        site.reached(Stage::Judged);
-    }
-    if let Err(error) = place.remove(site) {
-        site.tell(What::Trouble(Trouble::of(&error)));
-    }
+    let Found { checks, reasons, judge } = match complete::judge_files(site, base, head)? {
+        Ruling::Granted(()) => examine_work(site, ledger, entry, head, &run)?,
+        Ruling::Denied(why) => Found { checks: Vec::new(), reasons: vec![why.to_string()], judge: by_checks() },
+    };
     tips.compare(site, &entry.id, &run, &judge.agent);
     let judgement = if reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
     let verdict = Verdict {
@@ -100,6 +87,46 @@ fn restore_hooks(site: &Site<'_>, ledger: &Ledger<'_>) -> bool {
         Err(error) => site.tell(What::Care(CareEvent::HooksMissing { why: error.to_string() })),
     }
     true
+}
+
+/// What a verification found; work without reasons against it passes.
+struct Found {
+    checks: Vec<CheckResult>,
+    reasons: Vec<String>,
+    judge: Judge,
+}
+
+fn by_checks() -> Judge {
+    Judge { agent: "checks".to_owned(), reasons: Vec::new() }
+}
+
+/// Runs the checks on submitted work, and asks the judge if they pass.
+fn examine_work(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    head: ObjectId,
+    run: &RunId,
+) -> Result<Found, DispatchError> {
+    let place = Scratch::add(site, &entry.id, head)?;
+    let (checks, mut reasons) = checks(site, ledger, &place, head, run)?;
+    site.reached(Stage::Checked);
+    let mut judge = by_checks();
+    if reasons.is_empty()
+        && let Some(name) = &site.entry.verifier
+    {
+        place.restore(site, head)?;
+        let (agent, judgement) = ask(site, ledger, entry, name, run, &place.path, &checks)?;
+        judge = Judge { agent, reasons: judgement.reasons.clone() };
+        if judgement.verdict == Judgement::Fail {
+            reasons = judgement.reasons;
+        }
+        site.reached(Stage::Judged);
+    }
+    if let Err(error) = place.remove(site) {
+        site.tell(What::Trouble(Trouble::of(&error)));
+    }
+    Ok(Found { checks, reasons, judge })
 }
 
 /// Writes the verdict to the chain, and then as a note.

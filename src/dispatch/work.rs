@@ -1,7 +1,7 @@
 //! Running → verifying: runs the agent and submits its work.
 
 use super::watch::Tips;
-use super::{DispatchError, Site, brief, converse, give_back, learn, prepare, take_in, write};
+use super::{DispatchError, Site, brief, complete, converse, give_back, learn, prepare, take_in, write};
 use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
@@ -172,7 +172,7 @@ fn hand_in(
     if !ledger.repo.is_ancestor(base, head)? {
         return give_back(site, ledger, entry, run, "the commits are not based on the protected branch");
     }
-    if let Ruling::Denied(why) = take_in::judge_links(site, &worktree, &git, base, head)? {
+    if let Ruling::Denied(why) = complete::judge(site, &worktree, &git, base, head)? {
         return give_back(site, ledger, entry, run, &why.to_string());
     }
     if head != taken.head {

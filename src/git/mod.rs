@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod diff;
 mod durable;
 pub(crate) mod failure;
+pub(crate) mod lfs;
 pub(crate) mod locks;
 mod loose;
 pub(crate) mod notes;

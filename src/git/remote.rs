@@ -141,6 +141,9 @@ impl Repo {
                 .to_vec();
         if hooks == PrePush::Skipped {
             words.push("--no-verify".to_owned());
+            if let Some(why) = self.push_lfs_objects(remote, offers)? {
+                return Ok(Pushed::Refused(why));
+            }
         }
         let hex = |id: Option<ObjectId>| id.map(|id| id.to_string()).unwrap_or_default();
         words.extend(offers.iter().map(|offer| format!("--force-with-lease={}:{}", offer.name, hex(offer.expected))));
@@ -207,8 +210,10 @@ impl Repo {
     }
 
     /// Returns a git for remotes: it leaves no background processes, does not prompt, and does not wait for ever.
-    fn network(&self) -> super::Git {
-        self.git().config("push.useForceIfIncludes=false").config("remote.pushDefault=").patient_for(self.patience())
+    pub(super) fn network(&self) -> super::Git {
+        let git = self.git().config("push.useForceIfIncludes=false").config("remote.pushDefault=");
+        // git-lfs, which a hook may start, is silent otherwise for as long as it moves objects.
+        git.variable("GIT_LFS_FORCE_PROGRESS", "1").patient_for(self.patience())
     }
 }
 

@@ -25,6 +25,7 @@ mod refusals;
 
 mod depends;
 mod include;
+mod lfs;
 mod rebase;
 mod registry;
 mod revert;
