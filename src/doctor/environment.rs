@@ -5,7 +5,7 @@ use crate::refs;
 use std::sync::OnceLock;
 
 use super::subject::Subject;
-use super::{Finding, Trouble, setup};
+use super::{Finding, Trouble, filters, setup};
 use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
 use crate::git::{FLAWED_GIT, GitError, OLDEST_GIT, RefBackend};
@@ -73,7 +73,10 @@ pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     } else {
         ""
     };
-    Ok(Finding::pass(format!("git {version}, {refs}{flaw}")))
+    let filters = filters::look(subject)?;
+    let mut words = vec![format!("git {version}, {refs}{flaw}")];
+    words.extend(filters.remarks);
+    Ok(Finding::of(&filters.faults, words.join("; "), filters.remedy))
 }
 
 pub(super) fn refspecs(subject: &Subject<'_>) -> Result<Finding, Trouble> {

@@ -4,6 +4,7 @@
 
 mod agents;
 mod environment;
+mod filters;
 mod hooks;
 mod memory;
 mod refs;

@@ -89,7 +89,7 @@ fn a_pointer_to_what_nobody_has_does_not_land() {
         assert_eq!(crew.state(&id), state, "{}", crew.log(&id));
     }
     // What has landed may move, whoever has its object.
-    crew.sandbox.sh("ws/hub", "rm -r .git/lfs").ok();
+    crew.sandbox.sh("ws/hub", "rm -r .git/lfs; git config filter.lfs.required false").ok();
     crew.agent("cat >/dev/null; git mv big.bin bigger.bin; git commit -qm move\n");
     let id = crew.ready("Move");
     crew.start().ok();
@@ -164,4 +164,36 @@ fn objects_go_with_work_that_another_machine_lands() {
     let id = crew.ready("More");
     hand_in(&id, "larger").fails("the store is full");
     assert_eq!(crew.sandbox.id("ws/hub.git", &format!("refs/heads/claude/{id}")), "");
+}
+
+#[test]
+fn the_doctor_names_a_filter_that_is_not_set_up() {
+    let crew = Crew::alone("exit 1\n", "");
+    let doctor = |setup: &str| {
+        crew.sandbox.sh("ws/hub", setup).ok();
+        crew.os(&["doctor"]).said()
+    };
+    let commit = "git add .; git -c core.hooksPath= commit -qm a; git config --unset-all filter.lfs.clean || :";
+    let attributes =
+        |lines: &str| doctor(&format!("mkdir -p sub; printf '{lines}' >sub/.gitattributes; echo x >sub/a.bin; {commit}"));
+    // What nothing has, and what a comment says, is no filter.
+    assert!(attributes("*.psd filter=lfs\\n# *.bin filter=lfs\\n").contains("grade A"));
+    let said = attributes("*.bin filter=strip\\n");
+    assert!(said.contains("grade A") && said.contains("`sub/a.bin` the filter `strip`, which is not set up here"), "{said}");
+    let said = doctor("git config filter.strip.required true");
+    assert!(said.contains("FAIL") && said.contains("config --get-regexp"), "{said}");
+    let macros = "printf '[attr]large filter=lfs\\n*.bin large\\n' >.gitattributes; rm sub/.gitattributes; git config --unset filter.strip.required";
+    let said = doctor(&format!("{macros}; {commit}"));
+    assert!(
+        said.contains("`sub/a.bin` the filter `lfs`, which is not set up here") && said.contains("git lfs install"),
+        "{said}"
+    );
+    let said = doctor("git config filter.lfs.clean 'no-git-lfs clean -- %f'");
+    assert!(said.contains("the filter `lfs`, whose program `no-git-lfs` is not installed"), "{said}");
+    let said = doctor("git config filter.lfs.required false");
+    assert!(said.contains("grade A") && said.contains("`no-git-lfs` is not installed"), "{said}");
+    let said = doctor("git config --unset filter.lfs.required; git config filter.lfs.clean 'cat -- %f'");
+    assert!(said.contains("grade A"), "{said}");
+    let said = attributes("*.bin filter=git-crypt diff=git-crypt\\n");
+    assert!(said.contains("git-crypt unlock"), "{said}");
 }
