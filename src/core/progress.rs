@@ -278,6 +278,10 @@ pub(crate) enum CareEvent {
         ready: usize,
         because: Idle,
     },
+    /// Settings of git that worktrees share changed while an agent worked.
+    SettingsChanged {
+        keys: Vec<String>,
+    },
     /// A ready ticket waits for one that will not land.
     WaitsInVain {
         ticket: TicketId,

@@ -69,6 +69,7 @@ pub(crate) fn executor(
     }
     text += "\
         - Commit your work here. Do not push, do not merge, do not touch other branches or refs.\n\
+        - Do not change git's settings, which all worktrees share: `git -c key=value …` sets one for one command.\n\
         - `git os ask \"…\"` asks the operator a question; then exit. `git os learn \"…\"` records a learning for others.\n\
         - When you are done, exit with 0. git-os commits what you leave uncommitted, in your name.\n";
     Ok(text)

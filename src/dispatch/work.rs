@@ -6,14 +6,14 @@ use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role};
-use crate::core::progress::{Activity, Stage, What};
+use crate::core::progress::{Activity, CareEvent, Stage, What};
 use crate::core::ruling::Ruling;
 use crate::core::text::plural;
 use crate::git::process::{remove_all, remove_file};
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
 use crate::local::runs::{AgentStage, RunRecord};
-use crate::local::{stash, worktrees};
+use crate::local::{settings, stash, worktrees};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     let attempt = entry.ticket.attempt;
@@ -29,6 +29,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
             clear_locks(site, entry)?;
             let _restored = stash::restore(&site.repo, &record.stash())?;
             name_strays(site, entry, record)?;
+            name_settings(site, ledger, entry, record)?;
             prepare::ensure_worktree(site, ledger, entry, from)?;
             work(site, ledger, entry, record)
         }
@@ -68,6 +69,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     };
     stash::note(&site.repo, &record.stash())?;
     Tips::take(site).keep(&record.tips())?;
+    settings::note(&site.repo, &record.settings())?;
     site.reached(Stage::Briefed);
     let outcome = match converse::run(site, name, &brief) {
         Ok(outcome) => outcome,
@@ -102,6 +104,18 @@ fn clear_locks(site: &Site<'_>, entry: &Entry) -> Result<(), DispatchError> {
     Ok(clear_of_ticket(&site.repo, &entry.id, &site.worktree(&entry.id)).map(drop)?)
 }
 
+/// Names the settings of git that changed while the agent worked. They stay: somebody else may have changed them.
+fn name_settings(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &RunRecord) -> Result<(), DispatchError> {
+    let keys = settings::find_changed(&site.repo, &record.settings(), &entry.id)?;
+    if !keys.is_empty() {
+        let event = CareEvent::SettingsChanged { keys };
+        let draft = Draft::new(Action::Comment, Role::Executor).by(record.run());
+        write(ledger, &entry.id, &draft.saying(&event.to_string()))?;
+        site.tell(What::Care(event));
+    }
+    Ok(())
+}
+
 /// Records what the agent left: messages, commits and uncommitted changes.
 fn hand_in(
     site: &Site<'_>,
@@ -125,6 +139,7 @@ fn hand_in(
         site.repo.git().output(["worktree", "prune"])?;
         return give_back(site, ledger, entry, run, "the worktree is missing");
     };
+    name_settings(site, ledger, entry, record)?;
     let gone = stash::restore(&site.repo, &record.stash())?;
     if gone > 0 {
         // What was in it may be in the work now, in commits or not; all of it is kept, and none of it is handed in.

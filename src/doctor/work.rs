@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use camino::Utf8PathBuf;
 
 use super::subject::Subject;
-use super::{Finding, Trouble};
+use super::{Finding, Trouble, few};
 use crate::core::event::State;
 use crate::core::fsm::LEASE_GRACE_SECONDS;
 use crate::core::id::RunId;
-use crate::core::text::plural;
+use crate::core::text::{escape, plural};
 use crate::core::time::Timestamp;
 use crate::ledger::archive;
 use crate::local::{self, runs};
@@ -83,14 +83,25 @@ pub(super) fn worktrees(subject: &Subject<'_>) -> Result<Finding, Trouble> {
             faults.push(format!("`{path}` still exists {why}"));
         }
     }
+    let changes = local::settings::list_changes(subject.repo, now)?;
+    let named = |change: &local::settings::Change| format!("`{}` during {}", escape(&change.key), change.ticket);
+    let changes: Vec<_> = changes.iter().map(named).collect();
+    let mut changed = String::new();
+    if !changes.is_empty() {
+        changed = format!("; git settings changed: {}", few(&changes));
+    }
     let included = match local::include::list(subject.repo)?.len() {
         0 => String::new(),
         files => format!("; `{}` names {}", local::include::FILE, plural(files, "ignored file", "ignored files")),
     };
     if found.is_empty() {
-        return Ok(Finding::pass(format!("no ticket has a worktree{included}")));
+        return Ok(Finding::pass(format!("no ticket has a worktree{included}{changed}")));
     }
-    Ok(Finding::of(&faults, format!("{}, all in use{included}", plural(found.len(), "worktree", "worktrees")), "git os start"))
+    Ok(Finding::of(
+        &faults,
+        format!("{}, all in use{included}{changed}", plural(found.len(), "worktree", "worktrees")),
+        "git os start",
+    ))
 }
 
 /// Why a worktree should be gone by now.

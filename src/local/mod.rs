@@ -4,5 +4,6 @@ pub(crate) mod held;
 pub(crate) mod include;
 pub(crate) mod locks;
 pub(crate) mod runs;
+pub(crate) mod settings;
 pub(crate) mod stash;
 pub(crate) mod worktrees;

@@ -123,6 +123,11 @@ impl RunRecord {
         tips(&self.path)
     }
 
+    /// Where it is noted what git's settings were when the agent began.
+    pub(crate) fn settings(&self) -> Utf8PathBuf {
+        settings(&self.path)
+    }
+
     /// Where the run leaves messages for its orchestrator.
     pub(crate) fn outbox(&self) -> Utf8PathBuf {
         outbox(&self.path)
@@ -138,6 +143,7 @@ fn forget(path: &Utf8Path) -> Result<(), GitError> {
     remove_all(&outbox(path))?;
     remove_file(&stash(path))?;
     remove_file(&tips(path))?;
+    remove_file(&settings(path))?;
     remove_file(path)?;
     remove_file(&lock_path(path))
 }
@@ -150,6 +156,11 @@ fn stash(path: &Utf8Path) -> Utf8PathBuf {
 /// The file with where the protected branches were when the agent began.
 fn tips(path: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{path}.tips"))
+}
+
+/// The file with what git's settings were when the agent began.
+fn settings(path: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{path}.settings"))
 }
 
 /// The file that is locked as long as the run's orchestrator lives.

@@ -121,6 +121,27 @@ fn what_a_person_has_stashed_is_not_taken() {
 }
 
 #[test]
+fn settings_that_change_while_an_agent_works_are_named() {
+    let crew = Crew::alone(&format!("{COMMITS}git config alias.st 'status --hidden'; git config a.b c\n"), "max_attempts = 1");
+    crew.sandbox.git("ws/hub", &["config", "a.b", "mine"]).ok();
+    let id = crew.ready("Work");
+    crew.start().says("git's settings changed, which all worktrees share: `a.b`, `alias.st`").ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    assert!(crew.log(&id).contains("`a.b`, `alias.st`") && !crew.log(&id).contains("hidden"), "{}", crew.log(&id));
+    let doctor = crew.os(&["doctor"]).ok();
+    assert!(doctor.contains(&format!("`alias.st` during {id}")) && !doctor.contains("hidden"), "{doctor}");
+    crew.sandbox.sh("ws/hub", "git config --unset alias.st; git config a.b mine").ok();
+    let doctor = crew.os(&["doctor"]).ok();
+    assert!(!doctor.contains("during"), "{doctor}");
+    // Work that fails says so as well.
+    crew.agent("git config a.b c; exit 1\n");
+    let id = crew.ready("Fail");
+    crew.start().says("`a.b`").ok();
+    assert!(crew.state(&id) == "blocked" && crew.log(&id).contains("`a.b`"), "{}", crew.log(&id));
+    crew.all_is_well();
+}
+
+#[test]
 fn a_branch_is_not_moved_while_somebody_rebases_or_bisects_it() {
     let rebase =
         "git switch -q -c up main~1; echo up >a; git add a; git commit -qm up; git switch -q main; echo mine >a; git add a

@@ -139,6 +139,10 @@ impl fmt::Display for CareEvent {
                 )
             }
             Self::WorktreeLost { path } => write!(out, "git no longer knew the worktree; moved its files to {path}"),
+            Self::SettingsChanged { keys } => {
+                let keys = keys.iter().map(|key| format!("`{}`", escape(key))).collect::<Vec<_>>().join(", ");
+                write!(out, "while the agent worked, git's settings changed, which all worktrees share: {keys}")
+            }
             Self::WaitsInVain { ticket, dependency, why } => {
                 write!(out, "{ticket} cannot be claimed: dependency {dependency} will never land: {why}")
             }
