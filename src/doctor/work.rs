@@ -8,9 +8,10 @@ use super::subject::Subject;
 use super::{Finding, Trouble, few};
 use crate::core::event::State;
 use crate::core::fsm::LEASE_GRACE_SECONDS;
-use crate::core::id::RunId;
+use crate::core::id::{BRANCHES, RunId};
 use crate::core::text::{escape, plural};
 use crate::core::time::Timestamp;
+use crate::hook::install::quote;
 use crate::ledger::archive;
 use crate::local::{self, runs};
 
@@ -94,6 +95,10 @@ pub(super) fn worktrees(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         0 => String::new(),
         files => format!("; `{}` names {}", local::include::FILE, plural(files, "ignored file", "ignored files")),
     };
+    if let Some((fault, remedy)) = find_branch_in_the_way(subject)? {
+        faults.insert(0, fault);
+        return Ok(Finding::of(&faults, "", remedy));
+    }
     if found.is_empty() {
         return Ok(Finding::pass(format!("no ticket has a worktree{included}{changed}")));
     }
@@ -102,6 +107,35 @@ pub(super) fn worktrees(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         format!("{}, all in use{included}{changed}", plural(found.len(), "worktree", "worktrees")),
         "git os start",
     ))
+}
+
+/// A branch that keeps git from creating those of open tickets, as a fault, and the command that renames it.
+fn find_branch_in_the_way(subject: &Subject<'_>) -> Result<Option<(String, String)>, Trouble> {
+    let repo = subject.repo;
+    let all = BRANCHES.trim_end_matches('/');
+    let mut found = repo.find_present_ref(all)?.map(|_| (all.to_owned(), format!("{BRANCHES}T-…")));
+    if found.is_none() {
+        let rows = &subject.rows()?.tickets;
+        let is_open = |id: &str| rows.iter().any(|row| row.id.as_str() == id && !row.ticket.state.is_terminal());
+        let below = repo.list_refs(BRANCHES)?.into_iter().map(|(name, _)| name);
+        let in_the_way = |name: String| {
+            let (id, _) = name.strip_prefix(BRANCHES)?.split_once('/')?;
+            is_open(id).then(|| (name.clone(), format!("{BRANCHES}{id}")))
+        };
+        found = below.into_iter().find_map(in_the_way);
+    }
+    let Some((name, wanted)) = found else { return Ok(None) };
+    let short = |name: &str| name.trim_start_matches("refs/heads/").to_owned();
+    let mut free = String::new();
+    for number in 1.. {
+        free = format!("refs/heads/{}-{number}", short(&name).replace('/', "-"));
+        if repo.find_present_ref(&free)?.is_none() && repo.find_ref_in_the_way(&free)?.is_none() {
+            break;
+        }
+    }
+    let fault = format!("git cannot create the branch `{}` beside the branch `{}`", short(&wanted), escape(&short(&name)));
+    let (at, from, to) = (quote(repo.home().as_str()), quote(&short(&name)), quote(&short(&free)));
+    Ok(Some((fault, format!("git -C '{at}' branch -m '{from}' '{to}'"))))
 }
 
 /// Why a worktree should be gone by now.

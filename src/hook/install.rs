@@ -192,7 +192,7 @@ fn wanted_in_clone(repo: &Repo, place: &HookPlace, policy: &Policy, program: &Ut
 }
 
 /// Quotes a text for use between single quotes in a shell.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     text.replace('\'', r"'\''")
 }
 

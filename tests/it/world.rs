@@ -33,8 +33,19 @@ fn a_branch_in_the_way_of_a_tickets_branch_is_named() {
     crew.sandbox.sh("ws/hub", "git branch claude").ok();
     let id = crew.ready("Work");
     is_blocked(&crew, &id, "beside the branch `claude`");
+    let doctor = |command: &str| {
+        let said = crew.os(&["doctor"]).fails("beside the branch");
+        assert!(said.contains(command), "{command}: {said}");
+        crew.sandbox.sh("ws/hub", &format!("git {command}")).ok();
+        crew.os(&["doctor"]).ok();
+    };
+    crew.sandbox.sh("ws/hub", "git branch claude-1").ok();
+    doctor("branch -m 'claude' 'claude-2'");
+    crew.sandbox.sh("ws/hub", "git branch -m claude-2 claude").ok();
     crew.sandbox.sh("ws/hub", &format!("git branch -m claude other; git branch claude/{id}/mine; git os unblock {id}")).ok();
     is_blocked(&crew, &id, &format!("beside the branch `claude/{id}/mine`"));
+    doctor(&format!("branch -m 'claude/{id}/mine' 'claude-{id}-mine-1'"));
+    crew.sandbox.sh("ws/hub", &format!("git branch claude/{id}/mine")).ok();
     crew.sandbox.sh("ws/hub", &format!("git branch -D claude/{id}/mine; git os unblock {id}")).ok();
     crew.start().ok();
     assert_eq!(crew.state(&id), "merged");
