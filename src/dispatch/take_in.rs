@@ -63,7 +63,7 @@ pub(super) enum Untaken {
     )]
     NoPointers(String),
     #[error(
-        "nobody could check out {0}: the Git LFS object is neither here nor at the remote; add the file itself, with git-lfs set up"
+        "nobody could check out {0}: the Git LFS object is not here, and git-lfs did not get it from the remote; add the file itself, with git-lfs set up"
     )]
     NoObjects(String),
     #[error(

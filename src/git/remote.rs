@@ -1,6 +1,7 @@
 //! Remotes: fetch, push by compare-and-swap, and the result of a push.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::failure::{Failure, FailureKind, Undone, of_push};
 use super::refs::{Moved, RefEdit, pause};
@@ -45,6 +46,8 @@ pub(crate) enum Fetched {
 const TRIES: u32 = 3;
 /// The maximum number of arguments of one push; more refs need another push.
 const MAX_OFFERS: usize = 400;
+/// How long a push may be silent that runs a hook of the person's, which may be testing.
+const HOOK_PATIENCE: Duration = Duration::from_secs(1800);
 
 impl Repo {
     /// Fetches refs of a remote with these refspecs. Does not fetch the remote's other branches and tags. Refs below one of the
@@ -150,7 +153,10 @@ impl Repo {
         words.extend(["--end-of-options".to_owned(), remote.to_owned()]);
         words.extend(offers.iter().map(|offer| format!("{}:{}", hex(offer.new), offer.name)));
         // A mirror takes no refspecs, and a server may not know the options that a person's pushes carry.
-        let git = self.network().config(&format!("remote.{remote}.mirror=false")).config("push.pushOption=");
+        let mut git = self.network().config(&format!("remote.{remote}.mirror=false")).config("push.pushOption=");
+        if hooks == PrePush::Runs && self.has_hook("pre-push")? {
+            git = git.patient_for(self.patience().max(HOOK_PATIENCE));
+        }
         let mut tries = 0;
         loop {
             let output = git.run(&words)?;
@@ -181,6 +187,13 @@ impl Repo {
                 },
             }
         }
+    }
+
+    /// Whether git would run a hook of this name.
+    fn has_hook(&self, name: &str) -> Result<bool, GitError> {
+        let path = self.git().line(["rev-parse", "--git-path", &format!("hooks/{name}")])?;
+        let runs = |path: String| rustix::fs::access(self.home().join(path).as_std_path(), rustix::fs::Access::EXEC_OK).is_ok();
+        Ok(path.is_some_and(runs))
     }
 
     /// What a remote has by now of the refs of a push.

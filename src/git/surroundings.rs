@@ -44,6 +44,9 @@ const PASSED_BEGINNINGS: &[&str] =
 const NOT_FOR_AGENTS: &[&str] = &["core.askpass", "core.gitproxy", "core.hookspath", "core.sshcommand"];
 /// The same for sections.
 const SECTIONS_NOT_FOR_AGENTS: &[&str] = &["credential.", "http.", "remote.", "url."];
+/// What an agent's git does not do in any worktree: it would record how the agent resolves a conflict, and the person's git would resolve
+/// the same one in the same way.
+const CLOSED_FOR_AGENTS: (&str, &str) = ("rerere.enabled", "false");
 
 /// The settings of people that would change what a command of ours means; design 0019 has the table. What has a flag as well is closed
 /// where the command is given.
@@ -136,10 +139,7 @@ fn for_agents(given: &[String], own: &[(String, String)]) -> Vec<(String, String
     };
     let settings = given.iter().map(|setting| setting.split_once('=').unwrap_or((setting, "true")));
     let own = own.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let settings: Vec<_> = settings.filter(|(key, _)| is_for_agents(key)).chain(own).collect();
-    if settings.is_empty() {
-        return Vec::new();
-    }
+    let settings: Vec<_> = settings.filter(|(key, _)| is_for_agents(key)).chain(own).chain([CLOSED_FOR_AGENTS]).collect();
     let mut all = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string())];
     for (number, (key, value)) in settings.into_iter().enumerate() {
         all.push((format!("GIT_CONFIG_KEY_{number}"), key.to_owned()));
@@ -166,15 +166,17 @@ mod tests {
         let own = [("includeIf.gitdir:/x.path".to_owned(), "/y".to_owned())];
         let told = for_agents(&given, &own).into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
         let wanted = [
-            "COUNT=3",
+            "COUNT=4",
             "KEY_0=user.name",
             "VALUE_0=Bo",
             "KEY_1=a.b",
             "VALUE_1=true",
             "KEY_2=includeIf.gitdir:/x.path",
             "VALUE_2=/y",
+            "KEY_3=rerere.enabled",
+            "VALUE_3=false",
         ];
         assert_eq!(told, wanted.map(|text| format!("GIT_CONFIG_{text}")));
-        assert!(for_agents(&[], &[]).is_empty());
+        assert_eq!(for_agents(&[], &[]).len(), 3);
     }
 }

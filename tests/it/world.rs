@@ -132,6 +132,17 @@ fn what_a_person_has_stashed_is_not_taken() {
 }
 
 #[test]
+fn how_an_agent_resolves_a_conflict_is_not_how_a_person_does() {
+    let conflict = "git switch -q -c other HEAD~1; echo other >a; git add a; git commit -qm o; git switch -q -; git merge other; echo mine >a; git add a";
+    let crew = Crew::alone(&format!("cat >/dev/null; {conflict}; git commit -qm merged\n"), "max_attempts = 1");
+    crew.sandbox.sh("ws/hub", "git config rerere.enabled true; echo main >a; git add a; git commit -qm main").ok();
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    assert_eq!(crew.sandbox.sh("ws/hub", "find .git/rr-cache -type f 2>/dev/null || :").ok(), "");
+}
+
+#[test]
 fn settings_that_change_while_an_agent_works_are_named() {
     let crew = Crew::alone(&format!("{COMMITS}git config alias.st 'status --hidden'; git config a.b c\n"), "max_attempts = 1");
     crew.sandbox.git("ws/hub", &["config", "a.b", "mine"]).ok();
@@ -225,6 +236,16 @@ fn a_landing_that_a_hook_of_the_persons_refuses_says_so_once() {
     crew.sandbox.sh("ws/hub", "rm .git/hooks/pre-push").ok();
     crew.start().ok();
     assert_eq!(crew.state(&id), "merged");
+}
+
+#[test]
+fn a_hook_of_the_persons_may_take_longer_than_a_remote() {
+    let crew = with_remote(COMMITS);
+    crew.sandbox.git("ws/hub", &["config", "git-os.networkTimeout", "1"]).ok();
+    crew.sandbox.script("ws/hub/.git/hooks/pre-push", "#!/bin/sh\nsleep 2\n");
+    let id = crew.ready("Work");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
 }
 
 #[test]
