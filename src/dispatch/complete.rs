@@ -1,5 +1,7 @@
 //! Whether others can check out what work points to outside of its commits: submodules, and what filters make of files.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use camino::Utf8Path;
 
 use super::brief::in_code;
@@ -7,8 +9,8 @@ use super::take_in::Untaken;
 use super::{DispatchError, Site};
 use crate::core::id::ObjectId;
 use crate::core::ruling::Ruling;
+use crate::git::Git;
 use crate::git::lfs::{self, MAX_POINTER, Pointer};
-use crate::git::{Git, GitError};
 use crate::ledger::LedgerError;
 
 /// How every file begins that git-crypt has encrypted.
@@ -24,14 +26,28 @@ struct Changed {
 }
 
 impl Changed {
+    /// From one commit to another.
     fn between(site: &Site<'_>, base: ObjectId, head: ObjectId) -> Result<Self, DispatchError> {
-        let listed = site.repo.git().output(["diff-tree", "-r", "-z", "--no-renames", &base.to_string(), &head.to_string()])?;
+        let args = ["diff-tree", "-r", "-z", "--no-renames", &base.to_string(), &head.to_string()];
+        Self::read(&site.repo.git().output(args)?)
+    }
+
+    /// By every commit on the way from one to another.
+    fn by_each(site: &Site<'_>, base: ObjectId, head: ObjectId) -> Result<Self, DispatchError> {
+        let range = format!("{base}..{head}");
+        let args = ["log", "--format=", "--raw", "--no-abbrev", "-z", "-m", "--no-renames", &range];
+        Self::read(&site.repo.git().output(args)?)
+    }
+
+    /// Reads git's list: `:<old mode> <new mode> <old id> <new id> <status>`, then the path.
+    fn read(listed: &str) -> Result<Self, DispatchError> {
         let mut changed = Self { links: Vec::new(), files: Vec::new() };
-        // `:<old mode> <new mode> <old id> <new id> <status>`, then the path.
         let mut fields = listed.split('\0');
-        while let (Some(change), Some(path)) = (fields.next(), fields.next()) {
-            let words: Vec<&str> = change.split(' ').collect();
+        while let Some(change) = fields.next() {
+            // Between commits are empty fields.
+            let words: Vec<&str> = change.trim_start_matches('\n').split(' ').collect();
             let [_, mode, _, id, _] = words.as_slice() else { continue };
+            let Some(path) = fields.next() else { break };
             let list = match *mode {
                 "160000" => &mut changed.links,
                 "100644" | "100755" => &mut changed.files,
@@ -97,31 +113,30 @@ fn judge_filtered(
     base: ObjectId,
     head: ObjectId,
 ) -> Result<Ruling<(), Untaken>, DispatchError> {
-    let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
-    let filters = site.repo.list_filters(head, &paths)?;
-    let (mut raw, mut plain, mut pointers) = (Vec::new(), Vec::new(), Vec::new());
-    for (path, filter) in filters {
-        let Some((_, blob_id)) = files.iter().find(|(known, _)| *known == path) else { continue };
-        let (_, size) = site.repo.read_header(*blob_id)?;
-        // Both filters leave an empty file as it is.
-        if size == 0 {
-            continue;
+    // What was in plain text once is no secret any more, so every commit counts.
+    let versions = Changed::by_each(site, base, head)?.files;
+    let paths: BTreeSet<&String> = files.iter().chain(&versions).map(|(path, _)| path).collect();
+    let paths: Vec<String> = paths.into_iter().cloned().collect();
+    let filters: BTreeMap<String, String> = site.repo.list_filters(head, &paths)?.into_iter().collect();
+    let has = |path: &str, wanted: fn(&str) -> bool| filters.get(path).is_some_and(|filter| wanted(filter));
+    let (mut raw, mut plain, mut pointers) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for (path, blob_id) in files.iter().filter(|(path, _)| has(path, |filter| filter == lfs::FILTER)) {
+        match read(site, *blob_id, MAX_POINTER)? {
+            Some(blob) if blob.is_empty() => {}
+            blob => match blob.and_then(|blob| Pointer::parse(&blob)) {
+                Some(pointer) => pointers.push((path.clone(), *blob_id, pointer)),
+                None => raw.push(path.clone()),
+            },
         }
-        let read = |max: usize| if size > max as u64 { Ok(Vec::new()) } else { site.repo.read_blob(*blob_id, max) };
-        if filter == lfs::FILTER {
-            match Pointer::parse(&read(MAX_POINTER)?) {
-                Some(pointer) => pointers.push((path, *blob_id, pointer)),
-                None => raw.push(path),
-            }
-        } else if filter == "git-crypt" || filter.starts_with("git-crypt-") {
-            let is_plain = size <= MAX_FILE as u64 && !read(MAX_FILE)?.starts_with(ENCRYPTED);
-            plain.extend(is_plain.then_some(path));
-        }
+    }
+    for (path, blob_id) in versions.iter().filter(|(path, _)| has(path, is_of_git_crypt)) {
+        let blob = read(site, *blob_id, MAX_FILE)?;
+        plain.extend(blob.filter(|blob| !blob.is_empty() && !blob.starts_with(ENCRYPTED)).map(|_| path.clone()));
     }
     let why = if !raw.is_empty() {
         Untaken::NoPointers(in_code(&raw))
     } else if !plain.is_empty() {
-        Untaken::NotEncrypted(in_code(&plain))
+        Untaken::NotEncrypted(in_code(&plain.into_iter().collect::<Vec<_>>()))
     } else {
         let lost = lost(site, pointers, base, head)?;
         if lost.is_empty() {
@@ -132,6 +147,16 @@ fn judge_filtered(
     Ok(Ruling::Denied(why))
 }
 
+fn is_of_git_crypt(filter: &str) -> bool {
+    filter.strip_prefix("git-crypt").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// The contents of a file, if it is not longer than `max` bytes.
+fn read(site: &Site<'_>, blob_id: ObjectId, max: usize) -> Result<Option<Vec<u8>>, DispatchError> {
+    let (_, size) = site.repo.read_header(blob_id)?;
+    Ok(if size > max as u64 { None } else { Some(site.repo.read_blob(blob_id, max)?) })
+}
+
 /// The paths whose Git LFS objects nobody has, as far as can be told here.
 fn lost(
     site: &Site<'_>,
@@ -139,29 +164,26 @@ fn lost(
     base: ObjectId,
     head: ObjectId,
 ) -> Result<Vec<String>, DispatchError> {
-    let repo = &site.repo;
-    let mut missing = Vec::new();
-    for (path, blob_id, pointer) in pointers {
-        let is_known = || -> Result<bool, GitError> {
-            // What landed before is no fault of this work, which may only move it: a clone need not have every object.
-            let find = format!("--find-object={blob_id}");
-            let found = repo.git().output(["log", "-1", "-m", "--format=%H", &find, &base.to_string()])?;
-            Ok(!found.is_empty())
-        };
-        if !repo.has_lfs_object(&pointer)? && !is_known()? {
-            missing.push((path, pointer));
+    let (repo, store) = (&site.repo, site.repo.lfs_store()?);
+    let mut missing: Vec<_> = pointers.into_iter().filter(|(_, _, pointer)| !store.has(pointer)).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What landed before is no fault of this work, which may only move it: a clone need not have every object.
+    let listed = repo.git().output(["ls-tree", "-r", "--full-tree", &base.to_string()])?;
+    let landed: BTreeSet<&str> = listed.lines().filter_map(|line| line.split(['\t', ' ']).nth(2)).collect();
+    missing.retain(|(_, blob_id, _)| !landed.contains(blob_id.to_string().as_str()));
+    let mut unknown = Vec::new();
+    for one in missing {
+        let find = format!("--find-object={}", one.1);
+        if repo.git().output(["log", "-1", "-m", "--format=%H", &find, &base.to_string()])?.is_empty() {
+            unknown.push(one);
         }
     }
     let has_origin = || repo.config("remote.origin.url").map(|_| "origin");
-    if let Some(remote) = site.entry.remote.as_deref().or_else(has_origin).filter(|_| !missing.is_empty()) {
-        let paths: Vec<&str> = missing.iter().map(|(path, _)| path.as_str()).collect();
+    if let Some(remote) = site.entry.remote.as_deref().or_else(has_origin).filter(|_| !unknown.is_empty()) {
+        let paths: Vec<&str> = unknown.iter().map(|(path, _, _)| path.as_str()).collect();
         repo.fetch_lfs_objects(remote, head, &paths)?;
     }
-    let mut lost = Vec::new();
-    for (path, pointer) in missing {
-        if !repo.has_lfs_object(&pointer)? {
-            lost.push(path);
-        }
-    }
-    Ok(lost)
+    Ok(unknown.into_iter().filter(|(_, _, pointer)| !store.has(pointer)).map(|(path, _, _)| path).collect())
 }

@@ -67,7 +67,7 @@ pub(super) enum Untaken {
     )]
     NoObjects(String),
     #[error(
-        "`.gitattributes` leaves {0} to git-crypt, but the commit has plain text; run `git-crypt unlock`, then `git add --renormalize .`, and amend the commit"
+        "`.gitattributes` leaves {0} to git-crypt, but a commit has plain text; run `git-crypt unlock`, then `git add --renormalize .`, and leave no commit with the plain text"
     )]
     NotEncrypted(String),
 }

@@ -47,16 +47,39 @@ impl Pointer {
     }
 }
 
-impl Repo {
-    /// Whether this repository, or one that it borrows objects from, has the object of a pointer.
-    ///
-    /// # Errors
-    /// If git cannot be started.
-    pub(crate) fn has_lfs_object(&self, pointer: &Pointer) -> Result<bool, GitError> {
+/// The folders in which git-lfs looks for objects: those of a repository, and of others that it borrows from.
+pub(crate) struct Store {
+    folders: Vec<Utf8PathBuf>,
+}
+
+impl Store {
+    /// Whether it has the object of a pointer.
+    #[must_use]
+    pub(crate) fn has(&self, pointer: &Pointer) -> bool {
         let is_whole = |folder: &Utf8PathBuf| {
             folder.join(pointer.path()).metadata().is_ok_and(|file| file.is_file() && file.len() == pointer.size)
         };
-        Ok(self.lfs_folders()?.iter().any(is_whole))
+        self.folders.iter().any(is_whole)
+    }
+
+    fn is_there(&self) -> bool {
+        self.folders.iter().any(|folder| folder.as_std_path().is_dir())
+    }
+}
+
+impl Repo {
+    /// Where this repository keeps its objects of Git LFS.
+    ///
+    /// # Errors
+    /// If git cannot be started.
+    pub(crate) fn lfs_store(&self) -> Result<Store, GitError> {
+        let storage = self.find_path_setting("lfs.storage")?.map(|setting| setting.path).filter(|path| !path.is_empty());
+        let mut folders = vec![self.common_dir().join(storage.as_deref().unwrap_or("lfs")).join("objects")];
+        let objects = self.common_dir().join("objects");
+        let others = read_file(&objects.join("info/alternates")).unwrap_or_default();
+        let others = others.lines().filter(|line| !line.starts_with('#')).map(|line| objects.join(line));
+        folders.extend(others.filter_map(|other| Some(other.parent()?.join("lfs/objects"))));
+        Ok(Store { folders })
     }
 
     /// Lets git-lfs push the objects of branches that are about to be pushed without the person's hook, which would do the same. Returns
@@ -71,7 +94,7 @@ impl Repo {
         };
         let lines: String = offers.iter().filter_map(line).collect();
         let is_set_up = || ["process", "clean"].iter().any(|key| self.config(&format!("filter.{FILTER}.{key}")).is_some());
-        if lines.is_empty() || !is_set_up() || !self.lfs_folders()?.iter().any(|folder| folder.as_std_path().is_dir()) {
+        if lines.is_empty() || !is_set_up() || !self.lfs_store()?.is_there() {
             return Ok(None);
         }
         let url = self.git().line(["remote", "get-url", "--push", "--", remote])?.unwrap_or_else(|| remote.to_owned());
@@ -80,17 +103,6 @@ impl Repo {
             Err(GitError::Command { source, .. }) => Ok(Some(source.to_string())),
             Err(error) => Err(error),
         }
-    }
-
-    /// The folders in which git-lfs looks for objects.
-    fn lfs_folders(&self) -> Result<Vec<Utf8PathBuf>, GitError> {
-        let storage = self.find_path_setting("lfs.storage")?.map(|setting| setting.path).filter(|path| !path.is_empty());
-        let mut folders = vec![self.common_dir().join(storage.as_deref().unwrap_or("lfs")).join("objects")];
-        let objects = self.common_dir().join("objects");
-        let others = read_file(&objects.join("info/alternates")).unwrap_or_default();
-        let others = others.lines().filter(|line| !line.starts_with('#')).map(|line| objects.join(line));
-        folders.extend(others.filter_map(|other| Some(other.parent()?.join("lfs/objects"))));
-        Ok(folders)
     }
 
     /// Lets git-lfs fetch what the files at these paths of a commit are, from a remote. Nothing comes where git-lfs is not installed or the
@@ -180,7 +192,7 @@ mod tests {
     fn an_object_is_found_wherever_git_lfs_puts_it() {
         let (_dir, repo) = repo();
         let pointer = Pointer { oid: OID.to_owned(), size: 2 };
-        let has = || repo.has_lfs_object(&pointer).expect("looked");
+        let has = || repo.lfs_store().expect("found").has(&pointer);
         let elsewhere = repo.home().join("elsewhere");
         let other = repo.home().join("other.git");
         for (setting, place) in [

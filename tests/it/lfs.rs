@@ -113,7 +113,8 @@ fn a_file_that_no_filter_has_stored_does_not_land() {
     for (agent, why) in [
         ("echo large >big.bin", "leaves `big.bin` to Git LFS, but the commit has the contents"),
         ("seq 2000 >big.bin; git add .; git commit -qm b", "leaves `big.bin` to Git LFS, but the commit has the contents"),
-        ("echo secret >key", "leaves `key` to git-crypt, but the commit has plain text"),
+        ("echo secret >key", "leaves `key` to git-crypt, but a commit has plain text"),
+        ("echo secret >key; git add .; git commit -qm k; git rm -q key; git commit -qm r; echo x >x", "to git-crypt"),
         // Empty files are stored as they are, and what other filters do is not known here.
         (": >big.bin; : >key; echo x >other; printf '\\0GITCRYPT\\0...' >deep; mkdir d; mv deep d/key", ""),
     ] {
