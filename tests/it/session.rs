@@ -155,7 +155,7 @@ fn a_commit_of_a_person_is_news_of_its_brand_alone() {
             "for log in $(git for-each-ref --format='%(refname)' refs/os/sessions); do git cat-file -p $log:commits.md; done",
         )
         .ok();
-    assert!(log.contains("- and 10 more\n") && log.matches(" More ").count() == 20, "{log}");
+    assert!(log.contains("- and 10 more") && log.matches(" More ").count() == 20, "{log}");
     crew.all_is_well();
 }
 
