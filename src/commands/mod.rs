@@ -38,7 +38,7 @@ use crate::core::json::TicketView;
 use crate::env::Env;
 use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
-use crate::git::process::read_file;
+use crate::git::process::{listen, read_file};
 use crate::hook;
 use crate::ui::Ui;
 use context::Context;
@@ -167,6 +167,7 @@ pub fn main(args: &[String]) -> ExitCode {
         drop(std::io::stderr().lock().write_all(format!("error: {}\n", agent::enter::enter(words, Some(*parent))).as_bytes()));
         return ExitCode::from(127);
     }
+    listen();
     let mut env = match Env::read() {
         Ok(env) => env,
         Err(error) => {
@@ -190,6 +191,7 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 fn answer(hook: &str, args: &[String]) -> ExitCode {
+    listen();
     match hook::run(hook, args) {
         hook::Reply::Go => ExitCode::SUCCESS,
         hook::Reply::Stop => ExitCode::FAILURE,

@@ -44,11 +44,11 @@ impl Repo {
     /// # Errors
     /// If git cannot be started.
     pub(crate) fn find_path_setting(&self, key: &str) -> Result<Option<Setting>, GitError> {
-        let output = self.git().run(["config", "--null", "--show-scope", "--show-origin", "--type=path", "--get", key])?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let found = self.git().find(["config", "--null", "--show-scope", "--show-origin", "--type=path", "--get", key])?;
+        let text = found.unwrap_or_default();
         let mut parts = text.split('\0').map(str::to_owned);
         match (parts.next(), parts.next(), parts.next()) {
-            (Some(scope), Some(origin), Some(path)) if output.code == 0 => Ok(Some(Setting { path, scope, origin })),
+            (Some(scope), Some(origin), Some(path)) => Ok(Some(Setting { path, scope, origin })),
             _ => Ok(None),
         }
     }
@@ -58,9 +58,8 @@ impl Repo {
     /// # Errors
     /// If git cannot be started.
     pub(crate) fn list_settings(&self, scope: Scope, key: &str) -> Result<Vec<String>, GitError> {
-        let output = self.git().run(["config", scope.option(), "--null", "--get-all", key])?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(if output.code == 0 { text.split_terminator('\0').map(str::to_owned).collect() } else { Vec::new() })
+        let found = self.git().find(["config", scope.option(), "--null", "--get-all", key])?.unwrap_or_default();
+        Ok(found.split_terminator('\0').map(str::to_owned).collect())
     }
 
     /// Gives a setting in one file these values, in place of those it has. The first takes the place of what is there.

@@ -208,7 +208,7 @@ impl Repo {
 
     /// Returns a git for remotes: it leaves no background processes, does not prompt, and does not wait for ever.
     fn network(&self) -> super::Git {
-        self.git().config("push.useForceIfIncludes=false").config("remote.pushDefault=").patient_for(self.patience())
+        self.git().config("push.useForceIfIncludes=false").config("remote.pushDefault=").patient_for(self.network_patience())
     }
 }
 
