@@ -167,6 +167,11 @@ pub fn main(args: &[String]) -> ExitCode {
         drop(std::io::stderr().lock().write_all(format!("error: {}\n", agent::enter::enter(words, Some(*parent))).as_bytes()));
         return ExitCode::from(127);
     }
+    let stop = Stop::default();
+    if let Command::Worker(_) = &cli.command {
+        // Whoever supervises it may tell it to end before it has begun.
+        stop.heed_termination();
+    }
     listen();
     let mut env = match Env::read() {
         Ok(env) => env,
@@ -179,7 +184,7 @@ pub fn main(args: &[String]) -> ExitCode {
         env.dir = env.dir.join(dir);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
-    let ctx = Context { ui: Ui::new(&env), env, stop: Stop::default(), repo_name: cli.repo, warned: std::sync::OnceLock::new() };
+    let ctx = Context { ui: Ui::new(&env), env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
     match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -101,8 +101,8 @@ pub(crate) fn heed(wish: Wish, listener: impl Fn() -> Heed + Send + 'static) {
         Wish::Interrupt => SIGINT,
         Wish::Terminate => SIGTERM,
     };
-    listen();
     state().listeners.insert(signal, Box::new(listener));
+    listen();
 }
 
 /// The signals that whoever started this process wants ignored, as a set of bits.

@@ -39,6 +39,7 @@ mod guide;
 mod tidy;
 mod world;
 
+mod ending;
 mod faults;
 
 use std::collections::BTreeSet;
