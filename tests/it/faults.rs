@@ -138,7 +138,7 @@ fn workspace() -> (Crew, String) {
 
 /// The events of all tickets, and the commits of all branches, as far as anything keeps them.
 fn kept(crew: &Crew) -> BTreeSet<String> {
-    let script = "git log -z --format='%B' --glob=refs/os/tickets --glob=refs/os/archive; printf '\\0'; git rev-list --all | tr '\\n' '\\0'";
+    let script = "git log -z --format='%B' --all; printf '\\0'; git rev-list --all | tr '\\n' '\\0'";
     let all = crew.sandbox.sh("ws/hub", script).ok();
     all.split('\0').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
 }
@@ -256,10 +256,11 @@ fn whatever_git_does_at_any_call_the_command_ends_and_the_next_one_goes_on() {
                             // Each command is tried at another call and in another way.
                             if is_whole || (call, at) == (1 + number / MODES.len() % calls, number % MODES.len()) {
                                 tried += 1;
-                                let found = trial.faults(call, mode, &keep);
-                                let found =
-                                    found.iter().map(|why| format!("{verb} {args}: {mode:?} at call {call} of {calls}: {why}"));
-                                wrong.lock().expect("a list").extend(found);
+                                for why in trial.faults(call, mode, &keep) {
+                                    let why = format!("{verb} {args}: {mode:?} at call {call} of {calls}: {why}");
+                                    println!("{why}");
+                                    wrong.lock().expect("a list").push(why);
+                                }
                             }
                         }
                     }
