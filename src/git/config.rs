@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::process::{read_bytes, remove_file, rename_file};
-use super::{GitError, Repo};
+use super::process::{check, read_bytes, remove_file, rename_file};
+use super::{Git, GitError, Repo};
 
 /// One of the two files of configuration that belong to a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,21 @@ pub(crate) struct Setting {
     pub(crate) scope: String,
     /// Where it is set, such as `file:.git/config`.
     pub(crate) origin: String,
+}
+
+/// The exit code of `git config` where a setting that is to be removed is not there.
+const NOT_SET: i32 = 5;
+
+impl Git {
+    /// Removes settings, if they are there, with these arguments of `git config`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn unset(&self, args: &[&str]) -> Result<(), GitError> {
+        let args = [&["config"], args].concat();
+        let output = self.run(&args)?;
+        if output.code == NOT_SET { Ok(()) } else { check(&args, &output).map(drop) }
+    }
 }
 
 impl Repo {
@@ -69,8 +84,7 @@ impl Repo {
     pub(crate) fn replace_settings(&self, scope: Scope, key: &str, values: &[String]) -> Result<(), GitError> {
         let git = self.git();
         let Some((first, others)) = values.split_first() else {
-            // It may not be there.
-            return git.run(["config", scope.option(), "--unset-all", key]).map(drop);
+            return git.unset(&[scope.option(), "--unset-all", key]);
         };
         git.output(["config", scope.option(), "--replace-all", key, first])?;
         for value in others {

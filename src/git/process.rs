@@ -1,6 +1,6 @@
 //! Starts git itself, in an environment that is built and not inherited.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
@@ -196,12 +196,12 @@ impl Git {
 /// The exit code of a git that looked and found nothing.
 const NO: i32 = 1;
 
-fn check(args: &[OsString], output: &Output) -> Result<String, GitError> {
+pub(super) fn check<S: AsRef<OsStr>>(args: &[S], output: &Output) -> Result<String, GitError> {
     if output.code == 0 { Ok(String::from_utf8_lossy(&output.stdout).into_owned()) } else { Err(failed(args, output)) }
 }
 
-fn failed(args: &[OsString], output: &Output) -> GitError {
-    let command = args.iter().map(|arg| arg.to_string_lossy()).take(3).collect::<Vec<_>>().join(" ");
+fn failed<S: AsRef<OsStr>>(args: &[S], output: &Output) -> GitError {
+    let command = args.iter().map(|arg| arg.as_ref().to_string_lossy()).take(3).collect::<Vec<_>>().join(" ");
     GitError::Command { command, source: Failure::of(output) }
 }
 

@@ -384,4 +384,14 @@ mod tests {
             assert_eq!(moved.expect("the lock went"), Moved::Done);
         });
     }
+
+    #[test]
+    fn a_ref_that_stays_locked_is_given_up() {
+        let pair = Pair::new();
+        let lock = pair.here.git_dir().join(format!("{NAME}.lock"));
+        write_file(&lock, b"", 0o644).expect("written");
+        let error = pair.here.move_refs(&[RefEdit::create(NAME, pair.first)]).expect_err("it is locked");
+        assert_eq!(error.to_string(), "cannot update `refs/os/x`");
+        assert_eq!(pair.here.find_ref(NAME).expect("readable"), None);
+    }
 }

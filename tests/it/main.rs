@@ -39,6 +39,7 @@ mod guide;
 mod tidy;
 mod world;
 
+mod bounds;
 mod ending;
 mod faults;
 
