@@ -89,3 +89,23 @@ fn names_that_are_all_taken_are_not_tried_for_ever() {
     crew.sandbox.unset("GIT_OS_MAX_ATTEMPTS");
     crew.os(&["gc"]).ok();
 }
+
+#[test]
+fn a_ticket_that_is_let_first_and_never_lands_is_waited_for_a_while() {
+    let mut crew = with_remote("cat >/dev/null; echo x >x; git add x; git commit -qm x\n");
+    crew.registry(&["hub"], "agent = \"crew\"\nremote = \"origin\"\npush = \"auto\"\ntimeout = \"3s\"\n");
+    for key in ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"] {
+        crew.sandbox.unset(key);
+    }
+    let first = crew.ready("Never lands");
+    // Its verification seems to have taken long, so others wait for long until it comes again.
+    let by_hand = format!(
+        "git os claim {first}; git os start {first}; git switch -q -c claude/{first}; echo h >h; git add h; git commit -qm h
+         git switch -q main; GIT_COMMITTER_DATE=\"$(($(date +%s) - 60)) +0000\" git os submit {first}; git os verify {first}
+         git commit -q --allow-empty -m more; git push -q origin main; git rebase -q main claude/{first}; git switch -q main; git os stale {first}"
+    );
+    crew.sandbox.sh("ws/hub", &by_hand).ok();
+    let id = crew.ready("Work");
+    crew.start().says(&format!("waiting for {first} to land first")).ok();
+    assert_eq!((crew.state(&id).as_str(), crew.state(&first).as_str()), ("merged", "verifying"));
+}
