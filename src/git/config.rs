@@ -73,6 +73,10 @@ impl Repo {
     /// # Errors
     /// If git cannot be started.
     pub(crate) fn list_settings(&self, scope: Scope, key: &str) -> Result<Vec<String>, GitError> {
+        // Without the extension, git refuses to read this file where there are several worktrees, or reads the other one.
+        if scope == Scope::Worktree && self.config("extensions.worktreeConfig").is_none() {
+            return Ok(Vec::new());
+        }
         let found = self.git().find(["config", scope.option(), "--null", "--get-all", key])?.unwrap_or_default();
         Ok(found.split_terminator('\0').map(str::to_owned).collect())
     }
