@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::ending::step;
 use super::failure::{ignored_refs, is_gone, is_locked};
+use super::process::check;
 use super::{GitError, RefBackend, Repo};
 use crate::core::id::ObjectId;
 pub(crate) use update::{Attempts, Update};
@@ -90,7 +91,9 @@ impl Repo {
     /// # Errors
     /// If git cannot list them.
     pub(crate) fn list_odd_refs(&self, name: &str) -> Result<Vec<(String, String)>, GitError> {
-        let out = self.git().run(["for-each-ref", "--format=%(refname) %(symref)", name])?;
+        let args = ["for-each-ref", "--format=%(refname) %(symref)", name];
+        let out = self.git().run(args)?;
+        check(&args, &out)?;
         let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
         let mut all: Vec<_> =
             symbolic(&stdout).map(|(name, target)| (name.to_owned(), format!("it is a symbolic ref to `{target}`"))).collect();

@@ -187,11 +187,13 @@ impl Trial<'_> {
         if out.code.is_none_or(|code| code > 130) || out.said().contains("panicked") {
             fault("it breaks down", &out);
         }
-        if let Some(words) = mode.words()
-            && out.code != Some(0)
-            && !out.said().contains(words)
-        {
+        // A command that goes on without what git was asked for says why, too.
+        let has_failed = out.code != Some(0) || out.said().contains("` failed");
+        if mode.words().is_some_and(|words| has_failed && !out.said().contains(words)) {
             fault("git's words are not told", &out);
+        }
+        if mode.words().is_some() && self.verb == "fsck" && out.code == Some(0) {
+            fault("all is said to be well, and was not looked at", &out);
         }
         let living = self.crew.processes();
         if !living.is_empty() {
