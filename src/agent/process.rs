@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use super::stop::Stop;
 use super::transcript::{Channel, Transcript};
 use crate::core::id::RunId;
+use crate::git::process::{Charge, take_charge};
 
 /// The variable that says in which folder a process was started.
 const PLACE: &str = "GIT_OS_PLACE";
@@ -110,6 +111,8 @@ struct Running {
     runtime: Runtime,
     child: Child,
     group: Option<Pid>,
+    /// Until it is over: a signal that ends this process ends it too.
+    charge: Option<Charge>,
     streams: Streams,
     stop: Stop,
     started: Instant,
@@ -198,6 +201,7 @@ impl Live {
         self.ended = Some(ended);
         let Some(running) = &mut self.running else { return };
         running.streams.stdin = None;
+        running.charge = None;
         if let (Some(group), Ended::TimedOut | Ended::Interrupted | Ended::Canceled) = (running.group, ended) {
             running.runtime.block_on(end(group, &mut running.child));
         }
@@ -244,9 +248,10 @@ impl Running {
             stdout: child.stdout.take(),
             stderr: child.stderr.take(),
         };
+        let charge = child.id().map(take_charge);
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let timeout = Duration::from_secs(spec.timeout);
-        Ok(Self { runtime, child, group, streams, stop: stop.clone(), started, timeout, program })
+        Ok(Self { runtime, child, group, charge, streams, stop: stop.clone(), started, timeout, program })
     }
 
     /// Waits until it prints something or ends.

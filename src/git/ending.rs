@@ -44,6 +44,8 @@ type Listener = Box<dyn Fn() -> Heed + Send>;
 struct State {
     is_ending: bool,
     families: BTreeMap<u32, Family>,
+    /// Those that end with this process, and not when git alone is to end.
+    charges: BTreeMap<u32, Family>,
     listeners: BTreeMap<i32, Listener>,
     /// How many steps are under way that are not to be left half done.
     steps: usize,
@@ -54,6 +56,7 @@ struct State {
 static STATE: Mutex<State> = Mutex::new(State {
     is_ending: false,
     families: BTreeMap::new(),
+    charges: BTreeMap::new(),
     listeners: BTreeMap::new(),
     steps: 0,
     folders: BTreeSet::new(),
@@ -116,10 +119,11 @@ fn act(signal: i32) {
     let mut now = state();
     match now.listeners.get(&signal).map_or(Heed::End, |listener| listener()) {
         Heed::GoOn => {}
-        Heed::EndGit => end_families(now),
+        Heed::EndGit => end(now, Vec::new()),
         Heed::End => {
             now.is_ending = true;
-            end_families(now);
+            let charges = now.charges.values().copied().collect();
+            end(now, charges);
             let waited = STEP_OVER.wait_timeout_while(state(), MERCY, |state| state.steps > 0);
             for folder in &waited.unwrap_or_else(PoisonError::into_inner).0.folders {
                 // What cannot be removed is for whoever clears the folder of temporary files.
@@ -132,9 +136,9 @@ fn act(signal: i32) {
     }
 }
 
-/// Ends all that was started. They are asked while nobody can collect one of them, and another process get its number.
-fn end_families(state: MutexGuard<'_, State>) {
-    let asked: Vec<Asked> = state.families.values().map(|family| family.ask()).collect();
+/// Ends git, and others. They are asked while nobody can collect one of them, and another process get its number.
+fn end(state: MutexGuard<'_, State>, others: Vec<Family>) {
+    let asked: Vec<Asked> = state.families.values().copied().chain(others).map(Family::ask).collect();
     drop(state);
     see_off(asked);
 }
@@ -213,6 +217,22 @@ impl Drop for Ward {
 fn has_own_groups() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| std::env::var_os("GIT_OS_RUN").is_none() && std::fs::File::open("/dev/tty").is_err())
+}
+
+/// A process of somebody else's that ends with this one.
+#[derive(Debug)]
+pub(crate) struct Charge(u32);
+
+/// From now on a process, which leads a group of its own, ends with this one. To drop this is to let go of it.
+pub(crate) fn take_charge(id: u32) -> Charge {
+    state().charges.insert(id, Family { id, leads: true });
+    Charge(id)
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        state().charges.remove(&self.0);
+    }
 }
 
 /// Something short that is not left half done: it ends before the process does. Nothing is started meanwhile.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
+pub(crate) use super::ending::{Charge, Heed, Wish, heed, listen, take_charge};
 use super::ending::{Group, Ward, step};
-pub(crate) use super::ending::{Heed, Wish, heed, listen};
 use super::failure::Failure;
 use super::patience::{self, Patience};
 pub(crate) use super::surroundings::settings_for_agents;

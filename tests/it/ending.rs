@@ -61,7 +61,7 @@ fn a_signal_ends_git_with_all_that_it_started_and_the_next_command_goes_on() {
         let before = crew.tickets();
         let child = crew.spawn(&["merge", &id]);
         crew.wait_for("ws/hanging");
-        assert!(crew.processes().iter().any(|process| process.contains("sleep 301")), "{:?}", crew.processes());
+        crew.wait("what git started hangs", || crew.processes().iter().any(|process| process.contains("sleep 301")));
         assert!(crew.sandbox.path("ws/hub/.git/index.lock").exists(), "git is at work");
         signal(&child, name);
         let output = child.wait_with_output().expect("an end");
@@ -115,4 +115,19 @@ fn a_git_that_does_nothing_is_ended_and_one_that_works_is_not() {
     assert_eq!(crew.state(&id), "verified");
     crew.sandbox.write("ws/busy", "");
     the_next_one_lands(&crew, &id);
+}
+
+#[test]
+fn a_signal_ends_an_agent_with_all_that_it_started() {
+    let crew = Crew::alone("cat >/dev/null; sh -c 'setsid sleep 302 & touch ../../../../started; sleep 303'\n", "");
+    let id = crew.ready("Work");
+    let child = crew.spawn(&["dispatch"]);
+    crew.wait_for("ws/started");
+    signal(&child, "TERM");
+    assert_eq!(child.wait_with_output().expect("an end").status.signal(), Some(15));
+    is_clean(&crew);
+    crew.agent("echo done >done\n");
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    crew.all_is_well();
 }
