@@ -8,12 +8,12 @@ use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::stop::Stop;
 use super::transcript::{Channel, Transcript};
 use crate::core::id::RunId;
 use crate::env::PLACE;
+use crate::git::process::{Charge, take_charge};
 
 /// How long a process may take to end by itself once it was told to.
 const MERCY: Duration = Duration::from_secs(3);
@@ -112,8 +112,9 @@ struct Running {
     runtime: Runtime,
     child: Child,
     group: Option<Pid>,
+    /// Until it is over: a signal that ends this process ends it too.
+    charge: Option<Charge>,
     streams: Streams,
-    interrupts: unix::Signal,
     stop: Stop,
     started: Instant,
     timeout: Duration,
@@ -201,6 +202,7 @@ impl Live {
         self.ended = Some(ended);
         let Some(running) = &mut self.running else { return };
         running.streams.stdin = None;
+        running.charge = None;
         if let (Some(group), Ended::TimedOut | Ended::Interrupted | Ended::Canceled) = (running.group, ended) {
             running.runtime.block_on(end(group, &mut running.child));
         }
@@ -234,9 +236,10 @@ impl Running {
         command.arg("enter").arg(rustix::process::getpid().as_raw_nonzero().to_string()).arg("--").args(&spec.words);
         command.current_dir(&spec.dir).env_clear().envs(environment(spec)).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (interrupts, child) = {
+        stop.heed_interrupts();
+        let child = {
             let _inside = runtime.enter();
-            (signal(SignalKind::interrupt()).map_err(ProcessError::Watch)?, command.spawn())
+            command.spawn()
         };
         let mut child = child.map_err(|source| ProcessError::Start { program: program.clone(), source })?;
         let streams = Streams {
@@ -246,20 +249,20 @@ impl Running {
             stdout: child.stdout.take(),
             stderr: child.stderr.take(),
         };
+        let charge = child.id().map(take_charge);
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let timeout = Duration::from_secs(spec.timeout);
-        Ok(Self { runtime, child, group, streams, interrupts, stop: stop.clone(), started, timeout, program })
+        Ok(Self { runtime, child, group, charge, streams, stop: stop.clone(), started, timeout, program })
     }
 
     /// Waits until it prints something or ends.
     fn moment(&mut self) -> Result<Moment, ProcessError> {
         let left = self.timeout.saturating_sub(self.started.elapsed());
-        let Self { runtime, child, streams, interrupts, stop, .. } = self;
+        let Self { runtime, child, streams, stop, .. } = self;
         let moment = runtime.block_on(async {
             tokio::select! {
                 status = child.wait() => status.map(|status| Moment::Ended(Ended::Exit(exit_code(status)))),
                 () = tokio::time::sleep(left) => Ok(Moment::Ended(Ended::TimedOut)),
-                _ = interrupts.recv() => Ok(Moment::Ended(Ended::Interrupted)),
                 () = stop.interrupted() => Ok(Moment::Ended(Ended::Interrupted)),
                 (channel, bytes) = streams.next() => Ok(Moment::Printed(channel, bytes)),
             }

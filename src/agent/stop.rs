@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+use crate::git::process::{Heed, Wish, heed};
 
 /// Says whether whoever runs this wants it to end; its copies say the same.
 #[derive(Debug, Clone, Default)]
@@ -22,19 +23,23 @@ impl Stop {
     /// From now on an interrupt is remembered, also while no process runs; a second one ends this process at once.
     pub(crate) fn heed_interrupts(&self) {
         let stop = self.clone();
-        at_each(SignalKind::interrupt(), move || {
+        heed(Wish::Interrupt, move || {
             if stop.is_interrupted() {
                 // Whoever interrupts twice does not want to wait for anything.
-                std::process::exit(130);
+                return Heed::End;
             }
             stop.interrupt();
+            Heed::EndGit
         });
     }
 
     /// From now on SIGTERM is a wish to end, and not the end.
     pub(crate) fn heed_termination(&self) {
         let stop = self.clone();
-        at_each(SignalKind::terminate(), move || stop.drain());
+        heed(Wish::Terminate, move || {
+            stop.drain();
+            Heed::GoOn
+        });
     }
 
     /// Ends what runs, and starts nothing more.
@@ -81,21 +86,6 @@ impl Stop {
             left = left.saturating_sub(STEP);
         }
     }
-}
-
-/// Does something at each signal of a kind, for as long as this process lives.
-fn at_each(kind: SignalKind, act: impl Fn() + Send + 'static) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    // Without one the signal ends the process, as it does by default.
-    let Ok(runtime) = runtime else { return };
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            let Ok(mut signals) = signal(kind) else { return };
-            while signals.recv().await.is_some() {
-                act();
-            }
-        });
-    });
 }
 
 #[cfg(test)]

@@ -125,8 +125,10 @@ fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
         let specs = [refspecs(remote), setup::LEFT_OUT.map(str::to_owned)].concat();
         setup::remove_refspecs(repo, remote, &specs)?;
     }
-    drop(git.run(["config", "--local", "--remove-section", "git-os"])?);
+    // There may be none of them.
+    let removed = git.output(["config", "--local", "--remove-section", "git-os"]);
     if Repo::open(repo.home())?.config(CONFIG_KEY).is_some() {
+        removed?;
         let message = "cannot remove the settings of git-os from the configuration of this repository";
         return Err(CliError::new(Kind::Fatal, Code::HookProblems, message).hint("git config --local --get-regexp '^git-os\\.'"));
     }

@@ -38,7 +38,7 @@ use crate::core::json::TicketView;
 use crate::env::Env;
 use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
-use crate::git::process::read_file;
+use crate::git::process::{listen, read_file};
 use crate::hook;
 use crate::ui::Ui;
 use context::Context;
@@ -167,6 +167,12 @@ pub fn main(args: &[String]) -> ExitCode {
         drop(std::io::stderr().lock().write_all(format!("error: {}\n", agent::enter::enter(words, Some(*parent))).as_bytes()));
         return ExitCode::from(127);
     }
+    let stop = Stop::default();
+    if let Command::Worker(_) = &cli.command {
+        // Whoever supervises it may tell it to end before it has begun.
+        stop.heed_termination();
+    }
+    listen();
     let mut env = match Env::read() {
         Ok(env) => env,
         Err(error) => {
@@ -178,7 +184,7 @@ pub fn main(args: &[String]) -> ExitCode {
         env.dir = env.dir.join(dir);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
-    let ctx = Context { ui: Ui::new(&env), env, stop: Stop::default(), repo_name: cli.repo, warned: std::sync::OnceLock::new() };
+    let ctx = Context { ui: Ui::new(&env), env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
     match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -190,6 +196,7 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 fn answer(hook: &str, args: &[String]) -> ExitCode {
+    listen();
     match hook::run(hook, args) {
         hook::Reply::Go => ExitCode::SUCCESS,
         hook::Reply::Stop => ExitCode::FAILURE,

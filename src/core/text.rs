@@ -165,10 +165,15 @@ pub(crate) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// Summarises a text in one line: its first line, without a colon at the end.
+/// What stands before each cause of an error that is told in several lines.
+pub(crate) const BECAUSE: &str = "  because: ";
+
+/// Summarises a text in one line: its first line, without a colon at the end; of an error, the nearest cause follows it.
 #[must_use]
-pub(crate) fn headline(text: &str) -> &str {
-    first_line(text).trim_end_matches([':', ' '])
+pub(crate) fn headline(text: &str) -> String {
+    let head = first_line(text).trim_end_matches([':', ' ']);
+    let cause = text.lines().nth(1).and_then(|line| line.strip_prefix(BECAUSE));
+    cause.map_or_else(|| head.to_owned(), |cause| format!("{head}: {}", cause.trim_end_matches([':', ' '])))
 }
 
 /// The message of an error and those of its causes, one per line, without repetitions.

@@ -196,7 +196,7 @@ fn advance(site: &Site<'_>, trunk: &str, old: ObjectId, new: ObjectId) -> Result
     }
     let checked_out = site.repo.list_worktrees()?.into_iter().find(|worktree| worktree.branch.as_deref() == Some(trunk));
     let moved = if let Some(worktree) = checked_out {
-        Git::at(&worktree.path).fast_forward(trunk, new)?
+        site.repo.git_at(&worktree.path).fast_forward(trunk, new)?
     } else {
         site.repo.forward(trunk, old, new, &format!("git os: land {}", new.short(12)))?
     };

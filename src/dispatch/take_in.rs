@@ -9,10 +9,10 @@ use super::verify::Scratch;
 use super::{DispatchError, Site};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;
-use crate::git::Git;
 use crate::git::failure::Failure;
 use crate::git::process::{read_bytes, remove_all};
 use crate::git::worktree::STRATEGY;
+use crate::git::{Git, Repo};
 use crate::ledger::Entry;
 use crate::local::worktrees::rescue;
 
@@ -91,7 +91,7 @@ pub(super) fn commit_all(
     }
     let Some(head) = git.find_commit("HEAD")? else { return Ok(Ruling::Denied(Untaken::NoCommit)) };
     let repositories = embedded(git)?;
-    let moved = move_links(worktree, git, &repositories)?;
+    let moved = move_links(&site.repo, worktree, git, &repositories)?;
     let status = git.output(["status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all"])?;
     if status.trim().is_empty() && !moved {
         return Ok(Ruling::Granted(Taken { head, note: None }));
@@ -119,14 +119,14 @@ pub(super) fn commit_all(
 }
 
 /// Stages where the submodules of a worktree are. Their own files and settings are not looked at.
-fn move_links(worktree: &Utf8Path, git: &Git, links: &[(String, ObjectId)]) -> Result<bool, DispatchError> {
+fn move_links(repo: &Repo, worktree: &Utf8Path, git: &Git, links: &[(String, ObjectId)]) -> Result<bool, DispatchError> {
     let mut has_moved = false;
     for (path, known) in links {
         let place = worktree.join(path);
         if !place.join(".git").as_std_path().exists() {
             continue;
         }
-        if let Some(here) = Git::at(&place).find_commit("HEAD")?.filter(|here| here != known) {
+        if let Some(here) = repo.git_at(&place).find_commit("HEAD")?.filter(|here| here != known) {
             git.output(["update-index", "--cacheinfo", &format!("160000,{here},{path}")])?;
             has_moved = true;
         }
@@ -188,8 +188,7 @@ pub(super) fn onto(
     if site.repo.is_ancestor(base, head)? {
         return Ok(Ruling::Granted(head));
     }
-    let common = site.repo.git().run(["merge-base", &base.to_string(), &head.to_string()])?;
-    if common.code != 0 {
+    if site.repo.git().find(["merge-base", &base.to_string(), &head.to_string()])?.is_none() {
         return Ok(Ruling::Denied(Untaken::Unrelated));
     }
     let place = Scratch::add(site, id, head)?;

@@ -84,7 +84,7 @@ fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result
     }
     // Where nothing may be pushed no claim can be, and the remote orders nothing.
     if push == Push::Never {
-        drop(git.run(["config", "--local", "--unset", REMOTE_KEY])?);
+        git.unset(&["--local", "--unset", REMOTE_KEY])?;
     } else if repo.config(REMOTE_KEY).as_deref() != Some(remote) {
         git.output(["config", "--local", REMOTE_KEY, remote])?;
     }
@@ -122,8 +122,7 @@ pub(crate) const LEFT_OUT: [&str; 2] = ["^refs/os/*", "^refs/notes/os/*"];
 /// # Errors
 /// When git cannot be started.
 fn wanted_refspecs(repo: &Repo, remote: &str) -> Result<Vec<(String, bool)>, GitError> {
-    let present = repo.git().run(["config", "--local", "--get-all", &format!("remote.{remote}.fetch")])?;
-    let present = String::from_utf8_lossy(&present.stdout).into_owned();
+    let present = repo.git().find(["config", "--local", "--get-all", &format!("remote.{remote}.fetch")])?.unwrap_or_default();
     let writes_over = |spec: &str| {
         ["refs/os/tickets/x", "refs/notes/os/x"].iter().any(|name| mapped(spec, name).is_some_and(|into| is_ours(&into)))
     };
@@ -146,8 +145,7 @@ pub(crate) fn missing_refspecs(repo: &Repo, remote: &str) -> Result<Vec<String>,
 /// When git cannot be started.
 pub(crate) fn remove_refspecs(repo: &Repo, remote: &str, specs: &[String]) -> Result<(), GitError> {
     for spec in specs {
-        // It may not be there.
-        drop(repo.git().run(["config", "--local", "--fixed-value", "--unset-all", &format!("remote.{remote}.fetch"), spec])?);
+        repo.git().unset(&["--local", "--fixed-value", "--unset-all", &format!("remote.{remote}.fetch"), spec])?;
     }
     Ok(())
 }

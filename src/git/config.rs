@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::process::{read_bytes, remove_file, rename_file};
-use super::{GitError, Repo};
+use super::process::{check, read_bytes, remove_file, rename_file};
+use super::{Git, GitError, Repo};
 
 /// One of the two files of configuration that belong to a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,21 @@ pub(crate) struct Setting {
     pub(crate) origin: String,
 }
 
+/// The exit code of `git config` where a setting that is to be removed is not there.
+const NOT_SET: i32 = 5;
+
+impl Git {
+    /// Removes settings, if they are there, with these arguments of `git config`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn unset(&self, args: &[&str]) -> Result<(), GitError> {
+        let args = [&["config"], args].concat();
+        let output = self.run(&args)?;
+        if output.code == NOT_SET { Ok(()) } else { check(&args, &output).map(drop) }
+    }
+}
+
 impl Repo {
     /// The setting of a path that is in force, as git itself sees it now; other settings may have been read when the
     /// repository was opened.
@@ -55,8 +70,8 @@ impl Repo {
     /// # Errors
     /// If git cannot be started.
     pub(crate) fn list_path_settings(&self, key: &str) -> Result<Vec<Setting>, GitError> {
-        let output = self.git().run(["config", "--null", "--show-scope", "--show-origin", "--type=path", "--get-all", key])?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let found = self.git().find(["config", "--null", "--show-scope", "--show-origin", "--type=path", "--get-all", key])?;
+        let text = found.unwrap_or_default();
         let parts: Vec<_> = text.split_terminator('\0').map(str::to_owned).collect();
         let setting = |parts: &[String]| Setting { scope: parts[0].clone(), origin: parts[1].clone(), path: parts[2].clone() };
         Ok(parts.chunks_exact(3).map(setting).collect())
@@ -82,9 +97,12 @@ impl Repo {
     /// # Errors
     /// If git cannot be started.
     pub(crate) fn list_settings(&self, scope: Scope, key: &str) -> Result<Vec<String>, GitError> {
-        let output = self.git().run(["config", scope.option(), "--null", "--get-all", key])?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(if output.code == 0 { text.split_terminator('\0').map(str::to_owned).collect() } else { Vec::new() })
+        // Without the extension, git refuses to read this file where there are several worktrees, or reads the other one.
+        if scope == Scope::Worktree && self.config("extensions.worktreeConfig").is_none() {
+            return Ok(Vec::new());
+        }
+        let found = self.git().find(["config", scope.option(), "--null", "--get-all", key])?.unwrap_or_default();
+        Ok(found.split_terminator('\0').map(str::to_owned).collect())
     }
 
     /// Gives a setting in one file these values, in place of those it has. The first takes the place of what is there.
@@ -94,8 +112,7 @@ impl Repo {
     pub(crate) fn replace_settings(&self, scope: Scope, key: &str, values: &[String]) -> Result<(), GitError> {
         let git = self.git();
         let Some((first, others)) = values.split_first() else {
-            // It may not be there.
-            return git.run(["config", scope.option(), "--unset-all", key]).map(drop);
+            return git.unset(&[scope.option(), "--unset-all", key]);
         };
         git.output(["config", scope.option(), "--replace-all", key, first])?;
         for value in others {

@@ -18,6 +18,8 @@ named! {
         /// The remote does not let us in as who we are.
         NoCredentials = "no-credentials",
         TimedOut = "timed-out",
+        /// A signal ended git: nothing is known of what it was asked.
+        Killed = "killed",
         /// The other side lacks something that git-os relies on.
         Unsupported = "unsupported",
         /// The remote does not have a ref that was asked for by name.
@@ -78,13 +80,14 @@ impl Failure {
     /// Of a command in this repository, with all it said.
     #[must_use]
     pub(crate) fn of(output: &Output) -> Self {
-        Self { kind: kind(output), words: output.stderr.clone() }
+        let said = if output.stderr.is_empty() { silence(output) } else { output.stderr.clone() };
+        Self { kind: kind(output), words: said }
     }
 
     /// Of a command that asks a remote, with the one line that says why.
     #[must_use]
     pub(super) fn of_remote(output: &Output) -> Self {
-        Self { kind: kind(output), words: reason(&output.stderr) }
+        Self { kind: kind(output), words: reason(&output.stderr).unwrap_or_else(|| silence(output)) }
     }
 
     /// Of a fetch.
@@ -99,7 +102,11 @@ impl Failure {
     #[must_use]
     pub(crate) fn may_pass(&self) -> bool {
         match self.kind {
-            FailureKind::LostRace | FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::Failed => true,
+            FailureKind::LostRace
+            | FailureKind::Unreachable
+            | FailureKind::TimedOut
+            | FailureKind::Killed
+            | FailureKind::Failed => true,
             FailureKind::Refused
             | FailureKind::NoCredentials
             | FailureKind::Unsupported
@@ -110,22 +117,27 @@ impl Failure {
 }
 
 fn kind(output: &Output) -> FailureKind {
-    if output.code == USAGE {
+    if output.code == USAGE && output.signal.is_none() {
         return FailureKind::Misuse;
     }
     // What the remote's own programs print is not git's word.
     let says = |phrase: &str| output.stderr.lines().any(|line| !line.starts_with("remote: ") && line.contains(phrase));
     let found = PHRASES.iter().find(|(phrase, _)| says(phrase));
-    found.map_or(FailureKind::Failed, |(_, kind)| *kind)
+    let unknown = if output.signal.is_some() { FailureKind::Killed } else { FailureKind::Failed };
+    found.map_or(unknown, |(_, kind)| *kind)
 }
 
 /// The words of git that say why, on one line.
-fn reason(stderr: &str) -> String {
+fn reason(stderr: &str) -> Option<String> {
     let line = |prefix: &str| stderr.lines().find_map(|line| line.trim().strip_prefix(prefix).map(str::to_owned));
     // What ssh said stands before it, and says why.
     let fatal = line("fatal: ").filter(|why| !why.starts_with("Could not read from remote repository"));
-    let why = fatal.or_else(|| line("error: ")).or_else(|| stderr.lines().next().map(str::to_owned));
-    why.unwrap_or_else(|| "git said nothing".to_owned())
+    fatal.or_else(|| line("error: ")).or_else(|| stderr.lines().next().map(str::to_owned))
+}
+
+/// What stands for the words of a git that said nothing.
+fn silence(output: &Output) -> String {
+    output.signal.map_or_else(|| "git said nothing".to_owned(), |signal| format!("signal {signal} ended git, which said nothing"))
 }
 
 /// What `git push --porcelain` says of a push of several refs at once that did not go through.
@@ -244,7 +256,7 @@ mod tests {
     use super::*;
 
     fn ended(code: i32, stdout: &str, stderr: &str) -> Output {
-        Output { code, stdout: stdout.as_bytes().to_vec(), stderr: stderr.to_owned() }
+        Output { code, signal: None, stdout: stdout.as_bytes().to_vec(), stderr: stderr.to_owned() }
     }
 
     fn pushed(report: &str, stderr: &str) -> Undone {

@@ -18,6 +18,7 @@ pub(super) const MAX: usize = 4000;
 /// If its folder or its file cannot be written.
 pub(super) fn write(objects: &Path, hex: &str, data: &[u8], durable: Durable) -> std::io::Result<()> {
     let bytes = stored(data);
+    let _whole = super::ending::step();
     let folder = objects.join(&hex[..2]);
     // The name is the one that `git gc` knows for files of a write that never ended.
     let mut builder = tempfile::Builder::new();

@@ -7,7 +7,9 @@ pub(crate) mod ancestry;
 pub(crate) mod config;
 pub(crate) mod diff;
 mod durable;
+mod ending;
 pub(crate) mod failure;
+mod family;
 pub(crate) mod lfs;
 pub(crate) mod locks;
 mod loose;
@@ -262,6 +264,12 @@ impl Repo {
     #[must_use]
     pub(crate) fn git(&self) -> Git {
         Git::in_repo(self)
+    }
+
+    /// Returns a git that runs elsewhere for this repository, such as in one of its worktrees, and finds the repository from there.
+    #[must_use]
+    pub(crate) fn git_at(&self, dir: &Utf8Path) -> Git {
+        Git::at(dir).patient_for(self.local_patience())
     }
 
     /// A value from git's configuration; the usual precedence applies.

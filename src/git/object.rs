@@ -310,3 +310,25 @@ pub(super) fn kind(kind: gix::objs::Kind) -> Kind {
         gix::objs::Kind::Tag => Kind::Tag,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::process::remove_all;
+    use crate::git::tests::repo;
+
+    #[test]
+    fn an_object_that_does_not_come_is_given_up_also_after_a_repack() {
+        let (_dir, repo) = repo();
+        assert!(repo.is_repacked(), "it is new, so its packs are");
+        let missing = ObjectId::parse(&"1234567".repeat(6)[..40]).expect("an id");
+        assert!(matches!(repo.read_object(missing, Kind::Blob), Err(GitError::Read { .. })));
+    }
+
+    #[test]
+    fn an_object_whose_folder_is_always_taken_away_is_given_up() {
+        let (_dir, repo) = repo();
+        remove_all(&repo.common_dir().join("objects")).expect("removed");
+        assert!(matches!(repo.write_blob(b"x"), Err(GitError::Write { .. })));
+    }
+}

@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
+pub(crate) use super::ending::{Charge, Heed, Wish, heed, listen, take_charge};
+use super::ending::{Group, Ward, step};
 use super::failure::Failure;
+pub(crate) use super::family::find_parent;
+use super::patience::{self, Patience};
 pub(crate) use super::surroundings::settings_for_agents;
 use super::surroundings::{CLOSED, Reach, passed_environment};
 use super::{GitError, Repo, shared};
@@ -21,8 +25,8 @@ pub(crate) struct Git {
     reach: Reach,
     settings: Vec<String>,
     variables: Vec<(&'static str, String)>,
-    /// How long it may be silent; `None` for a command that asks nobody else.
-    patience: Option<Duration>,
+    /// How long it is waited for; `None` where no repository says it.
+    patience: Option<Patience>,
 }
 
 /// The result of a git command.
@@ -31,6 +35,8 @@ pub(crate) struct Git {
 pub(crate) struct Output {
     /// As a shell has it: 128 and more for a signal.
     pub(crate) code: i32,
+    /// That ended it.
+    pub(crate) signal: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
 }
@@ -50,7 +56,7 @@ impl Git {
     /// Runs in a repository, from its worktree or its git directory.
     #[must_use]
     pub(crate) fn in_repo(repo: &Repo) -> Self {
-        Self::at(repo.home()).variable("GIT_DIR", repo.git_dir().as_str())
+        Self::at(repo.home()).variable("GIT_DIR", repo.git_dir().as_str()).patient_for(repo.local_patience())
     }
 
     /// Runs in a worktree that an agent could write to: nothing in it can redirect git or start a program.
@@ -72,9 +78,9 @@ impl Git {
         self
     }
 
-    /// Ends the command, with all that it started, when it says nothing for this long.
+    /// Ends the command, with all that it started, when it has not got on for this long.
     #[must_use]
-    pub(crate) fn patient_for(mut self, patience: Duration) -> Self {
+    pub(super) fn patient_for(mut self, patience: Patience) -> Self {
         self.patience = Some(patience);
         self
     }
@@ -107,43 +113,46 @@ impl Git {
     /// Runs to the end and returns any exit code.
     ///
     /// # Errors
-    /// If git cannot be started.
+    /// If git cannot be started, or if it asks no remote and does not end by itself.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output, GitError> {
-        Self::finish(self.command(args), None, self.patience)
+        self.finish(args, None)
     }
 
-    fn finish(mut command: Command, input: Option<&[u8]>, patience: Option<Duration>) -> Result<Output, GitError> {
-        let dir = command.get_current_dir().and_then(|dir| Utf8PathBuf::from_path_buf(dir.to_owned()).ok());
-        let fail = |source| match &dir {
+    fn finish<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: Option<&[u8]>) -> Result<Output, GitError> {
+        let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let fail = |source| match &self.dir {
             // The system reports a missing program and a missing folder in the same way.
-            Some(dir) if !dir.as_std_path().exists() => GitError::File { path: dir.clone(), source },
+            dir if !dir.as_std_path().exists() => GitError::File { path: dir.clone(), source },
             _ => GitError::Start { program: "git".to_owned(), source },
         };
+        let mut command = self.command(&args);
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(fail)?;
-        let writer = child.stdin.take();
-        let output = std::thread::scope(|scope| {
-            if let (Some(mut writer), Some(input)) = (writer, input) {
-                // Git may stop reading early; its exit code tells why.
-                scope.spawn(move || drop(writer.write_all(input)));
-            }
-            match patience {
-                None => child.wait_with_output().map(|output| (output, None)),
-                Some(patience) => super::patience::wait(child, patience),
-            }
-        });
-        let (output, silence) = output.map_err(fail)?;
+        let mut ward = Ward::start(&mut command, Group::OwnIfPossible).map_err(fail)?;
+        if let (Some(mut writer), Some(input)) = (ward.child.stdin.take(), input) {
+            let input = input.to_vec();
+            // Git may stop reading early; its exit code tells why.
+            std::thread::spawn(move || drop(writer.write_all(&input)));
+        }
+        let patience = self.patience.unwrap_or_else(Patience::usual);
+        let (output, overdue) = patience::wait(ward, patience).map_err(fail)?;
         let said = String::from_utf8_lossy(&output.stderr);
         // Of a line of progress that was written over, the last state counts.
         let mut said = said.lines().map(|line| line.rsplit('\r').next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
-        if let Some(silence) = silence {
-            said += &format!("\nfatal: timed out: no answer for {} s", silence.as_secs());
+        if let Some(overdue) = overdue {
+            said += &format!("\n{}", overdue.words());
         }
-        Ok(Output {
-            code: output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap_or(128),
+        let signal = output.status.signal();
+        let output = Output {
+            code: output.status.code().or(signal.map(|signal| 128 + signal)).unwrap_or(128),
+            signal,
             stdout: output.stdout,
             stderr: said.trim().to_owned(),
-        })
+        };
+        // Who asks a remote looks what became of it; any other command that did not end by itself says nothing of what it was asked.
+        match patience {
+            Patience::Idleness(_) if overdue.is_some() || signal.is_some() => Err(failed(&args, &output)),
+            Patience::Idleness(_) | Patience::Silence(_) => Ok(output),
+        }
     }
 
     /// Returns the output of a command.
@@ -162,27 +171,39 @@ impl Git {
     /// If it cannot be started or does not exit with 0.
     pub(crate) fn input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &[u8]) -> Result<String, GitError> {
         let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
-        let output = Self::finish(self.command(&args), Some(input), self.patience)?;
+        let output = self.finish(&args, Some(input))?;
         check(&args, &output)
     }
 
-    /// Returns the first line of the output, or `None` if the command does not exit with 0.
+    /// Returns the output of a command that looks for something, or `None` if it exits with 1, which says that there is none.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// If it cannot be started or fails.
+    pub(crate) fn find<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Option<String>, GitError> {
+        let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let output = self.run(&args)?;
+        if output.code == NO { Ok(None) } else { check(&args, &output).map(Some) }
+    }
+
+    /// Like `find`, with the first line alone.
+    ///
+    /// # Errors
+    /// If it cannot be started or fails.
     pub(crate) fn line<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Option<String>, GitError> {
-        let output = self.run(args)?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        Ok((output.code == 0).then(|| text.lines().next().unwrap_or_default().to_owned()))
+        Ok(self.find(args)?.map(|text| text.lines().next().unwrap_or_default().to_owned()))
     }
 }
 
-fn check(args: &[std::ffi::OsString], output: &Output) -> Result<String, GitError> {
-    if output.code == 0 {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let command = args.iter().map(|arg| arg.to_string_lossy()).take(3).collect::<Vec<_>>().join(" ");
-    Err(GitError::Command { command, source: Failure::of(output) })
+/// The exit code of a git that looked and found nothing.
+const NO: i32 = 1;
+
+pub(super) fn check<S: AsRef<OsStr>>(args: &[S], output: &Output) -> Result<String, GitError> {
+    if output.code == 0 { Ok(String::from_utf8_lossy(&output.stdout).into_owned()) } else { Err(failed(args, output)) }
+}
+
+fn failed<S: AsRef<OsStr>>(args: &[S], output: &Output) -> GitError {
+    let command = args.iter().map(|arg| arg.as_ref().to_string_lossy()).take(3).collect::<Vec<_>>().join(" ");
+    GitError::Command { command, source: Failure::of(output) }
 }
 
 /// Reads a text file of git or git-os.
@@ -205,6 +226,7 @@ pub(crate) fn write_file(path: &Utf8Path, contents: &[u8], mode: u32) -> Result<
     std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
     shared::adjust(folder);
     let mode = shared::mode(path, mode);
+    let _whole = step();
     let write = || {
         let mut file = tempfile::Builder::new().prefix(".git-os-").tempfile_in(folder)?;
         file.write_all(contents)?;
@@ -311,13 +333,6 @@ pub(crate) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), GitError> 
     std::fs::copy(from, to).map(drop).map_err(GitError::file(to))
 }
 
-/// The process that started a process, where the system shows it in `/proc`.
-pub(crate) fn find_parent(id: u32) -> Option<u32> {
-    let line = read_file(Utf8Path::new(&format!("/proc/{id}/stat"))).ok()?;
-    // `pid (name) state parent …`, and a name may hold anything.
-    line.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-}
-
 /// Runs another program's hook with this input, in this process's environment. Returns whether it exited with 0.
 ///
 /// # Errors
@@ -325,12 +340,14 @@ pub(crate) fn find_parent(id: u32) -> Option<u32> {
 pub(crate) fn run_hook(path: &Utf8Path, args: &[&str], input: &[u8]) -> Result<bool, GitError> {
     let fail = |source| GitError::Start { program: path.to_string(), source };
     #[expect(clippy::disallowed_methods, reason = "a hook of somebody else is run as git would run it")]
-    let mut child = Command::new(path).args(args).stdin(Stdio::piped()).spawn().map_err(fail)?;
-    if let Some(mut writer) = child.stdin.take() {
+    let mut command = Command::new(path);
+    // Git waits for a hook for ever, and so does whoever runs it for git.
+    let mut ward = Ward::start(command.args(args).stdin(Stdio::piped()), Group::Ours).map_err(fail)?;
+    if let Some(mut writer) = ward.child.stdin.take() {
         // The hook may not read everything.
         drop(writer.write_all(input));
     }
-    child.wait().map(|status| status.success()).map_err(fail)
+    ward.child.wait().map(|status| status.success()).map_err(fail)
 }
 
 /// Removes a file, or a folder with its contents, if it exists.

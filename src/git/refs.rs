@@ -6,7 +6,9 @@ mod update;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use super::ending::step;
 use super::failure::{ignored_refs, is_gone, is_locked};
+use super::process::check;
 use super::{GitError, RefBackend, Repo};
 use crate::core::id::ObjectId;
 pub(crate) use update::{Attempts, Update};
@@ -89,7 +91,9 @@ impl Repo {
     /// # Errors
     /// If git cannot list them.
     pub(crate) fn list_odd_refs(&self, name: &str) -> Result<Vec<(String, String)>, GitError> {
-        let out = self.git().run(["for-each-ref", "--format=%(refname) %(symref)", name])?;
+        let args = ["for-each-ref", "--format=%(refname) %(symref)", name];
+        let out = self.git().run(args)?;
+        check(&args, &out)?;
         let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
         let mut all: Vec<_> =
             symbolic(&stdout).map(|(name, target)| (name.to_owned(), format!("it is a symbolic ref to `{target}`"))).collect();
@@ -243,12 +247,16 @@ impl Repo {
     }
 
     fn try_move(&self, edits: &[RefEdit]) -> Result<(), GitError> {
+        let in_process = || {
+            let _whole = step();
+            // Without an identity, only updates that must be logged fail.
+            self.store.move_refs(self.common_dir(), edits, self.identity().ok().as_ref())
+        };
         match self.backend {
             // gix reads `packed-refs` before it locks it to take a ref out, and writes back what it has read: whatever another process
             // has packed meanwhile would be lost.
             RefBackend::Files if self.store.is_git() && edits.iter().any(|edit| edit.new.is_none()) => self.move_by_git(edits),
-            // Without an identity, only updates that must be logged fail.
-            RefBackend::Files => self.store.move_refs(self.common_dir(), edits, self.identity().ok().as_ref()),
+            RefBackend::Files => in_process(),
             RefBackend::Cli => self.move_by_git(edits),
         }
     }
@@ -298,7 +306,7 @@ fn clock() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a clock of the file system can only be waited for")]
-fn wait(time: Duration) {
+pub(super) fn wait(time: Duration) {
     std::thread::sleep(time);
 }
 

@@ -155,7 +155,7 @@ impl Repo {
         // A mirror takes no refspecs, and a server may not know the options that a person's pushes carry.
         let mut git = self.network().config(&format!("remote.{remote}.mirror=false")).config("push.pushOption=");
         if hooks == PrePush::Runs && self.has_hook("pre-push")? {
-            git = git.patient_for(self.patience().max(HOOK_PATIENCE));
+            git = git.patient_for(self.network_patience().at_least(HOOK_PATIENCE));
         }
         let mut tries = 0;
         loop {
@@ -226,7 +226,7 @@ impl Repo {
     pub(super) fn network(&self) -> super::Git {
         let git = self.git().config("push.useForceIfIncludes=false").config("remote.pushDefault=");
         // git-lfs, which a hook may start, is silent otherwise for as long as it moves objects.
-        git.variable("GIT_LFS_FORCE_PROGRESS", "1").patient_for(self.patience())
+        git.variable("GIT_LFS_FORCE_PROGRESS", "1").patient_for(self.network_patience())
     }
 }
 
@@ -401,5 +401,15 @@ mod tests {
             let moved = pair.here.move_refs(&[RefEdit::create(NAME, pair.first)]);
             assert_eq!(moved.expect("the lock went"), Moved::Done);
         });
+    }
+
+    #[test]
+    fn a_ref_that_stays_locked_is_given_up() {
+        let pair = Pair::new();
+        let lock = pair.here.git_dir().join(format!("{NAME}.lock"));
+        write_file(&lock, b"", 0o644).expect("written");
+        let error = pair.here.move_refs(&[RefEdit::create(NAME, pair.first)]).expect_err("it is locked");
+        assert_eq!(error.to_string(), "cannot update `refs/os/x`");
+        assert_eq!(pair.here.find_ref(NAME).expect("readable"), None);
     }
 }

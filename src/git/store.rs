@@ -86,6 +86,7 @@ impl Store {
                 Ok(loose::write(git.objects.store_ref().path(), &id.to_string(), &object, Durable::of(git))?)
             }
             Self::Git(git) => {
+                let _whole = super::ending::step();
                 git.objects.write_buf(kind, data)?;
                 let hex = id.to_string();
                 let path = git.objects.store_ref().path().join(&hex[..2]).join(&hex[2..]);

@@ -227,7 +227,7 @@ impl Repo {
     #[must_use]
     pub(crate) fn pinned(&self, path: &Utf8Path) -> Option<Git> {
         let git_dir = self.find_worktree_git_dir(path)?;
-        Some(Git::pinned(path, &git_dir, self.common_dir()))
+        Some(Git::pinned(path, &git_dir, self.common_dir()).patient_for(self.local_patience()))
     }
 }
 

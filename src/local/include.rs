@@ -20,7 +20,7 @@ pub(crate) fn list(repo: &Repo) -> Result<Vec<String>, GitError> {
     if !top.join(FILE).as_std_path().is_file() {
         return Ok(Vec::new());
     }
-    let git = Git::at(&top);
+    let git = repo.git_at(&top);
     let named = git.output(["ls-files", "-z", "--others", "--ignored", &format!("--exclude-from={FILE}")])?;
     // What ends in a slash is a repository inside; a link may lead anywhere.
     Ok(ignored(&git, named.split('\0').filter(|name| !name.ends_with('/') && !top.join(name).is_symlink())))

@@ -6,7 +6,7 @@ use crate::core::id::VERDICT_NOTES;
 use crate::core::progress::{CareEvent, RemoteEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
-use crate::core::text::plural;
+use crate::core::text::{in_one_line, plural};
 use crate::dispatch::land::{self, Followed};
 use crate::dispatch::{Site, collect, recover};
 use crate::gate;
@@ -44,7 +44,7 @@ impl Session<'_> {
         match install::install(&repo, install::Side::Clone(&ledger.policy), &self.env.program) {
             Ok(true) => whats.push(What::Care(CareEvent::HooksRestored)),
             Ok(false) => {}
-            Err(error) => whats.push(What::Care(CareEvent::HooksMissing { why: error.to_string() })),
+            Err(error) => whats.push(What::Care(CareEvent::HooksMissing { why: in_one_line(&error) })),
         }
         let site = Site::open(self.at, entry)?;
         join(&site, &ledger, whats)?;

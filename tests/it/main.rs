@@ -41,6 +41,8 @@ mod guide;
 mod tidy;
 mod world;
 
+mod bounds;
+mod ending;
 mod faults;
 
 use std::collections::BTreeSet;

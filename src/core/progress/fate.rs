@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::core::event::{Role, named};
 use crate::core::id::TicketId;
-use crate::core::text::headline;
+use crate::core::text::{BECAUSE, headline};
 use crate::core::verdict::Grade;
 
 /// How far a ticket came.
@@ -152,6 +152,6 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.message)?;
-        self.causes.iter().try_for_each(|cause| write!(out, "\n  because: {cause}"))
+        self.causes.iter().try_for_each(|cause| write!(out, "\n{BECAUSE}{cause}"))
     }
 }

@@ -15,6 +15,7 @@ use gix::refs::{FullName, Target};
 use super::{pause, wait};
 use crate::core::id::ObjectId;
 use crate::git::durable::{self, Durable};
+use crate::git::ending::step;
 use crate::git::object::native;
 use crate::git::process::{age, read_file, remove_file};
 use crate::git::store::Store;
@@ -140,6 +141,7 @@ impl Repo {
             return self.git().config("core.hooksPath=/dev/null").output(["pack-refs", "--all"]).map(drop);
         }
         self.settle_packed();
+        let _whole = step();
         let mut edits = Vec::with_capacity(loose.len());
         let mut packed = Vec::with_capacity(loose.len());
         for (name, path) in loose {

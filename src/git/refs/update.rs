@@ -24,6 +24,7 @@ pub(crate) enum Update<T> {
 pub(crate) struct Attempts {
     name: String,
     made: u32,
+    most: u32,
     wait: fn(u32),
 }
 
@@ -31,7 +32,7 @@ impl Attempts {
     /// None made yet; the name is what keeps changing, for the error.
     #[must_use]
     pub(crate) fn at(name: impl Into<String>) -> Self {
-        Self { name: name.into(), made: 0, wait: pause }
+        Self { name: name.into(), made: 0, most: most(), wait: pause }
     }
 
     /// Begins the next attempt, after a short random wait unless it is the first.
@@ -39,7 +40,7 @@ impl Attempts {
     /// # Errors
     /// With [`GitError::Busy`] when all attempts are used up.
     pub(crate) fn begin(&mut self) -> Result<(), GitError> {
-        if self.made >= MAX_ATTEMPTS {
+        if self.made >= self.most {
             return Err(GitError::Busy { name: self.name.clone(), attempts: self.made });
         }
         if self.made > 0 {
@@ -48,6 +49,13 @@ impl Attempts {
         self.made += 1;
         Ok(())
     }
+}
+
+/// How many attempts are made: fewer where a test of a debug build does not want to wait for them.
+#[expect(clippy::disallowed_methods, reason = "a test says it to the program that it starts")]
+fn most() -> u32 {
+    let told = cfg!(debug_assertions).then(|| std::env::var("GIT_OS_MAX_ATTEMPTS").ok()?.parse().ok()).flatten();
+    told.unwrap_or(MAX_ATTEMPTS)
 }
 
 impl Repo {
