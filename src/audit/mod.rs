@@ -68,7 +68,7 @@ fn audit_ref(scene: &Scene<'_>, name: &str, tip: ObjectId, report: &mut Audit) -
 fn audit_branch(ledger: &Ledger<'_>, branch: &str, report: &mut Audit) -> Result<(), LedgerError> {
     let repo = ledger.repo;
     let name = format!("refs/heads/{branch}");
-    let mut epoch = ledger.policy.epoch.get(branch).copied();
+    let epoch = ledger.policy.epoch.get(branch).copied();
     if ledger.policy.gate == Gate::Off {
         return Ok(());
     }
@@ -86,16 +86,7 @@ fn audit_branch(ledger: &Ledger<'_>, branch: &str, report: &mut Audit) -> Result
         report.add(&name, Some(tip), &Denial::Missing(tip));
         return Ok(());
     }
-    // Where only tickets are gated, what people made before may be rewritten, and then even be gone.
-    let must_be_there = ledger.policy.gate == Gate::All && !repo.is_shallow();
-    epoch = epoch.filter(|epoch| must_be_there || repo.has_object(*epoch));
-    if let Some(epoch) = epoch.filter(|_| must_be_there)
-        && !(repo.has_object(epoch) && repo.is_ancestor(epoch, tip)?)
-    {
-        report.add(&name, Some(tip), &Denial::OffEpoch(epoch));
-        return Ok(());
-    }
-    match gate::find_ungated(ledger, epoch, tip) {
+    match gate::find_ungated(ledger, branch, tip) {
         Ok(found) => found.iter().for_each(|(commit_id, why)| report.add(&name, Some(*commit_id), why)),
         // History that cannot be read is no excuse for it.
         Err(LedgerError::Git(error @ GitError::Malformed { .. })) => {

@@ -15,7 +15,7 @@ use crate::core::text::plural;
 use crate::gate;
 use crate::git::{RefBackend, Repo};
 use crate::ledger::replay::Landed;
-use crate::ledger::{Ledger, shared_remote};
+use crate::ledger::shared_remote;
 use crate::refs::{self, kind_of, strays};
 use crate::sync;
 
@@ -117,7 +117,7 @@ pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     }
     let mut faults = Vec::new();
     for (branch, tip) in &tips {
-        judge_branch(ledger, branch, *tip, &mut faults)?;
+        faults.extend(gate::find_ungated(ledger, branch, *tip)?.into_iter().map(|(_, why)| format!("`{branch}`: {why}")));
     }
     let landed = Landed::new(repo, policy);
     for row in subject.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Merged) {
@@ -129,22 +129,6 @@ pub(super) fn branches(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         subject.remember("branches", &mark);
     }
     Ok(Finding::of(&faults, all_well, "git os fsck"))
-}
-
-fn judge_branch(ledger: &Ledger<'_>, branch: &str, tip: ObjectId, faults: &mut Vec<String>) -> Result<(), Trouble> {
-    let repo = ledger.repo;
-    let epoch = match ledger.policy.epoch.get(branch) {
-        Some(epoch) => Some(*epoch),
-        // It was born after the policy was published, so it is judged from its first commit.
-        None => repo.difference(None, tip)?.added.last().copied(),
-    };
-    let Some(epoch) = epoch else { return Ok(()) };
-    if !repo.has_object(epoch) || !repo.is_ancestor(epoch, tip)? {
-        faults.push(format!("`{branch}` does not descend from {}, where its gate began to apply", epoch.short(12)));
-        return Ok(());
-    }
-    faults.extend(gate::find_ungated(ledger, Some(epoch), tip)?.into_iter().map(|(_, why)| format!("`{branch}`: {why}")));
-    Ok(())
 }
 
 /// All that decides whether a branch is clean, as one id.

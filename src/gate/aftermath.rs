@@ -127,11 +127,24 @@ pub(crate) fn find_unlanded(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Obj
     Ok(added)
 }
 
-/// Finds commits that came after the epoch of a protected branch and did not pass the gate.
+/// Finds commits that came to a protected branch since its gate began to apply, and did not pass it.
 ///
 /// # Errors
 /// When git cannot read what it takes.
-pub(crate) fn find_ungated(
+pub(crate) fn find_ungated(ledger: &Ledger<'_>, branch: &str, tip: ObjectId) -> Result<Vec<(ObjectId, Denial)>, LedgerError> {
+    let repo = ledger.repo;
+    // Where only tickets are gated, what people made before may be rewritten, and then even be gone.
+    let must_be_there = ledger.policy.gate == Gate::All && !repo.is_shallow();
+    let epoch = ledger.policy.epoch.get(branch).copied().filter(|epoch| must_be_there || repo.has_object(*epoch));
+    match epoch {
+        Some(epoch) if must_be_there && !(repo.has_object(epoch) && repo.is_ancestor(epoch, tip)?) => {
+            Ok(vec![(tip, Denial::OffEpoch(epoch))])
+        }
+        _ => find_ungated_since(ledger, epoch, tip),
+    }
+}
+
+fn find_ungated_since(
     ledger: &Ledger<'_>,
     epoch: Option<ObjectId>,
     tip: ObjectId,

@@ -505,3 +505,21 @@ fn a_broken_tracking_ref_heals_with_the_next_sync() {
         crew.os(&["fsck"]).ok();
     }
 }
+
+#[test]
+fn the_commit_at_which_git_os_began_may_be_rewritten_and_work_goes_on() {
+    let rewrites = [
+        "git commit -q --amend -m else",
+        "git commit -q --amend -m else; git reflog expire --expire=now --all; git gc -q --prune=now",
+    ];
+    for rewrite in rewrites {
+        let crew = Crew::alone(COMMITS, "");
+        crew.sandbox.sh("ws/hub", rewrite).ok();
+        crew.os(&["fsck"]).ok();
+        crew.os(&["doctor"]).says("grade A").ok();
+        let id = crew.ready("Work");
+        crew.os(&["dispatch"]).ok();
+        assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+        crew.all_is_well();
+    }
+}
