@@ -212,6 +212,14 @@ pub(crate) enum LandingEvent {
         path: Utf8PathBuf,
         ref_name: String,
     },
+    /// What is about to be pushed contains commits of the branch that no ticket landed, and that the remote has not seen.
+    Publishes {
+        branch: String,
+        remote: String,
+        count: usize,
+        newest: ObjectId,
+        subject: String,
+    },
     /// At the remote, and not here.
     NotHereYet(Hold),
     Landed {

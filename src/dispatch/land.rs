@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::turn::Patience;
 use super::{DispatchError, Site, take_in, write};
 use crate::core::event::{Action, Role};
-use crate::core::id::{ObjectId, PROVENANCE_NOTES};
+use crate::core::id::{BRANCHES, ObjectId, PROVENANCE_NOTES};
 use crate::core::meta::{OfflineClaims, Push};
 use crate::core::progress::{Activity, Hold, LandingEvent, RemoteEvent, Stage, What};
 use crate::gate;
@@ -73,6 +73,7 @@ pub(crate) fn run(
         }
         site.reached(Stage::Landing);
         if let Some(remote) = remote.as_ref().filter(|_| !is_away) {
+            name_unpublished(site, ledger, remote, &[head])?;
             // Push first: if two machines land at once, the remote accepts one, and the other has not changed anything yet.
             match sync::land(ledger, remote, &sync::Landing { ticket: &entry.id, branch: &trunk, head })? {
                 Arrival::Done => {}
@@ -234,6 +235,11 @@ pub(crate) fn remote_of(site: &Site<'_>) -> Option<String> {
 /// # Errors
 /// If git or the ledger fails.
 pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Result<(), DispatchError> {
+    // The branches of tickets go, too, and with them what they are based on.
+    let branches: Vec<ObjectId> = ledger.repo.list_refs(BRANCHES)?.into_iter().map(|(_, tip)| tip).collect();
+    if !branches.is_empty() {
+        name_unpublished(site, ledger, remote, &branches)?;
+    }
     let synced = sync::push(ledger, remote)?;
     if let Some(why) = synced.offline {
         site.tell(What::Remote(RemoteEvent::NotPushed { remote: remote.to_owned(), why }));
@@ -241,6 +247,26 @@ pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Resul
     for (ref_name, why) in synced.refused {
         site.tell(What::Remote(RemoteEvent::Refused { remote: remote.to_owned(), ref_name, why }));
     }
+    Ok(())
+}
+
+/// Names the commits that people made on the protected branch and did not push, before one of these tips is pushed and contains them.
+fn name_unpublished(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str, tips: &[ObjectId]) -> Result<(), DispatchError> {
+    let (Some(here), Some(trunk)) = (ledger.find_trunk_tip()?, ledger.policy.trunk()) else { return Ok(()) };
+    let unseen = ["rev-list", &here.to_string(), "--not", &format!("--remotes={remote}")];
+    let unseen = site.repo.git().output(unseen)?;
+    let Some(oldest) = unseen.lines().last().and_then(|line| ObjectId::parse(line).ok()) else { return Ok(()) };
+    if !tips.iter().any(|tip| ledger.repo.is_ancestor(oldest, *tip).unwrap_or(false)) {
+        return Ok(());
+    }
+    let since = ledger.repo.read_commit(oldest)?.parents.first().copied();
+    let unseen: BTreeSet<&str> = unseen.lines().collect();
+    let mut commits = gate::find_unlanded(ledger, since, here)?;
+    commits.retain(|commit_id| unseen.contains(commit_id.to_string().as_str()));
+    let Some(newest) = commits.first().copied() else { return Ok(()) };
+    let (branch, remote, count) = (short(&trunk), remote.to_owned(), commits.len());
+    let subject = ledger.repo.read_commit(newest)?.subject();
+    site.tell(What::Landing(LandingEvent::Publishes { branch, remote, count, newest, subject }));
     Ok(())
 }
 

@@ -523,3 +523,28 @@ fn the_commit_at_which_git_os_began_may_be_rewritten_and_work_goes_on() {
         crew.all_is_well();
     }
 }
+
+#[test]
+fn what_a_person_did_not_push_is_named_before_it_is_published_with_work() {
+    let crew = with_remote(COMMITS);
+    let commit = "git commit -q --allow-empty -m mine; git commit -q --allow-empty -m 'mine too'";
+    crew.sandbox.sh("ws/hub", commit).ok();
+    let newest = crew.sandbox.id("ws/hub", "main");
+    let said = crew.os(&["new", "Nothing is pushed yet"]).said() + &crew.os(&["sync"]).said();
+    assert!(!said.contains("publishes"), "{said}");
+    let told = format!(
+        "warning: pushing to origin publishes 2 commits of `main` that no ticket landed; the newest is {} (mine too)",
+        &newest[..12]
+    );
+    let first = crew.ready("First");
+    let said = crew.os(&["dispatch"]).said();
+    assert_eq!(said.matches(&told).count(), 1, "{said}");
+    assert!(said.find(&told) < said.find("landed on main"), "{said}");
+    assert_eq!(crew.state(&first), "merged", "{}", crew.log(&first));
+    // Now they are public, and what tickets land needs no word.
+    let second = crew.ready("Second");
+    let said = crew.os(&["dispatch"]).said();
+    assert!(!said.contains("publishes"), "{said}");
+    assert_eq!(crew.state(&second), "merged", "{}", crew.log(&second));
+    crew.all_is_well();
+}

@@ -93,6 +93,14 @@ impl fmt::Display for LandingEvent {
             Self::Alone { remote, why } => write!(out, "landing locally only: cannot reach {remote}: {why}"),
             Self::LetsFirst(first) => write!(out, "waiting for {first} to land first: the branch moved during its verification"),
             Self::Kept { path, ref_name } => write!(out, "saved unsubmitted work from {path} as {ref_name}"),
+            Self::Publishes { branch, remote, count, newest, subject } => {
+                let (commits, newest) = (plural(*count, "commit", "commits"), newest.short(12));
+                write!(
+                    out,
+                    "warning: pushing to {remote} publishes {commits} of `{branch}` that no ticket landed; the newest is {newest} ({})",
+                    escape(subject)
+                )
+            }
             Self::NotHereYet(hold) => write!(out, "landed on the remote, but the local branch did not move: {hold}"),
             Self::Landed { branch } => write!(out, "landed on {branch}"),
         }
