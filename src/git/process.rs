@@ -315,10 +315,11 @@ pub(crate) fn link_file(there: &Utf8Path, path: &Utf8Path) -> Result<(), GitErro
     if path.read_link_utf8().is_ok_and(|known| known == there) {
         return Ok(());
     }
-    let new = path.with_file_name(format!(".{}-{}", path.file_name().unwrap_or_default(), std::process::id()));
-    remove_file(&new)?;
-    rustix::fs::symlink(there.as_std_path(), new.as_std_path()).map_err(|error| GitError::file(&new)(error.into()))?;
-    rename_file(&new, path)
+    // Several threads may be at it at once.
+    let folder = path.parent().unwrap_or(Utf8Path::new("."));
+    let link = |new: &std::path::Path| rustix::fs::symlink(there.as_std_path(), new).map_err(Into::into);
+    let made = tempfile::Builder::new().prefix(".git-os-").make_in(folder, link).map_err(GitError::file(path))?;
+    made.into_temp_path().persist(path).map_err(|error| GitError::file(path)(error.error))
 }
 
 /// Copies a file with its mode; creates missing folders.

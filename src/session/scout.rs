@@ -3,6 +3,8 @@
 use crate::local::worktrees;
 use std::sync::Mutex;
 
+use camino::Utf8Path;
+
 use super::log::Pending;
 use super::{Session, SessionError, event};
 use crate::agent::process::sweep_place;
@@ -140,11 +142,24 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
         sweep_place(&path);
     }
     site.repo.add_detached_worktree(&path, head)?;
-    include(site, &path)?;
+    let failing = failing_checks_at(site, ledger, head, &path);
+    // If a part cannot be removed, the next scout finds it and reports it.
+    drop(site.repo.clear_worktree(&path));
+    failing
+}
+
+/// The checks that fail in a worktree.
+fn failing_checks_at(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    head: ObjectId,
+    path: &Utf8Path,
+) -> Result<Vec<Pending>, SessionError> {
+    include(site, path)?;
     let mut failing = Vec::new();
     let run = new_run()?;
     for check in &ledger.policy.checks {
-        let (result, finished) = verify::run_check(site, ledger, check, &path, &run)?;
+        let (result, finished) = verify::run_check(site, ledger, check, path, &run)?;
         if result.exit != 0 {
             failing.push(Pending {
                 key: format!("check:{}:{}", site.entry.name, check.name),
@@ -165,8 +180,6 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
             });
         }
     }
-    // If a part cannot be removed, the next scout finds it and reports it.
-    drop(site.repo.clear_worktree(&path));
     Ok(failing)
 }
 

@@ -94,6 +94,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn many_runs_that_begin_at_once_write_the_same_hooks() {
+        let (_dir, repo) = crate::git::tests::repo();
+        write_file(&repo.common_dir().join("hooks").join(REFS), &MAGIC, 0o755).expect("written");
+        let home = repo.home();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let repo = Repo::open(home).expect("a repository");
+                    for _ in 0..20 {
+                        put(&repo).expect("written");
+                        // As if the repository had no such hooks yet.
+                        remove_file(&repo.common_dir().join(FOLDER).join(REFS)).expect("removed");
+                    }
+                });
+            }
+        });
+        put(&repo).expect("written");
+        assert!(repo.common_dir().join(FOLDER).join(REFS).is_symlink());
+    }
+
+    #[test]
     fn where_settings_count_is_said_by_a_pattern_that_means_the_path_alone() {
         assert_eq!(conditions(r"/a[1]*\?/.git".into())[0], r"gitdir:/a\[1]\*\\\?/.git");
     }
