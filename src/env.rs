@@ -16,8 +16,6 @@ pub(crate) struct Env {
     pub(crate) data_home: Option<Utf8PathBuf>,
     /// The run in whose name an agent speaks.
     pub(crate) run: Option<String>,
-    /// The folder of the run that it belongs to; see [`find_place`].
-    pub(crate) place: Option<Utf8PathBuf>,
     /// The ticket it works on.
     pub(crate) ticket: Option<String>,
     /// Where it leaves messages for its orchestrator.
@@ -48,7 +46,6 @@ impl Env {
                 .map(Utf8PathBuf::from)
                 .or_else(|| home.as_ref().map(|home| home.join(".local/share"))),
             run: var("GIT_OS_RUN"),
-            place: find_place(),
             ticket: var("GIT_OS_TICKET"),
             outbox: var("GIT_OS_OUTBOX").map(Utf8PathBuf::from),
             pager: var("GIT_PAGER").or_else(|| var("PAGER")),
@@ -58,6 +55,13 @@ impl Env {
             stderr_is_terminal: std::io::stderr().is_terminal(),
             kill_after: cfg!(debug_assertions).then(|| var("GIT_OS_KILL_AFTER")).flatten(),
         })
+    }
+
+    /// The folder in which git-os started the agent or check that this process is, or that started it without hiding it.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a hook needs nothing else of the environment")]
+    pub(crate) fn place() -> Option<Utf8PathBuf> {
+        std::env::var(PLACE).ok().filter(|value| !value.is_empty()).map(Utf8PathBuf::from)
     }
 
     /// A path as the caller meant it.
@@ -78,33 +82,3 @@ impl Env {
 
 /// The variable by which a process knows in which folder git-os started the agent or check that it belongs to.
 pub(crate) const PLACE: &str = "GIT_OS_PLACE";
-/// How far up the processes are looked at.
-const GENERATIONS: usize = 256;
-
-/// The folder in which git-os started the agent or check that this process belongs to: by its own environment, or by that of the nearest
-/// process above it which has one. An agent can take it from what it starts, but not from itself. Where there is no `/proc`, or a process is
-/// somebody else's, its environment is not known.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-pub(crate) fn find_place() -> Option<Utf8PathBuf> {
-    if let Some(place) = std::env::var(PLACE).ok().filter(|value| !value.is_empty()) {
-        return Some(place.into());
-    }
-    let mark = format!("{PLACE}=");
-    let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
-    for _ in 0..GENERATIONS {
-        let of_process = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        let variables = of_process("environ");
-        let found = variables.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(mark.as_bytes()));
-        if let Some(place) = found.and_then(|place| std::str::from_utf8(place).ok()) {
-            return Some(place.into());
-        }
-        // The name before it, in brackets, may have brackets and spaces of its own; a state is in between.
-        let status = String::from_utf8_lossy(&of_process("stat")).into_owned();
-        pid = status.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
-        if pid <= 1 {
-            return None;
-        }
-    }
-    None
-}

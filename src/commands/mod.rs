@@ -40,6 +40,7 @@ use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
 use crate::git::process::{listen, read_file};
 use crate::hook;
+use crate::hook::within::find_place;
 use crate::ui::Ui;
 use context::Context;
 use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
@@ -205,7 +206,6 @@ fn answer(hook: &str, args: &[String]) -> ExitCode {
 
 /// What an agent or a check may do: read, speak, and hand in. The rest is for whoever started it, in all repositories of the workspace.
 fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
-    let Some(worktree) = &ctx.env.place else { return Ok(()) };
     let is_allowed = match command {
         Command::List(_)
         | Command::Ready(_)
@@ -226,9 +226,10 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
     if is_allowed {
         return Ok(());
     }
+    let Some(worktree) = find_place() else { return Ok(()) };
     // What it does in a workspace of its own, such as that of a test, is its own business.
     let Ok(place) = ctx.place() else { return Ok(()) };
-    let is_theirs = |repo: &Repo| repo.find_worktree_git_dir(worktree).is_some();
+    let is_theirs = |repo: &Repo| repo.find_worktree_git_dir(&worktree).is_some();
     let others = || {
         let workspace = place.workspace.as_ref()?;
         workspace.registry.repos.iter().find(|entry| workspace.open(entry).is_ok_and(|repo| is_theirs(&repo)))

@@ -10,7 +10,7 @@ mod pre_merge_commit;
 pub(crate) mod pre_receive;
 mod reference_transaction;
 mod rename;
-mod within;
+pub(crate) mod within;
 
 use std::io::{Read as _, Write as _};
 
