@@ -20,6 +20,8 @@ mod watch;
 mod work;
 pub(crate) mod worker;
 
+use std::sync::OnceLock;
+
 use crate::local::runs::RunRecord;
 use crate::local::{self, worktrees};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -105,6 +107,7 @@ pub(crate) struct Site<'a> {
     listener: &'a dyn Listener,
     /// The ticket that is worked on.
     ticket: Option<TicketId>,
+    settings: OnceLock<Vec<(String, String)>>,
 }
 
 impl<'a> Site<'a> {
@@ -114,7 +117,7 @@ impl<'a> Site<'a> {
     /// When it cannot be opened.
     pub(crate) fn open(at: Workplace<'a>, entry: &'a RepoEntry) -> Result<Self, DispatchError> {
         let Workplace { workspace, env, stop, listener } = at;
-        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, stop, listener, ticket: None })
+        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, stop, listener, ticket: None, settings: OnceLock::new() })
     }
 
     /// The same, for work on this ticket.
@@ -161,6 +164,9 @@ impl<'a> Site<'a> {
     /// # Errors
     /// If the hooks that refuse cannot be written in this repository.
     pub(crate) fn settings_for_runs(&self) -> Result<Vec<(String, String)>, DispatchError> {
+        if let Some(known) = self.settings.get() {
+            return Ok(known.clone());
+        }
         let mut settings = hook::install::run::put(&self.repo)?;
         for entry in self.workspace.registry.repos.iter().filter(|entry| entry.name != self.entry.name) {
             // One that is not there has nothing to push.
@@ -170,7 +176,8 @@ impl<'a> Site<'a> {
                 Err(error) => self.tell(What::Trouble(Trouble::of(&error))),
             }
         }
-        Ok(settings)
+        // They are the same for the agent of a ticket, its checks and its judge.
+        Ok(self.settings.get_or_init(|| settings).clone())
     }
 
     /// The folder of the registry.

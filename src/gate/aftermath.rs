@@ -92,11 +92,11 @@ pub(crate) fn awaits_landing(ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
     Ok(ledger.rows()?.tickets.iter().any(|row| row.ticket.state == State::Verified))
 }
 
-/// The commits that landed, or may land, by the verdict of a ticket.
+/// The commits that landed, or may land, by the verdict of a ticket whose work ends at such a commit.
 ///
 /// # Errors
 /// If git cannot read an object.
-pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerError> {
+pub(super) fn carried(ledger: &Ledger<'_>, ends: impl Fn(ObjectId) -> bool) -> Result<HashSet<ObjectId>, LedgerError> {
     let mut passed: HashSet<ObjectId> = HashSet::new();
     let live = ledger.repo.list_refs(TICKETS)?;
     let live = live.iter().filter_map(|(name, tip)| Some((TicketId::parse(&name[TICKETS.len()..]).ok()?, *tip)));
@@ -104,6 +104,7 @@ pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerEr
         let Ok(entry) = ledger.read_entry(id, tip) else { continue };
         let is_carried = matches!(entry.ticket.state, State::Merged | State::Verified);
         if let (true, Some(head), Some(base)) = (is_carried, entry.ticket.head, entry.ticket.base)
+            && ends(head)
             && find_pass(ledger.repo, entry.tip)?.is_some_and(|verdict| verdict.commit == head)
             // If the work is missing in this repository, it is not in the branch either.
             && let Ok(work) = ledger.repo.difference(Some(base), head)
@@ -121,7 +122,9 @@ pub(super) fn carried(ledger: &Ledger<'_>) -> Result<HashSet<ObjectId>, LedgerEr
 pub(crate) fn find_unlanded(ledger: &Ledger<'_>, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<ObjectId>, LedgerError> {
     let mut added = ledger.repo.difference(old, new)?.added;
     if !added.is_empty() {
-        let passed = carried(ledger)?;
+        // Work that came in between these tips came with its end.
+        let ends: HashSet<ObjectId> = added.iter().copied().collect();
+        let passed = carried(ledger, |head| ends.contains(&head))?;
         added.retain(|commit_id| !passed.contains(commit_id));
     }
     Ok(added)
@@ -157,7 +160,7 @@ fn find_ungated_since(
             rest.retain(|commit_id| since.contains(commit_id));
         }
     }
-    let passed = carried(ledger)?;
+    let passed = carried(ledger, |_| true)?;
     rest.retain(|commit_id| !passed.contains(commit_id));
     let mut found = Vec::new();
     let mut trees = None;

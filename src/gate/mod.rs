@@ -67,7 +67,7 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
         return Ok(Ruling::Granted(()));
     }
     let paths = Paths::new(ledger.policy.auto_commit.iter().map(String::as_str)).ok();
-    let carried = aftermath::carried(ledger)?;
+    let carried = aftermath::carried(ledger, |_| true)?;
     for commit_id in added.into_iter().filter(|commit_id| !carried.contains(commit_id)) {
         if !is_confined(ledger, paths.as_ref(), commit_id)? {
             return Ok(Ruling::Denied(Denial::NoTicket(commit_id)));
