@@ -62,9 +62,7 @@ pub(super) fn look(subject: &Subject<'_>) -> Result<Filters, Trouble> {
 fn named(subject: &Subject<'_>, tip: ObjectId) -> Result<BTreeSet<String>, Trouble> {
     let files = ["--", ".gitattributes", "**/.gitattributes"];
     let plain = ["grep", "-h", "-I", "--no-color", "--no-line-number", "--no-column", "--fixed-strings", "-e", "filter="];
-    // It exits with 1 where nothing is found.
-    let output = subject.repo.git().run(plain.into_iter().chain([tip.to_string().as_str()]).chain(files))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = subject.repo.git().find(plain.into_iter().chain([tip.to_string().as_str()]).chain(files))?.unwrap_or_default();
     let words = text.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_ascii_whitespace);
     Ok(words.filter_map(|word| word.strip_prefix("filter=")).filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }

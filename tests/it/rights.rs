@@ -173,11 +173,11 @@ fn what_comes_to_a_protected_branch_during_a_run_is_refused_or_named() {
         let (fsck, doctor) = (crew.os(&["fsck"]).ok(), crew.sandbox.os(&format!("ws/{repo}"), &["doctor"]).said());
         let Some(stray) = stray else {
             assert_eq!(crew.state(&id), "merged", "{what}: {said}");
-            assert!(!said.contains("no ticket landed it") && !fsck.contains("note:"), "{what}: {said}{fsck}");
+            assert!(!said.contains("that no ticket landed") && !fsck.contains("note:"), "{what}: {said}{fsck}");
             continue;
         };
         let told = format!(
-            "warning: 1 commit came to `main` of {repo} since crew began, and no ticket landed it; the newest is {} (stray)",
+            "warning: 1 commit that no ticket landed came to `main` of {repo} since crew began; newest: {} (stray)",
             &stray[..12]
         );
         assert!(said.contains(&told), "{what}: {said}");
@@ -222,6 +222,6 @@ fn what_a_killed_session_did_not_name_the_next_one_names() {
     assert_eq!(crew.os(&["dispatch"]).code, None);
     crew.sandbox.unset("GIT_OS_KILL_AFTER");
     let said = crew.start().said();
-    assert!(said.contains("1 commit came to `main` of hub since crew began"), "{said}");
+    assert!(said.contains("1 commit that no ticket landed came to `main` of hub since crew began"), "{said}");
     assert!(crew.os(&["fsck"]).ok().contains("came during a run of crew"));
 }

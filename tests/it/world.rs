@@ -147,7 +147,7 @@ fn settings_that_change_while_an_agent_works_are_named() {
     let crew = Crew::alone(&format!("{COMMITS}git config alias.st 'status --hidden'; git config a.b c\n"), "max_attempts = 1");
     crew.sandbox.git("ws/hub", &["config", "a.b", "mine"]).ok();
     let id = crew.ready("Work");
-    crew.start().says("git's settings changed, which all worktrees share: `a.b`, `alias.st`").ok();
+    crew.start().says("git settings that all worktrees share changed while the agent worked: `a.b`, `alias.st`").ok();
     assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
     assert!(crew.log(&id).contains("`a.b`, `alias.st`") && !crew.log(&id).contains("hidden"), "{}", crew.log(&id));
     let doctor = crew.os(&["doctor"]).ok();
@@ -533,7 +533,7 @@ fn what_a_person_did_not_push_is_named_before_it_is_published_with_work() {
     let said = crew.os(&["new", "Nothing is pushed yet"]).said() + &crew.os(&["sync"]).said();
     assert!(!said.contains("publishes"), "{said}");
     let told = format!(
-        "warning: pushing to origin publishes 2 commits of `main` that no ticket landed; the newest is {} (mine too)",
+        "warning: pushing to origin publishes 2 commits of `main` that no ticket landed; newest: {} (mine too)",
         &newest[..12]
     );
     let first = crew.ready("First");

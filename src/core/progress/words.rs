@@ -97,7 +97,7 @@ impl fmt::Display for LandingEvent {
                 let (commits, newest) = (plural(*count, "commit", "commits"), newest.short(12));
                 write!(
                     out,
-                    "warning: pushing to {remote} publishes {commits} of `{branch}` that no ticket landed; the newest is {newest} ({})",
+                    "warning: pushing to {remote} publishes {commits} of `{branch}` that no ticket landed; newest: {newest} ({})",
                     escape(subject)
                 )
             }
@@ -139,17 +139,16 @@ impl fmt::Display for CareEvent {
             Self::WorktreeStays { ticket, trouble } => write!(out, "{ticket}: cannot remove its worktree: {trouble}"),
             Self::Strayed { repo, branch, agent, count, newest, subject } => {
                 let (commits, newest) = (plural(*count, "commit", "commits"), newest.short(12));
-                let them = if *count == 1 { "it" } else { "them" };
                 write!(
                     out,
-                    "warning: {commits} came to `{branch}` of {repo} since {agent} began, and no ticket landed {them}; the newest is {newest} ({})",
+                    "warning: {commits} that no ticket landed came to `{branch}` of {repo} since {agent} began; newest: {newest} ({})",
                     escape(subject)
                 )
             }
             Self::WorktreeLost { path } => write!(out, "git no longer knew the worktree; moved its files to {path}"),
             Self::SettingsChanged { keys } => {
                 let keys = keys.iter().map(|key| format!("`{}`", escape(key))).collect::<Vec<_>>().join(", ");
-                write!(out, "while the agent worked, git's settings changed, which all worktrees share: {keys}")
+                write!(out, "git settings that all worktrees share changed while the agent worked: {keys}")
             }
             Self::WaitsInVain { ticket, dependency, why } => {
                 write!(out, "{ticket} cannot be claimed: dependency {dependency} will never land: {why}")
