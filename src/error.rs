@@ -50,6 +50,7 @@ pub(crate) enum Code {
     NotUpToDate,
     NotSetUp,
     NotForAgents,
+    NotConfirmed,
     NoPolicy,
     RemoteUnreachable,
     Findings,
@@ -209,6 +210,7 @@ impl From<OperationError> for CliError {
             OperationError::Workspace(error) => error.into(),
             OperationError::Dispatch(error) => error.into(),
             OperationError::Git(error) => error.into(),
+            OperationError::Install(error) => error.into(),
             OperationError::InvalidValue(error) => error.into(),
             error => Self { hints: error.hint().into_iter().collect(), ..Self::of(Kind::No, error.code(), &error) },
         }

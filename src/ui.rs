@@ -106,6 +106,12 @@ impl Ui {
         self.lanes.suspend(|| drop(io::stderr().lock().write_all(text.as_bytes())));
     }
 
+    /// The beginning of a line of talk, which whoever is asked ends.
+    pub(crate) fn prompt(&self, text: &str) {
+        drop(self.flush());
+        self.lanes.suspend(|| drop(io::stderr().lock().write_all(escape(text).as_bytes())));
+    }
+
     /// Whether progress moves on the screen, so that nothing needs to be said line by line.
     #[must_use]
     pub(crate) fn is_live(&self) -> bool {

@@ -29,7 +29,7 @@ pub(super) struct Args {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let after = args.after.as_deref().map(span).transpose()?.unwrap_or(AFTER_CLOSED);
-    let place = ctx.place()?;
+    let place = ctx.place_of_all()?;
     let Some(workspace) = place.workspace.as_ref().filter(|_| args.all) else {
         return ctx.ui.line(archived(archive::archive(&place.ledger()?, after)?));
     };

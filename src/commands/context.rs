@@ -1,5 +1,6 @@
 //! What every command needs: its surroundings, and how to find the repository or the ticket that is meant.
 
+use std::io::BufRead as _;
 use std::sync::OnceLock;
 
 use crate::agent::stop::Stop;
@@ -16,7 +17,7 @@ use crate::ledger::{Entry, Ledger};
 use crate::operations::{Caller, FIND_REGISTRY, Place};
 use crate::sync;
 use crate::ui::Ui;
-use crate::workspace::Readiness;
+use crate::workspace::{Readiness, Source, Workspace};
 
 /// What every command needs.
 pub(crate) struct Context {
@@ -26,7 +27,7 @@ pub(crate) struct Context {
     pub(crate) stop: Stop,
     /// `--repo`.
     pub(crate) repo_name: Option<String>,
-    /// Set once it was said that the registry is missing.
+    /// Set once it was said that the file of the registry does not count.
     pub(crate) warned: OnceLock<()>,
 }
 
@@ -37,13 +38,39 @@ impl Context {
     /// When there is none.
     pub(crate) fn place(&self) -> Result<Place, CliError> {
         let place = self.find_place()?;
+        self.warn_of_registry(&place);
+        Ok(place)
+    }
+
+    /// The same for a command that looks at the whole workspace, if there is one.
+    ///
+    /// # Errors
+    /// When there is no repository.
+    pub(crate) fn place_of_all(&self) -> Result<Place, CliError> {
+        let place = self.find_place()?.in_workspace()?;
+        self.warn_of_registry(&place);
+        Ok(place)
+    }
+
+    /// Says once that the registry is missing, or which one is used instead of the file.
+    fn warn_of_registry(&self, place: &Place) {
         if let Some(file) = &place.missing
             && self.warned.set(()).is_ok()
         {
             self.ui.say(format!("warning: cannot read the registry `{file}`; using this repository alone"));
             self.ui.say(format!("hint: {FIND_REGISTRY}"));
         }
-        Ok(place)
+        place.workspace.iter().for_each(|workspace| self.name_source(workspace));
+    }
+
+    /// Says which registry is used, if it is not the file.
+    pub(super) fn name_source(&self, workspace: &Workspace) {
+        if let Source::Published { since, why } = &workspace.source
+            && self.warned.set(()).is_ok()
+        {
+            let date = since.date();
+            self.ui.say(format!("note: using the registry published on {date}, not `{}`: {why}", workspace.file));
+        }
     }
 
     /// The same for a command that needs the workspace.
@@ -51,7 +78,8 @@ impl Context {
     /// # Errors
     /// When there is no repository, or no registry.
     pub(crate) fn place_in_workspace(&self) -> Result<Place, CliError> {
-        let place = self.find_place()?;
+        let place = self.find_place()?.in_workspace()?;
+        place.workspace.iter().for_each(|workspace| self.name_source(workspace));
         match place.workspace {
             Some(_) => Ok(place),
             None => Err(place.without_workspace().into()),
@@ -99,6 +127,22 @@ impl Context {
             self.ui.say(format!("warning: {}", text::chain(&error)));
             Vec::new()
         })
+    }
+
+    /// Asks a person, who has to answer `y` or `yes`. Where there is nobody to ask, the answer is no.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub(super) fn confirm(&self, question: &str) -> Result<bool, CliError> {
+        if !self.env.stdin_is_terminal || !self.env.stderr_is_terminal {
+            return Ok(false);
+        }
+        // What was typed before the question is no answer to it.
+        rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush).unwrap_or_default();
+        self.ui.prompt(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
     /// In whose name the command acts.

@@ -10,7 +10,7 @@ use crate::core::event::Role;
 use crate::core::id::Kind as WorkKind;
 use crate::core::interview;
 use crate::core::progress::FateKind;
-use crate::doctor::setup;
+use crate::doctor::setup::{self, Mode, Setup};
 use crate::error::{CliError, Code, Kind};
 use crate::git::process::write_file;
 use crate::git::{Git, Repo};
@@ -99,7 +99,8 @@ fn make(ctx: &Context, dir: &Utf8Path) -> Result<Workspace, CliError> {
     }
     let workspace = Workspace::load(&dir.join("registry.toml"))?;
     for entry in &workspace.registry.repos {
-        setup::set_up(&workspace, entry, &workspace.open(entry)?, &ctx.env.program)?;
+        let (repo, program) = (&workspace.open(entry)?, &ctx.env.program);
+        setup::set_up(Setup { workspace: &workspace, entry, repo, program, mode: Mode::Apply })?;
     }
     Ok(workspace)
 }

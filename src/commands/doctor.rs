@@ -45,7 +45,7 @@ struct Examination<'a> {
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
-    let place = match ctx.place() {
+    let place = match ctx.place_of_all() {
         Ok(place) => place,
         // A registry that cannot be read is what the first check is about.
         Err(error) => match Repo::discover(&ctx.env.dir) {
@@ -123,10 +123,17 @@ fn print(ctx: &Context, report: &Report) -> Result<(), CliError> {
             (Tone::Quiet, check.reason.clone()),
         ]
     };
-    ctx.ui.table(&report.checks.iter().map(row).collect::<Vec<_>>())?;
+    ctx.ui.table(&report.checks.iter().filter(|check| check.follows.is_none()).map(row).collect::<Vec<_>>())?;
+    for cause in report.causes() {
+        let followers = report.checks.iter().filter(|check| check.follows == Some(cause.number)).count();
+        if followers > 0 {
+            let others = plural(followers, "other check", "other checks");
+            ctx.ui.line(format!("{others} cannot run before check {} passes", cause.number))?;
+        }
+    }
     // One line a remedy, which can be pasted whole.
     let mut remedies: Vec<(&str, Vec<String>)> = Vec::new();
-    for check in report.failed() {
+    for check in report.causes() {
         match remedies.iter_mut().find(|known| known.0 == check.remedy) {
             Some(known) => known.1.push(check.number.to_string()),
             None => remedies.push((&check.remedy, vec![check.number.to_string()])),

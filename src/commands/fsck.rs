@@ -107,7 +107,7 @@ impl Args {
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
-    let place = ctx.place()?;
+    let place = ctx.place_of_all()?;
     let mut all =
         All { version: 1, tickets: 0, events: 0, archived: 0, findings: Vec::new(), strays: Vec::new(), repaired: Vec::new() };
     let mut repairs = Vec::new();

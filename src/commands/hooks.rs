@@ -57,7 +57,7 @@ fn repos(ctx: &Context, place: Place) -> Vec<(String, Repo)> {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let mut faults = 0;
-    for (name, repo) in repos(ctx, ctx.place()?) {
+    for (name, repo) in repos(ctx, ctx.place_of_all()?) {
         let done = match args.what {
             What::Uninstall => {
                 install::uninstall(&repo)?;

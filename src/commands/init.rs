@@ -1,42 +1,44 @@
-//! `git os init` and `git os uninstall`
+//! `git os init`
 
+mod choose;
 mod starter;
 
-use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args as ClapArgs;
 
 use super::context::Context;
 use super::manual;
-use crate::core::refs::refspecs;
-use crate::core::registry::FILE;
-use crate::core::text::chain;
-use crate::core::text::plural;
-use crate::doctor::setup::{self, set_up};
+use crate::core::meta::Weight;
+use crate::core::registry::{Registry, RepoEntry};
+use crate::core::text::{chain, plural};
+use crate::doctor::mistakes;
+use crate::doctor::setup::{Mode, Setup};
 use crate::error::{CliError, Code, Kind};
-use crate::git::process::{git_version, read_file, write_file};
+use crate::git::process::git_version;
 use crate::git::{OLDEST_GIT, Repo};
-use crate::hook::install;
-use crate::local::held;
-use crate::local::locks::has_session;
-use crate::workspace::{CONFIG_KEY, Workspace};
+use crate::ledger::policy;
+use crate::workspace::Workspace;
 
 /// Set up git-os in the repositories of a registry
 ///
 /// Publishes each repository's policy to refs/os/meta, installs the hooks, sets refspecs, and installs the man page and
-/// completions. Existing hooks still run. Run it again after a change to the registry; it changes only what differs. Without
-/// a registry, writes one for the current repository, and takes over the policy of the shared remote if there is one.
+/// completions. Existing hooks still run. Run it again after a change to the registry; it changes only what differs, and asks
+/// before it takes anything away. The registry is published with the policy of the hub, and is used where its file is missing,
+/// invalid or that of an older branch. Without a registry, writes one for the current repository, and takes over the policy of
+/// the shared remote if there is one.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Registry file [default: registry.toml at the top of this repository]
+    /// Registry file [default: the one in use, or registry.toml at the top of this repository]
     #[arg(long, value_name = "FILE")]
     registry: Option<String>,
-}
 
-/// Remove git-os from the repositories of the registry
-///
-/// Removes hooks, settings, refspecs, man page and completions, and restores the previous hooks. The refs stay.
-#[derive(ClapArgs, Debug)]
-pub(super) struct UninstallArgs {}
+    /// Print what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask before checks, protected branches, repositories or the like are taken away
+    #[arg(long)]
+    yes: bool,
+}
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let (major, minor, version) = git_version()?;
@@ -47,24 +49,58 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             format!("git {version} is too old: git-os needs {}.{} or newer", OLDEST_GIT.0, OLDEST_GIT.1),
         ));
     }
-    let file = match &args.registry {
-        Some(file) => ctx.env.path(file),
-        None => find_registry(ctx)?,
-    };
-    let workspace = Workspace::load(&file)?;
+    let mode = if args.dry_run { Mode::DryRun } else { Mode::Apply };
+    let mut workspace = choose::choose(ctx, args.registry.as_deref(), mode)?;
+    // What others published comes first: it may be a later registry than this file.
+    let hub = workspace.hub()?.clone();
+    let mut joined = None;
+    if let Ok(repo) = workspace.open(&hub) {
+        joined = Some(setup(ctx, &workspace, &hub, &repo, mode).join()?);
+        if args.registry.is_none() {
+            workspace = workspace.or_later(&repo)?;
+        }
+    }
+    ctx.name_source(&workspace);
+    let mut sites = Vec::new();
     let mut missing = 0;
     for entry in &workspace.registry.repos {
         match workspace.open(entry) {
             Ok(repo) => {
-                let done = set_up(&workspace, entry, &repo, &ctx.env.program)?;
-                let done = if done.is_empty() { "nothing to do".to_owned() } else { done.join(", ") };
-                ctx.ui.line(format!("{}: {done}", entry.name))?;
+                let done = match joined.take_if(|_| entry.name == hub.name) {
+                    Some(done) => done,
+                    None => setup(ctx, &workspace, entry, &repo, mode).join()?,
+                };
+                sites.push((entry, repo, done));
             }
             Err(error) => {
                 missing += 1;
-                ctx.ui.say(format!("warning: {}", chain(&error)));
+                let line = entry.lines.of("path");
+                ctx.ui.say(format!("warning: {}:{line}: {}", workspace.file, chain(&error)));
             }
         }
+    }
+    let losses = list_losses(ctx, &workspace, sites.iter().map(|(entry, repo, _)| (*entry, repo)))?;
+    if mode == Mode::Apply && !args.yes {
+        confirm(ctx, &losses)?;
+    }
+    for (entry, repo, mut done) in sites {
+        let setup = setup(ctx, &workspace, entry, &repo, mode);
+        let changes = setup.changes()?;
+        done.extend(setup.settle()?);
+        let done = if done.is_empty() { "nothing to do".to_owned() } else { done.join(", ") };
+        ctx.ui.line(format!("{}: {done}", entry.name))?;
+        for change in changes {
+            ctx.ui.line(format!("  {}", change.what))?;
+        }
+        for mistake in mistakes::find(&workspace, entry, &repo)? {
+            ctx.ui.say(format!("warning: {}:{}: {}", workspace.file, mistake.line, mistake.what));
+        }
+    }
+    if mode == Mode::DryRun {
+        for loss in losses {
+            ctx.ui.line(format!("takes away: {loss}"))?;
+        }
+        return ctx.ui.line("dry run: nothing was changed");
     }
     for path in manual::install(&ctx.env)? {
         ctx.ui.line(format!("installed {path}"))?;
@@ -77,72 +113,48 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The registry that is there, or a new one for the repository around.
-fn find_registry(ctx: &Context) -> Result<Utf8PathBuf, CliError> {
-    if let Some(file) = ctx.env.dir.ancestors().map(|dir| dir.join(FILE)).find(|file| file.as_std_path().exists()) {
-        return Ok(file);
-    }
-    let repo = Repo::discover(&ctx.env.dir)?;
-    if let Some(file) = repo.config(CONFIG_KEY) {
-        return Ok(file.into());
-    }
-    let top = repo.work_dir().ok_or_else(|| {
-        CliError::no(Code::NeedsRegistry, "cannot write a registry: this is a bare repository")
-            .hint("git os init --registry FILE")
-    })?;
-    let file = top.join(FILE);
-    write_file(&file, starter::write(top, &repo)?.as_bytes(), 0o644)?;
-    ctx.ui.say(format!("wrote {file}; commit it, and add a `[[repo]]` table for each other repository"));
-    Ok(file)
+fn setup<'a>(ctx: &'a Context, workspace: &'a Workspace, entry: &'a RepoEntry, repo: &'a Repo, mode: Mode) -> Setup<'a> {
+    Setup { workspace, entry, repo, program: &ctx.env.program, mode }
 }
 
-pub(super) fn run_uninstall(ctx: &Context, _args: &UninstallArgs) -> Result<(), CliError> {
-    let place = ctx.place()?;
-    let Some(workspace) = &place.workspace else {
-        take_out(&place.repo, None)?;
-        return ctx.ui.line("hooks and settings removed; the refs stay");
-    };
-    for entry in &workspace.registry.repos {
-        match workspace.open(entry) {
-            Ok(repo) => {
-                take_out(&repo, entry.remote.as_deref())?;
-                ctx.ui.line(format!("{}: hooks and settings removed; the refs stay", entry.name))?;
-            }
-            Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
+/// What would be taken away, one line each.
+fn list_losses<'a>(
+    ctx: &Context,
+    workspace: &Workspace,
+    sites: impl Iterator<Item = (&'a RepoEntry, &'a Repo)>,
+) -> Result<Vec<String>, CliError> {
+    let mut losses = Vec::new();
+    for (entry, repo) in sites {
+        let setup = setup(ctx, workspace, entry, repo, Mode::DryRun);
+        if let Some(other) = setup.find_other_registry() {
+            losses.push(format!("{}: now uses the registry `{other}`", entry.name));
         }
-    }
-    for path in manual::uninstall(&ctx.env)? {
-        ctx.ui.line(format!("removed {path}"))?;
-    }
-    Ok(())
-}
-
-fn take_out(repo: &Repo, remote: Option<&str>) -> Result<(), CliError> {
-    install::uninstall(repo)?;
-    install::exclude(repo, &[])?;
-    let git = repo.git();
-    if let Some(remote) = remote {
-        let specs = [refspecs(remote), setup::LEFT_OUT.map(str::to_owned)].concat();
-        setup::remove_refspecs(repo, remote, &specs)?;
-    }
-    // There may be none of them.
-    let removed = git.output(["config", "--local", "--remove-section", "git-os"]);
-    if Repo::open(repo.home())?.config(CONFIG_KEY).is_some() {
-        removed?;
-        let message = "cannot remove the settings of git-os from the configuration of this repository";
-        return Err(CliError::new(Kind::Fatal, Code::HookProblems, message).hint("git config --local --get-regexp '^git-os\\.'"));
-    }
-    // Derived, and of this machine alone.
-    if has_session(repo) {
-        for file in ["board", "doctor"] {
-            crate::git::process::remove_all(&repo.os_dir().join(file))?;
+        if entry.name == workspace.registry.hub
+            && let Some(published) = policy::find_registry(repo)?
+            && let Ok(published) = Registry::parse(&published.text)
+        {
+            let is_gone = |known: &&RepoEntry| workspace.registry.find_repo(known.name.as_str()).is_none();
+            let gone = published.repos.iter().filter(is_gone);
+            losses.extend(gone.map(|gone| format!("{}: is no longer in the registry; its hooks and refs stay", gone.name)));
         }
-        return Ok(held::forget_all(repo)?);
+        let changes = setup.changes()?.into_iter().filter(|change| change.weight == Weight::Loss);
+        losses.extend(changes.map(|change| format!("{}: {}", entry.name, change.what)));
     }
-    Ok(crate::git::process::remove_all(&repo.os_dir())?)
+    Ok(losses)
 }
 
-/// Whether a file was written by git-os.
-pub(super) fn has_mark(path: &Utf8Path) -> bool {
-    read_file(path).is_ok_and(|text| text.contains("git-os"))
+/// Asks before anything is taken away.
+fn confirm(ctx: &Context, losses: &[String]) -> Result<(), CliError> {
+    if losses.is_empty() {
+        return Ok(());
+    }
+    ctx.ui.say("this registry takes something away:");
+    for loss in losses {
+        ctx.ui.say(format!("  {loss}"));
+    }
+    if ctx.confirm("continue?")? {
+        return Ok(());
+    }
+    let error = CliError::no(Code::NotConfirmed, "nothing was changed");
+    Err(if ctx.env.stdin_is_terminal { error } else { error.hint("git os init --help   # see `--yes`") })
 }

@@ -122,7 +122,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         is_state && args.filter.takes(&found.row.ticket)
     };
     let shown: Vec<_> = found.iter().filter(|found| takes(found)).collect();
-    let place = ctx.place()?;
+    let place = ctx.place_of_all()?;
     let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
     let vain = in_vain(ctx, &readiness, shown.iter().copied());
     let shown = Shown { found: shown, vain, strange, with_quarantined: args.states.is_empty() };
@@ -131,7 +131,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 
 pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError> {
     let (found, strange) = gather(ctx, false)?;
-    let place = ctx.place()?;
+    let place = ctx.place_of_all()?;
     let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
     let taken = || found.iter().filter(|one| args.filter.takes(&one.row.ticket));
     let mut ready = Vec::new();
@@ -158,7 +158,7 @@ fn in_vain<'f>(ctx: &Context, readiness: &Readiness<'_>, found: impl Iterator<It
 
 /// The tickets of the whole workspace, or of the one repository there is.
 fn gather(ctx: &Context, with_archived: bool) -> Result<(Vec<Found>, Vec<Strange>), CliError> {
-    let place = ctx.place()?;
+    let place = ctx.place_of_all()?;
     let (mut found, mut strange) = (Vec::new(), Vec::new());
     let workspace = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none());
     let Some(workspace) = workspace else {

@@ -1,6 +1,6 @@
 //! Man page and completions, made from the command line's own description and put where the system looks.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
@@ -77,10 +77,15 @@ pub(super) fn install(env: &Env) -> Result<Vec<Utf8PathBuf>, CliError> {
 pub(super) fn uninstall(env: &Env) -> Result<Vec<Utf8PathBuf>, CliError> {
     let mut removed = Vec::new();
     for (path, _) in files(env)? {
-        if super::init::has_mark(&path) {
+        if has_mark(&path) {
             remove_file(&path)?;
             removed.push(path);
         }
     }
     Ok(removed)
+}
+
+/// Whether a file was written by git-os.
+fn has_mark(path: &Utf8Path) -> bool {
+    read_file(path).is_ok_and(|text| text.contains("git-os"))
 }

@@ -24,6 +24,7 @@ mod show;
 mod start;
 mod sync;
 mod transition;
+mod uninstall;
 mod worker;
 
 use std::io::{Read as _, Write as _};
@@ -67,7 +68,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Init(init::Args),
-    Uninstall(init::UninstallArgs),
+    Uninstall(uninstall::Args),
     Start(start::Args),
     Session(session::Args),
     Dispatch(dispatch::Args),
@@ -244,7 +245,7 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
 fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(ctx, args),
-        Command::Uninstall(args) => init::run_uninstall(ctx, args),
+        Command::Uninstall(args) => uninstall::run(ctx, args),
         Command::New(args) => new::run(ctx, args),
         Command::List(args) => list::run(ctx, args),
         Command::Ready(args) => list::run_ready(ctx, args),

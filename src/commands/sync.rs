@@ -64,7 +64,7 @@ struct Line {
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
-    let place = ctx.place()?;
+    let place = ctx.place_of_all()?;
     let lines = match place.workspace.as_ref().filter(|_| args.all) {
         Some(workspace) => all(ctx, workspace, args.json)?,
         None => vec![here(ctx, &place, args)?],

@@ -1,10 +1,13 @@
 //! The policy of one repository, as published to `refs/os/meta`; hooks and servers read nothing else.
 
+mod change;
+
 use std::collections::BTreeMap;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::change::{Change, Weight};
 use super::event::named;
 use super::id::{Brand, ObjectId, RepoName};
 use super::signer::Actor;
@@ -115,6 +118,12 @@ impl Policy {
     #[must_use]
     pub(crate) fn is_protected(&self, ref_name: &str) -> bool {
         ref_name.strip_prefix("refs/heads/").is_some_and(|branch| self.protected.iter().any(|name| name == branch))
+    }
+
+    /// Whether this is the policy of a workspace's hub.
+    #[must_use]
+    pub(crate) fn is_of_hub(&self) -> bool {
+        self.brands.iter().any(|brand| brand.as_str() == Brand::GLOBAL)
     }
 
     /// The full names of the protected branches.

@@ -5,6 +5,7 @@ mod reader;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use camino::Utf8Path;
 use toml_edit::Document;
 
 pub(super) use self::reader::line_at;
@@ -57,6 +58,22 @@ pub(crate) struct RepoEntry {
     pub(crate) grade: Grade,
     /// Whether tickets can be claimed while the remote is unreachable.
     pub(crate) offline_claims: OfflineClaims,
+    pub(crate) lines: Lines,
+}
+
+/// Where a table and its keys are in the file; lines count from 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lines {
+    pub(super) table: usize,
+    pub(super) keys: BTreeMap<String, usize>,
+}
+
+impl Lines {
+    /// The line of a key, or of the table if it does not have the key.
+    #[must_use]
+    pub(crate) fn of(&self, key: &str) -> usize {
+        self.keys.get(key).copied().unwrap_or(self.table)
+    }
 }
 
 /// One agent.
@@ -66,6 +83,22 @@ pub(crate) struct AgentEntry {
     /// The program and its arguments; a relative program with a slash is relative to the registry file.
     pub(crate) run: Vec<String>,
     pub(crate) model: Option<String>,
+    pub(crate) lines: Lines,
+}
+
+impl AgentEntry {
+    /// The program and its first arguments. What begins with `./` or `../` counts from the registry's folder.
+    #[must_use]
+    pub(crate) fn words(&self, registry_dir: &Utf8Path) -> Vec<String> {
+        let resolve = |word: &String| {
+            let is_relative = word.starts_with("./") || word.starts_with("../");
+            if is_relative { registry_dir.join(word).to_string() } else { word.clone() }
+        };
+        match (self.run.is_empty(), self.kind) {
+            (true, AgentKind::Claude) => vec!["claude".to_owned()],
+            (true, AgentKind::Command) | (false, _) => self.run.iter().map(resolve).collect(),
+        }
+    }
 }
 
 /// One error, and its line.

@@ -5,11 +5,12 @@ use crate::refs;
 use std::sync::OnceLock;
 
 use super::subject::Subject;
-use super::{Finding, Trouble, filters, setup};
+use super::{Finding, Trouble, filters, mistakes, setup};
 use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
 use crate::git::{FLAWED_GIT, GitError, OLDEST_GIT, RefBackend};
-use crate::workspace::{CONFIG_KEY, Workspace};
+use crate::workspace::in_force::NotTheFile;
+use crate::workspace::{CONFIG_KEY, Source, Workspace};
 
 pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let repo = subject.repo;
@@ -49,7 +50,20 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     if wanted != *known {
         return Ok(Finding::fail("the registry has changed since its policy was published to refs/os/meta", "git os init"));
     }
-    Ok(Finding::pass(format!("`{}` is valid, and its policy is in force", workspace.file)))
+    let file = &workspace.file;
+    let all_well = match &workspace.source {
+        Source::File => format!("`{file}` is valid, and its policy is in force"),
+        Source::Published { since, why: NotTheFile::Invalid(why) } => {
+            let reason = format!("the registry `{file}` is invalid, so the one published on {} is in force: {why}", since.date());
+            return Ok(Finding::fail(reason, "git os init"));
+        }
+        Source::Published { since, why } => {
+            format!("the registry published on {} is in force, not `{file}`: {why}", since.date())
+        }
+    };
+    let faults = mistakes::find(workspace, entry, repo)?;
+    let faults: Vec<_> = faults.into_iter().map(|one| format!("registry line {}: {}", one.line, one.what)).collect();
+    Ok(Finding::of(&faults, all_well, format!("git os init   # after a change to {file}")))
 }
 
 pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {

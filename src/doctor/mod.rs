@@ -7,6 +7,7 @@ mod environment;
 mod filters;
 mod hooks;
 mod memory;
+pub(crate) mod mistakes;
 mod refs;
 pub(crate) mod repair;
 pub(crate) mod setup;
@@ -95,12 +96,14 @@ const fn check(number: usize, name: &'static str, run: fn(&Subject<'_>) -> Resul
     Check { number, name, run }
 }
 
+/// The number of the check of the registry and the policy, without which few others can run.
+const FIRST: usize = 1;
 /// The number of the check that replays all tickets.
 const CHAINS: usize = 7;
 
 /// The checks, in the order of their numbers.
 const CHECKS: &[Check; COUNT] = &[
-    check(1, "registry and repositories", environment::registry),
+    check(FIRST, "registry and repositories", environment::registry),
     check(2, "git version and features", environment::git),
     check(3, "hooks present, current, executable", hooks::present),
     check(4, "hooks not shadowed, other hooks still run", hooks::not_shadowed),
@@ -131,6 +134,9 @@ pub(crate) struct Examined {
     /// A command that is safe to paste; empty where nothing is wrong.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) remedy: String,
+    /// The number of the check whose failure keeps this one from running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) follows: Option<usize>,
     /// Whether it came to an answer about its subject: it has one here, and could be looked at.
     #[serde(skip)]
     is_made: bool,
@@ -176,6 +182,11 @@ impl Report {
         self.checks.iter().filter(|check| check.outcome == Outcome::Fail)
     }
 
+    /// The checks that failed by themselves, and not because another one did.
+    pub(crate) fn causes(&self) -> impl Iterator<Item = &Examined> {
+        self.failed().filter(|check| check.follows.is_none())
+    }
+
     /// How many checks there really were: one that does not apply has passed nothing.
     #[must_use]
     pub(crate) fn counts(&self) -> Counts {
@@ -192,18 +203,25 @@ impl Report {
 #[must_use]
 pub(crate) fn examine_repo(workspace: Option<&Workspace>, entry: Option<&RepoEntry>, repo: &Repo, program: &Utf8Path) -> Report {
     let subject = Subject::new(workspace, entry, repo, program);
-    let run = |check: &Check| {
+    // The first check that cannot run without the policy says why; the others need not say it again.
+    let mut root = (!subject.is_initialised()).then_some(FIRST);
+    let mut run = |check: &Check| {
         let found = (check.run)(&subject);
         let is_made = found.as_ref().is_ok_and(|finding| finding.outcome != Outcome::NotApplicable);
-        let finding = found.unwrap_or_else(|trouble| Finding {
-            outcome: Outcome::Fail,
-            reason: format!("cannot run this check: {}", trouble.0),
-            remedy: if subject.is_initialised() { "git os fsck" } else { "git os init" }.to_owned(),
-        });
+        let is_of_policy = found.as_ref().is_err_and(|trouble| subject.is_trouble_with_policy(trouble));
+        let follows = root.filter(|root| is_of_policy && *root != check.number);
+        if is_of_policy {
+            root.get_or_insert(check.number);
+        }
+        let finding = match (found, follows) {
+            (Ok(finding), _) => finding,
+            (Err(_), Some(root)) => Finding::fail(format!("cannot run before check {root} passes"), ""),
+            (Err(trouble), None) => Finding::fail(format!("cannot run this check: {}", trouble.0), "git os fsck"),
+        };
         let Finding { outcome, reason, remedy } = finding;
-        Examined { number: check.number, name: check.name, outcome, reason, remedy, is_made }
+        Examined { number: check.number, name: check.name, outcome, reason, remedy, follows, is_made }
     };
-    Report::new(CHECKS.iter().map(run).collect())
+    Report::new(CHECKS.iter().map(&mut run).collect())
 }
 
 /// Examines every repository of a workspace: a check fails when it fails in any of them.
@@ -216,7 +234,7 @@ pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
     for entry in &workspace.registry.repos {
         match workspace.open(entry) {
             Ok(repo) => reports.push((&entry.name, examine_repo(Some(workspace), Some(entry), &repo, program))),
-            Err(error) => missing.push(in_one_line(&error)),
+            Err(error) => missing.push(format!("registry line {}: {}", entry.lines.of("path"), in_one_line(&error))),
         }
     }
     let mut checks = fold(&reports).checks;
@@ -225,7 +243,7 @@ pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
             missing.push(first.reason.clone());
         }
         (first.outcome, first.reason, first.is_made) = (Outcome::Fail, few(&missing), true);
-        "git os init".clone_into(&mut first.remedy);
+        "git os init   # when all repositories are there".clone_into(&mut first.remedy);
     }
     Report::new(checks)
 }
@@ -251,6 +269,7 @@ fn fold(reports: &[(&RepoName, Report)]) -> Report {
             outcome,
             reason: fold_reasons(of_outcome, all.len()),
             remedy: remedies.join("; "),
+            follows: of_outcome.iter().map(|one| one.1.follows).reduce(Option::and).flatten(),
             // One repository in which it could not run leaves it open.
             is_made: !of_outcome.is_empty() && of_outcome.iter().all(|one| one.1.is_made),
         }

@@ -3,8 +3,10 @@
 use crate::core::text::in_one_line;
 use camino::Utf8Path;
 
+use super::setup::{Mode, Setup, SetupError};
 use super::subject::Subject;
 use super::{Outcome, Report, examine_repo, setup, work};
+use crate::core::meta::Weight;
 use crate::core::registry::RepoEntry;
 use crate::git::Repo;
 use crate::git::process::remove_file;
@@ -38,10 +40,7 @@ pub(crate) fn repair_repo(
     }
     let report = examine_repo(workspace, entry, repo, program);
     if let (Some(workspace), Some(entry), true) = (workspace, entry, needs_setup(&report)) {
-        match setup::set_up(workspace, entry, repo, program) {
-            Ok(done) => repairs.extend(done.into_iter().map(Repair::Done)),
-            Err(error) => repairs.push(Repair::Failed(in_one_line(&error))),
-        }
+        repairs.extend(set_up(Setup { workspace, entry, repo, program, mode: Mode::Apply }));
     }
     match work::remove_leftovers(&Subject::new(workspace, entry, repo, program)) {
         Ok(removed) => {
@@ -51,6 +50,22 @@ pub(crate) fn repair_repo(
         Err(trouble) => repairs.push(Repair::Failed(trouble.0)),
     }
     repairs
+}
+
+/// Sets a repository up anew, unless something would be taken away, which `git os init` asks about.
+fn set_up(setup: Setup<'_>) -> Vec<Repair> {
+    let failed = |error: &SetupError| vec![Repair::Failed(in_one_line(error))];
+    let loss = match setup.changes() {
+        Ok(changes) => changes.into_iter().find(|change| change.weight == Weight::Loss),
+        Err(error) => return failed(&error),
+    };
+    if let Some(loss) = loss {
+        return vec![Repair::Failed(format!("`git os init` asks before it changes the policy: {}", loss.what))];
+    }
+    match setup::set_up(setup) {
+        Ok(done) => done.into_iter().map(Repair::Done).collect(),
+        Err(error) => failed(&error),
+    }
 }
 
 fn needs_setup(report: &Report) -> bool {

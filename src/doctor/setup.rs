@@ -1,17 +1,20 @@
 //! Brings a repository to what the registry says: policy, hooks, settings, refspecs. The checks ask for the same.
 
 use crate::refs;
-use camino::Utf8PathBuf;
+use crate::refs::policy::Published;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::core::meta::Push;
+use crate::core::meta::{Change, Policy, Push};
 use crate::core::refs::{is_ours, refspecs};
 use crate::core::registry::RepoEntry;
+use crate::core::secrets;
 use crate::core::text::plural;
 use crate::git::remote::{Fetched, mapped};
 use crate::git::{GitError, Repo};
 use crate::hook::install::{self, InstallError, Side};
 use crate::ledger::{LedgerError, REMOTE_KEY, policy};
 use crate::sync;
+use crate::workspace::in_force::{self, HUB_KEY, InForce};
 use crate::workspace::{CONFIG_KEY, Workspace};
 
 /// Why a repository could not be set up.
@@ -25,61 +28,182 @@ pub(crate) enum SetupError {
     Git(#[from] GitError),
 }
 
-/// Brings one repository to what the registry says; `program` is the git-os its hooks shall call. Answers what was done.
+/// Whether to change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Apply,
+    /// Only say what would change.
+    DryRun,
+}
+
+/// A repository, and what the registry wants of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) entry: &'a RepoEntry,
+    pub(crate) repo: &'a Repo,
+    /// The git-os that the hooks shall call.
+    pub(crate) program: &'a Utf8Path,
+    pub(crate) mode: Mode,
+}
+
+/// Brings one repository to what the registry says. Returns what was done.
 ///
 /// # Errors
 /// When git or its files cannot be written.
-pub(crate) fn set_up(
-    workspace: &Workspace,
-    entry: &RepoEntry,
-    repo: &Repo,
-    program: &camino::Utf8Path,
-) -> Result<Vec<String>, SetupError> {
-    let mut done = Vec::new();
-    if let Some(remote) = &entry.remote {
-        join(repo, remote, entry.push, &mut done)?;
-    }
-    let known = policy::read(repo)?.map(|known| known.1);
-    let wanted = refs::policy::of_registry(&workspace.registry, entry, repo, known.as_ref())?;
-    let mut in_force = &wanted;
-    match (refs::policy::publish(repo, &wanted), &known) {
-        (Ok(true), None) => done.push("policy published".to_owned()),
-        (Ok(true), Some(_)) => done.push("policy updated".to_owned()),
-        (Ok(false), _) => {}
-        // The registry of this machine says something else, and it is not for this machine to say it to all.
-        (Err(error @ LedgerError::NotYours { .. }), Some(known)) => {
-            done.push(format!("policy not updated: {}", crate::core::text::in_one_line(&error)));
-            in_force = known;
-        }
-        (Err(error), _) => return Err(error.into()),
-    }
-    if install::install(repo, Side::Clone(in_force), program)? {
-        done.push("hooks installed".to_owned());
-    }
-    if repo.work_dir().is_some() && install::exclude(repo, &install::EXCLUDED)? {
-        done.push("worktrees excluded from status".to_owned());
-    }
-    let git = repo.git();
-    let file = registry_file(workspace);
-    if repo.config(CONFIG_KEY).as_deref() != Some(file.as_str()) {
-        git.output(["config", "--local", CONFIG_KEY, file.as_str()])?;
-        done.push("registry recorded".to_owned());
-    }
+pub(crate) fn set_up(setup: Setup<'_>) -> Result<Vec<String>, SetupError> {
+    let mut done = setup.join()?;
+    done.extend(setup.settle()?);
     Ok(done)
 }
 
-/// Ties a repository to its shared remote, and brings what others put there before anything is published here.
-fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result<(), SetupError> {
-    let git = repo.git();
-    if repo.config(&format!("remote.{remote}.url")).is_none() {
-        done.push(format!("remote `{remote}` does not exist yet"));
-        return Ok(());
+impl Setup<'_> {
+    fn is_applied(&self) -> bool {
+        self.mode == Mode::Apply
     }
-    let missing = missing_refspecs(repo, remote)?;
+
+    /// The policy in force, and the one that the registry wants.
+    fn policies(&self) -> Result<(Option<Policy>, Policy), SetupError> {
+        let known = policy::read(self.repo)?.map(|known| known.1);
+        let wanted = refs::policy::of_registry(&self.workspace.registry, self.entry, self.repo, known.as_ref())?;
+        Ok((known, wanted))
+    }
+
+    /// How the policy would change. Empty where there is none yet.
+    ///
+    /// # Errors
+    /// When the policy cannot be read.
+    pub(crate) fn changes(&self) -> Result<Vec<Change>, SetupError> {
+        let (known, wanted) = self.policies()?;
+        Ok(known.map(|known| known.changes_to(&wanted)).unwrap_or_default())
+    }
+
+    /// The registry that the repository uses now, if that is another one and has it.
+    #[must_use]
+    pub(crate) fn find_other_registry(&self) -> Option<Utf8PathBuf> {
+        let InForce::Found(other) = in_force::find(self.repo).ok()? else { return None };
+        let is_other = registry_file(&other) != registry_file(self.workspace);
+        (is_other && other.name_of(self.repo).is_some()).then_some(other.file)
+    }
+
+    /// The text to publish, in the hub.
+    fn registry_text(&self, done: &mut Vec<String>) -> Option<&str> {
+        if self.entry.name != self.workspace.registry.hub {
+            return None;
+        }
+        let text = self.workspace.text.as_str();
+        let secret = secrets::scan(text).into_iter().next();
+        if let Some(secret) = &secret {
+            done.push(format!("registry not published: it contains what looks like {}", secret.kind));
+        }
+        secret.is_none().then_some(text)
+    }
+
+    /// Does what the registry wants, once the repository has what others published. Returns what was done.
+    ///
+    /// # Errors
+    /// When git or its files cannot be written.
+    pub(crate) fn settle(&self) -> Result<Vec<String>, SetupError> {
+        let mut done = Vec::new();
+        let (known, wanted) = self.policies()?;
+        let text = self.registry_text(&mut done);
+        let published = match self.mode {
+            Mode::Apply => refs::policy::publish(self.repo, &wanted, text),
+            Mode::DryRun => refs::policy::foresee(self.repo, &wanted, text),
+        };
+        let mut in_force = &wanted;
+        match (published, &known) {
+            (Ok(Published::Policy), None) => done.push("policy published".to_owned()),
+            (Ok(Published::Policy), Some(_)) => done.push("policy updated".to_owned()),
+            (Ok(Published::Registry), _) => done.push("registry published".to_owned()),
+            (Ok(Published::Nothing), _) => {}
+            // The registry of this machine says something else, and it is not for this machine to say it to all.
+            (Err(error @ LedgerError::NotYours { .. }), Some(known)) => {
+                done.push(format!("policy not updated: {}", crate::core::text::in_one_line(&error)));
+                in_force = known;
+            }
+            (Err(error), _) => return Err(error.into()),
+        }
+        self.install(in_force, &mut done)?;
+        self.record(&mut done)?;
+        Ok(done)
+    }
+
+    /// Installs the hooks, and hides the worktrees of tickets.
+    fn install(&self, policy: &Policy, done: &mut Vec<String>) -> Result<(), SetupError> {
+        let side = Side::Clone(policy);
+        let has_news = match self.mode {
+            Mode::Apply => install::install(self.repo, side, self.program)?,
+            Mode::DryRun => !install::faults(self.repo, side, self.program)?.is_empty(),
+        };
+        if has_news {
+            done.push("hooks installed".to_owned());
+        }
+        let is_hidden = match self.mode {
+            _ if self.repo.work_dir().is_none() => false,
+            Mode::Apply => install::exclude(self.repo, &install::EXCLUDED)?,
+            Mode::DryRun => install::excluding(self.repo, &install::EXCLUDED).is_some(),
+        };
+        if is_hidden {
+            done.push("worktrees excluded from status".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Records where the registry and the hub are.
+    fn record(&self, done: &mut Vec<String>) -> Result<(), SetupError> {
+        let file = registry_file(self.workspace);
+        let noted = self.repo.config(CONFIG_KEY);
+        if noted.as_deref() != Some(file.as_str()) {
+            done.push("registry recorded".to_owned());
+        }
+        let hub = self.workspace.hub().and_then(|hub| self.workspace.open(hub)).ok();
+        let hub = hub.map(|hub| between(self.repo.common_dir(), hub.common_dir()));
+        if !self.is_applied() {
+            return Ok(());
+        }
+        let git = self.repo.git();
+        if noted.as_deref() != Some(file.as_str()) {
+            git.output(["config", "--local", CONFIG_KEY, file.as_str()])?;
+        }
+        if let Some(hub) = hub.filter(|hub| self.repo.config(HUB_KEY).as_deref() != Some(hub.as_str())) {
+            git.output(["config", "--local", HUB_KEY, hub.as_str()])?;
+        }
+        Ok(())
+    }
+
+    /// Ties a repository to its shared remote, and brings what others put there before anything is published here. Returns
+    /// what was done.
+    ///
+    /// # Errors
+    /// When git cannot be started or its files cannot be written.
+    pub(crate) fn join(&self) -> Result<Vec<String>, SetupError> {
+        let mut done = Vec::new();
+        let Some(remote) = &self.entry.remote else { return Ok(done) };
+        let repo = self.repo;
+        if repo.config(&format!("remote.{remote}.url")).is_none() {
+            done.push(format!("remote `{remote}` does not exist yet"));
+            return Ok(done);
+        }
+        let missing = missing_refspecs(repo, remote)?;
+        if !missing.is_empty() {
+            done.push(format!("refspecs of `{remote}` set"));
+        }
+        if self.is_applied() {
+            tie(repo, remote, self.entry.push, &missing)?;
+            bring(repo, remote, &mut done)?;
+        }
+        Ok(done)
+    }
+}
+
+/// Sets what ties a repository to its shared remote.
+fn tie(repo: &Repo, remote: &str, push: Push, missing: &[String]) -> Result<(), SetupError> {
+    let git = repo.git();
     if missing.iter().any(|spec| spec == LEFT_OUT[0]) {
         remove_refspecs(repo, remote, &refspecs(remote))?;
     }
-    for spec in &missing {
+    for spec in missing {
         git.output(["config", "--local", "--add", &format!("remote.{remote}.fetch"), spec])?;
     }
     // Where nothing may be pushed no claim can be, and the remote orders nothing.
@@ -88,9 +212,11 @@ fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result
     } else if repo.config(REMOTE_KEY).as_deref() != Some(remote) {
         git.output(["config", "--local", REMOTE_KEY, remote])?;
     }
-    if !missing.is_empty() {
-        done.push(format!("refspecs of `{remote}` set"));
-    }
+    Ok(())
+}
+
+/// Brings what a remote has.
+fn bring(repo: &Repo, remote: &str, done: &mut Vec<String>) -> Result<(), SetupError> {
     // Settings are read when a repository is opened.
     let repo = Repo::open(repo.home())?;
     match sync::fetch(&repo, remote)? {
@@ -104,6 +230,14 @@ fn join(repo: &Repo, remote: &str, push: Push, done: &mut Vec<String>) -> Result
         Fetched::Failed(why) => done.push(format!("cannot reach `{remote}`: {why}")),
     }
     Ok(())
+}
+
+/// The path from one folder to another.
+fn between(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
+    let shared = from.components().zip(to.components()).take_while(|(one, other)| one == other).count();
+    let up = from.components().skip(shared).map(|_| "..");
+    let path: Utf8PathBuf = up.chain(to.components().skip(shared).map(|part| part.as_str())).collect();
+    if path == "" { ".".into() } else { path }
 }
 
 /// The registry's file as a repository's configuration names it.

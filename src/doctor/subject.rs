@@ -43,6 +43,11 @@ impl<'a> Subject<'a> {
         !matches!(self.ledger, Err(LedgerError::NotInitialised))
     }
 
+    /// Whether a check could not run because the policy is not there or cannot be read.
+    pub(super) fn is_trouble_with_policy(&self, trouble: &Trouble) -> bool {
+        self.ledger.as_ref().is_err_and(|error| in_one_line(error) == trouble.0)
+    }
+
     pub(super) fn ledger(&self) -> Result<&Ledger<'a>, Trouble> {
         self.ledger.as_ref().map_err(|error| Trouble(in_one_line(error)))
     }

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use tempfile::TempDir;
 
 use super::repair::{Repair, repair_repo};
+use super::setup::{Mode, Setup};
 use super::*;
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
@@ -16,7 +17,8 @@ use crate::git::process::{remove_all, write_file};
 use crate::git::refs::{Moved, RefEdit};
 use crate::ledger::{Draft, Entry, Ledger, Submitted, new_run};
 
-const REGISTRY: &str = "version = 1\n[os]\nhub = \"one\"\n[[repo]]\nname = \"one\"\npath = \".\"\nbrand = \"one\"\n";
+const REGISTRY: &str = "version = 1\n[os]\nhub = \"one\"\n[[repo]]\nname = \"one\"\npath = \".\"\nbrand = \"one\"\n\
+                        checks = [{ name = \"tests\", run = \"true\" }]\n";
 
 /// A repository under git-os, with one commit.
 struct Fixture {
@@ -39,7 +41,9 @@ impl Fixture {
         let repo = Repo::open(&top).expect("a repository");
         // It stands for the program whose hooks are asked; nothing here moves a ref through git itself.
         let program = Utf8PathBuf::from("/nonexistent/git-os");
-        setup::set_up(&workspace, &workspace.registry.repos[0], &repo, &program).expect("set up");
+        let entry = &workspace.registry.repos[0];
+        let setup = Setup { workspace: &workspace, entry, repo: &repo, program: &program, mode: Mode::Apply };
+        setup::set_up(setup).expect("set up");
         // The configuration was read before it was written.
         let repo = Repo::open(&top).expect("a repository");
         Self { _dir: dir, workspace, repo, program }
@@ -127,7 +131,9 @@ fn what_is_not_under_git_os_fails_what_cannot_be_checked() {
     git(&top, &["init", "-q", "."]);
     let report = examine_repo(None, None, &Repo::open(&top).expect("a repository"), "/nonexistent".into());
     assert_eq!(report.grade, Grade::F);
-    assert!(report.failed().all(|check| check.remedy == "git os init"), "{report:#?}");
+    let causes: Vec<_> = report.causes().map(|check| (check.number, check.remedy.as_str())).collect();
+    assert_eq!(causes, [(1, "git os init")], "{report:#?}");
+    assert!(report.failed().skip(1).all(|check| check.follows == Some(1) && check.remedy.is_empty()), "{report:#?}");
     let counts = report.counts();
     assert!(counts.passed < counts.made && counts.made < counts.applicable && counts.applicable < COUNT, "{counts:?}");
 }
@@ -238,6 +244,7 @@ fn grades_count_what_fails() {
         let checks = CHECKS
             .iter()
             .map(|check| Examined {
+                follows: None,
                 number: check.number,
                 name: check.name,
                 outcome: if check.number <= failing { Outcome::Fail } else { Outcome::Pass },

@@ -17,6 +17,7 @@ pub(crate) mod notes;
 pub(crate) mod object;
 mod patience;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod refs;
 pub(crate) mod remote;
 mod shared;

@@ -339,13 +339,23 @@ const MARK_END: &str = "# git-os end";
 /// The paths that are hidden from `git status`: the worktrees of tickets.
 pub(crate) const EXCLUDED: [&str; 1] = ["/.claude/worktrees/"];
 
-/// Hides the worktrees of tickets and agents from `git status`.
+/// Hides the worktrees of tickets and agents from `git status`. Returns whether anything was written.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub(crate) fn exclude(repo: &Repo, patterns: &[&str]) -> Result<bool, GitError> {
-    let path = repo.common_dir().join("info/exclude");
-    let before = read_file(&path).unwrap_or_default();
+    let Some(text) = excluding(repo, patterns) else { return Ok(false) };
+    write_file(&exclude_file(repo), text.as_bytes(), 0o644)?;
+    Ok(true)
+}
+
+fn exclude_file(repo: &Repo) -> Utf8PathBuf {
+    repo.common_dir().join("info/exclude")
+}
+
+/// The file of a repository that hides these patterns for git-os and no others; `None` if it does so already.
+pub(crate) fn excluding(repo: &Repo, patterns: &[&str]) -> Option<String> {
+    let before = read_file(&exclude_file(repo)).unwrap_or_default();
     let mut after = without_marked(&before);
     if !patterns.is_empty() {
         if !after.is_empty() && !after.ends_with('\n') {
@@ -353,11 +363,7 @@ pub(crate) fn exclude(repo: &Repo, patterns: &[&str]) -> Result<bool, GitError> 
         }
         after += &format!("{MARK_BEGIN}\n{}\n{MARK_END}\n", patterns.join("\n"));
     }
-    if after == before {
-        return Ok(false);
-    }
-    write_file(&path, after.as_bytes(), 0o644)?;
-    Ok(true)
+    (after != before).then_some(after)
 }
 
 fn without_marked(text: &str) -> String {

@@ -3,7 +3,9 @@
 use super::{Ledger, LedgerError};
 use crate::core::id::{META, ObjectId};
 use crate::core::meta::{FILE, Policy};
+use crate::core::registry;
 use crate::core::text::MAX_FILE;
+use crate::core::time::Timestamp;
 use crate::core::trailers::{self, Key};
 use crate::git::Repo;
 use crate::git::object::Commit;
@@ -43,6 +45,73 @@ pub(crate) fn root_of(message: &[u8]) -> Option<ObjectId> {
 pub(crate) fn read_file(repo: &Repo, tree_id: ObjectId) -> Result<Policy, LedgerError> {
     let text = repo.find_file(tree_id, FILE, MAX_FILE)?.unwrap_or_default();
     Policy::from_json(&text).map_err(LedgerError::Policy)
+}
+
+/// The registry as it was published beside the policy of the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PublishedRegistry {
+    pub(crate) text: String,
+    /// When it was published.
+    pub(crate) since: Timestamp,
+}
+
+/// Finds the registry that was published last. Only the hub has one; what a repository has that was the hub once does not
+/// count.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub(crate) fn find_registry(repo: &Repo) -> Result<Option<PublishedRegistry>, LedgerError> {
+    find_registry_at(repo, META)
+}
+
+/// As [`find_registry`], of the ref that the policy of a remote was fetched to.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub(crate) fn find_registry_at(repo: &Repo, ref_name: &str) -> Result<Option<PublishedRegistry>, LedgerError> {
+    let mut is_first = true;
+    for commit in publications(repo, ref_name)? {
+        let commit = commit?;
+        if std::mem::take(&mut is_first) && !read_file(repo, commit.tree_id)?.is_of_hub() {
+            break;
+        }
+        // A git-os that did not know of it may have published since.
+        if let Some(text) = repo.find_file(commit.tree_id, registry::FILE, MAX_FILE)? {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            return Ok(Some(PublishedRegistry { text, since: commit.time() }));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether this text was published, and another one after it.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub(crate) fn is_earlier_registry(repo: &Repo, text: &str) -> Result<bool, LedgerError> {
+    let blob_id = repo.blob_id(text.as_bytes());
+    let mut is_last = true;
+    for commit in publications(repo, META)? {
+        let Some(entry) = repo.find_entry(commit?.tree_id, registry::FILE)? else { continue };
+        if entry.id == blob_id {
+            return Ok(!is_last);
+        }
+        is_last = false;
+    }
+    Ok(false)
+}
+
+/// The publications of a chain, the last one first.
+fn publications<'a>(
+    repo: &'a Repo,
+    ref_name: &str,
+) -> Result<impl Iterator<Item = Result<Commit, LedgerError>> + 'a, LedgerError> {
+    let mut next = repo.find_ref(ref_name)?;
+    Ok(std::iter::from_fn(move || {
+        let commit = repo.read_commit(next.take()?).map_err(LedgerError::PolicyObject);
+        next = commit.as_ref().ok().and_then(|commit| commit.parents.first().copied());
+        Some(commit)
+    }))
 }
 
 impl Ledger<'_> {

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use crate::core::id::{RunId, TicketId};
-use crate::git::process::{read_file, remove_all, remove_file, write_file};
+use crate::git::process::{read_file, remove_file, write_file};
 use crate::git::{GitError, Repo};
 
 fn folder(repo: &Repo) -> Utf8PathBuf {
@@ -32,14 +32,6 @@ pub(crate) fn forget(repo: &Repo, id: &TicketId) -> Result<(), GitError> {
     remove_file(&folder(repo).join(id.as_str()))
 }
 
-/// Forgets them all.
-///
-/// # Errors
-/// When a file stays.
-pub(crate) fn forget_all(repo: &Repo) -> Result<(), GitError> {
-    remove_all(&folder(repo))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,7 +49,5 @@ mod tests {
         }
         forget(&repo, &ids[0]).expect("removed");
         assert_eq!((find(&repo, &ids[0]), find(&repo, &ids[1])), (None, Some(run.to_string())));
-        forget_all(&repo).expect("removed");
-        assert_eq!(find(&repo, &ids[1]), None);
     }
 }

@@ -192,6 +192,19 @@ pub(crate) fn list(repo: &Repo) -> Vec<Utf8PathBuf> {
     names.iter().map(|name| folder.join(name)).collect()
 }
 
+/// Whether an orchestrator that lives works on a ticket.
+///
+/// # Errors
+/// When a record cannot be accessed.
+pub(crate) fn is_any_alive(repo: &Repo) -> Result<bool, GitError> {
+    for path in list(repo).iter().map(|path| lock_path(path)).filter(|path| path.as_std_path().exists()) {
+        if take_existing(&path)?.is_none() && path.as_std_path().exists() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The runs that have a record here.
 #[must_use]
 pub(crate) fn here(repo: &Repo) -> HashSet<RunId> {

@@ -13,6 +13,7 @@ use crate::core::text::TooLong;
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
 use crate::git::GitError;
+use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
 use crate::workspace::WorkspaceError;
 
@@ -94,6 +95,12 @@ pub(crate) enum OperationError {
     NoSharedRemote,
     #[error("remote `{0}` not found")]
     NoRemote(String),
+    #[error("a session or worker is at work in `{0}`")]
+    AtWork(Utf8PathBuf),
+    #[error("cannot remove the settings of git-os from the configuration of this repository")]
+    SettingsStay,
+    #[error(transparent)]
+    Install(#[from] InstallError),
     #[error(transparent)]
     InvalidValue(#[from] InvalidId),
     #[error(transparent)]
@@ -156,6 +163,8 @@ impl OperationError {
             Self::NothingToSubmit { .. } => "git os submit TICKET --head COMMIT".to_owned(),
             Self::NoSharedRemote => "git os sync REMOTE".to_owned(),
             Self::NoRemote(_) => "git remote -v".to_owned(),
+            Self::AtWork(_) => "git os list   # what is being worked on".to_owned(),
+            Self::SettingsStay => "git config --local --get-regexp '^git-os\\.'".to_owned(),
             Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
             Self::NotCreated(_)
             | Self::NoBrand(_)
@@ -170,6 +179,7 @@ impl OperationError {
             | Self::Ledger(_)
             | Self::Workspace(_)
             | Self::Dispatch(_)
+            | Self::Install(_)
             | Self::Git(_) => return None,
         })
     }

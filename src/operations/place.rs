@@ -12,7 +12,8 @@ use crate::gate;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
 use crate::local::held;
-use crate::workspace::{CONFIG_KEY, Workspace};
+use crate::workspace::Workspace;
+use crate::workspace::in_force::{self, InForce};
 
 /// A repository of the workspace, opened.
 pub(crate) struct Place {
@@ -48,7 +49,7 @@ impl Place {
             (Err(GitError::NoRepository(_)), Some(workspace)) => workspace.open(workspace.hub()?)?,
             (Err(error), _) => return Err(error.into()),
         };
-        let name = workspace.as_ref().and_then(|workspace| name_in(workspace, &repo));
+        let name = workspace.as_ref().and_then(|workspace| workspace.name_of(&repo).cloned());
         Ok(Self { repo, workspace, missing, name })
     }
 
@@ -72,6 +73,23 @@ impl Place {
     /// When this repository has no registry.
     pub(crate) fn workspace(&self) -> Done<&Workspace> {
         self.workspace.as_ref().ok_or_else(|| self.without_workspace())
+    }
+
+    /// The same place, for an operation on the whole workspace: in another repository than the hub, where the file of the
+    /// registry is not looked at closely, it may be that of an older branch.
+    ///
+    /// # Errors
+    /// When the refs of the hub cannot be read.
+    pub(crate) fn in_workspace(mut self) -> Done<Self> {
+        if let Some(workspace) = self.workspace.take() {
+            let is_hub = self.name.as_ref() == Some(&workspace.registry.hub);
+            let hub = if is_hub { None } else { workspace.open(workspace.hub()?).ok() };
+            self.workspace = Some(match hub {
+                Some(hub) => workspace.or_later(&hub)?,
+                None => workspace,
+            });
+        }
+        Ok(self)
     }
 
     /// Why there is no workspace.
@@ -140,41 +158,18 @@ impl Place {
 }
 
 /// The workspace a repository says it belongs to, or else the file that is not there.
-///
-/// A registry is a file like others: a branch from before may be checked out, or the folder may have been moved, or mounted
-/// at another path. Then the registry of the work tree counts; without one, the repository stands alone, for its tickets and
-/// its policy are in refs.
-///
-/// # Errors
-/// When there is a registry that cannot be read.
 fn workspace_of(repo: &Repo) -> Done<(Option<Workspace>, Option<Utf8PathBuf>)> {
-    let Some(named) = repo.config(CONFIG_KEY).map(Utf8PathBuf::from) else { return Ok((None, None)) };
-    let own = repo.work_dir().map(|top| top.join(FILE));
-    for file in [Some(&named), own.as_ref()].into_iter().flatten() {
-        if let Some(workspace) = Workspace::find(file)? {
-            return Ok((Some(workspace), None));
-        }
-    }
-    Ok((None, Some(named)))
+    Ok(match in_force::find(repo)? {
+        InForce::Found(workspace) => (Some(workspace), None),
+        InForce::Missing(file) => (None, Some(file)),
+        InForce::Nothing => (None, None),
+    })
 }
 
 /// The workspace whose registry is here or above, for a directory outside of any repository.
 fn workspace_around(dir: &Utf8Path) -> Done<Option<Workspace>> {
     let file = dir.ancestors().map(|dir| dir.join(FILE)).find(|file| file.as_std_path().exists());
     Ok(file.map(|file| Workspace::load(&file)).transpose()?)
-}
-
-/// The name under which the registry has a repository.
-#[must_use]
-fn name_in(workspace: &Workspace, repo: &Repo) -> Option<RepoName> {
-    let is_it = |path: Utf8PathBuf| {
-        // Where the git directory is at its usual place its path tells; opening a repository costs a millisecond.
-        match path.join(".git").canonicalize_utf8() {
-            Ok(git_dir) if git_dir.is_dir() => git_dir == repo.common_dir(),
-            _ => Repo::open(&path).is_ok_and(|other| other.common_dir() == repo.common_dir()),
-        }
-    };
-    workspace.registry.repos.iter().find(|entry| is_it(workspace.path_of(entry))).map(|entry| entry.name.clone())
 }
 
 /// In whose name an operation is done.

@@ -6,7 +6,7 @@ use crate::core::denial::{Cause, Denial};
 use crate::core::event::Role;
 use crate::core::id::{Brand, META, ObjectId, RepoName, TICKETS};
 use crate::core::meta::{self, FILE, Policy};
-use crate::core::registry::{Registry, RepoEntry};
+use crate::core::registry::{self, Registry, RepoEntry};
 use crate::core::ruling::{Ruling, granted};
 use crate::core::signer::{self, Actor, is_asked};
 use crate::core::text::MAX_FILE;
@@ -15,7 +15,7 @@ use crate::git::Repo;
 use crate::git::object::Commit;
 use crate::git::refs::Update;
 use crate::git::signature::NewCommit;
-use crate::ledger::policy::{read, read_file, root_at, root_of};
+use crate::ledger::policy::{find_registry, read, read_file, root_at, root_of};
 use crate::ledger::{Ledger, LedgerError, random_hex, signed};
 
 pub(crate) struct Policies;
@@ -86,25 +86,70 @@ impl Kind for Policies {
     }
 }
 
-/// Publishes a policy, unless it is the one in force. Returns whether anything was written.
+/// What a publication is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// What was published is in force already.
+    Nothing,
+    Policy,
+    /// The registry alone.
+    Registry,
+}
+
+/// What there is to publish.
+struct News<'a> {
+    known: Option<Ledger<'a>>,
+    /// The registry to publish: the one that is wanted, or else the one in force.
+    registry: Option<String>,
+    /// Whether the policy here leaves out what the shared remote let in.
+    is_overtaken: bool,
+    what: Published,
+}
+
+fn news<'a>(repo: &'a Repo, policy: &Policy, registry: Option<&str>) -> Result<News<'a>, LedgerError> {
+    let known = if repo.find_ref(META)?.is_some() { Some(Ledger::open(repo)?) } else { None };
+    let in_force = find_registry(repo)?.map(|known| known.text);
+    let is_same = known.as_ref().is_some_and(|known| known.policy == *policy);
+    let is_overtaken = match &known {
+        Some(known) if is_same => signed::is_overtaken(known)?,
+        Some(_) | None => false,
+    };
+    let what = match registry {
+        _ if !is_same || is_overtaken => Published::Policy,
+        Some(registry) if Some(registry) != in_force.as_deref() => Published::Registry,
+        Some(_) | None => Published::Nothing,
+    };
+    Ok(News { known, registry: registry.map(str::to_owned).or(in_force), is_overtaken, what })
+}
+
+/// What [`publish`] would publish.
+///
+/// # Errors
+/// When git cannot read.
+pub(crate) fn foresee(repo: &Repo, policy: &Policy, registry: Option<&str>) -> Result<Published, LedgerError> {
+    Ok(news(repo, policy, registry)?.what)
+}
+
+/// Publishes a policy, and in the hub the registry, unless they are the ones in force. Without a registry the one that was
+/// published stays.
 ///
 /// # Errors
 /// When git cannot write.
-pub(crate) fn publish(repo: &Repo, policy: &Policy) -> Result<bool, LedgerError> {
+pub(crate) fn publish(repo: &Repo, policy: &Policy, registry: Option<&str>) -> Result<Published, LedgerError> {
     repo.update_ref(META, |old| {
-        let known = if old.is_some() { Some(Ledger::open(repo)?) } else { None };
-        if let Some(known) = &known
-            && known.policy == *policy
-            && !signed::is_overtaken(known)?
-        {
-            return Ok(Update::Stop(false));
+        let News { known, registry, is_overtaken, what } = news(repo, policy, registry)?;
+        if what == Published::Nothing {
+            return Ok(Update::Stop(what));
         }
         let file = repo.write_blob(policy.to_json().as_bytes())?;
         let mut tree_id = repo.edit_tree(None, FILE, Some(file))?;
+        if let Some(text) = registry {
+            tree_id = repo.edit_tree(Some(tree_id), registry::FILE, Some(repo.write_blob(text.as_bytes())?))?;
+        }
         let mut actors = &[][..];
         if let Some(known) = &known {
             actors = &known.policy.actors;
-            if known.policy.actors != policy.actors || known.policy == *policy {
+            if known.policy.actors != policy.actors || is_overtaken {
                 let tips = repo.write_blob(signed::tips(known)?.as_bytes())?;
                 tree_id = repo.edit_tree(Some(tree_id), signed::TIPS, Some(tips))?;
             }
@@ -112,7 +157,7 @@ pub(crate) fn publish(repo: &Repo, policy: &Policy) -> Result<bool, LedgerError>
         let message = message(&policy.repo, policy.version, known.as_ref().map(|known| known.repo_id), &random_hex()?);
         let parents: Vec<_> = old.into_iter().collect();
         let to = write(repo, actors, &NewCommit::by(&repo.identity()?, tree_id, &parents, message))?;
-        Ok(Update::Move { to, then: true })
+        Ok(Update::Move { to, then: what })
     })
 }
 

@@ -12,7 +12,7 @@ impl Session<'_> {
         let report = doctor::examine(self.workspace, &self.env.program);
         self.summary.grade = Some(report.grade);
         let mut failed = Vec::new();
-        for check in report.failed() {
+        for check in report.causes() {
             let name = check.name.to_owned();
             failed.push(SessionEvent::DoctorFailed { number: check.number, name, reason: check.reason.clone() });
             let key = format!("doctor:{}", check.number);

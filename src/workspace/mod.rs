@@ -1,9 +1,11 @@
 //! The repositories of one registry, opened; which ticket a person means, and which tickets are ready.
 
+pub(crate) mod in_force;
 mod ready;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub(crate) use self::in_force::Source;
 pub(crate) use self::ready::Readiness;
 use crate::core::id::{RepoName, TicketId};
 use crate::core::registry::{Fault, Registry, RepoEntry};
@@ -31,6 +33,15 @@ pub(crate) enum WorkspaceError {
     Ledger(#[from] LedgerError),
 }
 
+impl WorkspaceError {
+    /// Whether there is no such file.
+    fn is_missing(&self) -> bool {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        matches!(self, Self::Unreadable { source: GitError::File { source, .. }, .. }
+            if matches!(source.kind(), NotFound | NotADirectory))
+    }
+}
+
 fn list(faults: &[Fault]) -> String {
     faults.iter().fold(String::new(), |all, fault| all + "\n  " + &fault.to_string())
 }
@@ -41,6 +52,9 @@ pub(crate) struct Workspace {
     pub(crate) registry: Registry,
     /// The registry file.
     pub(crate) file: Utf8PathBuf,
+    /// The text of the registry.
+    pub(crate) text: String,
+    pub(crate) source: Source,
 }
 
 /// A ticket found somewhere in the workspace.
@@ -57,9 +71,17 @@ impl Workspace {
     /// When it cannot be read, or with all its faults.
     pub(crate) fn load(file: &Utf8Path) -> Result<Self, WorkspaceError> {
         let text = read_file(file).map_err(|source| WorkspaceError::Unreadable { path: file.to_owned(), source })?;
+        Self::of_text(file.to_owned(), text)
+    }
+
+    /// The workspace of a registry that is, or could be, in a file.
+    ///
+    /// # Errors
+    /// With all its faults.
+    pub(crate) fn of_text(file: Utf8PathBuf, text: String) -> Result<Self, WorkspaceError> {
         match Registry::parse(&text) {
-            Ok(registry) => Ok(Self { registry, file: file.to_owned() }),
-            Err(faults) => Err(WorkspaceError::Faults { path: file.to_owned(), faults }),
+            Ok(registry) => Ok(Self { registry, file, text, source: Source::File }),
+            Err(faults) => Err(WorkspaceError::Faults { path: file, faults }),
         }
     }
 
@@ -68,13 +90,8 @@ impl Workspace {
     /// # Errors
     /// When it is there and cannot be read, or with all its faults.
     pub(crate) fn find(file: &Utf8Path) -> Result<Option<Self>, WorkspaceError> {
-        use std::io::ErrorKind::{NotADirectory, NotFound};
         match Self::load(file) {
-            Err(WorkspaceError::Unreadable { source: GitError::File { source, .. }, .. })
-                if matches!(source.kind(), NotFound | NotADirectory) =>
-            {
-                Ok(None)
-            }
+            Err(error) if error.is_missing() => Ok(None),
             read => read.map(Some),
         }
     }
@@ -89,6 +106,19 @@ impl Workspace {
     #[must_use]
     pub(crate) fn path_of(&self, entry: &RepoEntry) -> Utf8PathBuf {
         if entry.path == "." { self.root().to_owned() } else { self.root().join(&entry.path) }
+    }
+
+    /// The name under which the registry has a repository.
+    #[must_use]
+    pub(crate) fn name_of(&self, repo: &Repo) -> Option<&RepoName> {
+        let is_it = |path: Utf8PathBuf| {
+            // Where the git directory is at its usual place its path tells; opening a repository costs a millisecond.
+            match path.join(".git").canonicalize_utf8() {
+                Ok(git_dir) if git_dir.is_dir() => git_dir == repo.common_dir(),
+                _ => Repo::open(&path).is_ok_and(|other| other.common_dir() == repo.common_dir()),
+            }
+        };
+        self.registry.repos.iter().find(|entry| is_it(self.path_of(entry))).map(|entry| &entry.name)
     }
 
     /// Opens one repository.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
-use crate::sandbox::{Out, Sandbox};
+use crate::sandbox::{Out, Sandbox, check_beside};
 
 /// The repositories of the usual workspace; the first is the hub.
 pub(crate) const REPOS: [&str; 3] = ["hub", "alpha", "beta"];
@@ -123,6 +123,7 @@ impl Crew {
         let mut text = format!("version = 1\n\n[os]\nhub = \"hub\"\njobs = {}\n", names.len());
         for name in names {
             text += &format!("\n[[repo]]\nname = \"{name}\"\npath = \"../{name}\"\nbrand = \"{name}\"\nprotected = [\"main\"]\n");
+            text += check_beside(settings);
             text += settings;
         }
         text += "\n[agents.crew]\nkind = \"command\"\nrun = [\"sh\", \"../agent.sh\"]\n";

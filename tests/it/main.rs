@@ -31,6 +31,7 @@ mod registry;
 mod revert;
 mod rights;
 mod settings;
+mod setup;
 mod shared;
 mod texts;
 

@@ -13,6 +13,14 @@ pub(crate) const JUDGE: &str = "22222222222222222222222222222222";
 /// When everything happens, unless a test says otherwise.
 pub(crate) const NOW: &str = "2026-05-07T12:00:00Z";
 
+/// A check for a repository whose settings have neither a check nor a judge, so that something verifies its work.
+pub(crate) fn check_beside(settings: &str) -> &'static str {
+    if settings.contains("checks =") || settings.contains("verifier =") {
+        return "";
+    }
+    "checks = [{ name = \"usual\", run = \"true\" }]\n"
+}
+
 /// One git program.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
@@ -250,6 +258,7 @@ impl Sandbox {
         let mut text = format!("version = 1\n\n[os]\nhub = \"{}\"\n", names[0]);
         for name in names {
             text += &format!("\n[[repo]]\nname = \"{name}\"\npath = \"../{name}\"\nbrand = \"{name}\"\nprotected = [\"main\"]\n");
+            text += check_beside(settings);
             text += settings;
             text += "\n";
         }

@@ -208,7 +208,7 @@ fn a_silo_gets_no_worktree_no_agent_and_no_scout() {
     let vault =
         vault.replacen("agent = \"crew\"\nchecks = [{ name = \"seen\", run = \"touch ../../../../seen\" }]", "silo = true", 1);
     crew.sandbox.write("ws/hub/registry.toml", format!("{rest}name = \"vault\"{vault}"));
-    crew.os(&["init"]).ok();
+    crew.os(&["init", "--yes"]).ok();
     commit(&crew, "ws/vault", "secret.sh", "# TODO: Tell nobody\n");
     let id = crew.sandbox.ticket("ws/vault", "Look inside", "ready").id;
     crew.agent("touch ../../../../worked; echo done >done");

@@ -2,6 +2,7 @@
 //!
 //! Exit code and subtype of the result do not tell success from failure; `is_error` and the work itself do.
 
+use camino::Utf8Path;
 use serde_json::Value;
 
 use super::{Client, ClientReport, Launch};
@@ -40,10 +41,10 @@ const MAX_DETAIL: usize = 200;
 pub(super) struct Claude;
 
 impl Client for Claude {
-    fn launch(&self, agent: &AgentEntry, brief: &Brief, _around: Surroundings<'_>) -> Launch {
+    fn launch(&self, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Launch {
         let variables = [("DISABLE_AUTOUPDATER", "1"), ("DISABLE_TELEMETRY", "1")];
         Launch {
-            words: words(agent, brief),
+            words: words(agent, brief, around.registry_dir),
             variables: variables.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
             passed: PASSED,
             input: brief.text.clone().into_bytes(),
@@ -141,9 +142,8 @@ fn micros(number: &str) -> Option<u64> {
     whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(digits.parse().ok()?)
 }
 
-fn words(agent: &AgentEntry, brief: &Brief) -> Vec<String> {
-    let program = if agent.run.is_empty() { vec!["claude".to_owned()] } else { agent.run.clone() };
-    let mut words = program;
+fn words(agent: &AgentEntry, brief: &Brief, registry_dir: &Utf8Path) -> Vec<String> {
+    let mut words = agent.words(registry_dir);
     let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
     add(&["-p", "--output-format", "stream-json", "--verbose", "--setting-sources", "", "--strict-mcp-config"]);
     // The project's own settings cannot switch hooks or permissions: they are not read, and this file says so again.

@@ -1,7 +1,5 @@
 //! The `command` kind: any program, with the brief on standard input and `GIT_OS_*` variables.
 
-use camino::Utf8Path;
-
 use super::{Client, ClientReport, Launch};
 use crate::agent::process::Finished;
 use crate::agent::session::{Decision, Event, Permission};
@@ -14,7 +12,7 @@ pub(super) struct Command;
 impl Client for Command {
     fn launch(&self, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Launch {
         Launch {
-            words: agent.run.iter().map(|word| resolve(word, around.registry_dir)).collect(),
+            words: agent.words(around.registry_dir),
             variables: Vec::new(),
             passed: &[],
             input: brief.text.clone().into_bytes(),
@@ -39,9 +37,4 @@ impl Client for Command {
             usage: Usage::default(),
         }
     }
-}
-
-/// A word of an agent's command line: what begins with `./` or `../` counts from the registry's folder.
-fn resolve(word: &str, registry_dir: &Utf8Path) -> String {
-    if word.starts_with("./") || word.starts_with("../") { registry_dir.join(word).to_string() } else { word.to_owned() }
 }

@@ -2,14 +2,14 @@
 
 use camino::Utf8Path;
 
-use crate::core::id::{Brand, META};
+use crate::core::id::META;
 use crate::core::meta::{DEFAULT_ATTEMPTS, Gate, OfflineClaims, Policy};
 use crate::core::refs::tracking;
 use crate::core::verdict::Grade;
 use crate::error::{CliError, Code};
 use crate::git::Repo;
 use crate::git::remote::Fetched;
-use crate::ledger::policy;
+use crate::ledger::policy::{self, PublishedRegistry};
 
 /// The remote that a new registry names, where there is one of this name.
 const ORIGIN: &str = "origin";
@@ -20,16 +20,14 @@ const BRANCHES: &str = "refs/heads/";
 ///
 /// # Errors
 /// When git fails, or the repository is part of a workspace that this registry would not have.
-pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
-    let has_origin = repo.config(&format!("remote.{ORIGIN}.url")).is_some();
-    let remote = if has_origin {
+pub(super) fn write(top: &Utf8Path, repo: &Repo, known: Option<Policy>) -> Result<String, CliError> {
+    let remote = if has_origin(repo) {
         format!("remote = \"{ORIGIN}\"\n")
     } else {
         format!("# remote = \"{ORIGIN}\"   # the remote that all machines share\n")
     };
-    let known = find_policy(repo, has_origin)?;
     let (name, entry) = match &known {
-        Some(known) if !known.brands.iter().any(|brand| brand.as_str() == Brand::GLOBAL) => {
+        Some(known) if !known.is_of_hub() => {
             let why = format!("`{}` belongs to a workspace that has its registry in another repository", known.repo);
             return Err(CliError::no(Code::RegistryElsewhere, format!("cannot write a registry: {why}"))
                 .hint("git os init --registry FILE"));
@@ -50,18 +48,35 @@ pub(super) fn write(top: &Utf8Path, repo: &Repo) -> Result<String, CliError> {
     ))
 }
 
-/// The policy in force, here or at the remote.
-fn find_policy(repo: &Repo, has_origin: bool) -> Result<Option<Policy>, CliError> {
+fn has_origin(repo: &Repo) -> bool {
+    repo.config(&format!("remote.{ORIGIN}.url")).is_some()
+}
+
+/// What was agreed on for a repository.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) policy: Option<Policy>,
+    pub(super) registry: Option<PublishedRegistry>,
+}
+
+/// What is published, here or at the remote.
+///
+/// # Errors
+/// When git fails, or the remote cannot be reached.
+pub(super) fn find_known(repo: &Repo) -> Result<Known, CliError> {
     if let Some((_, known)) = policy::read(repo)? {
-        return Ok(Some(known));
+        return Ok(Known { policy: Some(known), registry: policy::find_registry(repo)? });
+    }
+    if !has_origin(repo) {
+        return Ok(Known::default());
     }
     let there = tracking(ORIGIN, META);
-    if !has_origin {
-        return Ok(None);
-    }
     // As a pattern, so that it is no fault when there is none.
     match repo.fetch(ORIGIN, &[format!("+{META}*:{there}*")], &[])? {
-        Fetched::Done => Ok(policy::read_at(repo, &there)?.map(|known| known.1)),
+        Fetched::Done => Ok(Known {
+            policy: policy::read_at(repo, &there)?.map(|known| known.1),
+            registry: policy::find_registry_at(repo, &there)?,
+        }),
         Fetched::Failed(why) => {
             let what = format!("cannot get the policy of this repository from `{ORIGIN}`: {why}");
             Err(CliError::no(Code::RemoteUnreachable, what)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml_edit::{Item, TableLike};
 
-use super::{AgentEntry, AgentKind, Fault, Registry, RepoEntry};
+use super::{AgentEntry, AgentKind, Fault, Lines, Registry, RepoEntry};
 use crate::core::id::{Brand, RepoName};
 use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, OfflineClaims, Paths, Push};
 use crate::core::time::parse_span;
@@ -115,7 +115,10 @@ impl Reader<'_> {
             }
             let model = self.maybe(agent, "model", |text| Ok(text.to_owned()));
             match kind {
-                Some(kind) => drop(agents.insert(name.to_owned(), AgentEntry { kind, run, model })),
+                Some(kind) => {
+                    let lines = self.lines(agent, item.span());
+                    drop(agents.insert(name.to_owned(), AgentEntry { kind, run, model, lines }));
+                }
                 None => drop(self.faulty_agents.insert(name.to_owned())),
             }
         }
@@ -210,7 +213,18 @@ impl Reader<'_> {
             timeout,
             grade,
             offline_claims,
+            lines: self.lines(table, table.span()),
         })
+    }
+
+    fn lines(&self, table: &dyn TableLike, span: Option<std::ops::Range<usize>>) -> Lines {
+        let line = |span: std::ops::Range<usize>| line_at(self.text, span.start);
+        let line_of = |key: &str| {
+            let (key, item) = table.get_key_value(key)?;
+            key.span().or_else(|| item.span()).map(line)
+        };
+        let keys = table.iter().filter_map(|(key, _)| Some((key.to_owned(), line_of(key)?)));
+        Lines { table: span.map_or(1, line), keys: keys.collect() }
     }
 
     fn agent(&mut self, table: &dyn TableLike, key: &str, agents: &BTreeMap<String, AgentEntry>) -> Option<String> {

@@ -178,6 +178,7 @@ fn hooks_of_others_still_run_and_come_back() {
             let _said = sandbox.sh("r", "git update-ref refs/os/foreign HEAD").fails("refusing to update");
 
             sandbox.os("r", &["uninstall"]).ok();
+            sandbox.os("r", &["uninstall", "--pages"]).ok();
             let mut after = listing(&sandbox.path("r/.git"));
             let mut expected = before;
             for all in [&mut after, &mut expected] {

@@ -1,12 +1,13 @@
 //! Repositories of every shape, and what lies about history.
 
 use super::stage::Stage;
-use crate::sandbox::{Git, Sandbox, gits};
+use crate::sandbox::{Git, Sandbox, check_beside, gits};
 
 /// A registry of one repository at a path.
 fn registry(sandbox: &Sandbox, file: &str, path: &str) {
     let text = format!(
-        "version = 1\n[os]\nhub = \"r\"\n[[repo]]\nname = \"r\"\npath = {path:?}\nbrand = \"r\"\nprotected = [\"main\"]\n"
+        "version = 1\n[os]\nhub = \"r\"\n[[repo]]\nname = \"r\"\npath = {path:?}\nbrand = \"r\"\nprotected = [\"main\"]\n{}",
+        check_beside("")
     );
     sandbox.write(file, text);
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::sandbox::{Out, Sandbox};
+use crate::sandbox::{Out, Sandbox, check_beside};
 
 /// The bare repository that all share.
 pub(crate) const BARE: &str = "shared.git";
@@ -36,7 +36,8 @@ impl Fleet {
         here.sh(".", &format!("git init -q --bare {} {BARE}", plan.init_args)).ok();
         here.repo("seed", plan.init_args);
         let registry = format!(
-            "version = 1\n[os]\nhub = \"repo\"\n[[repo]]\nname = \"repo\"\npath = \".\"\nbrand = \"repo\"\nremote = \"origin\"\n{}",
+            "version = 1\n[os]\nhub = \"repo\"\n[[repo]]\nname = \"repo\"\npath = \".\"\nbrand = \"repo\"\nremote = \"origin\"\n{}{}",
+            check_beside(plan.settings),
             plan.settings
         );
         here.write("seed/registry.toml", registry);

@@ -473,8 +473,8 @@ fn a_registry_that_says_nothing_of_actors_takes_nobodys_key_away() {
         let path = format!("{machine}/registry.toml");
         fleet.sandbox.write(&path, format!("actor = []\n{}", fleet.sandbox.read(&path)));
     }
-    fleet.os("m1", &["init"]).says("policy not updated").ok();
-    fleet.os("m0", &["init"]).says("policy updated").ok();
+    fleet.os("m1", &["init", "--yes"]).says("policy not updated").ok();
+    fleet.os("m0", &["init", "--yes"]).says("policy updated").ok();
     fleet.settle();
     forge(&fleet, "m1", "git config --global --unset user.signingKey").ok();
     fleet.os("m1", &["comment", &old, "unsigned"]).ok();

@@ -1,0 +1,167 @@
+//! `git os uninstall`
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::context::Context;
+use super::manual;
+use crate::core::registry::RepoEntry;
+use crate::core::text::{chain, plural};
+use crate::error::{CliError, Code};
+use crate::git::Repo;
+use crate::operations::uninstall::{self, Inventory};
+
+/// Remove git-os from the repositories of the registry
+///
+/// Removes hooks, settings and refspecs, and restores the previous hooks; with `--repo`, from that repository alone. The refs
+/// of git-os stay, and so do the registry, the man pages and the completions.
+#[derive(ClapArgs, Debug)]
+pub(super) struct Args {
+    /// What happens to the worktrees of tickets [default: ask at a terminal, else keep]
+    ///
+    /// `remove` also deletes the branches whose work has landed. What is not committed in a worktree is saved under
+    /// refs/os/rescue first.
+    #[arg(long, value_name = "WHAT")]
+    worktrees: Option<Worktrees>,
+
+    /// Also remove all refs of git-os: tickets, verdicts, sessions, learnings and wiki. Asks first; a remote keeps its own
+    #[arg(long)]
+    purge: bool,
+
+    /// Do not ask before the refs are removed
+    #[arg(long, requires = "purge")]
+    yes: bool,
+
+    /// Remove the man pages and completions of this user, and nothing else
+    #[arg(long, conflicts_with_all = ["worktrees", "purge"])]
+    pages: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Worktrees {
+    Keep,
+    Remove,
+}
+
+/// One repository to take git-os out of.
+struct Site {
+    name: String,
+    repo: Repo,
+    remote: Option<String>,
+    inventory: Inventory,
+}
+
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    if args.pages {
+        for path in manual::uninstall(&ctx.env)? {
+            ctx.ui.line(format!("removed {path}"))?;
+        }
+        return Ok(());
+    }
+    let sites = sites(ctx)?;
+    let worktrees = choose(ctx, args, &sites)?;
+    if args.purge {
+        confirm_purge(ctx, args, &sites, worktrees)?;
+    }
+    for site in &sites {
+        take_out(ctx, args, site, worktrees)?;
+    }
+    ctx.ui.say("the registry stays, and so do the man pages and completions (`git os uninstall --pages` removes those)");
+    Ok(())
+}
+
+/// The repositories that are meant, with what they have.
+fn sites(ctx: &Context) -> Result<Vec<Site>, CliError> {
+    let place = ctx.place_of_all()?;
+    let site = |name: String, repo: Repo, remote: Option<String>| -> Result<Site, CliError> {
+        let inventory = uninstall::look(&repo)?;
+        Ok(Site { name, repo, remote, inventory })
+    };
+    let entry_of = |name: &str| place.workspace.as_ref().and_then(|workspace| workspace.registry.find_repo(name));
+    let remote_of = |entry: Option<&RepoEntry>| entry.and_then(|entry| entry.remote.clone());
+    let name = place.name.as_ref().map(ToString::to_string);
+    let Some(workspace) = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none()) else {
+        let remote = remote_of(name.as_deref().and_then(entry_of));
+        return Ok(vec![site(name.unwrap_or_else(|| place.repo.home().to_string()), place.repo, remote)?]);
+    };
+    let mut sites = Vec::new();
+    for entry in &workspace.registry.repos {
+        match workspace.open(entry) {
+            Ok(repo) => sites.push(site(entry.name.to_string(), repo, remote_of(Some(entry)))?),
+            Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
+        }
+    }
+    Ok(sites)
+}
+
+/// What happens to the worktrees.
+fn choose(ctx: &Context, args: &Args, sites: &[Site]) -> Result<Worktrees, CliError> {
+    if let Some(chosen) = args.worktrees {
+        return Ok(chosen);
+    }
+    let count: usize = sites.iter().map(|site| site.inventory.worktrees.len() + site.inventory.branches.len()).sum();
+    if count == 0 {
+        return Ok(Worktrees::Keep);
+    }
+    for site in sites {
+        let Inventory { worktrees, branches, .. } = &site.inventory;
+        ctx.ui.say(format!("{}: {}", site.name, counted(worktrees.len(), branches.len())));
+    }
+    let is_yes = ctx.confirm("remove the worktrees, saving what is not committed, and the branches whose work has landed?")?;
+    Ok(if is_yes { Worktrees::Remove } else { Worktrees::Keep })
+}
+
+fn counted(worktrees: usize, branches: usize) -> String {
+    format!("{} and {} of tickets", plural(worktrees, "worktree", "worktrees"), plural(branches, "branch", "branches"))
+}
+
+/// Shows which refs would go, and asks.
+fn confirm_purge(ctx: &Context, args: &Args, sites: &[Site], worktrees: Worktrees) -> Result<(), CliError> {
+    for site in sites {
+        if worktrees == Worktrees::Remove && !site.inventory.worktrees.is_empty() {
+            let message = format!("`{}` has worktrees: what is saved of them would go with the refs", site.name);
+            return Err(CliError::no(Code::NotConfirmed, message).hint("git os uninstall --worktrees keep --purge"));
+        }
+        let kinds: Vec<_> = site.inventory.kinds().iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
+        let there = site.remote.as_ref().map(|remote| format!("; those at `{remote}` stay")).unwrap_or_default();
+        let count = plural(site.inventory.refs.len(), "ref", "refs");
+        ctx.ui.say(format!("{}: {count} would be removed: {}{there}", site.name, kinds.join(", ")));
+    }
+    if args.yes || ctx.confirm("remove them? They cannot be brought back from here")? {
+        return Ok(());
+    }
+    Err(CliError::no(Code::NotConfirmed, "nothing was changed"))
+}
+
+fn take_out(ctx: &Context, args: &Args, site: &Site, worktrees: Worktrees) -> Result<(), CliError> {
+    let Site { name, repo, remote, inventory } = site;
+    if worktrees == Worktrees::Remove {
+        let cleared = uninstall::clear(repo, inventory)?;
+        ctx.ui.line(format!("{name}: removed {}", counted(cleared.worktrees, cleared.branches)))?;
+        for saved in cleared.saved {
+            ctx.ui.line(format!("{name}: saved uncommitted work as {saved}"))?;
+        }
+        for stays in cleared.stays {
+            ctx.ui.line(format!("{name}: stays: {stays}"))?;
+        }
+    }
+    uninstall::take_out(repo, remote.as_deref())?;
+    ctx.ui.line(format!("{name}: hooks, settings and refspecs removed"))?;
+    if worktrees == Worktrees::Keep && inventory.worktrees.len() + inventory.branches.len() > 0 {
+        let counted = counted(inventory.worktrees.len(), inventory.branches.len());
+        ctx.ui.line(format!("{name}: stays: {counted}; the worktrees stay hidden from `git status`"))?;
+    }
+    for held in &inventory.held {
+        let until = held.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        ctx.ui.line(format!("{name}: still held by this clone{until}: {} {}", held.id, held.title))?;
+    }
+    if args.purge {
+        uninstall::purge(repo, inventory)?;
+        let count = plural(inventory.refs.len(), "ref", "refs");
+        return ctx.ui.line(format!("{name}: {count} of git-os removed"));
+    }
+    if inventory.refs.is_empty() {
+        return Ok(());
+    }
+    let count = plural(inventory.refs.len(), "ref", "refs");
+    ctx.ui.line(format!("{name}: stays: {count} of git-os, which hold the tickets and all that belongs to them"))
+}

@@ -1,0 +1,115 @@
+//! What a registry says that cannot work here, with its line: branches, programs and repositories that are not there.
+
+use crate::core::meta::Gate;
+use crate::core::registry::{AgentEntry, RepoEntry};
+use crate::git::program::is_program;
+use crate::git::{GitError, Repo};
+use crate::workspace::Workspace;
+
+/// One thing, and its line in the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) line: usize,
+    pub(crate) what: String,
+}
+
+/// What a registry says of one repository that cannot work.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Result<Vec<Mistake>, GitError> {
+    let mut all = Vec::new();
+    let mut add = |line: usize, what: String| all.push(Mistake { line, what });
+    if let Some(other) = find_same(workspace, entry) {
+        add(entry.lines.of("path"), format!("`{}` and `{other}` are the same repository", entry.name));
+    }
+    for branch in &entry.protected {
+        if !has_branch(repo, branch)? {
+            add(entry.lines.of("protected"), format!("branch `{branch}` does not exist in `{}`", entry.name));
+        }
+    }
+    for (key, name) in [("agent", &entry.agent), ("verifier", &entry.verifier)] {
+        let Some(agent) = name.as_ref().and_then(|name| workspace.registry.agents.get(name)) else { continue };
+        if let Some(program) = find_missing(agent, workspace) {
+            let name = name.as_deref().unwrap_or_default();
+            add(agent.lines.of("run"), format!("{key} `{name}` cannot start: there is no program `{program}`"));
+        }
+    }
+    for check in &entry.checks {
+        if let Some(program) = find_program(&check.run).filter(|program| !is_program(program, repo.home())) {
+            let what = format!("check `{}` of `{}` cannot run: there is no program `{program}`", check.name, entry.name);
+            add(entry.lines.of("checks"), what);
+        }
+    }
+    // What happens in a silo is not for git-os to verify.
+    if entry.checks.is_empty() && entry.verifier.is_none() && entry.gate != Gate::Off && !entry.silo {
+        let what = format!("`{}` has neither `checks` nor a `verifier`, so nothing would verify its work", entry.name);
+        add(entry.lines.of("checks"), what);
+    }
+    Ok(all)
+}
+
+/// Another repository of the registry that this one is, in an earlier table.
+fn find_same<'a>(workspace: &'a Workspace, entry: &RepoEntry) -> Option<&'a str> {
+    let place = |entry: &RepoEntry| workspace.path_of(entry).canonicalize_utf8().ok();
+    let own = place(entry)?;
+    let mut earlier = workspace.registry.repos.iter().take_while(|other| other.name != entry.name);
+    earlier.find(|other| place(other).as_ref() == Some(&own)).map(|other| other.name.as_str())
+}
+
+/// Whether a branch is here, at a remote, or about to be born.
+fn has_branch(repo: &Repo, branch: &str) -> Result<bool, GitError> {
+    let name = format!("refs/heads/{branch}");
+    if repo.find_ref(&name)?.is_some() {
+        return Ok(true);
+    }
+    if repo.head_branch().as_deref() == Some(name.as_str()) {
+        return Ok(true);
+    }
+    let ending = format!("/{branch}");
+    let is_it = |name: &str| name.strip_prefix("refs/remotes/").is_some_and(|rest| rest.ends_with(&ending));
+    Ok(repo.list_refs("refs/remotes/")?.iter().any(|(name, _)| is_it(name)))
+}
+
+/// The program of an agent, if it is not there.
+fn find_missing(agent: &AgentEntry, workspace: &Workspace) -> Option<String> {
+    let program = agent.words(workspace.root()).into_iter().next()?;
+    (!is_program(&program, workspace.root())).then_some(program)
+}
+
+/// What a shell has by itself.
+const BUILT_IN: [&str; 28] = [
+    ":", ".", "[", "test", "true", "false", "cd", "echo", "printf", "exit", "export", "set", "unset", "exec", "eval", "command",
+    "if", "for", "while", "until", "case", "umask", "ulimit", "trap", "read", "shift", "type", "wait",
+];
+
+/// The program that a line of shell begins with, if that can be told, and is to be found in `PATH`. What has a slash may be
+/// made by the checks before it.
+fn find_program(line: &str) -> Option<&str> {
+    let is_plain = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte));
+    let word = line.split_whitespace().next().filter(is_plain)?;
+    (!BUILT_IN.contains(&word)).then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_named_only_where_a_line_says_it_plainly() {
+        for (line, program) in [
+            ("make test", Some("make")),
+            ("  pytest -q", Some("pytest")),
+            ("clang-format-15 --check", Some("clang-format-15")),
+            ("test -e done", None),
+            ("A=1 make", None),
+            ("./run.sh", None),
+            ("node_modules/.bin/jest", None),
+            ("$TOOL x", None),
+            ("(cd a; make)", None),
+            ("", None),
+        ] {
+            assert_eq!(find_program(line), program, "{line}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Which registry counts in a repository: its file, or else the one that was published in the refs of the hub.
+//!
+//! A file comes and goes with branches and hands. It counts where it is there and valid, unless it is what an older branch
+//! has of the registry; nothing that happens to it stops anybody.
+
+use std::fmt;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+
+use super::{CONFIG_KEY, Workspace, WorkspaceError};
+use crate::core::registry::{FILE, Registry};
+use crate::core::text::in_one_line;
+use crate::core::time::Timestamp;
+use crate::git::Repo;
+use crate::ledger::LedgerError;
+use crate::ledger::policy::{self, PublishedRegistry};
+
+/// Where a repository's own configuration says where the hub is, relative to its git directory, so that both can be moved.
+pub(crate) const HUB_KEY: &str = "git-os.hub";
+
+/// Where a registry was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In its file.
+    File,
+    /// In the refs of the hub, where it was published at this time, since the file does not count.
+    Published { since: Timestamp, why: NotTheFile },
+}
+
+/// Why the file of a registry does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotTheFile {
+    Missing,
+    /// It cannot be read, or has errors; the first of them.
+    Invalid(String),
+    /// It is what the branch that is checked out has, and a later one was published.
+    Earlier,
+}
+
+impl fmt::Display for NotTheFile {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => out.write_str("it does not exist"),
+            Self::Invalid(why) => out.write_str(why),
+            Self::Earlier => out.write_str("it is an earlier version"),
+        }
+    }
+}
+
+/// The registry that counts in a repository.
+#[derive(Debug)]
+pub(crate) enum InForce {
+    Found(Workspace),
+    /// The repository names this file, which is not there, and nothing else is known of the registry.
+    Missing(Utf8PathBuf),
+    /// The repository names none.
+    Nothing,
+}
+
+/// Finds the registry that counts in a repository.
+///
+/// # Errors
+/// When there is one that cannot be read, and none was published.
+pub(crate) fn find(repo: &Repo) -> Result<InForce, WorkspaceError> {
+    let Some(named) = repo.config(CONFIG_KEY).map(Utf8PathBuf::from) else { return Ok(InForce::Nothing) };
+    let trouble = match Workspace::load(&named) {
+        Ok(workspace) if workspace.name_of(repo).is_some() => return Ok(InForce::Found(workspace.or_later(repo)?)),
+        Ok(workspace) => return Ok(InForce::Found(find_copied(repo)?.unwrap_or(workspace))),
+        Err(error) => error,
+    };
+    let is_missing = trouble.is_missing();
+    let is_moved = is_missing && named.parent().is_some_and(|folder| !folder.as_std_path().exists());
+    let hub = find_hub(repo, &named)?;
+    let main = hub.as_ref().unwrap_or(repo);
+    if is_moved && let Some(workspace) = find_at_top(main)? {
+        return Ok(InForce::Found(workspace.or_later(main)?));
+    }
+    if let Some(hub) = &hub
+        && let Some(published) = policy::find_registry(hub)?
+        && let Ok(registry) = Registry::parse(&published.text)
+    {
+        let file = if is_moved { moved(hub, &registry) } else { Some(named.clone()) };
+        if let Some(file) = file {
+            let why = if is_missing { NotTheFile::Missing } else { NotTheFile::Invalid(first_fault(&trouble)) };
+            return Ok(InForce::Found(of_published(published, registry, file, why)));
+        }
+    }
+    if !is_missing {
+        return Err(trouble);
+    }
+    // The registry of the work tree counts, where nothing else is left.
+    Ok(find_at_top(repo)?.map_or(InForce::Missing(named), InForce::Found))
+}
+
+/// The registry beside which a repository is, where it was copied with its whole workspace and names that of the original.
+fn find_copied(repo: &Repo) -> Result<Option<Workspace>, WorkspaceError> {
+    let hub = repo.config(HUB_KEY).and_then(|hub| Repo::open(&repo.common_dir().join(hub)).ok());
+    let found = find_at_top(hub.as_ref().unwrap_or(repo))?;
+    Ok(found.filter(|workspace| workspace.name_of(repo).is_some()))
+}
+
+/// The workspace of a registry that was published, in a clone that has no file of it.
+#[must_use]
+pub(crate) fn of_clone(hub: &Repo, published: PublishedRegistry) -> Option<Workspace> {
+    let registry = Registry::parse(&published.text).ok()?;
+    let file = moved(hub, &registry)?;
+    Some(of_published(published, registry, file, NotTheFile::Missing))
+}
+
+fn of_published(published: PublishedRegistry, registry: Registry, file: Utf8PathBuf, why: NotTheFile) -> Workspace {
+    Workspace { registry, file, text: published.text, source: Source::Published { since: published.since, why } }
+}
+
+impl Workspace {
+    /// This registry, or the published one if this is only what an older branch has of it. Elsewhere than in the hub, and
+    /// where the file is not that of a branch, it is taken as it is.
+    ///
+    /// # Errors
+    /// When the refs of the hub cannot be read.
+    pub(crate) fn or_later(self, hub: &Repo) -> Result<Self, WorkspaceError> {
+        let is_of_hub = self.source == Source::File && self.root().canonicalize_utf8().ok() == main_top(hub);
+        let Some(published) = is_of_hub.then(|| policy::find_registry(hub)).transpose()?.flatten() else { return Ok(self) };
+        if published.text == self.text || !policy::is_earlier_registry(hub, &self.text)? || !self.is_of_branch(hub)? {
+            return Ok(self);
+        }
+        match Registry::parse(&published.text) {
+            Ok(registry) => Ok(of_published(published, registry, self.file, NotTheFile::Earlier)),
+            Err(_) => Ok(self),
+        }
+    }
+
+    /// Whether the file is as the branch that is checked out has it.
+    fn is_of_branch(&self, hub: &Repo) -> Result<bool, WorkspaceError> {
+        let of_git = |source| WorkspaceError::Ledger(LedgerError::Git(source));
+        let Some(head) = hub.git_at(self.root()).find_commit("HEAD").map_err(of_git)? else { return Ok(false) };
+        let tree_id = hub.read_commit(head).map_err(of_git)?.tree_id;
+        let entry = hub.find_entry(tree_id, self.file.file_name().unwrap_or(FILE)).map_err(of_git)?;
+        Ok(entry.is_some_and(|entry| entry.id == hub.blob_id(self.text.as_bytes())))
+    }
+}
+
+/// The hub that has the published registry of a repository, if it can be found.
+fn find_hub(repo: &Repo, named: &Utf8Path) -> Result<Option<Repo>, WorkspaceError> {
+    let beside = || named.parent().filter(|folder| folder.as_std_path().exists()).and_then(|folder| Repo::discover(folder).ok());
+    let configured = || {
+        let hub = repo.common_dir().join(repo.config(HUB_KEY)?);
+        Repo::open(&hub).ok()
+    };
+    let own = || Repo::open(repo.home()).ok();
+    for find in [&own as &dyn Fn() -> Option<Repo>, &beside, &configured] {
+        if let Some(hub) = find()
+            && policy::find_registry(&hub)?.is_some()
+        {
+            return Ok(Some(hub));
+        }
+    }
+    Ok(None)
+}
+
+/// The registry at the top of a repository's main work tree.
+fn find_at_top(repo: &Repo) -> Result<Option<Workspace>, WorkspaceError> {
+    match main_top(repo) {
+        Some(top) => Workspace::find(&top.join(FILE)),
+        None => Ok(None),
+    }
+}
+
+/// The top of the main work tree, also for a linked one.
+fn main_top(repo: &Repo) -> Option<Utf8PathBuf> {
+    if repo.git_dir() == repo.common_dir() {
+        return repo.work_dir().map(Utf8Path::to_owned);
+    }
+    repo.common_dir().parent().filter(|_| repo.common_dir().file_name() == Some(".git")).map(Utf8Path::to_owned)
+}
+
+/// Where the file of a registry would be, now that its hub is elsewhere.
+fn moved(hub: &Repo, registry: &Registry) -> Option<Utf8PathBuf> {
+    let entry = registry.find_repo(registry.hub.as_str())?;
+    root_of(&main_top(hub)?, Utf8Path::new(&entry.path)).map(|root| root.join(FILE))
+}
+
+/// The folder from which a path leads to a repository at `top`.
+fn root_of(top: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let mut root = top.to_owned();
+    for part in path.components().rev() {
+        match part {
+            Utf8Component::CurDir => {}
+            Utf8Component::Normal(name) if root.file_name() == Some(name) => drop(root.pop()),
+            // `../shop` leads from any sibling; the registry of a hub that names itself so is in the hub.
+            Utf8Component::ParentDir if root == *top.parent()? => root = top.to_owned(),
+            Utf8Component::Normal(_) | Utf8Component::ParentDir | Utf8Component::RootDir | Utf8Component::Prefix(_) => {
+                return None;
+            }
+        }
+    }
+    Some(root)
+}
+
+/// What is wrong with a file, on one line.
+fn first_fault(trouble: &WorkspaceError) -> String {
+    match trouble {
+        WorkspaceError::Faults { faults, .. } => faults.first().map(ToString::to_string).unwrap_or_default(),
+        other => in_one_line(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_where_the_path_of_the_hub_begins() {
+        let top = Utf8Path::new("/work/shop");
+        let root = |path: &str| root_of(top, Utf8Path::new(path)).map(Utf8PathBuf::into_string);
+        assert_eq!(root("."), Some("/work/shop".to_owned()));
+        assert_eq!(root("./"), Some("/work/shop".to_owned()));
+        assert_eq!(root("../shop"), Some("/work/shop".to_owned()));
+        assert_eq!(root("shop"), Some("/work".to_owned()));
+        assert_eq!(root("work/shop"), Some("/".to_owned()));
+        assert_eq!((root("else"), root("/work/shop"), root("../../shop")), (None, None, None));
+    }
+}
