@@ -24,6 +24,7 @@ mod gate;
 mod audit;
 
 mod hook;
+mod host;
 
 // One session of one agent.
 mod agent;

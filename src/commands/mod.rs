@@ -25,6 +25,7 @@ mod start;
 mod sync;
 mod transition;
 mod uninstall;
+mod which;
 mod worker;
 
 use std::io::{Read as _, Write as _};
@@ -79,6 +80,7 @@ enum Command {
     Ready(list::ReadyArgs),
     Show(show::Args),
     Log(show::LogArgs),
+    Which(which::Args),
     Edit(edit::Args),
     /// Approve drafts
     Approve(Plain),
@@ -212,6 +214,7 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         | Command::Ready(_)
         | Command::Show(_)
         | Command::Log(_)
+        | Command::Which(_)
         | Command::Context(_)
         | Command::Ask(_)
         | Command::Comment(_)
@@ -251,6 +254,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Ready(args) => list::run_ready(ctx, args),
         Command::Show(args) => show::run(ctx, args),
         Command::Log(args) => show::run_log(ctx, args),
+        Command::Which(args) => which::run(ctx, args),
         Command::Edit(args) => edit::run(ctx, args),
         Command::Claim(args) => claim::run(ctx, args),
         Command::Approve(args) => transition::run_plain(ctx, EventKind::Approve, args),

@@ -158,6 +158,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) is_landed: &'a dyn Fn(ObjectId) -> bool,
     /// Whether the first commit is in a protected branch, as a copy of the work from the second to the third.
     pub(crate) is_copy: &'a dyn Fn(ObjectId, ObjectId, ObjectId) -> bool,
+    /// Whether the host of the remote lands the work, as it is or as a copy.
+    pub(crate) lands_at_host: bool,
     /// The verdict in the event's tree, for `pass`.
     pub(crate) verdict: Option<&'a Verdict>,
 }
@@ -321,7 +323,8 @@ fn change(before: &Ticket, after: &mut Ticket, event: &Event, facts: &Facts<'_>)
             let is_in_branch = match (*copy, before.base, before.head) {
                 (None, _, Some(head)) => !is_merged && (facts.is_landed)(head),
                 (Some(copy), Some(base), Some(head)) => {
-                    is_merged && before.copy != Some(copy) && (facts.is_copy)(copy, base, head)
+                    let may_be_copied = is_merged || facts.lands_at_host;
+                    may_be_copied && before.copy != Some(copy) && (facts.is_copy)(copy, base, head)
                 }
                 _ => false,
             };

@@ -17,6 +17,8 @@ use super::verdict::Grade;
 pub(crate) const VERSION: u32 = 1;
 /// The schema version of a policy with actors; a git-os that does not know actors must not apply the rest of it.
 pub(crate) const SIGNED: u32 = 2;
+/// The schema version of a policy under which work lands by pull requests; an older git-os would land it by itself.
+pub(crate) const PULLED: u32 = 3;
 /// The file of the policy in the tree of `refs/os/meta`.
 pub(crate) const FILE: &str = "policy.json";
 /// How often a ticket is attempted, if the registry does not say.
@@ -36,6 +38,16 @@ named! {
 named! {
     /// What a landing does with the shared remote.
     Push, "push policy", { Auto = "auto", Manual = "manual", Never = "never" }
+}
+
+named! {
+    /// How verified work lands.
+    Land, "way to land", {
+        /// git-os moves the protected branch.
+        Merge = "merge",
+        /// The host of the remote does, by a pull request that it has required checks and reviews for.
+        PullRequest = "pull-request",
+    }
 }
 
 named! {
@@ -73,6 +85,8 @@ pub(crate) struct Policy {
     /// Whether a ticket can be claimed while the shared remote, which picks the winner, is unreachable.
     #[serde(default = "refused")]
     pub(crate) offline_claims: OfflineClaims,
+    #[serde(default = "merged", skip_serializing_if = "is_merge")]
+    pub(crate) land: Land,
     /// The commit of each protected branch where the gate began to apply; fsck checks the commits after it.
     pub(crate) epoch: BTreeMap<String, ObjectId>,
     /// The actors whose signatures are required; a role that no actor has needs no signature.
@@ -85,10 +99,24 @@ fn refused() -> OfflineClaims {
     OfflineClaims::Refuse
 }
 
-/// The schema version for a policy with these actors.
+/// The default for a policy without `land`.
+fn merged() -> Land {
+    Land::Merge
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_merge(land: &Land) -> bool {
+    *land == Land::Merge
+}
+
+/// The schema version for a policy with these actors and this way to land.
 #[must_use]
-pub(crate) fn version_of(actors: &[Actor]) -> u32 {
-    if actors.is_empty() { VERSION } else { SIGNED }
+pub(crate) fn version_of(actors: &[Actor], land: Land) -> u32 {
+    match (land, actors.is_empty()) {
+        (Land::PullRequest, _) => PULLED,
+        (Land::Merge, true) => VERSION,
+        (Land::Merge, false) => SIGNED,
+    }
 }
 
 impl Policy {
@@ -107,7 +135,7 @@ impl Policy {
     /// If it is not a policy of a supported version.
     pub(crate) fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
         let policy: Self = serde_json::from_slice(text)?;
-        if policy.version == version_of(&policy.actors) {
+        if policy.version == version_of(&policy.actors, policy.land) {
             Ok(policy)
         } else {
             Err(serde::de::Error::custom(format!("this git-os does not support policy version {}", policy.version)))

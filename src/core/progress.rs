@@ -222,6 +222,8 @@ pub(crate) enum LandingEvent {
     },
     /// At the remote, and not here.
     NotHereYet(Hold),
+    /// The host of the remote has to do something first.
+    WaitsForHost(Hold),
     Landed {
         branch: String,
     },

@@ -11,7 +11,7 @@ use toml_edit::Document;
 pub(super) use self::reader::line_at;
 use super::event::named;
 use super::id::{Brand, RepoName};
-use super::meta::{Check, Gate, OfflineClaims, Push};
+use super::meta::{Check, Gate, Land, OfflineClaims, Push};
 use super::signer::Actor;
 use super::verdict::Grade;
 
@@ -21,6 +21,16 @@ pub(crate) const FILE: &str = "registry.toml";
 named! {
     /// Which program an agent is.
     AgentKind, "supported kind of agent", { Claude = "claude", Command = "command" }
+}
+
+named! {
+    /// Who is the author of an agent's commits.
+    Authorship, "author", {
+        /// The person in whose clone the agent works.
+        Person = "person",
+        /// The agent, if the registry names its identity; the person is the committer.
+        Agent = "agent",
+    }
 }
 
 /// The registry.
@@ -58,6 +68,12 @@ pub(crate) struct RepoEntry {
     pub(crate) grade: Grade,
     /// Whether tickets can be claimed while the remote is unreachable.
     pub(crate) offline_claims: OfflineClaims,
+    pub(crate) land: Land,
+    /// The tool for pull requests: `gh`, `glab`, `tea`, or a program; `None` means the one that fits the remote's URL.
+    pub(crate) host: Option<String>,
+    pub(crate) author: Authorship,
+    /// Whether the commits of runs name their ticket.
+    pub(crate) trailers: bool,
     pub(crate) lines: Lines,
 }
 
@@ -83,6 +99,8 @@ pub(crate) struct AgentEntry {
     /// The program and its arguments; a relative program with a slash is relative to the registry file.
     pub(crate) run: Vec<String>,
     pub(crate) model: Option<String>,
+    /// Who it is as an author, `Name <mail>`.
+    pub(crate) identity: Option<String>,
     pub(crate) lines: Lines,
 }
 
@@ -188,7 +206,7 @@ kind = "claude"
 line 2: `version` must be 1
 line 5: `jobs` is not a number from 1 to 256
 line 6: [[repo]] has no `path`
-line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, checks, max_attempts, timeout, grade, offline_claims
+line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, checks, max_attempts, timeout, grade, offline_claims, land, host, author, trailers
 line 10: there is no `[agents.clod]`
 line 12: `timeout`: `soon` is not a time such as 30m
 "#]]

@@ -1,5 +1,7 @@
 //! The form of a message of git-os: a subject, a body, and the trailers as its last paragraph. Nothing else writes or reads it.
 
+pub(crate) mod plain;
+
 use std::fmt::{self, Display, Write as _};
 
 use super::event::named;

@@ -4,10 +4,10 @@ use crate::core::ruling::Ruling;
 use std::collections::BTreeSet;
 
 use super::turn::Patience;
-use super::{DispatchError, Site, take_in, write};
+use super::{DispatchError, Site, pull, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{BRANCHES, ObjectId, PROVENANCE_NOTES};
-use crate::core::meta::{OfflineClaims, Push};
+use crate::core::meta::{Land, OfflineClaims, Push};
 use crate::core::progress::{Activity, Hold, LandingEvent, RemoteEvent, Stage, What};
 use crate::gate;
 use crate::git::Git;
@@ -41,6 +41,9 @@ pub(crate) fn run(
     entry: &Entry,
     patience: &mut Patience,
 ) -> Result<Landing, DispatchError> {
+    if ledger.policy.land == Land::PullRequest {
+        return pull::run(site, ledger, entry);
+    }
     let Some(head) = entry.ticket.head else { return Ok(Landing::Held(Hold::NoHead)) };
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let remote = remote_of(site);

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::land::bring_trunk;
 use super::recover::{self, Orphans};
-use super::{DispatchError, Site, Workplace, carry, claim};
+use super::{DispatchError, Site, Workplace, carry, claim, pull};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
@@ -66,6 +66,7 @@ pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, Dispatc
             if let (Some(remote), Some(trunk)) = (shared_remote(&site.repo), ledger.policy.trunk()) {
                 bring_trunk(&site, &ledger, &remote, &trunk)?;
             }
+            pull::follow_all(&Site::open(at, entry)?, &ledger)?;
             if let Some(idle) = idle(entry, &ledger)? {
                 at.tell(entry, What::Care(idle));
             }

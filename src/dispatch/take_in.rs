@@ -113,7 +113,7 @@ pub(super) fn commit_all(
     if tree_id == site.repo.read_commit(head)?.tree_id {
         return Ok(Ruling::Granted(Taken { head, note: None }));
     }
-    let message = format!("{}\n\nThe run left this uncommitted.\n\nTicket: {}\n", entry.ticket.content.title, entry.id);
+    let message = format!("{}\n\nThe run left this uncommitted.\n", entry.ticket.content.title);
     let head = site.repo.write_commit(tree_id, &[head], &site.repo.identity()?, &message)?;
     Ok(Ruling::Granted(Taken { head, note: Some("git-os committed the changes that the run left uncommitted.".to_owned()) }))
 }

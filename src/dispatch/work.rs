@@ -1,7 +1,7 @@
 //! Running → verifying: runs the agent and submits its work.
 
 use super::watch::Tips;
-use super::{DispatchError, Site, brief, complete, converse, give_back, learn, prepare, take_in, write};
+use super::{DispatchError, Site, brief, complete, converse, give_back, learn, mark, prepare, take_in, write};
 use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
@@ -181,6 +181,7 @@ fn hand_in(
         Ruling::Granted(head) => head,
         Ruling::Denied(why) => return give_back(site, ledger, entry, run, &why.to_string()),
     };
+    let head = mark::run(site, entry, run, base, head)?;
     if head == base || ledger.repo.read_commit(head)?.tree_id == ledger.repo.read_commit(base)?.tree_id {
         return give_back(site, ledger, entry, run, "the agent changed nothing");
     }

@@ -14,13 +14,13 @@ pub(crate) use self::work::involved;
 use crate::core::denial::{Cause, Denial};
 use crate::core::event::{EventKind, State};
 use crate::core::id::{ObjectId, TICKETS, TicketId};
-use crate::core::meta::{Check, Gate, Paths, Policy};
+use crate::core::meta::{Check, Gate, Land, Paths, Policy};
 use crate::core::ruling::{Ruling, granted};
 use crate::core::verdict::{Judgement, Verdict};
 use crate::core::wire;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay::{self, Landed};
-use crate::ledger::{Entry, Ledger, LedgerError, archive};
+use crate::ledger::{Entry, Ledger, LedgerError, archive, shared_remote};
 
 /// Judges a move of a protected branch; what is there and cannot be read is refused.
 ///
@@ -43,6 +43,9 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
     if gate == Gate::All && old.is_some() && ledger.repo.is_shallow() {
         // What was dropped cannot be told; where the history comes from there is all of it.
         return Ok(Ruling::Denied(Denial::Shallow));
+    }
+    if is_of_host(ledger, new) {
+        return Ok(Ruling::Granted(()));
     }
     let difference = ledger.repo.difference(old, new)?;
     granted!(judge_removed(ledger, &difference.removed, new)?);
@@ -74,6 +77,12 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
         }
     }
     Ok(Ruling::Granted(()))
+}
+
+/// Whether a commit comes from a host that decides by its own rules what lands.
+fn is_of_host(ledger: &Ledger<'_>, new: ObjectId) -> bool {
+    let remote = shared_remote(ledger.repo).filter(|_| ledger.policy.land == Land::PullRequest);
+    remote.is_some_and(|remote| Landed::at(ledger.repo, &ledger.policy, &remote).has(new))
 }
 
 /// Whether what is dropped was landed work, of which the new tip has no copy, as after a rebase.

@@ -79,4 +79,29 @@ impl Repo {
         let copies = list(["--cherry-mark", "--left-only"])?;
         Ok(copies.lines().find_map(|line| ObjectId::parse(line.strip_prefix('=')?).ok()))
     }
+
+    /// The last of the commits on the way to `tip` that make, each alone, all the changes from `base` to `head`, as a host makes
+    /// them when it squashes a branch.
+    ///
+    /// # Errors
+    /// If git cannot compare them.
+    pub(crate) fn find_squash(&self, base: ObjectId, head: ObjectId, tip: ObjectId) -> Result<Option<ObjectId>, GitError> {
+        let (base, head, tip) = (base.to_string(), head.to_string(), tip.to_string());
+        let wanted = self.patch_ids(&["diff-tree", "-p", &base, &head])?;
+        let Some((wanted, _)) = wanted.into_iter().next() else { return Ok(None) };
+        let not_base = format!("^{base}");
+        let log = ["log", "-p", "--first-parent", "--no-merges", "--max-count=1000", "--format=commit %H", &tip, &not_base];
+        let found = self.patch_ids(&log)?.into_iter().find(|(patch, _)| *patch == wanted);
+        Ok(found.and_then(|(_, commit)| ObjectId::parse(&commit).ok()))
+    }
+
+    /// The ids of the changes that a git prints, with the commits that make them.
+    fn patch_ids(&self, args: &[&str]) -> Result<Vec<(String, String)>, GitError> {
+        let (first, rest) = args.split_at(1);
+        let plain = ["--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--full-index"];
+        let patches = self.git().output(first.iter().chain(&plain).chain(rest))?;
+        let ids = self.git().input(["patch-id", "--stable"], patches.as_bytes())?;
+        let pair = |line: &str| line.split_once(' ').map(|(patch, commit)| (patch.to_owned(), commit.to_owned()));
+        Ok(ids.lines().filter_map(pair).collect())
+    }
 }

@@ -10,6 +10,7 @@ mod durable;
 mod ending;
 pub(crate) mod failure;
 mod family;
+mod helper;
 pub(crate) mod lfs;
 pub(crate) mod locks;
 mod loose;

@@ -87,6 +87,23 @@ impl Repo {
         self.edit_tree(tree_id, &path, Some(blob))
     }
 
+    /// Finds the note on an object.
+    ///
+    /// # Errors
+    /// If the notes cannot be read.
+    pub(crate) fn find_note(&self, notes_ref: &str, about: ObjectId) -> Result<Option<String>, GitError> {
+        match self.find_ref(notes_ref)? {
+            Some(tip) => self.read_note(self.read_commit(tip)?.tree_id, about),
+            None => Ok(None),
+        }
+    }
+
+    fn read_note(&self, tree_id: ObjectId, about: ObjectId) -> Result<Option<String>, GitError> {
+        let Some(path) = self.find_note_path(tree_id, about)? else { return Ok(None) };
+        let text = self.find_file(tree_id, &path, MAX_NOTE)?;
+        Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
+    }
+
     /// Adds a line to a note, unless the note already has it.
     ///
     /// # Errors
@@ -94,19 +111,15 @@ impl Repo {
     pub(crate) fn add_note_line(&self, notes_ref: &str, about: ObjectId, line: &str, who: &Identity) -> Result<(), GitError> {
         self.update_ref(notes_ref, |old| {
             let old_tree = old.map(|id| self.read_commit(id)).transpose()?.map(|commit| commit.tree_id);
-            let hex = about.to_string();
-            let found = old_tree.map(|tree_id| self.find_note_path(tree_id, about)).transpose()?.flatten();
-            let path = found.unwrap_or_else(|| format!("{}/{}", &hex[..2], &hex[2..]));
-            let text = match old_tree {
-                Some(tree_id) => self.find_file(tree_id, &path, MAX_NOTE)?.unwrap_or_default(),
-                None => Vec::new(),
+            let mut text = match old_tree {
+                Some(tree_id) => self.read_note(tree_id, about)?.unwrap_or_default(),
+                None => String::new(),
             };
-            let mut text = String::from_utf8_lossy(&text).into_owned();
             if text.lines().any(|known| known == line) {
                 return Ok(Update::Stop(()));
             }
             text = text + line + "\n";
-            let tree_id = self.edit_tree(old_tree, &path, Some(self.write_blob(text.as_bytes())?))?;
+            let tree_id = self.set_note(old_tree, about, self.write_blob(text.as_bytes())?)?;
             let parents: Vec<_> = old.into_iter().collect();
             let to = self.write_commit(tree_id, &parents, who, &format!("Add a note on {}\n", about.short(12)))?;
             Ok(Update::Move { to, then: () })

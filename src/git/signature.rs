@@ -2,15 +2,12 @@
 //!
 //! Signatures are verified elsewhere, from the bytes alone; no setting and no program affects the result.
 
-use std::process::{Command, Stdio};
+use camino::Utf8PathBuf;
 
-use camino::{Utf8Path, Utf8PathBuf};
-
-use super::ending::{Group, TemporaryFolder, Ward};
+use super::ending::TemporaryFolder;
+use super::helper;
 use super::object::Commit;
-use super::patience::{self, Patience};
 use super::process::{read_file, write_file};
-use super::surroundings::{Reach, passed_environment};
 use super::{GitError, Identity, Repo};
 use crate::core::id::ObjectId;
 
@@ -146,7 +143,8 @@ impl Repo {
         args.push(text.as_str());
         let program = self.config("gpg.ssh.program").filter(|name| !name.is_empty()).unwrap_or_else(|| "ssh-keygen".to_owned());
         let failed = |why: String| SignError::Failed { program: program.clone(), why };
-        let output = start(&program, &args, self.home(), self.local_patience()).map_err(|error| failed(error.to_string()))?;
+        let output =
+            helper::run(&program, &args, self.home(), None, self.local_patience()).map_err(|error| failed(error.to_string()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(failed(said.lines().next().unwrap_or("it says nothing").trim().to_owned()));
@@ -180,21 +178,11 @@ impl Repo {
 
     fn default_key(&self) -> Result<String, SignError> {
         let command = self.config("gpg.ssh.defaultKeyCommand").filter(|command| !command.is_empty()).ok_or(SignError::NoKey)?;
-        let output = start("sh", &["-c", &command], self.home(), self.local_patience()).map_err(|_| SignError::NoKey)?;
+        let output =
+            helper::run("sh", &["-c", &command], self.home(), None, self.local_patience()).map_err(|_| SignError::NoKey)?;
         let text = String::from_utf8_lossy(&output.stdout);
         let key = text.lines().next().map(str::trim).filter(|line| line.starts_with("key::") || line.starts_with("ssh-"));
         key.map(str::to_owned).ok_or(SignError::NoKey)
-    }
-}
-
-fn start(program: &str, args: &[&str], dir: &Utf8Path, patience: Patience) -> std::io::Result<std::process::Output> {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts what signs, as git would")]
-    let mut command = Command::new(program);
-    command.args(args).env_clear().envs(passed_environment(Reach::Wide)).env("LC_ALL", "C").current_dir(dir);
-    let ward = Ward::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()), Group::OwnIfPossible)?;
-    match patience::wait(ward, patience)? {
-        (output, None) => Ok(output),
-        (_, Some(overdue)) => Err(std::io::Error::other(overdue.words().trim_start_matches("fatal: ").to_owned())),
     }
 }
 

@@ -92,6 +92,7 @@ fn found(repo: &Repo) {
         max_attempts: 3,
         silo: false,
         offline_claims: OfflineClaims::Refuse,
+        land: crate::core::meta::Land::Merge,
         epoch: [("main".to_owned(), main)].into(),
         actors: Vec::new(),
     };

@@ -7,8 +7,9 @@ use super::{Ledger, archive};
 use crate::core::event::State;
 use crate::core::fsm::{Dependency, Facts};
 use crate::core::id::{ObjectId, TicketId};
-use crate::core::meta::Gate;
+use crate::core::meta::{Gate, Land};
 use crate::core::time::Timestamp;
+use crate::core::trailers::{Key, plain};
 use crate::core::verdict::Verdict;
 
 /// [`Facts`] with what they borrow.
@@ -17,6 +18,7 @@ pub(crate) struct FactsHere<'f> {
     dependency: Box<dyn Fn(&TicketId) -> Dependency + 'f>,
     is_landed: Box<dyn Fn(ObjectId) -> bool + 'f>,
     is_copy: Box<dyn Fn(ObjectId, ObjectId, ObjectId) -> bool + 'f>,
+    lands_at_host: bool,
     verdict: Option<&'f Verdict>,
 }
 
@@ -32,17 +34,21 @@ impl<'f> FactsHere<'f> {
         let dependency = move |id: &TicketId| *known.borrow_mut().entry(id.clone()).or_insert_with(|| ledger.dependency(id));
         // Where nothing is gated, a branch may drop what has landed; that takes nothing back from the ticket.
         let is_free = ledger.policy.gate == Gate::Off;
+        let lands_at_host = ledger.policy.land == Land::PullRequest;
         let is_landed = move |head| !stands || landed.has(head) || (is_free && ledger.repo.has_object(head));
         let is_copy = move |copy, base, head| {
-            // Nothing but the very commit that was verified lands where everything is gated.
-            is_landed(copy) && ledger.policy.gate != Gate::All && (!stands || ledger.copies(base, head, copy))
+            // Nothing but the very commit that was verified lands where everything is gated, unless a host does it.
+            let may_be = ledger.policy.gate != Gate::All || lands_at_host;
+            is_landed(copy) && may_be && (!stands || ledger.copies(base, head, copy))
         };
-        Self { now, dependency: Box::new(dependency), is_landed: Box::new(is_landed), is_copy: Box::new(is_copy), verdict }
+        let (dependency, is_landed, is_copy) = (Box::new(dependency), Box::new(is_landed), Box::new(is_copy));
+        Self { now, dependency, is_landed, is_copy, lands_at_host, verdict }
     }
 
     pub(crate) fn borrow(&self) -> Facts<'_> {
-        let Self { now, dependency, is_landed, is_copy, verdict } = self;
-        Facts { now: *now, dependency: &**dependency, is_landed: &**is_landed, is_copy: &**is_copy, verdict: *verdict }
+        let Self { now, dependency, is_landed, is_copy, lands_at_host, verdict } = self;
+        let (dependency, is_landed, is_copy) = (&**dependency, &**is_landed, &**is_copy);
+        Facts { now: *now, dependency, is_landed, is_copy, lands_at_host: *lands_at_host, verdict: *verdict }
     }
 }
 
@@ -55,7 +61,21 @@ impl Ledger<'_> {
 
     /// Whether a commit is the last one of a copy of work. Where the work itself is not here, the machine that made the copy is believed.
     fn copies(&self, base: ObjectId, head: ObjectId, copy: ObjectId) -> bool {
-        !self.repo.has_object(head) || self.repo.find_copy(base, head, copy).is_ok_and(|found| found == Some(copy))
+        let is_of_host = self.policy.land == Land::PullRequest;
+        let is_squash = || self.repo.find_squash(base, head, copy).is_ok_and(|found| found == Some(copy));
+        !self.repo.has_object(head)
+            || is_of_host && self.names_the_same(head, copy)
+            || self.repo.find_copy(base, head, copy).is_ok_and(|found| found == Some(copy))
+            || is_of_host && is_squash()
+    }
+
+    /// Whether two commits name the same ticket.
+    fn names_the_same(&self, head: ObjectId, copy: ObjectId) -> bool {
+        let named = |commit_id| {
+            let message = self.repo.read_commit(commit_id).ok()?.message;
+            plain::values(&message, Key::Ticket.as_str()).last().map(|id| (*id).to_owned())
+        };
+        named(head).is_some_and(|ticket| named(copy) == Some(ticket))
     }
 
     /// How a dependency stands in this repository.

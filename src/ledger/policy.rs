@@ -72,7 +72,8 @@ pub(crate) fn find_registry_at(repo: &Repo, ref_name: &str) -> Result<Option<Pub
     let mut is_first = true;
     for commit in publications(repo, ref_name)? {
         let commit = commit?;
-        if std::mem::take(&mut is_first) && !read_file(repo, commit.tree_id)?.is_of_hub() {
+        // A policy that this git-os cannot read names no hub.
+        if std::mem::take(&mut is_first) && !read_file(repo, commit.tree_id).is_ok_and(|policy| policy.is_of_hub()) {
             break;
         }
         // A git-os that did not know of it may have published since.

@@ -3,6 +3,7 @@
 pub(crate) mod held;
 pub(crate) mod include;
 pub(crate) mod locks;
+pub(crate) mod pulls;
 pub(crate) mod runs;
 pub(crate) mod settings;
 pub(crate) mod stash;

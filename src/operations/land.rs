@@ -9,6 +9,7 @@ use crate::core::ruling::Ruling;
 use crate::dispatch::settle::{self, Tries};
 use crate::dispatch::{Site, land};
 use crate::ledger::{Entry, Ledger};
+use crate::local::pulls;
 
 /// Verifies submitted work; a ticket that is verified already is left alone. The state of the ticket tells the result.
 ///
@@ -35,6 +36,8 @@ pub(crate) fn verify(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
 pub(crate) fn land(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     let mut tries = Tries::default();
     let mut is_begun = false;
+    // Who asks now wants to know how it is now.
+    pulls::forget(&site.repo, id)?;
     loop {
         let ledger = site.ledger()?;
         let (entry, _) = ledger.read_legal(id)?;

@@ -16,6 +16,7 @@ pub(crate) mod sync;
 pub(crate) mod ticket;
 pub(crate) mod transition;
 pub(crate) mod uninstall;
+pub(crate) mod which;
 
 pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError};
 pub(crate) use self::place::{Caller, Place};

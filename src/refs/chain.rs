@@ -175,6 +175,7 @@ fn conflict(repo: &Repo, before: &Ticket, before_tree: ObjectId, told: &Placed, 
         dependency: &|_| fsm::Dependency::Elsewhere,
         is_landed: &|_| false,
         is_copy: &|_, _, _| false,
+        lands_at_host: false,
         verdict: None,
     };
     let after = fsm::apply(Some(before), &event, &facts)

@@ -199,7 +199,7 @@ pub(crate) fn of_registry(
         brands.extend(Brand::parse(Brand::GLOBAL).ok());
     }
     Ok(Policy {
-        version: meta::version_of(&actors),
+        version: meta::version_of(&actors, entry.land),
         repo: entry.name.clone(),
         brand: entry.brand.clone(),
         brands,
@@ -212,6 +212,7 @@ pub(crate) fn of_registry(
         max_attempts: entry.max_attempts,
         silo: entry.silo,
         offline_claims: entry.offline_claims,
+        land: entry.land,
         epoch,
         actors,
     })

@@ -66,6 +66,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("ready", "", ""),
     ("show", "$HANDED", ""),
     ("log", "$HANDED", ""),
+    ("which", "main", ""),
     ("edit", "$DRAFT --description more", ""),
     ("approve", "$DRAFT", ""),
     ("reject", "$DRAFT --reason no", ""),

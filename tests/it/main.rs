@@ -26,6 +26,7 @@ mod refusals;
 mod depends;
 mod include;
 mod lfs;
+mod pulls;
 mod rebase;
 mod registry;
 mod revert;
@@ -34,6 +35,7 @@ mod settings;
 mod setup;
 mod shared;
 mod texts;
+mod which;
 
 mod start_terminal;
 

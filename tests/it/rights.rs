@@ -76,7 +76,7 @@ fn a_check_and_a_judge_push_no_more_than_an_agent() {
     );
     crew.registry(&["hub", "alpha"], &settings);
     crew.judge(&format!("cat >/dev/null; {try_it}; echo '{{\"verdict\":\"pass\",\"reasons\":[]}}'\n"));
-    crew.os(&["init"]).ok();
+    crew.os(&["init", "--yes"]).ok();
     let id = crew.ready("Work");
     crew.os(&["dispatch"]).ok();
     assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));

@@ -308,8 +308,12 @@ impl Sandbox {
     pub(crate) fn verdict(&self, dir: &str, ticket: &Ticket) -> String {
         let (tree, base) = (self.id(dir, &format!("{}^{{tree}}", ticket.head)), self.id(dir, &format!("{}^", ticket.head)));
         let (id, head) = (&ticket.id, &ticket.head);
+        // The check that a registry of these tests has, unless it has others.
+        let has_usual = self.git(dir, &["show", "refs/os/meta:policy.json"]).stdout.contains("\"usual\"");
+        let usual = format!(r#"{{"name":"usual","run":"true","exit":0,"output":"{tree}","millis":1}}"#);
+        let checks = if has_usual { usual } else { String::new() };
         format!(
-            r#"{{"version":1,"ticket":"{id}","verdict":"pass","run":"{JUDGE}","holder":"{RUN}","commit":"{head}","tree":"{tree}","base":"{base}","checks":[],"judge":{{"agent":"checks","reasons":[]}},"grade":"A"}}"#
+            r#"{{"version":1,"ticket":"{id}","verdict":"pass","run":"{JUDGE}","holder":"{RUN}","commit":"{head}","tree":"{tree}","base":"{base}","checks":[{checks}],"judge":{{"agent":"checks","reasons":[]}},"grade":"A"}}"#
         )
     }
 

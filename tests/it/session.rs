@@ -282,6 +282,8 @@ echo '{"type":"result","is_error":false,"result":"ok","num_turns":2,"total_cost_
             "usage",
             "reached worked",
             "reached submitted",
+            "check begun",
+            "check ended",
             "reached checked",
             "verdict",
             "reached verdict",

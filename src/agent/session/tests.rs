@@ -68,7 +68,13 @@ impl Bench {
 
     fn start(&self, script: &str, timeout: u64, stop: &Stop) -> Session {
         let run = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()];
-        let agent = AgentEntry { kind: AgentKind::Command, run, model: None, lines: crate::core::registry::Lines::default() };
+        let agent = AgentEntry {
+            kind: AgentKind::Command,
+            run,
+            model: None,
+            identity: None,
+            lines: crate::core::registry::Lines::default(),
+        };
         let brief = Brief {
             text: "the brief\n".to_owned(),
             duty: Duty::Executor,

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use crate::core::id::META;
-use crate::core::meta::{DEFAULT_ATTEMPTS, Gate, OfflineClaims, Policy};
+use crate::core::meta::{DEFAULT_ATTEMPTS, Gate, Land, OfflineClaims, Policy};
 use crate::core::refs::tracking;
 use crate::core::verdict::Grade;
 use crate::error::{CliError, Code};
@@ -145,6 +145,7 @@ fn as_agreed(known: &Policy) -> String {
         (known.grade != Grade::A, format!("grade = \"{}\"", known.grade)),
         (known.silo, "silo = true".to_owned()),
         (known.max_attempts != DEFAULT_ATTEMPTS, format!("max_attempts = {}", known.max_attempts)),
+        (known.land != Land::Merge, format!("land = \"{}\"", known.land)),
         (known.offline_claims != OfflineClaims::Refuse, format!("offline_claims = \"{}\"", known.offline_claims)),
     ];
     lines.into_iter().filter(|line| line.0).fold(String::new(), |all, (_, line)| all + &line + "\n")

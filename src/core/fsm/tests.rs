@@ -101,6 +101,7 @@ fn apply_kindly(before: Option<&Ticket>, event: &Event) -> Result<Ticket, Refusa
         dependency: &|_| Dependency::Merged,
         is_landed: &|_| true,
         is_copy: &|_, _, _| true,
+        lands_at_host: false,
         verdict: Some(&verdict),
     };
     apply(before, &event, &facts)
@@ -189,8 +190,14 @@ fn a_claim_waits_for_its_dependencies() {
     let mut before = ticket(State::Ready);
     let id = TicketId::parse("T-2026-05-07-umano-0000").expect("valid");
     before.content.depends.push(id.clone());
-    let facts =
-        |dependency| Facts { now: Timestamp(0), dependency, is_landed: &|_| true, is_copy: &|_, _, _| true, verdict: None };
+    let facts = |dependency| Facts {
+        now: Timestamp(0),
+        dependency,
+        is_landed: &|_| true,
+        is_copy: &|_, _, _| true,
+        lands_at_host: false,
+        verdict: None,
+    };
     let claim = event(EventKind::Claim, Role::Executor, Some(run('a')));
     assert_eq!(apply(Some(&before), &claim, &facts(&|_| Dependency::Open)), Err(Refusal::DependencyOpen(id)));
     assert!(apply(Some(&before), &claim, &facts(&|_| Dependency::Elsewhere)).is_ok());
@@ -206,6 +213,7 @@ fn a_lease_ends_a_minute_late() {
             dependency: &|_| Dependency::Merged,
             is_landed: &|_| true,
             is_copy: &|_, _, _| true,
+            lands_at_host: false,
             verdict: None,
         };
         apply(Some(&before), &expire, &facts)
@@ -224,6 +232,7 @@ fn a_pass_needs_a_verdict_of_the_very_head() {
             dependency: &|_| Dependency::Merged,
             is_landed: &|_| true,
             is_copy: &|_, _, _| true,
+            lands_at_host: false,
             verdict,
         };
         apply(Some(&before), &pass, &facts).is_ok()
@@ -284,8 +293,14 @@ proptest! {
 
 #[test]
 fn merged_work_can_only_be_in_the_branch_as_a_new_copy() {
-    let facts =
-        |is_copy| Facts { now: Timestamp(0), dependency: &|_| Dependency::Open, is_landed: &|_| true, is_copy, verdict: None };
+    let facts = |is_copy| Facts {
+        now: Timestamp(0),
+        dependency: &|_| Dependency::Open,
+        is_landed: &|_| true,
+        is_copy,
+        lands_at_host: false,
+        verdict: None,
+    };
     let merge = |before: &Ticket, copy, is_copy| {
         let mut event = event(EventKind::Merge, Role::Gate, None);
         event.action = Action::Merge { copy };

@@ -76,6 +76,7 @@ impl Policy {
         all.setting("silo", (yes_or_no(self.silo), yes_or_no(next.silo)), self.silo);
         let is_allowed = next.offline_claims == OfflineClaims::Allow;
         all.setting("offline_claims", (self.offline_claims, next.offline_claims), is_allowed);
+        all.setting("land", (self.land, next.land), Weight::Plain);
         all.setting("max_attempts", (self.max_attempts, next.max_attempts), Weight::Plain);
         all.setting("brand", (&self.brand, &next.brand), Weight::Plain);
         all.setting("name", (&self.repo, &next.repo), Weight::Plain);
@@ -131,6 +132,7 @@ mod tests {
             max_attempts: 3,
             silo: true,
             offline_claims: OfflineClaims::Refuse,
+            land: crate::core::meta::Land::Merge,
             epoch: std::collections::BTreeMap::new(),
             actors: Vec::new(),
         }

@@ -111,6 +111,12 @@ pub(crate) enum Hold {
     InUse { branch: String, path: Utf8PathBuf, what: String },
     #[error("cannot update `{branch}`: {why}")]
     NotMoved { branch: String, why: String },
+    /// The host has it, and does not have merged it yet.
+    #[error("the pull request {url} is open")]
+    PullRequest { url: String },
+    /// The host cannot be asked.
+    #[error("{why}")]
+    HostAway { why: String },
 }
 
 impl Hold {

@@ -102,6 +102,7 @@ impl fmt::Display for LandingEvent {
                 )
             }
             Self::NotHereYet(hold) => write!(out, "landed on the remote, but the local branch did not move: {hold}"),
+            Self::WaitsForHost(hold) => write!(out, "waiting: {hold}"),
             Self::Landed { branch } => write!(out, "landed on {branch}"),
         }
     }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml_edit::{Item, TableLike};
 
-use super::{AgentEntry, AgentKind, Fault, Lines, Registry, RepoEntry};
+use super::{AgentEntry, AgentKind, Authorship, Fault, Lines, Registry, RepoEntry};
 use crate::core::id::{Brand, RepoName};
-use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, OfflineClaims, Paths, Push};
+use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, Land, OfflineClaims, Paths, Push};
+use crate::core::text;
 use crate::core::time::parse_span;
 use crate::core::verdict::Grade;
 
@@ -30,6 +31,31 @@ pub(super) fn read(text: &str, root: &dyn TableLike) -> Result<Registry, Vec<Fau
 pub(in crate::core) fn line_at(text: &str, byte: usize) -> usize {
     text.get(..byte.min(text.len())).unwrap_or(text).matches('\n').count() + 1
 }
+
+/// The keys of a `[[repo]]` table.
+const REPO_KEYS: &[&str] = &[
+    "name",
+    "path",
+    "brand",
+    "remote",
+    "push",
+    "protected",
+    "gate",
+    "auto_commit",
+    "skip",
+    "silo",
+    "agent",
+    "verifier",
+    "checks",
+    "max_attempts",
+    "timeout",
+    "grade",
+    "offline_claims",
+    "land",
+    "host",
+    "author",
+    "trailers",
+];
 
 struct Reader<'a> {
     text: &'a str,
@@ -107,17 +133,18 @@ impl Reader<'_> {
                 self.fault(item.span(), format!("{at} is not a table"));
                 continue;
             };
-            self.known_keys(agent, &at, &["kind", "run", "model"]);
+            self.known_keys(agent, &at, &["kind", "run", "model", "identity"]);
             let kind = self.parsed(agent, &at, "kind", item.span(), str::parse::<AgentKind>);
             let run = self.strings(agent, "run");
             if kind == Some(AgentKind::Command) && run.is_empty() {
                 self.fault(item.span(), format!("{at} is a command and needs `run = [\"program\", …]`"));
             }
             let model = self.maybe(agent, "model", |text| Ok(text.to_owned()));
+            let identity = self.maybe(agent, "identity", identity);
             match kind {
                 Some(kind) => {
                     let lines = self.lines(agent, item.span());
-                    drop(agents.insert(name.to_owned(), AgentEntry { kind, run, model, lines }));
+                    drop(agents.insert(name.to_owned(), AgentEntry { kind, run, model, identity, lines }));
                 }
                 None => drop(self.faulty_agents.insert(name.to_owned())),
             }
@@ -145,27 +172,8 @@ impl Reader<'_> {
     }
 
     fn repo(&mut self, table: &toml_edit::Table, agents: &BTreeMap<String, AgentEntry>) -> Option<RepoEntry> {
-        const KEYS: &[&str] = &[
-            "name",
-            "path",
-            "brand",
-            "remote",
-            "push",
-            "protected",
-            "gate",
-            "auto_commit",
-            "skip",
-            "silo",
-            "agent",
-            "verifier",
-            "checks",
-            "max_attempts",
-            "timeout",
-            "grade",
-            "offline_claims",
-        ];
         let span = table.span();
-        self.known_keys(table, "`[[repo]]`", KEYS);
+        self.known_keys(table, "`[[repo]]`", REPO_KEYS);
         let text = |text: &str| Ok::<_, String>(text.to_owned());
         let name =
             self.parsed(table, "[[repo]]", "name", span.clone(), |text| RepoName::parse(text).map_err(|error| error.to_string()));
@@ -188,7 +196,13 @@ impl Reader<'_> {
         let (auto_commit, skip) = (self.patterns(table, "auto_commit"), self.patterns(table, "skip"));
         let (agent, verifier) = (self.agent(table, "agent", agents), self.agent(table, "verifier", agents));
         let offline_claims = self.maybe(table, "offline_claims", str::parse::<OfflineClaims>).unwrap_or(OfflineClaims::Refuse);
-        let silo = self.silo(table);
+        let land = self.maybe(table, "land", str::parse::<Land>).unwrap_or(Land::Merge);
+        let host = self.maybe(table, "host", text);
+        if land == Land::PullRequest && remote.is_none() {
+            self.fault(table.get("land").and_then(Item::span), "pull requests need a `remote`");
+        }
+        let author = self.maybe(table, "author", str::parse::<Authorship>).unwrap_or(Authorship::Person);
+        let (silo, trailers) = (self.flag(table, "silo").unwrap_or(false), self.flag(table, "trailers").unwrap_or(true));
         let max_attempts = self.max_attempts(table);
         let span = |text: &str| {
             parse_span(text).ok_or_else(|| format!("`{}` is not a time such as 30m", crate::core::text::escape(text)))
@@ -213,6 +227,10 @@ impl Reader<'_> {
             timeout,
             grade,
             offline_claims,
+            land,
+            host,
+            author,
+            trailers,
             lines: self.lines(table, table.span()),
         })
     }
@@ -239,12 +257,13 @@ impl Reader<'_> {
         Some(agent)
     }
 
-    fn silo(&mut self, table: &dyn TableLike) -> bool {
-        let Some(item) = table.get("silo") else { return false };
-        item.as_bool().unwrap_or_else(|| {
-            self.fault(item.span(), "`silo` is neither true nor false");
-            false
-        })
+    fn flag(&mut self, table: &dyn TableLike, key: &str) -> Option<bool> {
+        let item = table.get(key)?;
+        let value = item.as_bool();
+        if value.is_none() {
+            self.fault(item.span(), format!("`{key}` is neither true nor false"));
+        }
+        value
     }
 
     fn max_attempts(&mut self, table: &dyn TableLike) -> u32 {
@@ -323,6 +342,15 @@ impl Reader<'_> {
             self.fault(span, format!("{at} has no `{key}`"));
         }
         self.maybe(table, key, parse)
+    }
+}
+
+/// Who an author is: `Name <mail>`, as git writes it.
+fn identity(text: &str) -> Result<String, String> {
+    let is_part = |part: &str| !part.is_empty() && part.trim() == part && !part.contains(['<', '>']) && text::is_line(part, 200);
+    match text.strip_suffix('>').and_then(|text| text.split_once(" <")) {
+        Some((name, mail)) if is_part(name) && is_part(mail) && !mail.contains(' ') => Ok(text.to_owned()),
+        Some(_) | None => Err(format!("`{}` is not an author such as `Name <mail@example.com>`", text::escape(text))),
     }
 }
 

@@ -184,7 +184,7 @@ judged() { # ID VERDICT, message on stdin
 fn forged_events_are_refused_and_past_the_hooks_they_are_quarantined() {
     let mut wrong = Vec::new();
     for git in gits() {
-        let mut stage = Stage::new(&git, "");
+        let mut stage = Stage::new(&git, "checks = []");
         let running = stage.sandbox.ticket("r", "Running", "running");
         let leased = stage.sandbox.ticket("r", "Leased", "ready");
         let claim = format!("GIT_COMMITTER_DATE=2090-01-01T00:00:00Z git os claim {}", leased.id);
@@ -249,7 +249,7 @@ fn forged_events_are_refused_and_past_the_hooks_they_are_quarantined() {
 #[test]
 fn words_are_no_trailers_and_a_newer_schema_is_kept() {
     for git in gits() {
-        let stage = Stage::new(&git, "");
+        let stage = Stage::new(&git, "checks = []");
         let text = "sed -e '1a\\' -e '\\' -e '1aOs-State: verified'";
         let newer = "sed -e 's/^Os-Schema.*/Os-Schema: 9/' -e '$aOs-New: thing'";
         for (event, state, edit) in [("approve", "ready", text), ("comment", "ready", newer)] {

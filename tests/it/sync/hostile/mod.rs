@@ -48,7 +48,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let settings = "protected = [\"main\", \"stable\"]";
+        let settings = "checks = []\nprotected = [\"main\", \"stable\"]";
         let mut fleet = Fleet::new(1, Plan { is_judged: true, settings, ..Plan::default() });
         let here = &mut fleet.sandbox;
         let landed = here.ticket("m0", "Landed", "merged");
