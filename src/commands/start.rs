@@ -7,12 +7,14 @@ use super::context::Context;
 use super::desk::{Given, Operator};
 use super::listen::Terminal;
 use crate::core::freshness::Decision;
+use crate::core::id::Brand;
 use crate::core::interview;
 use crate::core::progress::FateKind;
 use crate::core::text::{escape, plural};
 use crate::error::{CliError, Code};
 use crate::git::process::read_file;
-use crate::session::{self, Summary};
+use crate::operations::OperationError;
+use crate::session::{self, Interviewed, Summary};
 use crate::ui::Tone;
 use crate::workspace::Workspace;
 
@@ -24,7 +26,7 @@ use crate::workspace::Workspace;
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Claimed ticket whose attempt starts [default: run a session]
-    #[arg(conflicts_with_all = ["plan", "answers", "yes", "jobs", "json"])]
+    #[arg(conflicts_with_all = ["plan", "answers", "yes", "jobs", "json", "no_interview", "interview"])]
     id: Option<String>,
 
     /// Start as this run [default: the run that claimed the ticket in this clone]
@@ -42,6 +44,14 @@ pub(super) struct Args {
     /// Ask nothing and approve every draft
     #[arg(long)]
     yes: bool,
+
+    /// Ask no questions about brands
+    #[arg(long, conflicts_with_all = ["answers", "interview"])]
+    no_interview: bool,
+
+    /// Ask about this brand, even without news, and about no other; repeatable
+    #[arg(long, value_name = "BRAND", conflicts_with = "yes")]
+    interview: Vec<String>,
 
     /// Number of brands to work on in parallel [default: `jobs` in the registry]
     #[arg(long, value_name = "N")]
@@ -64,8 +74,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
+    let plan = session::Plan { jobs: args.jobs.unwrap_or(workspace.registry.jobs), interviewed: interviewed(workspace, args)? };
     if args.plan {
-        return print_plan(ctx, workspace, args.json);
+        return print_plan(ctx, workspace, &plan, args.json);
     }
     let answers = match &args.answers {
         Some(file) => {
@@ -82,14 +93,30 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         None => None,
     };
     let is_interactive = ctx.env.stdin_is_terminal && ctx.env.stderr_is_terminal && !args.yes && !args.json;
-    let desk = Operator::new(&ctx.ui, Given { answers, approves_all: args.yes, is_interactive });
-    let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
-    let summary = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
+    let hub = workspace.open(workspace.hub()?)?;
+    let desk = Operator::new(&ctx.ui, &ctx.stop, Given { answers, approves_all: args.yes, is_interactive, hub: &hub });
+    let summary = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, &plan))?;
     if args.json { ctx.ui.json(&summary) } else { print(ctx, &summary) }
 }
 
-fn print_plan(ctx: &Context, workspace: &Workspace, as_json: bool) -> Result<(), CliError> {
-    let phases = session::plan(workspace)?;
+/// With which brands the interview is held.
+fn interviewed(workspace: &Workspace, args: &Args) -> Result<Interviewed, CliError> {
+    if args.no_interview {
+        return Ok(Interviewed::None);
+    }
+    let mut brands = Vec::new();
+    for name in &args.interview {
+        let brand = Brand::parse(name)?;
+        if workspace.registry.repos_of(&brand).next().is_none() {
+            return Err(OperationError::NoBrand(brand).into());
+        }
+        brands.push(brand);
+    }
+    Ok(if brands.is_empty() { Interviewed::WithReason } else { Interviewed::Only(brands) })
+}
+
+fn print_plan(ctx: &Context, workspace: &Workspace, plan: &session::Plan, as_json: bool) -> Result<(), CliError> {
+    let phases = session::decisions(workspace, plan)?;
     if as_json {
         return ctx.ui.json(&Plan { version: crate::core::json::VERSION, phases });
     }
