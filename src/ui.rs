@@ -120,7 +120,7 @@ impl Ui {
 
     /// Talk in rows that are broken at words, all of them indented by so many columns.
     pub(crate) fn say_indented(&self, indent: usize, text: &str) {
-        let width = self.size().0.saturating_sub(indent + 1);
+        let width = Self::size().0.saturating_sub(indent + 1);
         for row in wrapped(&escape_lines(text).replace('\t', "    "), width) {
             self.say(format!("{:indent$}{row}", "").trim_end());
         }
@@ -128,7 +128,7 @@ impl Ui {
 
     /// The columns and rows of the terminal that the talk goes to.
     #[must_use]
-    pub(crate) fn size(&self) -> (usize, usize) {
+    pub(crate) fn size() -> (usize, usize) {
         size_of(io::stderr())
     }
 
@@ -167,9 +167,12 @@ impl Ui {
             drop(io::stderr().lock().write_all(format!("{object}\n").as_bytes()));
             return;
         }
-        // What a person asked for is no error.
-        let prefix = if error.kind == Kind::Interrupted { "" } else { "error: " };
-        self.say(format!("{prefix}{}", error.message));
+        // What a person asked for is no error. The terminal has shown the key on the line where it was pressed.
+        let is_asked_for = error.kind == Kind::Interrupted;
+        if is_asked_for && self.is_live {
+            self.draw("\r\u{1b}[K");
+        }
+        self.say(format!("{}{}", if is_asked_for { "" } else { "error: " }, error.message));
         for hint in &error.hints {
             self.say(format!("hint: {hint}"));
         }
@@ -235,7 +238,7 @@ impl Ui {
     pub(crate) fn lane(&self, name: &str) -> Lane {
         let bar = self.is_live.then(|| {
             let bar = self.lanes.add(ProgressBar::new_spinner());
-            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
+            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}   ");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.set_prefix(escape(name));
             bar.enable_steady_tick(Duration::from_millis(120));

@@ -72,7 +72,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let answers = interview::parse(FILES[1].1)
         .map_err(|_| CliError::new(Kind::Fatal, Code::DemoFailed, "cannot read the answers of the demo"))?;
     let hub = workspace.open(workspace.hub()?)?;
-    let desk = Operator::new(&ctx.ui, &ctx.stop, Given { answers: Some(answers), approves_all: true, is_interactive: false, hub: &hub });
+    let desk =
+        Operator::new(&ctx.ui, &ctx.stop, Given { answers: Some(answers), approves_all: true, is_interactive: false, hub: &hub });
     let plan = session::Plan { jobs: workspace.registry.jobs, interviewed: Interviewed::WithReason };
     let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, &plan))?;
     super::start::print(ctx, &summary)?;

@@ -23,6 +23,7 @@ use crate::workspace::Workspace;
 /// Looks for changes in the workspace, asks what matters, drafts tickets, asks for approval of each, runs agents in
 /// parallel, verifies their work and lands it. Phases with nothing to do are skipped, with the reason. You can interrupt a
 /// session at any time and start it again. With a ticket id, only records that the attempt started.
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the command line")]
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Claimed ticket whose attempt starts [default: run a session]

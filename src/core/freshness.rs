@@ -50,7 +50,9 @@ pub(crate) fn decide(seen: &Seen, present: &Present) -> Vec<Decision> {
     let engaged: Vec<Brand> = topical.iter().filter(|brand| !interviewed(brand)).cloned().collect();
     Phase::ALL
         .iter()
-        .map(|phase| decide_one(*phase, seen, present, &Brands { changed: &changed, news: &news, topical: &topical, engaged: &engaged }))
+        .map(|phase| {
+            decide_one(*phase, seen, present, &Brands { changed: &changed, news: &news, topical: &topical, engaged: &engaged })
+        })
         .collect()
 }
 

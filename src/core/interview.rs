@@ -130,11 +130,7 @@ pub(crate) struct Question {
 
 /// The next question of a session, if there is one: the brands with the most to talk about come first, and share the questions.
 #[must_use]
-pub(crate) fn next_question(
-    brands: &BTreeMap<Brand, Reason>,
-    held: &BTreeMap<Brand, Answers>,
-    limit: usize,
-) -> Option<Question> {
+pub(crate) fn next_question(brands: &BTreeMap<Brand, Reason>, held: &BTreeMap<Brand, Answers>, limit: usize) -> Option<Question> {
     let asked: usize = held.values().map(|answers| answers.asked.len()).sum();
     if asked >= limit {
         return None;

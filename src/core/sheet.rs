@@ -19,8 +19,7 @@ impl Sheet {
     #[must_use]
     pub(crate) fn to_text(&self) -> String {
         let labels = self.labels.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let fields =
-            format!("title: {}\nkind: {}\npriority: {}\nlabels: {labels}\n", self.title, self.kind, self.priority);
+        let fields = format!("title: {}\nkind: {}\npriority: {}\nlabels: {labels}\n", self.title, self.kind, self.priority);
         format!("{fields}\n{}\n", self.description)
     }
 

@@ -11,8 +11,8 @@ use crate::core::time::Timestamp;
 use crate::dispatch::{Site, land};
 use crate::git::Repo;
 use crate::ledger::{Ledger, replay};
-use crate::memory::ledger_page::{self, Days};
 use crate::memory::learnings;
+use crate::memory::ledger_page::{self, Days};
 use crate::refs;
 
 impl Session<'_> {
@@ -61,7 +61,8 @@ impl Session<'_> {
             self.tell(event);
         }
         self.archive()?;
-        self.record(Phase::Close, told.first().map_or("nothing new", String::as_str), &told.join("\n"), &[])
+        let what = told.first().map_or("nothing new", String::as_str);
+        self.record(Phase::Close, what, &told.get(1..).unwrap_or_default().join("\n"), &[])
     }
 
     /// Archives what was closed long ago; by now, the pages of days have it.

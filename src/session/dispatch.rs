@@ -4,8 +4,8 @@ use super::{Session, SessionError, TicketEnd};
 use crate::core::progress::Fate;
 use crate::core::session::Phase;
 use crate::core::text::plural;
-use crate::dispatch::schedule::{self, Ending};
 use crate::dispatch::DispatchError;
+use crate::dispatch::schedule::{self, Ending};
 use crate::ledger::Ledger;
 
 impl Session<'_> {

@@ -91,7 +91,9 @@ impl Session<'_> {
         }
         let answers = self.log.answers.entry(brand.clone()).or_default();
         answers.is_drafted &= topic != Topic::Next;
-        whole.into_iter().for_each(|words| answers.set(topic, words));
+        for words in whole {
+            answers.set(topic, words);
+        }
         if topic != Topic::Next {
             answers.asked.push(topic);
         }

@@ -22,8 +22,8 @@ use std::fs::File;
 
 use serde::Serialize;
 
-use crate::core::freshness::{Decision, Present, decide};
 use crate::core::event::State;
+use crate::core::freshness::{Decision, Present, decide};
 use crate::core::id::{Brand, RepoName, SessionId, TicketId};
 use crate::core::interview::DEFAULT_QUESTIONS;
 use crate::core::progress::{Event, FateKind, SessionEvent, Trouble, What};
@@ -85,7 +85,7 @@ impl fmt::Display for Kept {
         let kept: Vec<_> =
             counts.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| plural(*count, one, many)).collect();
         let kept = if kept.is_empty() { "nothing is lost".to_owned() } else { format!("kept {}", kept.join(", ")) };
-        write!(out, "interrupted in phase {}, {}: {kept}; `git os start` continues there", self.phase.number(), self.phase)
+        write!(out, "interrupted in phase {} ({}), {kept}; `git os start` continues", self.phase.number(), self.phase)
     }
 }
 
@@ -244,11 +244,7 @@ impl<'a> Session<'a> {
     }
 
     /// Does a part of a session, unless somebody interrupts before or meanwhile.
-    fn or_stopped(
-        &mut self,
-        phase: Phase,
-        act: impl FnOnce(&mut Self) -> Result<(), SessionError>,
-    ) -> Result<(), SessionError> {
+    fn or_stopped(&mut self, phase: Phase, act: impl FnOnce(&mut Self) -> Result<(), SessionError>) -> Result<(), SessionError> {
         let is_interrupted = |session: &Self| session.at.stop.is_interrupted();
         let done = if is_interrupted(self) { Err(SessionError::Interrupted) } else { act(self) };
         match done {

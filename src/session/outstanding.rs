@@ -121,7 +121,8 @@ fn asked(entry: &RepoEntry, ledger: &Ledger<'_>, found: &Entry) -> Result<Asked,
         doing.push(format!("steps: {}", steps.join(", ")));
     }
     if let Ruling::Granted(links) = replay::links(ledger.repo, found.tip, None)? {
-        let is_told = |kind: EventKind| matches!(kind, EventKind::Comment | EventKind::Fail | EventKind::Release | EventKind::Answer);
+        let is_told =
+            |kind: EventKind| matches!(kind, EventKind::Comment | EventKind::Fail | EventKind::Release | EventKind::Answer);
         let mut last: Vec<_> = links
             .iter()
             .map(|link| &link.record.event)

@@ -60,7 +60,7 @@ impl<'a> Operator<'a> {
         self.ui.say("");
         self.ui.say_indented(AT, &format!("{}: {title}", draft.brand));
         self.ui.say_indented(AT, &format!("({}, {}, {kind}, priority {priority})", draft.repo, draft.id));
-        let width = self.ui.size().0.saturating_sub(BELOW + 1);
+        let width = Ui::size().0.saturating_sub(BELOW + 1);
         let rows = crate::core::wrap::wrapped(description, width);
         self.ui.say_indented(BELOW, &rows.iter().take(MAX_ROWS).map(String::as_str).collect::<Vec<_>>().join("\n"));
         if rows.len() > MAX_ROWS {

@@ -101,7 +101,7 @@ struct Screen {
 
 impl Screen {
     fn draw(&mut self, ui: &Ui, line: &Line) {
-        let (columns, rows) = ui.size();
+        let (columns, rows) = Ui::size();
         let mut layout = line.layout(columns.saturating_sub(LEAD[0].len() + 1));
         // Of what is higher than the screen, the rows around the cursor.
         let height = rows.saturating_sub(1).max(1);
@@ -123,7 +123,7 @@ impl Screen {
 
     /// The whole answer, and then a line of its own for what follows.
     fn end(&mut self, ui: &Ui, line: &Line) {
-        let mut layout = line.layout(ui.size().0.saturating_sub(LEAD[0].len() + 1));
+        let mut layout = line.layout(Ui::size().0.saturating_sub(LEAD[0].len() + 1));
         layout.cursor.0 = layout.rows.len() - 1;
         ui.draw(&(self.clear() + &drawn(&layout) + "\n"));
         self.shown = None;
@@ -134,9 +134,7 @@ impl Screen {
 fn added(before: &Layout, after: &Layout) -> Option<String> {
     let (last, rest) = after.rows.split_last()?;
     let (old_last, old_rest) = before.rows.split_last()?;
-    let is_at_end = |layout: &Layout, last: &str| {
-        layout.cursor == (layout.rows.len() - 1, crate::core::wrap::columns(last))
-    };
+    let is_at_end = |layout: &Layout, last: &str| layout.cursor == (layout.rows.len() - 1, crate::core::wrap::columns(last));
     let is_same = rest == old_rest && is_at_end(before, old_last) && is_at_end(after, last);
     last.strip_prefix(old_last.as_str()).filter(|_| is_same).map(str::to_owned)
 }
