@@ -238,7 +238,7 @@ impl Ui {
     pub(crate) fn lane(&self, name: &str) -> Lane {
         let bar = self.is_live.then(|| {
             let bar = self.lanes.add(ProgressBar::new_spinner());
-            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}   ");
+            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.set_prefix(escape(name));
             bar.enable_steady_tick(Duration::from_millis(120));

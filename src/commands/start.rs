@@ -22,7 +22,11 @@ use crate::workspace::Workspace;
 ///
 /// Looks for changes in the workspace, asks what matters, drafts tickets, asks for approval of each, runs agents in
 /// parallel, verifies their work and lands it. Phases with nothing to do are skipped, with the reason. You can interrupt a
-/// session at any time and start it again. With a ticket id, only records that the attempt started.
+/// session at any time and start it again; every answer and every decision is kept. With a ticket id, only records that the
+/// attempt started.
+///
+/// At the terminal, a session asks about brands with new commits, signals, or tickets that are blocked or wait for an answer. It also
+/// puts the questions of agents, and continues their work with your answers.
 #[expect(clippy::struct_excessive_bools, reason = "each is one switch of the command line")]
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
@@ -39,7 +43,23 @@ pub(super) struct Args {
     plan: bool,
 
     /// Read the answers to the interview from a file
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// The file is TOML, with a table for each brand. All keys are optional:
+    ///
+    ///   [brand.bakery]
+    ///   matters = "The summer hours."
+    ///   next = [
+    ///     "Open on Sundays",
+    ///     { title = "Announce it", repo = "blog", kind = "task", priority = 1,
+    ///       description = "One sentence.", after = "Open on Sundays" },
+    ///   ]
+    ///   avoid = "The prices."
+    ///   waiting = "The baker's holiday plan."
+    ///   learned = "Sundays are short."
+    ///
+    /// `next` lists tickets: titles, or tables. `after` is the title of a ticket that must land first. The answers about a brand are
+    /// used once a day, and only if there is something to ask about the brand.
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     answers: Option<String>,
 
     /// Ask nothing and approve every draft

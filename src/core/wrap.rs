@@ -36,8 +36,9 @@ fn rows_of_line(text: &str, line: Range<usize>, width: usize, rows: &mut Vec<Ran
             continue;
         }
         // What has no width belongs to the character before it.
-        if used + wide > width && wide > 0 && at > start {
-            let next = break_at.take().unwrap_or(at);
+        while used + wide > width && wide > 0 && at > start {
+            // A row of blanks alone is none.
+            let next = break_at.take().filter(|next| !text[start..*next].trim_start().is_empty()).unwrap_or(at);
             rows.push(start..next);
             (start, used) = (next, columns(&text[next..at]));
         }
@@ -66,6 +67,7 @@ mod tests {
         assert_eq!(wrapped("a longwordthatdoesnotfit b", 8), ["a", "longword", "thatdoes", "notfit b"]);
         assert_eq!(wrapped("日本語の文章", 5), ["日本", "語の", "文章"]);
         assert_eq!(wrapped("e\u{301}e\u{301}e\u{301}", 2), ["e\u{301}e\u{301}", "e\u{301}"]);
+        assert_eq!(wrapped(" longer word", 4), [" lon", "ger", "word"]);
         assert_eq!(wrapped("", 5), [""]);
     }
 

@@ -62,7 +62,9 @@ impl<'a> Operator<'a> {
         self.ui.say_indented(AT, &format!("({}, {}, {kind}, priority {priority})", draft.repo, draft.id));
         let width = Ui::size().0.saturating_sub(BELOW + 1);
         let rows = crate::core::wrap::wrapped(description, width);
-        self.ui.say_indented(BELOW, &rows.iter().take(MAX_ROWS).map(String::as_str).collect::<Vec<_>>().join("\n"));
+        if !description.is_empty() {
+            self.ui.say_indented(BELOW, &rows.iter().take(MAX_ROWS).map(String::as_str).collect::<Vec<_>>().join("\n"));
+        }
         if rows.len() > MAX_ROWS {
             self.ui.say_indented(BELOW, &format!("({} more; `e` shows all)", plural(rows.len() - MAX_ROWS, "line", "lines")));
         }

@@ -99,6 +99,7 @@ fn ended_at_a_prompt_the_terminal_is_as_it_was() {
         let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };
         person.asked(APPROVE);
         person.press("a long ans");
+        person.read_to("a long ans");
         person.signal(&crew, signal);
         let screen = person.ends(&crew, code);
         shows(&screen, "a long ans");

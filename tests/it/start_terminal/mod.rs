@@ -93,7 +93,8 @@ fn a_person_answers_approves_rejects_and_puts_off() {
         for row in screen.lines().filter(|row| row.starts_with("   > That") || row.starts_with("     ")) {
             let words = row.trim_start_matches("   > ").split_whitespace();
             let known = format!("{LONG} {}", screen.replace('\n', " "));
-            words.for_each(|word| assert!(known.split_whitespace().any(|known| known == word), "`{word}` was divided:\n{screen}"));
+            words
+                .for_each(|word| assert!(known.split_whitespace().any(|known| known == word), "`{word}` was divided:\n{screen}"));
             assert!(row.chars().count() < usize::from(columns), "{screen}");
         }
         board(&crew, &[("Do this", "merged"), ("Do not do that", "rejected"), ("Do this some day", "draft")]);
@@ -116,7 +117,8 @@ fn nothing_is_approved_by_a_stray_key() {
         // Typed before anything is asked.
         person.press("a\ry\ra\r");
         person.asked(APPROVE);
-        for keys in ["\r", " \r", "\t\r", "aa\r", "yes\r", "1\r", "ä😀\r", "\u{1b}[A\u{1b}[B\r", "\u{1b}[200~a\ra\r\u{1b}[201~\r"] {
+        for keys in ["\r", " \r", "\t\r", "aa\r", "yes\r", "1\r", "ä😀\r", "\u{1b}[A\u{1b}[B\r", "\u{1b}[200~a\ra\r\u{1b}[201~\r"]
+        {
             person.press(keys);
             person.asked(APPROVE);
         }
@@ -157,7 +159,10 @@ fn all_are_approved_together_after_all_were_shown() {
 fn a_draft_is_edited_in_the_editor_that_git_knows() {
     let mut crew = with_drafts(&["Paint it red"]);
     crew.sandbox.unset("GIT_EDITOR");
-    crew.sandbox.script("bin/paint", "#!/bin/sh\nsed -i -e 's/red/blue/' -e 's/priority: 2/priority: 0/' \"$1\"\necho 'As the sea.' >>\"$1\"\n");
+    crew.sandbox.script(
+        "bin/paint",
+        "#!/bin/sh\nsed -i -e 's/red/blue/' -e 's/priority: 2/priority: 0/' \"$1\"\necho 'As the sea.' >>\"$1\"\n",
+    );
     crew.sandbox.script("bin/spoil", "#!/bin/sh\nsed -i 's/priority: .*/priority: 9/' \"$1\"\n");
     crew.sandbox.git("ws/hub", &["config", "core.editor", "paint"]).ok();
     let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };

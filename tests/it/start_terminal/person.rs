@@ -54,7 +54,8 @@ impl Person {
     pub(super) fn screen(&self) -> String {
         let mut screen = vt100::Parser::new(ROWS, self.columns, 0);
         screen.process(&self.written.lock().expect("a screen"));
-        screen.screen().contents()
+        let rows: Vec<String> = screen.screen().rows(0, self.columns).map(|row| row.trim_end().to_owned()).collect();
+        rows.join("\n").trim_end().to_owned()
     }
 
     /// Waits for a text that was not read yet.

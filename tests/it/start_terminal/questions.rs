@@ -6,7 +6,8 @@ use crate::crew::Crew;
 
 /// The answers that are kept in the log of the latest session.
 fn kept(crew: &Crew) -> String {
-    let refs = crew.sandbox.git("ws/hub", &["for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/os/sessions"]).ok();
+    let refs =
+        crew.sandbox.git("ws/hub", &["for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/os/sessions"]).ok();
     let all = refs.lines().map(|name| crew.sandbox.git("ws/hub", &["show", &format!("{name}:answers.json")]).stdout);
     all.collect()
 }
@@ -99,7 +100,8 @@ fn the_registry_says_how_many_questions_there_are() {
     let crew = crew();
     let registry = crew.sandbox.read("ws/hub/registry.toml");
     let set = |questions: &str| {
-        crew.sandbox.write("ws/hub/registry.toml", registry.replace("jobs = 2\n", &format!("jobs = 2\nquestions = {questions}\n")));
+        crew.sandbox
+            .write("ws/hub/registry.toml", registry.replace("jobs = 2\n", &format!("jobs = 2\nquestions = {questions}\n")));
     };
     set("0");
     crew.os(&["start", "--plan"]).says("the registry says `questions = 0`").ok();
