@@ -11,21 +11,17 @@ use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::core::trailers::{self, Key, Message};
 use crate::core::wire::SCHEMA;
-use crate::git::object::Commit;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
 use crate::ledger::{LedgerError, random_hex};
+use crate::refs::sessions::{self, Latest, MAX_FILE, SEEN};
 
-/// The file with what sessions have seen.
-const SEEN: &str = "seen.json";
 /// The file with the pending drafts.
 const PENDING: &str = "pending.json";
 /// The file with the answers of this session's interview.
 const ANSWERS: &str = "answers.json";
 /// The outcome of the last phase.
 const CLOSED: &str = "closed";
-/// The maximum size of a file that is read, in bytes.
-const MAX_FILE: usize = 16 * 1024 * 1024;
 
 /// An item that will become a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,31 +58,10 @@ impl Log {
     /// # Errors
     /// If the hub cannot be read.
     pub(super) fn open(hub: &Repo) -> Result<Self, LedgerError> {
-        let seen = |commit: &Commit| -> Result<Seen, LedgerError> {
-            let json = hub.find_file(commit.tree_id, SEEN, MAX_FILE)?;
-            Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
-        };
-        let mut latest: Option<(Commit, SessionId, ObjectId)> = None;
-        for (name, tip) in hub.list_refs(SESSIONS)? {
-            let Ok(id) = SessionId::parse(&name[SESSIONS.len()..]) else { continue };
-            // Ignore a ref that does not point to a commit.
-            let Ok(commit) = hub.read_commit(tip) else { continue };
-            let is_later = match &latest {
-                None => true,
-                Some((other, _, other_tip)) if commit.time() == other.time() => {
-                    (seen(&commit)?.number, tip) > (seen(other)?.number, *other_tip)
-                }
-                Some((other, ..)) => commit.time().0 > other.time().0,
-            };
-            if is_later {
-                latest = Some((commit, id, tip));
-            }
-        }
-        let Some((commit, id, tip)) = latest else {
+        let Some(Latest { id, tip, commit, mut seen }) = sessions::find_latest(hub)? else {
             let (seen, pending, answers) = (Seen::default(), Vec::new(), BTreeMap::new());
             return Ok(Self { id: None, tip: None, seen, pending, answers });
         };
-        let mut seen = seen(&commit)?;
         let pending = hub.find_file(commit.tree_id, PENDING, MAX_FILE)?.and_then(|json| serde_json::from_slice(&json).ok());
         let is_closed = is_closed(&commit.message);
         let answers = if is_closed { None } else { hub.find_file(commit.tree_id, ANSWERS, MAX_FILE)? };

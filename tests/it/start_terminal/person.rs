@@ -35,8 +35,12 @@ impl Person {
         let typed = format!(
             "trap : INT; stty cols {columns} rows {ROWS}; stty -a >../before; {program} {command}; code=$?; stty -a >../after; exit $code"
         );
-        let mut script = crew.sandbox.command("ws/hub", "script");
-        script.args(["-qefc", &typed, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // Whoever runs the tests in the background has them ignore what Ctrl-C sends.
+        let mut script = crew.sandbox.command("ws/hub", "env");
+        script
+            .args(["--default-signal=INT", "script", "-qefc", &typed, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = script.spawn().ok()?;
         let (keys, mut output) = (child.stdin.take()?, child.stdout.take()?);
         let written = Arc::new(Mutex::new(Vec::new()));
@@ -123,6 +127,7 @@ impl Person {
 
     /// Ends the program itself with a signal, such as `KILL`.
     #[track_caller]
+    #[expect(clippy::unused_self, reason = "it reads as what happens to what the person started")]
     pub(super) fn signal(&self, crew: &Crew, signal: &str) {
         let is_program = |process: &&String| process.contains("bin/git-os ") && !process.contains("stty");
         let process = crew.processes().iter().find(is_program).cloned().expect("a program");
