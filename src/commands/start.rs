@@ -189,5 +189,9 @@ pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     if let Some(grade) = summary.grade {
         words.push(format!("grade {grade}"));
     }
-    ctx.ui.line(words.join(", "))
+    ctx.ui.line(words.join(", "))?;
+    for end in summary.tickets.iter().filter(|end| end.fate == FateKind::Waiting) {
+        ctx.ui.say(format!("hint: git os answer {} TEXT", end.id));
+    }
+    Ok(())
 }

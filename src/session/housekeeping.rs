@@ -11,6 +11,10 @@ use crate::doctor;
 impl Session<'_> {
     pub(super) fn housekeeping(&mut self) -> Result<(), SessionError> {
         let report = doctor::examine(self.workspace, &self.env.program);
+        if self.at.stop.is_interrupted() {
+            // What was interrupted says nothing of the workspace.
+            return Err(SessionError::Interrupted);
+        }
         self.summary.grade = Some(report.grade);
         let mut failed = Vec::new();
         for check in report.failed() {

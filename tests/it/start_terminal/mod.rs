@@ -184,3 +184,21 @@ fn a_draft_is_edited_in_the_editor_that_git_knows() {
     assert!(shown.contains("priority 0") && shown.contains("As the sea."), "{shown}");
     crew.all_is_well();
 }
+
+#[test]
+fn a_terminal_that_knows_no_cursor_is_asked_as_well() {
+    let mut crew = with_drafts(&["One", "Two"]);
+    crew.sandbox.set("TERM", "dumb");
+    let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };
+    person.press("a\r");
+    for answer in ["x\r", "\u{4}", "a\r"] {
+        person.read_to(APPROVE);
+        person.read_to("   > ");
+        person.press(answer);
+    }
+    person.ends(&crew, 0);
+    let mut states: Vec<_> = crew.board().into_iter().map(|ticket| ticket.1).collect();
+    states.sort();
+    assert_eq!(states, ["draft", "merged"]);
+    crew.all_is_well();
+}

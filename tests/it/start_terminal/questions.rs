@@ -153,7 +153,7 @@ fn a_ticket_whose_question_was_answered_is_resumed_by_the_next_session() {
     let crew = crew();
     crew.agent(ASKS);
     let id = crew.sandbox.ticket("ws/alpha", "Paint it", "ready").id;
-    crew.start().ok();
+    crew.start().says(&format!("hint: git os answer {id} TEXT")).ok();
     board(&crew, &[("Paint it", "awaiting-input")]);
     crew.os(&["answer", &id, "Red."]).ok();
     crew.start().ok();
