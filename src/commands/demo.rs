@@ -74,7 +74,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let hub = workspace.open(workspace.hub()?)?;
     let desk =
         Operator::new(&ctx.ui, &ctx.stop, Given { answers: Some(answers), approves_all: true, is_interactive: false, hub: &hub });
-    let plan = session::Plan { jobs: workspace.registry.jobs, interviewed: Interviewed::WithReason };
+    let plan = session::Plan { jobs: workspace.registry.jobs, interviewed: Interviewed::Answered };
     let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, &plan))?;
     super::start::print(ctx, &summary)?;
     past_the_gate(ctx, &workspace)?;

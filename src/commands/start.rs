@@ -57,8 +57,9 @@ pub(super) struct Args {
     ///   waiting = "The baker's holiday plan."
     ///   learned = "Sundays are short."
     ///
-    /// `next` lists tickets: titles, or tables. `after` is the title of a ticket that must land first. The answers about a brand are
-    /// used once a day, and only if there is something to ask about the brand.
+    /// `next` lists tickets: titles, or tables. `after` is the title of a ticket that
+    /// must land first. The answers about a brand are used once a day, and only if
+    /// there is something to ask about the brand.
     #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     answers: Option<String>,
 
@@ -123,7 +124,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 /// With which brands the interview is held.
 fn interviewed(workspace: &Workspace, args: &Args) -> Result<Interviewed, CliError> {
     if args.no_interview {
-        return Ok(Interviewed::None);
+        return Ok(Interviewed::NoBrand);
     }
     let mut brands = Vec::new();
     for name in &args.interview {
@@ -133,7 +134,11 @@ fn interviewed(workspace: &Workspace, args: &Args) -> Result<Interviewed, CliErr
         }
         brands.push(brand);
     }
-    Ok(if brands.is_empty() { Interviewed::WithReason } else { Interviewed::Only(brands) })
+    Ok(match &args.answers {
+        _ if !brands.is_empty() => Interviewed::Only(brands),
+        Some(_) => Interviewed::Answered,
+        None => Interviewed::WithReason,
+    })
 }
 
 fn print_plan(ctx: &Context, workspace: &Workspace, plan: &session::Plan, as_json: bool) -> Result<(), CliError> {

@@ -1,8 +1,7 @@
 //! Phase 8: writes what happened into the pages of its days, archives, and closes the session.
 
 use super::{Session, SessionError};
-use crate::core::event::{EventKind, State};
-use crate::core::id::ObjectId;
+use crate::core::event::State;
 use crate::core::progress::{CareEvent, SessionEvent, What};
 use crate::core::ruling::Ruling;
 use crate::core::session::Phase;
@@ -10,6 +9,7 @@ use crate::core::text::first_line;
 use crate::core::time::Timestamp;
 use crate::dispatch::{Site, land};
 use crate::git::Repo;
+use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, replay};
 use crate::memory::learnings;
 use crate::memory::ledger_page::{self, Days};
@@ -30,10 +30,8 @@ impl Session<'_> {
                 let line = |what: &str| format!("- {what}: {} ({}, {})", row.ticket.content.title, entry.name, row.id);
                 match row.ticket.state {
                     // The day is in the chain, which needs to be read only once.
-                    State::Merged if !known.contains(&line("landed")) => {
-                        add(landed_at(&repo, row.tip)?.unwrap_or(row.updated), line("landed"));
-                    }
-                    State::Blocked => add(row.updated, line("blocked")),
+                    State::Merged if !known.contains(&line("landed")) => add(since(&repo, &row)?, line("landed")),
+                    State::Blocked => add(since(&repo, &row)?, line("blocked")),
                     State::Merged
                     | State::Draft
                     | State::Ready
@@ -102,9 +100,9 @@ impl Session<'_> {
     }
 }
 
-/// When a ticket landed, as its chain says.
-fn landed_at(repo: &Repo, tip: ObjectId) -> Result<Option<Timestamp>, SessionError> {
-    let Ruling::Granted(links) = replay::links(repo, tip, None)? else { return Ok(None) };
-    let merge = links.iter().find(|link| link.record.event.action.kind() == EventKind::Merge);
-    Ok(merge.map(|link| link.commit.time()))
+/// Since when a ticket is in its state, as its chain says: a comment moves it to no other day.
+fn since(repo: &Repo, row: &Row) -> Result<Timestamp, SessionError> {
+    let Ruling::Granted(links) = replay::links(repo, row.tip, None)? else { return Ok(row.updated) };
+    let is_same = |link: &&replay::Link| link.record.after.state == row.ticket.state;
+    Ok(links.iter().take_while(is_same).last().map_or(row.updated, |link| link.commit.time()))
 }

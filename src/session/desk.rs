@@ -1,5 +1,7 @@
 //! Whoever answers a session: what is asked, and what can be answered.
 
+use std::collections::BTreeMap;
+
 use super::SessionError;
 use crate::core::id::{Brand, RepoName};
 use crate::core::interview::{Answers, Question, Reason};
@@ -66,8 +68,8 @@ pub(crate) struct Put<'a> {
 pub(crate) trait Desk {
     /// Whether somebody is there to answer.
     fn is_attended(&self) -> bool;
-    /// The answers about a brand that were given beforehand; `None` if none were.
-    fn given(&self, brand: &Brand) -> Option<Answers>;
+    /// The answers about brands that were given beforehand; `None` if they are to be asked for.
+    fn given(&self) -> Option<&BTreeMap<Brand, Answers>>;
     /// Asks a question of the interview.
     ///
     /// # Errors

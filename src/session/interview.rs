@@ -17,16 +17,14 @@ use crate::memory::learnings::{self, Confidence, Learning};
 impl Session<'_> {
     pub(super) fn interview(&mut self) -> Result<(), SessionError> {
         let brands = self.decision(Phase::Interview).brands.clone();
-        for brand in &brands {
-            let is_open = self.log.answers.get(brand).is_none_or(|answers| !answers.is_closed);
-            if let (true, Some(answers)) = (is_open, self.desk.given(brand)) {
-                self.learn(brand, &answers.learned)?;
-                let answers = Answers { asked: Topic::ALL.to_vec(), is_closed: true, ..answers };
-                self.log.answers.insert(brand.clone(), answers);
-                self.keep(brand, "answers given", "")?;
+        let has_ended = match self.desk.given() {
+            Some(given) => {
+                self.take_given(&brands, given)?;
+                false
             }
-        }
-        let has_ended = if self.desk.is_attended() { self.ask_about(&brands)? } else { false };
+            None if self.desk.is_attended() => self.ask_about(&brands)?,
+            None => false,
+        };
         let said = self.log.answers.values().filter(|answers| !answers.is_silent()).count();
         for brand in &brands {
             let was_asked = self.log.answers.get(brand).is_some_and(|answers| answers.is_closed || !answers.asked.is_empty());
@@ -39,6 +37,20 @@ impl Session<'_> {
             self.tell(SessionEvent::NobodyAnswered);
         }
         self.record(Phase::Interview, &plural(said, "brand", "brands"), "", &[])
+    }
+
+    /// Takes what was answered beforehand.
+    fn take_given(&mut self, brands: &[Brand], given: &BTreeMap<Brand, Answers>) -> Result<(), SessionError> {
+        for brand in brands {
+            let is_open = self.log.answers.get(brand).is_none_or(|answers| !answers.is_closed);
+            if let (true, Some(answers)) = (is_open, given.get(brand)) {
+                self.learn(brand, &answers.learned)?;
+                let answers = Answers { asked: Topic::ALL.to_vec(), is_closed: true, ..answers.clone() };
+                self.log.answers.insert(brand.clone(), answers);
+                self.keep(brand, "answers given", "")?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks until there is no question left. Returns whether the person ended it.

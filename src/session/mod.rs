@@ -95,7 +95,9 @@ pub(crate) enum Interviewed {
     /// Those that there is something to ask about.
     #[default]
     WithReason,
-    None,
+    /// The same, and the answers were given beforehand, so that the registry limits nothing.
+    Answered,
+    NoBrand,
     /// These, with or without a reason.
     Only(Vec<Brand>),
 }
@@ -171,12 +173,12 @@ fn decide_as(workspace: &Workspace, plan: &Plan, seen: &Seen, present: &Present)
     let mut decisions = decide(seen, present);
     let interview = &mut decisions[Phase::Interview.number()];
     let (runs, why, brands) = match &plan.interviewed {
-        Interviewed::None => (false, "turned off for this session".to_owned(), Vec::new()),
+        Interviewed::NoBrand => (false, "turned off for this session".to_owned(), Vec::new()),
         Interviewed::Only(brands) => (true, "asked for".to_owned(), brands.clone()),
         Interviewed::WithReason if workspace.registry.questions == 0 => {
             (false, "the registry says `questions = 0`".to_owned(), Vec::new())
         }
-        Interviewed::WithReason => return decisions,
+        Interviewed::WithReason | Interviewed::Answered => return decisions,
     };
     *interview = Decision { phase: Phase::Interview, runs, why, brands };
     decisions

@@ -70,25 +70,21 @@ impl Session<'_> {
         for (entry, repo) in self.places() {
             let ledger = Ledger::open(&repo)?;
             for row in ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::AwaitingInput) {
-                if self.unanswered.contains(&row.id) {
+                if self.has_left_questions || self.unanswered.contains(&row.id) {
                     continue;
                 }
                 let Some(found) = ledger.find(&row.id)? else { continue };
                 let asked = asked(entry, &ledger, &found)?;
                 match self.answer(&ledger, &found, asked)? {
-                    Said::Text(words) => answered.push(format!("{}: {}", row.id, first_line(&words))),
+                    Said::Text(words) => {
+                        self.summary.answered += 1;
+                        answered.push(format!("{}: {}", row.id, first_line(&words)));
+                    }
                     Said::Nothing | Said::NothingMore => drop(self.unanswered.insert(row.id.clone())),
                     Said::Quit => self.has_left_questions = true,
                 }
-                if self.has_left_questions {
-                    break;
-                }
-            }
-            if self.has_left_questions {
-                break;
             }
         }
-        self.summary.answered += answered.len();
         if !answered.is_empty() {
             let what = format!("{} answered", plural(answered.len(), "question", "questions"));
             self.record(Phase::Outstanding, &what, &answered.join("\n"), &[])?;

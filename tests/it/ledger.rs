@@ -29,10 +29,16 @@ fn what_landed_is_on_the_page_of_its_day_whenever_a_session_sees_it() {
     crew.os(&["dispatch"]).ok();
     on(&mut crew, "2026-05-09");
     crew.os(&["comment", &third, "Thanks."]).ok();
-    crew.start().says("1 line for ledger/2026-05-08.md").ok();
+    let stuck = crew.sandbox.ticket("ws/alpha", "Stuck", "running").id;
+    crew.os(&["block", &stuck, "--reason", "It rains."]).ok();
+    crew.start().says("1 line for ledger/2026-05-08.md").says("1 line for ledger/2026-05-09.md").ok();
     assert_eq!(page(&crew, "2026-05-07"), first);
     assert!(page(&crew, "2026-05-08").contains(&format!("- landed: Third (alpha, {third})")));
-    assert_eq!(page(&crew, "2026-05-09"), "");
+    assert!(page(&crew, "2026-05-09").contains("- blocked: Stuck (alpha, "), "{}", page(&crew, "2026-05-09"));
+    on(&mut crew, "2026-05-10");
+    crew.os(&["comment", &stuck, "Still."]).ok();
+    crew.start().ok();
+    assert_eq!(page(&crew, "2026-05-10"), "");
     let wiki = crew.sandbox.id("ws/hub", "refs/os/wiki");
     crew.start().ok();
     assert_eq!(crew.sandbox.id("ws/hub", "refs/os/wiki"), wiki, "it is there once");

@@ -82,16 +82,14 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// Shows all that follow, and asks about all of them at once.
-    fn ask_about_all(&self, drafts: &[Proposal]) -> Result<bool, SessionError> {
-        drafts.iter().skip(1).for_each(|draft| self.show(draft));
-        let question = format!("Approve {}? [y]es [n]o", all(drafts.len()));
+    /// Asks a question that is answered by a yes or a no, and by nothing else.
+    fn confirm(&self, question: &str) -> Result<bool, SessionError> {
         loop {
-            match self.ask_for(&question)? {
+            match self.ask_for(&format!("{question} [y]es [n]o"))? {
                 Reply::Text(word) if ["y", "yes"].contains(&word.as_str()) => return Ok(true),
                 Reply::Text(word) if ["n", "no"].contains(&word.as_str()) => return Ok(false),
                 Reply::End => return Ok(false),
-                Reply::Text(_) => self.ui.say_indented(AT, "`y` approves all of them, `n` goes back to the first."),
+                Reply::Text(_) => {}
             }
         }
     }
@@ -115,10 +113,10 @@ impl<'a> Operator<'a> {
                 Ok(new) => return Ok((new != *sheet).then_some(new)),
                 Err(why) => {
                     self.ui.say_indented(AT, &format!("cannot use the edited draft: {why}"));
-                    match self.ask_for("Edit it again? [y]es [n]o")? {
-                        Reply::Text(word) if ["y", "yes"].contains(&word.as_str()) => text = edited,
-                        Reply::Text(_) | Reply::End => return Ok(None),
+                    if !self.confirm("Edit it again?")? {
+                        return Ok(None);
                     }
+                    text = edited;
                 }
             }
         }
@@ -134,13 +132,12 @@ impl Desk for Operator<'_> {
         self.given.is_interactive
     }
 
-    fn given(&self, brand: &Brand) -> Option<Answers> {
-        self.given.answers.as_ref()?.get(brand).cloned()
+    fn given(&self) -> Option<&BTreeMap<Brand, Answers>> {
+        self.given.answers.as_ref()
     }
 
     fn ask(&self, put: &Put<'_>) -> Result<Said, SessionError> {
-        // Answers from a file are all there are.
-        if !self.given.is_interactive || self.given.answers.is_some() {
+        if !self.given.is_interactive {
             return Ok(Said::Quit);
         }
         if !self.has_said_how.replace(true) {
@@ -191,7 +188,8 @@ impl Desk for Operator<'_> {
                 }
                 "l" | "later" => return Ok(Approval::Later),
                 "A" | "All" => {
-                    if self.ask_about_all(drafts)? {
+                    drafts.iter().skip(1).for_each(|draft| self.show(draft));
+                    if self.confirm(&format!("Approve {}?", all(drafts.len())))? {
                         return Ok(Approval::ApproveRest);
                     }
                     self.show(draft);

@@ -105,6 +105,8 @@ fn the_registry_says_how_many_questions_there_are() {
     };
     set("0");
     crew.os(&["start", "--plan"]).says("the registry says `questions = 0`").ok();
+    crew.sandbox.write("ws/none.toml", "");
+    crew.os(&["start", "--plan", "--answers", "../none.toml"]).says("not yet held today with alpha").ok();
     set("1");
     let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };
     person.asked("What should be done next?");
