@@ -22,6 +22,8 @@ pub(crate) struct Env {
     pub(crate) outbox: Option<Utf8PathBuf>,
     pub(crate) pager: Option<String>,
     pub(crate) no_color: bool,
+    /// The terminal only shows what it is sent: it knows no cursor.
+    pub(crate) is_dumb: bool,
     pub(crate) stdin_is_terminal: bool,
     pub(crate) stdout_is_terminal: bool,
     pub(crate) stderr_is_terminal: bool,
@@ -50,6 +52,7 @@ impl Env {
             outbox: var("GIT_OS_OUTBOX").map(Utf8PathBuf::from),
             pager: var("GIT_PAGER").or_else(|| var("PAGER")),
             no_color: var("NO_COLOR").is_some() || var("TERM").as_deref() == Some("dumb"),
+            is_dumb: var("TERM").is_none_or(|kind| kind == "dumb"),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),

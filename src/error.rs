@@ -225,7 +225,9 @@ impl From<SessionError> for CliError {
             SessionError::Dispatch(error) => error.into(),
             SessionError::Operation(error) => error.into(),
             SessionError::Git(error) => error.into(),
-            SessionError::Interrupted => Self::new(Kind::Interrupted, Code::Interrupted, "interrupted").hint("git os start"),
+            error @ (SessionError::Interrupted | SessionError::Stopped(_)) => {
+                Self::new(Kind::Interrupted, Code::Interrupted, error)
+            }
             error => Self::of(Kind::Fatal, (&error).into(), &error),
         }
     }

@@ -1,6 +1,7 @@
 //! The only file that prints: results on stdout, talk on stderr, tables, colours, progress, JSON.
 
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use serde::Serialize;
 
 use crate::core::event::State;
 use crate::core::text::{escape, escape_lines, shown};
+use crate::core::wrap::wrapped;
 use crate::env::Env;
-use crate::error::CliError;
+use crate::error::{CliError, Kind};
 
 /// Where to print, and how.
 pub(crate) struct Ui {
@@ -20,8 +22,17 @@ pub(crate) struct Ui {
     has_colour: bool,
     /// Whether people watch the talk, so that it may move.
     is_live: bool,
+    /// Whether the terminal knows no cursor.
+    is_dumb: bool,
     lanes: MultiProgress,
 }
+
+/// Asks a terminal to say where a pasted text begins and ends.
+pub(crate) const PASTE_MARKED: &str = "\u{1b}[?2004h";
+/// Takes that back.
+pub(crate) const PASTE_UNMARKED: &str = "\u{1b}[?2004l";
+/// The columns and rows of a terminal that does not say its size.
+const USUAL_SIZE: (usize, usize) = (80, 24);
 
 /// A colour by what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +53,7 @@ impl Ui {
             pager: env.stdout_is_terminal.then(|| env.pager.clone().unwrap_or_else(|| "less".to_owned())),
             has_colour: env.stdout_is_terminal && !env.no_color,
             is_live: env.stderr_is_terminal && !env.no_color,
+            is_dumb: env.is_dumb,
             lanes: MultiProgress::new(),
         }
     }
@@ -86,10 +98,10 @@ impl Ui {
     /// When stdout cannot be written.
     pub(crate) fn finish(&self) -> Result<(), CliError> {
         let Some(pager) = self.pager.as_ref().filter(|pager| *pager != "cat") else { return self.flush() };
-        let rows = dialoguer::console::Term::stdout().size().0;
+        let rows = size_of(io::stdout()).1;
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lines = out.split(|byte| *byte == b'\n').count();
-        if lines > usize::from(rows) && crate::git::process::page(pager, &out) {
+        if lines > rows && crate::git::process::page(pager, &out) {
             out.clear();
             return Ok(());
         }
@@ -106,10 +118,32 @@ impl Ui {
         self.lanes.suspend(|| drop(io::stderr().lock().write_all(text.as_bytes())));
     }
 
-    /// The beginning of a line of talk, which whoever is asked ends.
-    pub(crate) fn prompt(&self, text: &str) {
+    /// Talk in rows that are broken at words, all of them indented by so many columns.
+    pub(crate) fn say_indented(&self, indent: usize, text: &str) {
+        let width = Self::size().0.saturating_sub(indent + 1);
+        for row in wrapped(&escape_lines(text).replace('\t', "    "), width) {
+            self.say(format!("{:indent$}{row}", "").trim_end());
+        }
+    }
+
+    /// The columns and rows of the terminal that the talk goes to.
+    #[must_use]
+    pub(crate) fn size() -> (usize, usize) {
+        size_of(io::stderr())
+    }
+
+    /// Whether the terminal knows no cursor.
+    #[must_use]
+    pub(crate) fn is_dumb(&self) -> bool {
+        self.is_dumb
+    }
+
+    /// Puts a frame of a prompt on the terminal; what is unsafe was left out by who made it.
+    pub(crate) fn draw(&self, frame: &str) {
         drop(self.flush());
-        self.lanes.suspend(|| drop(io::stderr().lock().write_all(escape(text).as_bytes())));
+        // A terminal that is gone is noticed where it is read.
+        let mut terminal = io::stderr().lock();
+        drop(terminal.write_all(frame.as_bytes()).and_then(|()| terminal.flush()));
     }
 
     /// Whether progress moves on the screen, so that nothing needs to be said line by line.
@@ -133,7 +167,12 @@ impl Ui {
             drop(io::stderr().lock().write_all(format!("{object}\n").as_bytes()));
             return;
         }
-        self.say(format!("error: {}", error.message));
+        // What a person asked for is no error. The terminal has shown the key on the line where it was pressed.
+        let is_asked_for = error.kind == Kind::Interrupted;
+        if is_asked_for && self.is_live {
+            self.draw("\r\u{1b}[K");
+        }
+        self.say(format!("{}{}", if is_asked_for { "" } else { "error: " }, error.message));
         for hint in &error.hints {
             self.say(format!("hint: {hint}"));
         }
@@ -207,6 +246,19 @@ impl Ui {
         });
         Lane { bar }
     }
+}
+
+/// Ends what was drawn when the process ends in the midst of it.
+pub(crate) fn abandon(ending: &str) {
+    // There is nobody left to tell if this fails.
+    drop(io::stderr().lock().write_all(format!("{ending}\n").as_bytes()));
+}
+
+/// The columns and rows of a terminal.
+fn size_of(terminal: impl AsFd) -> (usize, usize) {
+    let or_usual = |said: u16, usual| if said == 0 { usual } else { usize::from(said) };
+    rustix::termios::tcgetwinsize(terminal)
+        .map_or(USUAL_SIZE, |size| (or_usual(size.ws_col, USUAL_SIZE.0), or_usual(size.ws_row, USUAL_SIZE.1)))
 }
 
 impl Drop for Ui {

@@ -1,8 +1,8 @@
 //! What every command needs: its surroundings, and how to find the repository or the ticket that is meant.
 
-use std::io::BufRead as _;
 use std::sync::OnceLock;
 
+use super::desk;
 use crate::agent::stop::Stop;
 use crate::core::id::TicketId;
 use crate::core::json::{TicketView, VainView};
@@ -11,10 +11,11 @@ use crate::core::text;
 use crate::core::text::plural;
 use crate::core::ticket::Ticket;
 use crate::env::Env;
-use crate::error::CliError;
+use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
 use crate::ledger::{Entry, Ledger};
 use crate::operations::{Caller, FIND_REGISTRY, Place};
+use crate::session::SessionError;
 use crate::sync;
 use crate::ui::Ui;
 use crate::workspace::{Readiness, Source, Workspace};
@@ -129,20 +130,20 @@ impl Context {
         })
     }
 
-    /// Asks a person, who has to answer `y` or `yes`. Where there is nobody to ask, the answer is no.
+    /// Asks a person before anything is changed. Where there is nobody to ask, the answer is no.
     ///
     /// # Errors
-    /// When the terminal cannot be read.
+    /// When somebody interrupts, or the terminal cannot be read.
     pub(super) fn confirm(&self, question: &str) -> Result<bool, CliError> {
         if !self.env.stdin_is_terminal || !self.env.stderr_is_terminal {
             return Ok(false);
         }
-        // What was typed before the question is no answer to it.
-        rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush).unwrap_or_default();
-        self.ui.prompt(&format!("{question} [y/N] "));
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        match desk::confirm(&self.ui, &self.stop, 0, question) {
+            Err(SessionError::Interrupted) => {
+                Err(CliError::new(Kind::Interrupted, Code::Interrupted, "interrupted; nothing was changed"))
+            }
+            answered => Ok(answered?),
+        }
     }
 
     /// In whose name the command acts.

@@ -17,7 +17,7 @@ use crate::git::{Git, Repo};
 use crate::ledger::Ledger;
 use crate::operations::ticket::{self, New};
 use crate::operations::{OperationError, transition};
-use crate::session;
+use crate::session::{self, Interviewed};
 use crate::workspace::Workspace;
 
 /// Create nine small repositories and run a session on them
@@ -71,9 +71,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let answers = interview::parse(FILES[1].1)
         .map_err(|_| CliError::new(Kind::Fatal, Code::DemoFailed, "cannot read the answers of the demo"))?;
-    let desk = Operator::new(&ctx.ui, Given { answers: Some(answers), approves_all: true, is_interactive: false });
-    let jobs = workspace.registry.jobs;
-    let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
+    let hub = workspace.open(workspace.hub()?)?;
+    let desk =
+        Operator::new(&ctx.ui, &ctx.stop, Given { answers: Some(answers), approves_all: true, is_interactive: false, hub: &hub });
+    let plan = session::Plan { jobs: workspace.registry.jobs, interviewed: Interviewed::Answered };
+    let summary = ctx.at_work(&workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, &plan))?;
     super::start::print(ctx, &summary)?;
     past_the_gate(ctx, &workspace)?;
     look_around(ctx, &dir, &summary)

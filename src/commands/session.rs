@@ -55,7 +55,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         .hint("git os session"));
     };
     let mut entries = Vec::new();
-    for commit_id in hub.difference(None, *tip)?.added {
+    for commit_id in hub.list_history(*tip)? {
         let commit = hub.read_commit(commit_id)?;
         let message = String::from_utf8_lossy(&commit.message).into_owned();
         let (subject, rest) = message.split_once("\n\n").unwrap_or((message.as_str(), ""));

@@ -7,12 +7,14 @@ use super::context::Context;
 use super::desk::{Given, Operator};
 use super::listen::Terminal;
 use crate::core::freshness::Decision;
+use crate::core::id::Brand;
 use crate::core::interview;
 use crate::core::progress::FateKind;
 use crate::core::text::{escape, plural};
 use crate::error::{CliError, Code};
 use crate::git::process::read_file;
-use crate::session::{self, Summary};
+use crate::operations::OperationError;
+use crate::session::{self, Interviewed, Summary};
 use crate::ui::Tone;
 use crate::workspace::Workspace;
 
@@ -20,11 +22,16 @@ use crate::workspace::Workspace;
 ///
 /// Looks for changes in the workspace, asks what matters, drafts tickets, asks for approval of each, runs agents in
 /// parallel, verifies their work and lands it. Phases with nothing to do are skipped, with the reason. You can interrupt a
-/// session at any time and start it again. With a ticket id, only records that the attempt started.
+/// session at any time and start it again; every answer and every decision is kept. With a ticket id, only records that the
+/// attempt started.
+///
+/// At the terminal, a session asks about brands with new commits, signals, or tickets that are blocked or wait for an answer. It also
+/// puts the questions of agents, and continues their work with your answers.
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the command line")]
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Claimed ticket whose attempt starts [default: run a session]
-    #[arg(conflicts_with_all = ["plan", "answers", "yes", "jobs", "json"])]
+    #[arg(conflicts_with_all = ["plan", "answers", "yes", "jobs", "json", "no_interview", "interview"])]
     id: Option<String>,
 
     /// Start as this run [default: the run that claimed the ticket in this clone]
@@ -36,12 +43,37 @@ pub(super) struct Args {
     plan: bool,
 
     /// Read the answers to the interview from a file
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// The file is TOML, with a table for each brand. All keys are optional:
+    ///
+    ///   [brand.bakery]
+    ///   matters = "The summer hours."
+    ///   next = [
+    ///     "Open on Sundays",
+    ///     { title = "Announce it", repo = "blog", kind = "task", priority = 1,
+    ///       description = "One sentence.", after = "Open on Sundays" },
+    ///   ]
+    ///   avoid = "The prices."
+    ///   waiting = "The baker's holiday plan."
+    ///   learned = "Sundays are short."
+    ///
+    /// `next` lists tickets: titles, or tables. `after` is the title of a ticket that
+    /// must land first. The answers about a brand are used once a day, and only if
+    /// there is something to ask about the brand.
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     answers: Option<String>,
 
     /// Ask nothing and approve every draft
     #[arg(long)]
     yes: bool,
+
+    /// Ask no questions about brands
+    #[arg(long, conflicts_with_all = ["answers", "interview"])]
+    no_interview: bool,
+
+    /// Ask about this brand, even without news, and about no other; repeatable
+    #[arg(long, value_name = "BRAND", conflicts_with = "yes")]
+    interview: Vec<String>,
 
     /// Number of brands to work on in parallel [default: `jobs` in the registry]
     #[arg(long, value_name = "N")]
@@ -64,8 +96,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
+    let plan = session::Plan { jobs: args.jobs.unwrap_or(workspace.registry.jobs), interviewed: interviewed(workspace, args)? };
     if args.plan {
-        return print_plan(ctx, workspace, args.json);
+        return print_plan(ctx, workspace, &plan, args.json);
     }
     let answers = match &args.answers {
         Some(file) => {
@@ -82,14 +115,34 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         None => None,
     };
     let is_interactive = ctx.env.stdin_is_terminal && ctx.env.stderr_is_terminal && !args.yes && !args.json;
-    let desk = Operator::new(&ctx.ui, Given { answers, approves_all: args.yes, is_interactive });
-    let jobs = args.jobs.unwrap_or(workspace.registry.jobs);
-    let summary = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, jobs))?;
+    let hub = workspace.open(workspace.hub()?)?;
+    let desk = Operator::new(&ctx.ui, &ctx.stop, Given { answers, approves_all: args.yes, is_interactive, hub: &hub });
+    let summary = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, &plan))?;
     if args.json { ctx.ui.json(&summary) } else { print(ctx, &summary) }
 }
 
-fn print_plan(ctx: &Context, workspace: &Workspace, as_json: bool) -> Result<(), CliError> {
-    let phases = session::plan(workspace)?;
+/// With which brands the interview is held.
+fn interviewed(workspace: &Workspace, args: &Args) -> Result<Interviewed, CliError> {
+    if args.no_interview {
+        return Ok(Interviewed::NoBrand);
+    }
+    let mut brands = Vec::new();
+    for name in &args.interview {
+        let brand = Brand::parse(name)?;
+        if workspace.registry.repos_of(&brand).next().is_none() {
+            return Err(OperationError::NoBrand(brand).into());
+        }
+        brands.push(brand);
+    }
+    Ok(match &args.answers {
+        _ if !brands.is_empty() => Interviewed::Only(brands),
+        Some(_) => Interviewed::Answered,
+        None => Interviewed::WithReason,
+    })
+}
+
+fn print_plan(ctx: &Context, workspace: &Workspace, plan: &session::Plan, as_json: bool) -> Result<(), CliError> {
+    let phases = session::decisions(workspace, plan)?;
     if as_json {
         return ctx.ui.json(&Plan { version: crate::core::json::VERSION, phases });
     }
@@ -141,5 +194,9 @@ pub(super) fn print(ctx: &Context, summary: &Summary) -> Result<(), CliError> {
     if let Some(grade) = summary.grade {
         words.push(format!("grade {grade}"));
     }
-    ctx.ui.line(words.join(", "))
+    ctx.ui.line(words.join(", "))?;
+    for end in summary.tickets.iter().filter(|end| end.fate == FateKind::Waiting) {
+        ctx.ui.say(format!("hint: git os answer {} TEXT", end.id));
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Which phases a session runs and which it can skip, with the reason for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -15,6 +15,8 @@ pub(crate) struct Present {
     pub(crate) date: String,
     /// The repositories that scouts read: the brand, and the commit of the trunk, empty if the trunk has no commit.
     pub(crate) repos: BTreeMap<RepoName, (Brand, String)>,
+    /// The brands with tickets that are blocked or wait for an answer.
+    pub(crate) stuck: BTreeSet<Brand>,
     /// A fingerprint of everything that the doctor checks.
     pub(crate) health: String,
 }
@@ -43,10 +45,14 @@ pub(crate) fn decide(seen: &Seen, present: &Present) -> Vec<Decision> {
     let mut news = changed.clone();
     news.extend(seen.news.iter().filter(|brand| !changed.contains(brand)).cloned());
     let interviewed = |brand: &Brand| seen.interviewed.get(brand) == Some(&present.date);
-    let engaged: Vec<Brand> = news.iter().filter(|brand| !interviewed(brand)).cloned().collect();
+    let mut topical = news.clone();
+    topical.extend(present.stuck.iter().filter(|brand| !news.contains(brand)).cloned());
+    let engaged: Vec<Brand> = topical.iter().filter(|brand| !interviewed(brand)).cloned().collect();
     Phase::ALL
         .iter()
-        .map(|phase| decide_one(*phase, seen, present, &Brands { changed: &changed, news: &news, engaged: &engaged }))
+        .map(|phase| {
+            decide_one(*phase, seen, present, &Brands { changed: &changed, news: &news, topical: &topical, engaged: &engaged })
+        })
         .collect()
 }
 
@@ -56,15 +62,19 @@ struct Brands<'a> {
     changed: &'a [Brand],
     /// Scouts have read, or will read, something new in them.
     news: &'a [Brand],
+    /// There is something to ask about: news, or tickets that are stuck.
+    topical: &'a [Brand],
     /// They will be interviewed.
     engaged: &'a [Brand],
 }
 
 fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>) -> Decision {
-    let Brands { changed, news, engaged } = brands;
+    let Brands { changed, news, topical, engaged } = brands;
     let names = |brands: &[Brand]| brands.iter().map(Brand::as_str).collect::<Vec<_>>().join(", ");
     let (runs, why, brands) = match phase {
-        Phase::Initialise | Phase::Outstanding | Phase::Draft | Phase::Dispatch => (true, "always".to_owned(), Vec::new()),
+        Phase::Initialise | Phase::Outstanding | Phase::Draft | Phase::Dispatch | Phase::Close => {
+            (true, "always".to_owned(), Vec::new())
+        }
         Phase::Scout if changed.is_empty() => (false, "no brand has new commits".to_owned(), Vec::new()),
         Phase::Scout => (true, format!("new commits in {}", names(changed)), changed.to_vec()),
         Phase::Housekeeping => match &seen.doctor {
@@ -77,11 +87,9 @@ fn decide_one(phase: Phase, seen: &Seen, present: &Present, brands: &Brands<'_>)
         },
         Phase::Brief if news.is_empty() => (false, "scouts were skipped".to_owned(), Vec::new()),
         Phase::Brief => (true, "the scouts found changes".to_owned(), news.to_vec()),
-        Phase::Interview if news.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
-        Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(news)), Vec::new()),
+        Phase::Interview if topical.is_empty() => (false, "no brand has news".to_owned(), Vec::new()),
+        Phase::Interview if engaged.is_empty() => (false, format!("already held today with {}", names(topical)), Vec::new()),
         Phase::Interview => (true, format!("not yet held today with {}", names(engaged)), engaged.to_vec()),
-        Phase::Close if seen.distilled.as_ref() == Some(&present.date) => (false, "summary written today".to_owned(), Vec::new()),
-        Phase::Close => (true, "no summary written today".to_owned(), Vec::new()),
     };
     Decision { phase, runs, why, brands }
 }
@@ -100,6 +108,7 @@ mod tests {
                 (repo("personal"), (brand("personal"), "b1".to_owned())),
                 (repo("unborn"), (brand("suite52"), String::new())),
             ]),
+            stuck: BTreeSet::new(),
             health: "h1".to_owned(),
         }
     }
@@ -123,7 +132,7 @@ mod tests {
 5 interview    run  not yet held today with personal, umano
 6 draft        run  always
 7 dispatch     run  always
-8 close        run  no summary written today
+8 close        run  always
 
 "#]]
         );
@@ -139,7 +148,7 @@ mod tests {
             interviewed: present.repos.values().map(|(brand, _)| (brand.clone(), present.date.clone())).collect(),
             distilled: Some(present.date.clone()),
             doctor: Some((Grade::A, "h1".to_owned())),
-            drafted: BTreeMap::new(),
+            ..Seen::default()
         };
         snapbox::assert_data_eq!(
             shown(&seen, &present),
@@ -152,12 +161,20 @@ mod tests {
 5 interview    skip no brand has news
 6 draft        run  always
 7 dispatch     run  always
-8 close        skip summary written today
+8 close        run  always
 
 "#]]
         );
-        let moved = Present { date: "2026-05-08".to_owned(), ..present };
-        assert!(decide(&seen, &moved)[Phase::Close.number()].runs);
+    }
+
+    #[test]
+    fn a_brand_with_a_stuck_ticket_is_asked_once_a_day() {
+        let present = Present { repos: BTreeMap::new(), stuck: [Brand::parse("umano").expect("valid")].into(), ..present() };
+        let interview = |seen: &Seen| decide(seen, &present)[Phase::Interview.number()].clone();
+        assert_eq!(interview(&Seen::default()).why, "not yet held today with umano");
+        let interviewed = present.stuck.iter().map(|brand| (brand.clone(), present.date.clone())).collect();
+        let held = interview(&Seen { interviewed, ..Seen::default() });
+        assert_eq!((held.runs, held.why.as_str()), (false, "already held today with umano"));
     }
 
     #[test]

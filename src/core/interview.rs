@@ -1,22 +1,27 @@
-//! The interview: five questions for each engaged brand, and the file format of the answers.
+//! The interview: which questions a session asks about which brand, and what was answered.
+
+mod file;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use toml_edit::{Document, Item, TableLike, Value};
 
+pub(crate) use self::file::parse;
+use super::event::named;
 use super::id::Brand;
-use super::registry::{Fault, line_at};
-use super::text;
+use super::text::plural;
 
-/// The keys of the answers with their questions, in the order in which they are asked.
-pub(crate) const QUESTIONS: [(&str, &str); 5] = [
-    ("matters", "What matters most now?"),
-    ("next", "What should be done next? One ticket per line; an empty line ends the list."),
-    ("avoid", "What must not be touched?"),
-    ("waiting", "What is waiting for you or for someone else?"),
-    ("learned", "What did you learn that others should know?"),
-];
+/// How many questions a session asks unless the registry says otherwise.
+pub(crate) const DEFAULT_QUESTIONS: usize = 10;
+/// How many signals or tickets a question names.
+const NAMED: usize = 5;
+
+named! {
+    /// What a question is about, in the order in which they are asked.
+    Topic, "question of the interview", {
+        Matters = "matters", Next = "next", Avoid = "avoid", Waiting = "waiting", Learned = "learned",
+    }
+}
 
 /// One wish from an answer to `next`; it becomes a draft.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,125 +43,123 @@ pub(crate) struct Answers {
     pub(crate) avoid: String,
     pub(crate) waiting: String,
     pub(crate) learned: String,
+    /// The questions that were answered or skipped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) asked: Vec<Topic>,
+    /// Nothing more is asked about this brand.
+    #[serde(default)]
+    pub(crate) is_closed: bool,
+    /// The wishes are pending drafts by now.
+    #[serde(default)]
+    pub(crate) is_drafted: bool,
 }
 
-/// Parses an answers file: `[brand.<name>]` with the five keys.
-///
-/// # Errors
-/// All errors, with their lines.
-pub(crate) fn parse(file: &str) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> {
-    let document = Document::parse(file).map_err(|error| vec![fault(file, error.span(), error.message())])?;
-    let mut reader = Reader { file, faults: Vec::new() };
-    let all = reader.brands(document.as_table());
-    reader.faults.sort_by_key(|fault| fault.line);
-    if reader.faults.is_empty() { Ok(all) } else { Err(reader.faults) }
+impl Answers {
+    /// Sets the answer to a question that is answered by a text.
+    pub(crate) fn set(&mut self, topic: Topic, words: String) {
+        match topic {
+            Topic::Matters => self.matters = words,
+            Topic::Next => self.next.push(Wish { title: words, ..Wish::default() }),
+            Topic::Avoid => self.avoid = words,
+            Topic::Waiting => self.waiting = words,
+            Topic::Learned => self.learned = words,
+        }
+    }
+
+    /// Whether anything was said.
+    #[must_use]
+    pub(crate) fn is_silent(&self) -> bool {
+        let texts = [&self.matters, &self.avoid, &self.waiting, &self.learned];
+        self.next.is_empty() && texts.into_iter().all(String::is_empty)
+    }
 }
 
-type Span = Option<std::ops::Range<usize>>;
-
-fn fault(file: &str, span: Span, what: impl Into<String>) -> Fault {
-    Fault { line: line_at(file, span.map_or(0, |span| span.start)), what: what.into() }
+/// Why there is something to ask about a brand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// How many commits are new.
+    pub(crate) commits: usize,
+    /// The titles of what scouts found.
+    pub(crate) signals: Vec<String>,
+    /// The tickets that are blocked or wait for an answer, each in one line.
+    pub(crate) stuck: Vec<String>,
 }
 
-/// Reads the tables; an error is recorded, and reading continues.
-struct Reader<'a> {
-    file: &'a str,
-    faults: Vec<Fault>,
+impl Reason {
+    /// In lines, as it is shown before the first question about the brand.
+    #[must_use]
+    pub(crate) fn lines(&self, brand: &Brand) -> Vec<String> {
+        let counts = [
+            (self.commits, plural(self.commits, "new commit", "new commits")),
+            (self.signals.len(), plural(self.signals.len(), "signal", "signals")),
+            (self.stuck.len(), format!("{} blocked or waiting", plural(self.stuck.len(), "ticket", "tickets"))),
+        ];
+        let counts: Vec<_> = counts.into_iter().filter(|(count, _)| *count > 0).map(|(_, words)| words).collect();
+        let mut lines = vec![if counts.is_empty() { brand.to_string() } else { format!("{brand}: {}", counts.join(", ")) }];
+        for all in [&self.signals, &self.stuck] {
+            lines.extend(all.iter().take(NAMED).map(|one| format!("- {one}")));
+            lines.extend((all.len() > NAMED).then(|| format!("- and {} more", all.len() - NAMED)));
+        }
+        lines
+    }
+
+    /// The questions that there is a reason for, the most important first.
+    fn topics(&self, answers: &Answers) -> Vec<Topic> {
+        let has_news = self.commits > 0 || !self.signals.is_empty();
+        // Who names a brand without any reason is asked the same as about news.
+        let is_open = has_news || self.stuck.is_empty();
+        let will_draft = !self.signals.is_empty() || !answers.next.is_empty();
+        let all = [
+            (Topic::Next, is_open),
+            (Topic::Matters, is_open),
+            (Topic::Waiting, !self.stuck.is_empty()),
+            (Topic::Avoid, will_draft),
+            (Topic::Learned, is_open),
+        ];
+        all.into_iter().filter(|(_, is_asked)| *is_asked).map(|(topic, _)| topic).collect()
+    }
 }
 
-impl Reader<'_> {
-    fn fault(&mut self, span: Span, what: impl Into<String>) {
-        self.faults.push(fault(self.file, span, what));
-    }
+/// A question about a brand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) brand: Brand,
+    pub(crate) topic: Topic,
+    pub(crate) text: &'static str,
+}
 
-    fn brands(&mut self, root: &dyn TableLike) -> BTreeMap<Brand, Answers> {
-        let mut all = BTreeMap::new();
-        for (key, item) in root.iter() {
-            if key != "brand" {
-                self.fault(item.span(), format!("unknown key `{}`; expected `[brand.NAME]`", text::escape(key)));
-            }
-        }
-        let brands = root.get("brand").and_then(Item::as_table_like);
-        for (name, item) in brands.into_iter().flat_map(TableLike::iter) {
-            match (Brand::parse(name), item.as_table_like()) {
-                (Ok(brand), Some(table)) => drop(all.insert(brand, self.answers(table, &item.span()))),
-                (Err(error), _) => self.fault(item.span(), error.to_string()),
-                (Ok(_), None) => self.fault(item.span(), format!("`{name}` is not a table")),
-            }
-        }
-        all
+/// The next question of a session, if there is one: the brands with the most to talk about come first, and share the questions.
+#[must_use]
+pub(crate) fn next_question(brands: &BTreeMap<Brand, Reason>, held: &BTreeMap<Brand, Answers>, limit: usize) -> Option<Question> {
+    let asked: usize = held.values().map(|answers| answers.asked.len()).sum();
+    if asked >= limit {
+        return None;
     }
-
-    fn answers(&mut self, table: &dyn TableLike, at: &Span) -> Answers {
-        let mut answers = Answers::default();
-        for (key, item) in table.iter() {
-            let span = || item.span().or_else(|| at.clone());
-            let words = match item.as_str().map(|words| text::whole(words, text::MAX_BODY)).transpose() {
-                Ok(words) => words,
-                Err(too_long) => {
-                    self.fault(span(), format!("`{}`: {too_long}", text::escape(key)));
-                    continue;
-                }
-            };
-            match (key, words) {
-                ("matters", Some(words)) => answers.matters = words,
-                ("avoid", Some(words)) => answers.avoid = words,
-                ("waiting", Some(words)) => answers.waiting = words,
-                ("learned", Some(words)) => answers.learned = words,
-                ("next", _) => match item.as_array() {
-                    Some(array) => answers.next = array.iter().map(|value| self.wish(value, &span())).collect(),
-                    None => self.fault(span(), "`next` is not an array"),
-                },
-                _ => self
-                    .fault(span(), format!("`{}` is not one of the questions, or its answer is not a string", text::escape(key))),
-            }
+    let mut order: Vec<_> = brands.iter().collect();
+    order.sort_by_key(|(_, reason)| std::cmp::Reverse((reason.signals.len() + reason.stuck.len(), reason.commits)));
+    let share = (limit / order.len().max(1)).max(1);
+    for (brand, reason) in order {
+        let answers = held.get(brand).cloned().unwrap_or_default();
+        if answers.is_closed {
+            continue;
         }
-        answers
+        let topics: Vec<_> = reason.topics(&answers).into_iter().take(share).collect();
+        let open = Topic::ALL.iter().find(|topic| topics.contains(topic) && !answers.asked.contains(topic));
+        if let Some(topic) = open {
+            return Some(Question { brand: brand.clone(), topic: *topic, text: words(*topic, reason) });
+        }
     }
+    None
+}
 
-    fn wish(&mut self, value: &Value, at: &Span) -> Wish {
-        let span = || value.span().or_else(|| at.clone());
-        let mut wish = Wish::default();
-        if let Some(title) = value.as_str() {
-            title.clone_into(&mut wish.title);
-            self.bound(&wish, &span());
-            return wish;
-        }
-        let Some(table) = value.as_inline_table() else {
-            self.fault(span(), "an entry of `next` must be a title or `{ title = … }`");
-            return wish;
-        };
-        let known = self.faults.len();
-        for (key, value) in table {
-            let words = value.as_str().map(str::to_owned);
-            match (key, words, value.as_integer()) {
-                ("title", Some(words), _) => wish.title = words,
-                ("repo", words @ Some(_), _) => wish.repo = words,
-                ("kind", words @ Some(_), _) => wish.kind = words,
-                ("description", words @ Some(_), _) => wish.description = words,
-                ("after", words @ Some(_), _) => wish.after = words,
-                ("priority", _, Some(number @ 0..=4)) => wish.priority = u8::try_from(number).ok(),
-                _ => self.fault(
-                    span(),
-                    format!("unknown key `{}` in an entry of `next`, or its value is not valid", text::escape(key)),
-                ),
-            }
-        }
-        if self.faults.len() == known && wish.title.trim().is_empty() {
-            self.fault(span(), "an entry of `next` has no title");
-        }
-        self.bound(&wish, &span());
-        wish
-    }
-
-    /// Records what of a wish is longer than a ticket can say.
-    fn bound(&mut self, wish: &Wish, at: &Span) {
-        if let Err(too_long) = text::whole_line(&wish.title, text::MAX_TITLE) {
-            self.fault(at.clone(), format!("the title of an entry of `next`: {too_long}"));
-        }
-        if let Err(too_long) = text::whole(wish.description.as_deref().unwrap_or_default(), text::MAX_DESCRIPTION) {
-            self.fault(at.clone(), format!("the description of an entry of `next`: {too_long}"));
-        }
+fn words(topic: Topic, reason: &Reason) -> &'static str {
+    match topic {
+        Topic::Matters => "What matters most now?",
+        Topic::Next => "What should be done next? One ticket per line; an empty line ends the list.",
+        Topic::Avoid => "What must not be touched?",
+        Topic::Waiting if reason.stuck.len() == 1 => "What is this ticket waiting for?",
+        Topic::Waiting => "What are these tickets waiting for?",
+        Topic::Learned => "What did you learn that others should know?",
     }
 }
 
@@ -164,67 +167,64 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn answers_are_read_for_each_brand() {
-        let file =
-            "[brand.umano]\nmatters = \" Prices \"\nnext = [\"One\", { title = \"Two\", priority = 1, after = \"One\" }]\n";
-        let all = parse(file).expect("good");
-        let answers = &all[&Brand::parse("umano").expect("valid")];
-        assert_eq!((answers.matters.as_str(), answers.avoid.as_str()), ("Prices", ""));
-        let two = Wish { title: "Two".to_owned(), priority: Some(1), after: Some("One".to_owned()), ..Wish::default() };
-        assert_eq!(answers.next, [Wish { title: "One".to_owned(), ..Wish::default() }, two]);
-        assert_eq!(parse(""), Ok(BTreeMap::new()));
+    fn brand(name: &str) -> Brand {
+        Brand::parse(name).expect("valid")
+    }
+
+    fn news(commits: usize, signals: &[&str], stuck: &[&str]) -> Reason {
+        let all = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Reason { commits, signals: all(signals), stuck: all(stuck) }
+    }
+
+    /// All questions of a session in which somebody says `words` to each.
+    fn hold(brands: &BTreeMap<Brand, Reason>, limit: usize, words: &str) -> Vec<String> {
+        let mut held: BTreeMap<Brand, Answers> = BTreeMap::new();
+        let mut asked = Vec::new();
+        while let Some(question) = next_question(brands, &held, limit) {
+            asked.push(format!("{} {}", question.brand, question.topic));
+            let answers = held.entry(question.brand).or_default();
+            if !words.is_empty() {
+                answers.set(question.topic, words.to_owned());
+            }
+            answers.asked.push(question.topic);
+        }
+        asked
     }
 
     #[test]
-    fn all_faults_of_the_answers_are_named_at_once_with_their_lines() {
-        let bad = "version = 1
-[brand.umano]
-matters = 1
-wishes = \"x\"
-next = [
-  1,
-  { title = \"\" },
-  { title = \"Two\", priority = 9, colour = \"red\" },
-]
-[brand.\"No Brand\"]
-[brand]
-other = 1
-[brand.last]
-next = \"One\"
-";
-        let shown: Vec<_> = parse(bad).expect_err("bad").iter().map(ToString::to_string).collect();
-        snapbox::assert_data_eq!(
-            shown.join("\n"),
-            snapbox::str![[r#"
-line 1: unknown key `version`; expected `[brand.NAME]`
-line 3: `matters` is not one of the questions, or its answer is not a string
-line 4: `wishes` is not one of the questions, or its answer is not a string
-line 6: an entry of `next` must be a title or `{ title = … }`
-line 7: an entry of `next` has no title
-line 8: unknown key `priority` in an entry of `next`, or its value is not valid
-line 8: unknown key `colour` in an entry of `next`, or its value is not valid
-line 10: `No Brand` is not a brand (lower-case letters, digits, `-`, `_`; at most 40 characters)
-line 12: `other` is not a table
-line 14: `next` is not an array
-"#]]
-        );
+    fn a_question_has_a_reason() {
+        let of = |reason: Reason, words: &str| hold(&[(brand("a"), reason)].into(), 10, words);
+        assert_eq!(of(news(1, &[], &[]), ""), ["a matters", "a next", "a learned"]);
+        assert_eq!(of(news(1, &[], &[]), "x"), ["a matters", "a next", "a avoid", "a learned"]);
+        assert_eq!(of(news(0, &[], &["T-1 is blocked"]), "x"), ["a waiting"]);
+        assert_eq!(of(news(2, &["s"], &["t"]), ""), ["a matters", "a next", "a avoid", "a waiting", "a learned"]);
     }
 
     #[test]
-    fn what_is_too_long_is_named_and_not_cut() {
-        let long = "x".repeat(text::MAX_BODY + 1);
-        let wordy = "y".repeat(text::MAX_TITLE + 1);
-        let file = format!("[brand.umano]\navoid = \"{long}\"\nnext = [\n\"{wordy}\",\n{{ title = \"{wordy}\" }}]\n");
-        let shown: Vec<_> = parse(&file).expect_err("bad").iter().map(ToString::to_string).collect();
-        let title = "the title of an entry of `next`: the text has 201 bytes; the limit is 200 bytes";
-        let avoid = "line 2: `avoid`: the text has 65537 bytes; the limit is 65536 bytes";
-        assert_eq!(shown, [avoid.to_owned(), format!("line 4: {title}"), format!("line 5: {title}")]);
+    fn twelve_brands_are_ten_questions() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        let mut brands: BTreeMap<_, _> = names.map(|name| (brand(name), news(1, &[], &[]))).into();
+        brands.insert(brand("z"), news(1, &["red"], &[]));
+        let asked = hold(&brands, DEFAULT_QUESTIONS, "x");
+        assert_eq!((asked.len(), asked[0].as_str()), (10, "z next"));
+        assert!(asked.iter().all(|question| question.ends_with("next")), "{asked:?}");
+        assert_eq!(hold(&brands, 0, "x"), Vec::<String>::new());
     }
 
     #[test]
-    fn broken_answers_are_named_with_their_line() {
-        let faults = parse("[brand.umano]\nnext = [\"a\" \"b\"]\n").expect_err("bad");
-        assert_eq!(faults[0].to_string(), "line 2: missing comma between array elements, expected `,`");
+    fn what_was_asked_is_not_asked_again() {
+        let brands = [(brand("a"), news(1, &[], &[]))].into();
+        let answers = Answers { asked: vec![Topic::Matters], ..Answers::default() };
+        let next = next_question(&brands, &[(brand("a"), answers)].into(), 10);
+        assert_eq!(next.map(|question| question.topic), Some(Topic::Next));
+        let closed = Answers { is_closed: true, ..Answers::default() };
+        assert_eq!(next_question(&brands, &[(brand("a"), closed)].into(), 10), None);
+    }
+
+    #[test]
+    fn answers_of_an_older_session_are_read() {
+        let json = r#"{"matters":"x","next":[],"avoid":"","waiting":"","learned":""}"#;
+        let answers: Answers = serde_json::from_str(json).expect("answers");
+        assert_eq!(answers, Answers { matters: "x".to_owned(), ..Answers::default() });
     }
 }

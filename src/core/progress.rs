@@ -72,7 +72,7 @@ named! {
         Drafted = "drafted", Claimed = "claimed", Prepared = "prepared", Started = "started", Briefed = "briefed",
         Worked = "worked", Submitted = "submitted", Checked = "checked", Judged = "judged", Verdict = "verdict", Noted = "noted",
         Rebased = "rebased", Restacked = "restacked", Landing = "landing", Pushed = "pushed", Moved = "moved", Merged = "merged",
-        Finished = "finished", Learned = "learned",
+        Finished = "finished", Learned = "learned", Answered = "answered",
     }
 }
 
@@ -90,9 +90,20 @@ pub(crate) enum SessionEvent {
         number: usize,
         name: String,
         reason: String,
+        remedy: String,
     },
     /// How many tickets are open, by state.
     Outstanding(Vec<(State, usize)>),
+    /// So many blocked tickets are as an earlier session listed them.
+    StillBlocked {
+        count: usize,
+    },
+    /// What a brand waits for, as a person said on a day.
+    WaitsFor {
+        brand: Brand,
+        date: String,
+        words: String,
+    },
     /// The brief, as a page.
     Brief(String),
     NobodyAnswered,
@@ -154,6 +165,8 @@ pub(crate) enum What {
         ticket: TicketId,
         state: State,
         title: String,
+        /// Its question, or why it is blocked; may be empty.
+        words: String,
     },
     /// Work on a ticket came as far as it gets.
     Ended {

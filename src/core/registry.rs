@@ -38,6 +38,8 @@ named! {
 pub(crate) struct Registry {
     pub(crate) hub: RepoName,
     pub(crate) jobs: usize,
+    /// How many questions the interview of a session may have; 0 turns it off.
+    pub(crate) questions: usize,
     pub(crate) repos: Vec<RepoEntry>,
     pub(crate) agents: BTreeMap<String, AgentEntry>,
     /// The actors whose signatures are required, in all repositories. `None` keeps the actors of the policy, so that an old

@@ -44,4 +44,22 @@ pub(crate) struct Seen {
     /// The signals that have drafts, so that one signal becomes one ticket.
     #[serde(default)]
     pub(crate) drafted: BTreeMap<String, String>,
+    /// How many commits are new in each brand, in a session that is not closed yet.
+    #[serde(default)]
+    pub(crate) commits: BTreeMap<Brand, usize>,
+    /// The blocked tickets that were listed, each with the commit that blocked it.
+    #[serde(default)]
+    pub(crate) told: BTreeMap<String, String>,
+    /// What was said last about each brand.
+    #[serde(default)]
+    pub(crate) said: BTreeMap<Brand, Remembered>,
+}
+
+/// What a person said about a brand in an interview, for later sessions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    /// The day on which it was said.
+    pub(crate) date: String,
+    pub(crate) matters: String,
+    pub(crate) waiting: String,
 }

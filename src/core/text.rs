@@ -24,7 +24,8 @@ pub(crate) struct TooLong {
 }
 
 /// Whether a character must be escaped before it is stored in a line or shown on a terminal.
-fn is_unsafe(character: char) -> bool {
+#[must_use]
+pub(crate) fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }

@@ -4,12 +4,14 @@ use camino::Utf8Path;
 
 use super::{DispatchError, Site, find_words};
 use crate::core::event::EventKind;
+use crate::core::id::Brand;
 use crate::core::text::escape;
 use crate::core::verdict::CheckResult;
 use crate::git::process::read_file;
 use crate::ledger::{Entry, Ledger};
 use crate::local::include;
 use crate::memory::learnings;
+use crate::refs::sessions;
 
 /// How much of a repository's own instructions goes into a brief, in bytes.
 const MAX_INSTRUCTIONS: usize = 32 * 1024;
@@ -43,6 +45,7 @@ pub(crate) fn executor(
         None if ledger.policy.checks.is_empty() => text += "- the change does what this ticket says\n",
         None => {}
     }
+    text += &said(site, &ticket.content.brand)?;
     if let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])? {
         text += &format!("\n## Why the last attempt failed\n\n{reason}\n");
     }
@@ -72,6 +75,20 @@ pub(crate) fn executor(
         - Do not change git's settings, which all worktrees share: `git -c key=value …` sets one for one command.\n\
         - `git os ask \"…\"` asks the operator a question; then exit. `git os learn \"…\"` records a learning for others.\n\
         - When you are done, exit with 0. git-os commits what you leave uncommitted, in your name.\n";
+    Ok(text)
+}
+
+/// What the operator said last about a brand; a hub that is not here says nothing.
+fn said(site: &Site<'_>, brand: &Brand) -> Result<String, DispatchError> {
+    let hub = site.workspace.hub().and_then(|hub| site.workspace.open(hub));
+    let latest = hub.ok().map(|hub| sessions::find_latest(&hub)).transpose()?.flatten();
+    let Some(said) = latest.and_then(|latest| latest.seen.said.get(brand).cloned()) else { return Ok(String::new()) };
+    let mut text = format!("\n## What the operator said about {brand} on {}\n\n", said.date);
+    for (what, words) in [("What matters most", &said.matters), ("What is waited for", &said.waiting)] {
+        if !words.is_empty() {
+            text += &format!("- {what}: {words}\n");
+        }
+    }
     Ok(text)
 }
 

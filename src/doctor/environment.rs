@@ -63,7 +63,7 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     };
     let faults = mistakes::find(workspace, entry, repo)?;
     let faults: Vec<_> = faults.into_iter().map(|one| format!("registry line {}: {}", one.line, one.what)).collect();
-    Ok(Finding::of(&faults, all_well, format!("git os init   # after a change to {file}")))
+    Ok(Finding::of(&faults, all_well, "git os init"))
 }
 
 pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {

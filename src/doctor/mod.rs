@@ -243,7 +243,7 @@ pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
             missing.push(first.reason.clone());
         }
         (first.outcome, first.reason, first.is_made) = (Outcome::Fail, few(&missing), true);
-        "git os init   # when all repositories are there".clone_into(&mut first.remedy);
+        "git os init".clone_into(&mut first.remedy);
     }
     Report::new(checks)
 }

@@ -106,6 +106,34 @@ impl Repo {
         Ok(Difference { added: side(NEW), removed: side(OLD) })
     }
 
+    /// A commit and all its ancestors, each before its parents, whatever their dates say.
+    ///
+    /// # Errors
+    /// If a commit on the way cannot be read.
+    pub(crate) fn list_history(&self, tip: ObjectId) -> Result<Vec<ObjectId>, GitError> {
+        let mut parents = HashMap::new();
+        let mut children: HashMap<ObjectId, usize> = HashMap::new();
+        for id in self.difference(None, tip)?.added {
+            let commit = self.read_commit(id)?;
+            commit.parents.iter().for_each(|parent| *children.entry(*parent).or_default() += 1);
+            parents.insert(id, (commit.time().0, commit.parents));
+        }
+        let mut queue = BinaryHeap::from([(0, tip)]);
+        let mut ordered = Vec::new();
+        while let Some((_, id)) = queue.pop() {
+            ordered.push(id);
+            for parent in parents.get(&id).map(|(_, parents)| parents.as_slice()).unwrap_or_default() {
+                let left = children.entry(*parent).or_default();
+                *left = left.saturating_sub(1);
+                // What a shallow history lacks is no part of it.
+                if let (0, Some((time, _))) = (*left, parents.get(parent)) {
+                    queue.push((*time, *parent));
+                }
+            }
+        }
+        Ok(ordered)
+    }
+
     /// Whether `ancestor` is `descendant` or one of its ancestors.
     ///
     /// # Errors

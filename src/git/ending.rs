@@ -51,6 +51,8 @@ struct State {
     steps: usize,
     /// The temporary folders that are in use.
     folders: BTreeSet<PathBuf>,
+    /// What is done before the process ends by a signal.
+    farewell: Option<fn()>,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
@@ -60,6 +62,7 @@ static STATE: Mutex<State> = Mutex::new(State {
     listeners: BTreeMap::new(),
     steps: 0,
     folders: BTreeSet::new(),
+    farewell: None,
 });
 static STEP_OVER: Condvar = Condvar::new();
 
@@ -108,6 +111,11 @@ pub(crate) fn heed(wish: Wish, listener: impl Fn() -> Heed + Send + 'static) {
     listen();
 }
 
+/// From now on this is done before a signal ends the process.
+pub(crate) fn at_end(farewell: fn()) {
+    state().farewell = Some(farewell);
+}
+
 /// The signals that whoever started this process wants ignored, as a set of bits.
 fn ignored_signals() -> Option<u64> {
     let status = read_file(Utf8Path::new("/proc/self/status")).ok()?;
@@ -122,6 +130,9 @@ fn act(signal: i32) {
         Heed::EndGit => end(now, Vec::new()),
         Heed::End => {
             now.is_ending = true;
+            if let Some(farewell) = now.farewell {
+                farewell();
+            }
             let charges = now.charges.values().copied().collect();
             end(now, charges);
             let waited = STEP_OVER.wait_timeout_while(state(), MERCY, |state| state.steps > 0);

@@ -7,6 +7,7 @@ pub(crate) mod ancestry;
 pub(crate) mod config;
 pub(crate) mod diff;
 mod durable;
+pub(crate) mod editor;
 mod ending;
 pub(crate) mod failure;
 mod family;

@@ -21,7 +21,7 @@ mod repair;
 mod rescue;
 #[cfg(test)]
 pub(crate) mod sample;
-mod sessions;
+pub(crate) mod sessions;
 mod sides;
 pub(crate) mod strays;
 mod tickets;

@@ -3,7 +3,9 @@
 use super::Kind;
 use super::sides::Sides;
 use crate::core::id::{ObjectId, SESSIONS, SessionId};
+use crate::core::session::Seen;
 use crate::git::Repo;
+use crate::git::object::Commit;
 use crate::ledger::{LedgerError, archive};
 
 pub(crate) struct Sessions;
@@ -24,4 +26,47 @@ impl Kind for Sessions {
     fn merge(&self, repo: &Repo, sides: &Sides) -> Result<ObjectId, LedgerError> {
         sides.join_as_newer(repo)
     }
+}
+
+/// The file with what sessions have seen.
+pub(crate) const SEEN: &str = "seen.json";
+/// The maximum size of a file that is read, in bytes.
+pub(crate) const MAX_FILE: usize = 16 * 1024 * 1024;
+
+/// The latest session of a hub.
+pub(crate) struct Latest {
+    pub(crate) id: SessionId,
+    pub(crate) tip: ObjectId,
+    pub(crate) commit: Commit,
+    pub(crate) seen: Seen,
+}
+
+/// Finds the latest session. Two of one second are ordered by their numbers.
+///
+/// # Errors
+/// If the hub cannot be read.
+pub(crate) fn find_latest(hub: &Repo) -> Result<Option<Latest>, LedgerError> {
+    let seen = |commit: &Commit| -> Result<Seen, LedgerError> {
+        let json = hub.find_file(commit.tree_id, SEEN, MAX_FILE)?;
+        Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
+    };
+    let mut latest: Option<(Commit, SessionId, ObjectId)> = None;
+    for (name, tip) in hub.list_refs(SESSIONS)? {
+        let Some(id) = id_of(&name) else { continue };
+        // Ignore a ref that does not point to a commit.
+        let Ok(commit) = hub.read_commit(tip) else { continue };
+        let is_later = match &latest {
+            None => true,
+            Some((other, _, other_tip)) if commit.time() == other.time() => {
+                (seen(&commit)?.number, tip) > (seen(other)?.number, *other_tip)
+            }
+            Some((other, ..)) => commit.time().0 > other.time().0,
+        };
+        if is_later {
+            latest = Some((commit, id, tip));
+        }
+    }
+    let Some((commit, id, tip)) = latest else { return Ok(None) };
+    let seen = seen(&commit)?;
+    Ok(Some(Latest { id, tip, commit, seen }))
 }

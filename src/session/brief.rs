@@ -13,6 +13,13 @@ impl Session<'_> {
         let mut text = format!("# Brief of {}\n", self.date);
         for brand in &brands {
             text += &format!("\n## {brand}\n");
+            if let Some(said) = self.seen.said.get(brand) {
+                for (what, words) in [("matters", &said.matters), ("waits for", &said.waiting)] {
+                    if !words.is_empty() {
+                        text += &format!("\n{what} (answer of {}): {words}\n", said.date);
+                    }
+                }
+            }
             for entry in self.workspace.registry.repos_of(brand).filter(|entry| !entry.silo) {
                 let Ok(repo) = self.workspace.open(entry) else { continue };
                 let Ok(ledger) = Ledger::open(&repo) else { continue };

@@ -1,18 +1,27 @@
-//! Phase 7: works on all ready tickets, in parallel by brand.
+//! Phase 7: works on all ready tickets, in parallel by brand, and goes on with those whose question is answered meanwhile.
 
 use super::{Session, SessionError, TicketEnd};
 use crate::core::progress::Fate;
 use crate::core::session::Phase;
 use crate::core::text::plural;
-use crate::dispatch::{DispatchError, schedule};
+use crate::dispatch::DispatchError;
+use crate::dispatch::schedule::{self, Ending};
 use crate::ledger::Ledger;
 
 impl Session<'_> {
     pub(super) fn dispatch(&mut self) -> Result<(), SessionError> {
-        let endings = schedule::run(self.at, self.jobs).map_err(|error| match error {
-            DispatchError::Interrupted => SessionError::Interrupted,
-            error => error.into(),
-        })?;
+        let mut endings: Vec<Ending> = Vec::new();
+        loop {
+            let new = schedule::run(self.at, self.jobs).map_err(|error| match error {
+                DispatchError::Interrupted => SessionError::Interrupted,
+                error => error.into(),
+            })?;
+            endings.retain(|old| !new.iter().any(|new| new.id == old.id));
+            endings.extend(new);
+            if self.put_questions()? == 0 {
+                break;
+            }
+        }
         self.summary.tickets = endings.iter().map(TicketEnd::of).collect();
         let landed = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
         // What this session landed is not news for the next scout, unless other commits came on top.

@@ -6,49 +6,74 @@ use super::log::Pending;
 use super::{Approval, Proposal, Session, SessionError};
 use crate::core::event::{Role, State};
 use crate::core::id::{Brand, Kind, Label, TicketId};
-use crate::core::progress::{DraftEvent, SessionEvent, Stage, What};
+use crate::core::progress::{DraftEvent, SessionEvent, Stage, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
+use crate::core::sheet::Sheet;
 use crate::core::text;
 use crate::core::text::plural;
-use crate::ledger::Ledger;
-use crate::operations::ticket::{self, New};
-use crate::operations::{OperationError, transition};
+use crate::core::ticket::Content;
+use crate::ledger::{Ledger, LedgerError};
+use crate::operations::ticket::{self, Changes, New};
+use crate::operations::{OperationError, Place, transition};
 
 impl Session<'_> {
     pub(super) fn draft(&mut self) -> Result<(), SessionError> {
+        self.take_wishes();
         let drafted = self.write_drafts()?;
         self.summary.drafted = drafted;
         if drafted > 0 {
             self.record(Phase::Draft, &format!("{} drafted", plural(drafted, "ticket", "tickets")), "", &[])?;
         }
         self.tell(SessionEvent::Reached(Stage::Drafted));
+        let mut drafts = self.list_drafts()?;
         let mut lines = Vec::new();
-        for (entry, repo) in self.places() {
-            let ledger = Ledger::open(&repo)?;
-            for row in ledger.rows()?.tickets.into_iter().filter(|row| row.ticket.state == State::Draft) {
-                let Some(found) = ledger.find(&row.id)? else { continue };
-                let proposal = Proposal {
-                    id: row.id.to_string(),
-                    repo: entry.name.clone(),
-                    brand: row.ticket.content.brand.clone(),
-                    title: row.ticket.content.title.clone(),
-                    description: ledger.description(&found)?,
-                };
-                let after = match self.desk.approve(&proposal)? {
-                    Approval::Approve => transition::approve(&ledger, &row.id),
-                    Approval::Reject(reason) => transition::reject(&ledger, &row.id, &reason),
-                    Approval::Later => continue,
-                };
-                match after {
-                    Ok(after) => lines.push(format!("{} {}", after.id, after.ticket.state)),
-                    // Another process may have decided in the meantime.
-                    Err(OperationError::Refused { .. }) => {}
-                    Err(error) => return Err(error.into()),
+        let (mut at, mut takes_all) = (0, false);
+        while at < drafts.len() {
+            let approval = if takes_all { Approval::Approve } else { self.desk.approve(&drafts[at..])? };
+            let id = TicketId::parse(&drafts[at].id).map_err(LedgerError::from)?;
+            let repo = self.workspace.open(self.workspace.entry(drafts[at].repo.as_str())?)?;
+            let place = Place::alone(repo);
+            let ledger = place.ledger()?;
+            let after = match approval {
+                Approval::Quit => break,
+                Approval::Later => {
+                    at += 1;
+                    continue;
                 }
+                Approval::Edit(sheet) => {
+                    match ticket::edit(&place, &id, changes(&sheet)) {
+                        Ok(_) => drafts[at].sheet = sheet,
+                        Err(OperationError::Refused { .. }) => at += 1,
+                        Err(error) => return Err(error.into()),
+                    }
+                    continue;
+                }
+                Approval::Approve => transition::approve(&ledger, &id),
+                Approval::ApproveRest => {
+                    takes_all = true;
+                    transition::approve(&ledger, &id)
+                }
+                Approval::Reject(reason) => match transition::reject(&ledger, &id, &reason) {
+                    Err(error @ OperationError::TextTooLong(_)) => {
+                        self.tell(SessionEvent::Trouble(Trouble::of(&error)));
+                        continue;
+                    }
+                    after => after,
+                },
+            };
+            at += 1;
+            match after {
+                Ok(after) => {
+                    self.summary.approved += usize::from(after.ticket.state == State::Ready);
+                    self.summary.rejected += usize::from(after.ticket.state == State::Rejected);
+                    lines.push(format!("{} {}", after.id, after.ticket.state));
+                }
+                // Another process may have decided in the meantime.
+                Err(OperationError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        self.summary.approved = lines.iter().filter(|line| line.ends_with("ready")).count();
         if lines.is_empty() {
             return Ok(());
         }
@@ -56,6 +81,22 @@ impl Session<'_> {
         let what = event.line().unwrap_or_default();
         self.tell(event);
         self.record(Phase::Draft, &what, &lines.join("\n"), &[])
+    }
+
+    /// All drafts of the workspace, as an operator decides about them.
+    fn list_drafts(&self) -> Result<Vec<Proposal>, SessionError> {
+        let mut drafts = Vec::new();
+        for (entry, repo) in self.places() {
+            let ledger = Ledger::open(&repo)?;
+            for row in ledger.rows()?.tickets.into_iter().filter(|row| row.ticket.state == State::Draft) {
+                let Some(found) = ledger.find(&row.id)? else { continue };
+                let description = ledger.description(&found)?;
+                let Content { title, brand, kind, priority, labels, .. } = row.ticket.content;
+                let sheet = Sheet { title, kind, priority, labels, description };
+                drafts.push(Proposal { id: row.id.to_string(), repo: entry.name.clone(), brand, sheet });
+            }
+        }
+        Ok(drafts)
     }
 
     /// Creates a ticket for each pending item, unless there is already an open one.
@@ -140,5 +181,17 @@ impl Session<'_> {
 
     fn tell_refused(&self, entry: &RepoEntry, one: &Pending, refusal: String) {
         self.at.tell(entry, What::Draft(DraftEvent::Refused { title: one.title.clone(), refusal }));
+    }
+}
+
+/// What an edited draft changes.
+fn changes(sheet: &Sheet) -> Changes {
+    Changes {
+        title: Some(sheet.title.clone()),
+        kind: Some(sheet.kind.clone()),
+        priority: Some(sheet.priority),
+        labels: Some(sheet.labels.clone()),
+        depends: None,
+        description: Some(sheet.description.clone()),
     }
 }

@@ -1,8 +1,9 @@
-//! Phase 2: makes one ticket of each problem that the doctor finds.
+//! Phase 2: examines the workspace, and says what a person has to repair.
+//!
+//! No check of the doctor becomes a ticket. What they find is repaired by a command that is for a person alone, in the registry, the
+//! hooks, the settings or the refs; an agent commits files in a worktree, and may touch none of these.
 
-use super::log::Pending;
 use super::{Session, SessionError};
-use crate::core::id::Brand;
 use crate::core::progress::SessionEvent;
 use crate::core::session::Phase;
 use crate::doctor;
@@ -10,25 +11,15 @@ use crate::doctor;
 impl Session<'_> {
     pub(super) fn housekeeping(&mut self) -> Result<(), SessionError> {
         let report = doctor::examine(self.workspace, &self.env.program);
+        if self.at.stop.is_interrupted() {
+            // What was interrupted says nothing of the workspace.
+            return Err(SessionError::Interrupted);
+        }
         self.summary.grade = Some(report.grade);
         let mut failed = Vec::new();
         for check in report.causes() {
-            let name = check.name.to_owned();
-            failed.push(SessionEvent::DoctorFailed { number: check.number, name, reason: check.reason.clone() });
-            let key = format!("doctor:{}", check.number);
-            if !self.log.pending.iter().any(|known| known.key == key) {
-                self.log.pending.push(Pending {
-                    key,
-                    repo: self.workspace.registry.hub.to_string(),
-                    title: format!("Make doctor check {} pass: {}", check.number, check.name),
-                    kind: "chore".to_owned(),
-                    priority: 1,
-                    description: format!("{}\n\nRemedy: {}", check.reason, check.remedy),
-                    after: None,
-                    labels: vec!["doctor".to_owned(), format!("doctor-{}", check.number)],
-                    brand: Some(Brand::GLOBAL.to_owned()),
-                });
-            }
+            let (name, reason, remedy) = (check.name.to_owned(), check.reason.clone(), check.remedy.clone());
+            failed.push(SessionEvent::DoctorFailed { number: check.number, name, reason, remedy });
         }
         let graded = SessionEvent::Graded(report.grade);
         let what = graded.line().unwrap_or_default();

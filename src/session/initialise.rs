@@ -14,7 +14,6 @@ use crate::git::remote::Fetched;
 use crate::hook::install;
 use crate::ledger::{Ledger, shared_remote};
 use crate::local::locks;
-use crate::refs;
 use crate::sync;
 
 impl Session<'_> {
@@ -24,6 +23,9 @@ impl Session<'_> {
             // What is wrong with one repository is no reason to leave the others.
             let mut whats = Vec::new();
             if let Err(error) = self.initialise_one(entry, &mut whats) {
+                if self.at.stop.is_interrupted() {
+                    return Err(SessionError::Interrupted);
+                }
                 whats.push(What::Trouble(Trouble::of(&error)));
             }
             remarks.extend(whats.into_iter().map(|what| event(entry, what)));
@@ -59,10 +61,6 @@ impl Session<'_> {
         project_verdicts(&ledger)?;
         for id in recover::expire(&site)? {
             whats.push(What::Care(CareEvent::LeaseExpired(id)));
-        }
-        let folded = refs::archive::write_due(&ledger)?;
-        if folded > 0 {
-            whats.push(What::Care(CareEvent::Archived { count: folded }));
         }
         whats.extend(collect::run(&site)?.into_iter().map(What::Care));
         Ok(())

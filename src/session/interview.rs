@@ -1,51 +1,130 @@
-//! Phase 5: five questions for each engaged brand.
+//! Phase 5: questions about the brands that there is something to ask about. Every answer is in the log before the next question.
 
 use std::collections::BTreeMap;
 
 use super::log::Pending;
-use super::{Session, SessionError};
+use super::{Put, Said, Session, SessionError};
+use crate::core::event::State;
 use crate::core::id::Brand;
-use crate::core::interview::{Answers, Wish};
-use crate::core::progress::SessionEvent;
+use crate::core::interview::{Answers, Question, Reason, Topic, Wish, next_question};
+use crate::core::progress::{SessionEvent, Stage};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
+use crate::ledger::Ledger;
 use crate::memory::learnings::{self, Confidence, Learning};
 
 impl Session<'_> {
     pub(super) fn interview(&mut self) -> Result<(), SessionError> {
-        let mut all: BTreeMap<Brand, Answers> = BTreeMap::new();
-        for brand in self.decision(Phase::Interview).brands.clone() {
-            let brief = self.summary.brief.clone();
-            let Some(answers) = self.desk.interview(&brand, &brief)? else { continue };
-            self.take_answers(&brand, &answers)?;
-            self.seen.interviewed.insert(brand.clone(), self.date.clone());
-            all.insert(brand, answers);
-        }
-        if all.is_empty() {
-            self.tell(SessionEvent::NobodyAnswered);
-            return Ok(());
-        }
-        let json = serde_json::to_string_pretty(&all).unwrap_or_default() + "\n";
-        self.record(Phase::Interview, &plural(all.len(), "brand", "brands"), "", &[("answers.json", json)])
-    }
-
-    /// Makes pending drafts of wishes, and learnings of lessons.
-    fn take_answers(&mut self, brand: &Brand, answers: &Answers) -> Result<(), SessionError> {
-        let default_repo = self.workspace.registry.repos_of(brand).next().map(|entry| entry.name.to_string());
-        let avoid = if answers.avoid.is_empty() { String::new() } else { format!("\n\nDo not touch: {}", answers.avoid) };
-        for wish in &answers.next {
-            let Some(repo) = wish.repo.clone().or_else(|| default_repo.clone()) else { continue };
-            let pending = pending(wish, repo, &avoid);
-            if !self.log.pending.iter().any(|known| known.key == pending.key) {
-                self.log.pending.push(pending);
+        let brands = self.decision(Phase::Interview).brands.clone();
+        let has_ended = match self.desk.given() {
+            Some(given) => {
+                self.take_given(&brands, given)?;
+                false
+            }
+            None if self.desk.is_attended() => self.ask_about(&brands)?,
+            None => false,
+        };
+        let said = self.log.answers.values().filter(|answers| !answers.is_silent()).count();
+        for brand in &brands {
+            let was_asked = self.log.answers.get(brand).is_some_and(|answers| answers.is_closed || !answers.asked.is_empty());
+            if was_asked || has_ended {
+                self.seen.interviewed.insert(brand.clone(), self.date.clone());
             }
         }
+        self.remember();
+        if said == 0 {
+            self.tell(SessionEvent::NobodyAnswered);
+        }
+        self.record(Phase::Interview, &plural(said, "brand", "brands"), "", &[])
+    }
+
+    /// Takes what was answered beforehand.
+    fn take_given(&mut self, brands: &[Brand], given: &BTreeMap<Brand, Answers>) -> Result<(), SessionError> {
+        for brand in brands {
+            let is_open = self.log.answers.get(brand).is_none_or(|answers| !answers.is_closed);
+            if let (true, Some(answers)) = (is_open, given.get(brand)) {
+                self.learn(brand, &answers.learned)?;
+                let answers = Answers { asked: Topic::ALL.to_vec(), is_closed: true, ..answers.clone() };
+                self.log.answers.insert(brand.clone(), answers);
+                self.keep(brand, "answers given", "")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks until there is no question left. Returns whether the person ended it.
+    fn ask_about(&mut self, brands: &[Brand]) -> Result<bool, SessionError> {
+        let mut reasons = BTreeMap::new();
+        for brand in brands {
+            reasons.insert(brand.clone(), self.reason(brand)?);
+        }
+        let (mut last, mut complaint): (Option<Question>, Option<String>) = (None, None);
+        while let Some(question) = next_question(&reasons, &self.log.answers, self.questions) {
+            let is_new = last.as_ref().is_none_or(|last| last.brand != question.brand);
+            let reason = reasons.get(&question.brand).filter(|_| is_new);
+            let is_more = last.as_ref() == Some(&question) && complaint.is_none();
+            let said = self.desk.ask(&Put { question: &question, reason, complaint: complaint.take(), is_more })?;
+            let Question { brand, topic, .. } = &question;
+            match said {
+                Said::Quit => return Ok(true),
+                Said::Text(words) => complaint = self.take_answer(brand, *topic, &words)?,
+                Said::Nothing => {
+                    self.log.answers.entry(brand.clone()).or_default().asked.push(*topic);
+                    self.keep(brand, topic.as_str(), "")?;
+                }
+                Said::NothingMore => {
+                    self.log.answers.entry(brand.clone()).or_default().is_closed = true;
+                    self.keep(brand, "no more questions", "")?;
+                }
+            }
+            last = Some(question);
+        }
+        Ok(false)
+    }
+
+    /// Keeps an answer. Returns what is wrong with it, if it cannot be kept.
+    fn take_answer(&mut self, brand: &Brand, topic: Topic, words: &str) -> Result<Option<String>, SessionError> {
+        let lines: Vec<&str> =
+            if topic == Topic::Next { words.lines().filter(|line| !line.trim().is_empty()).collect() } else { vec![words] };
+        let mut whole = Vec::new();
+        for line in lines {
+            let fits = match topic {
+                Topic::Next => text::whole_line(line, text::MAX_TITLE),
+                Topic::Matters | Topic::Avoid | Topic::Waiting | Topic::Learned => text::whole(line, text::MAX_BODY),
+            };
+            match fits {
+                Ok(words) => whole.push(words),
+                Err(too_long) => return Ok(Some(too_long.to_string())),
+            }
+        }
+        if topic == Topic::Learned {
+            self.learn(brand, words)?;
+        }
+        let answers = self.log.answers.entry(brand.clone()).or_default();
+        answers.is_drafted &= topic != Topic::Next;
+        for words in whole {
+            answers.set(topic, words);
+        }
+        if topic != Topic::Next {
+            answers.asked.push(topic);
+        }
+        self.keep(brand, topic.as_str(), words)?;
+        Ok(None)
+    }
+
+    fn keep(&mut self, brand: &Brand, what: &str, words: &str) -> Result<(), SessionError> {
+        self.record(Phase::Interview, &format!("{brand}: {what}"), words, &[])?;
+        self.tell(SessionEvent::Reached(Stage::Answered));
+        Ok(())
+    }
+
+    fn learn(&self, brand: &Brand, words: &str) -> Result<(), SessionError> {
         let home = self.workspace.registry.repos_of(brand).next();
-        if let (Some(entry), false) = (home, answers.learned.is_empty()) {
+        if let (Some(entry), false) = (home, words.is_empty()) {
             let repo = self.workspace.open(entry)?;
             let learning = Learning {
-                text: answers.learned.clone(),
+                text: words.to_owned(),
                 brand: brand.clone(),
                 ticket: None,
                 run: None,
@@ -54,6 +133,58 @@ impl Session<'_> {
             learnings::append_once(&repo, &learning)?;
         }
         Ok(())
+    }
+
+    /// Why a brand is asked about: what scouts found, and what is stuck.
+    fn reason(&self, brand: &Brand) -> Result<Reason, SessionError> {
+        let mut reason = Reason { commits: self.seen.commits.get(brand).copied().unwrap_or_default(), ..Reason::default() };
+        for entry in self.workspace.registry.repos_of(brand).filter(|entry| !entry.silo) {
+            let of_repo = self.log.pending.iter().filter(|pending| pending.repo == entry.name.as_str());
+            reason.signals.extend(of_repo.map(|pending| pending.title.clone()));
+            let Ok(repo) = self.workspace.open(entry) else { continue };
+            let Ok(ledger) = Ledger::open(&repo) else { continue };
+            let rows = ledger.rows()?.tickets;
+            let stuck = rows.iter().filter(|row| matches!(row.ticket.state, State::Blocked | State::AwaitingInput));
+            reason.stuck.extend(stuck.map(|row| format!("{} is {}: {}", row.id, row.ticket.state, row.ticket.content.title)));
+        }
+        Ok(reason)
+    }
+
+    /// Remembers for later sessions what matters, and what is waited for.
+    fn remember(&mut self) {
+        for (brand, answers) in &self.log.answers {
+            let mut known = self.seen.said.remove(brand).unwrap_or_default();
+            if answers.asked.contains(&Topic::Matters) {
+                known.matters.clone_from(&answers.matters);
+            }
+            if answers.asked.contains(&Topic::Waiting) {
+                known.waiting.clone_from(&answers.waiting);
+            }
+            if !answers.asked.is_empty() {
+                known.date.clone_from(&self.date);
+            }
+            if !(known.matters.is_empty() && known.waiting.is_empty()) {
+                self.seen.said.insert(brand.clone(), known);
+            }
+        }
+    }
+
+    /// Makes pending drafts of the wishes that are none yet.
+    pub(super) fn take_wishes(&mut self) {
+        let mut answers = std::mem::take(&mut self.log.answers);
+        for (brand, answers) in answers.iter_mut().filter(|(_, answers)| !answers.is_drafted) {
+            let default_repo = self.workspace.registry.repos_of(brand).next().map(|entry| entry.name.to_string());
+            let avoid = if answers.avoid.is_empty() { String::new() } else { format!("\n\nDo not touch: {}", answers.avoid) };
+            for wish in &answers.next {
+                let Some(repo) = wish.repo.clone().or_else(|| default_repo.clone()) else { continue };
+                let pending = pending(wish, repo, &avoid);
+                if !self.log.pending.iter().any(|known| known.key == pending.key) {
+                    self.log.pending.push(pending);
+                }
+            }
+            answers.is_drafted = true;
+        }
+        self.log.answers = answers;
     }
 }
 

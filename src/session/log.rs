@@ -1,26 +1,27 @@
 //! The log of a session: one commit per phase; its tree contains what the next session needs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::core::id::{ObjectId, SESSIONS, SessionId};
+use crate::core::id::{Brand, ObjectId, SESSIONS, SessionId};
+use crate::core::interview::Answers;
 use crate::core::secrets;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
 use crate::core::trailers::{self, Key, Message};
 use crate::core::wire::SCHEMA;
-use crate::git::object::Commit;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
 use crate::ledger::{LedgerError, random_hex};
+use crate::refs::sessions::{self, Latest, MAX_FILE, SEEN};
 
-/// The file with what sessions have seen.
-const SEEN: &str = "seen.json";
 /// The file with the pending drafts.
 const PENDING: &str = "pending.json";
+/// The file with the answers of this session's interview.
+const ANSWERS: &str = "answers.json";
 /// The outcome of the last phase.
 const CLOSED: &str = "closed";
-/// The maximum size of a file that is read, in bytes.
-const MAX_FILE: usize = 16 * 1024 * 1024;
 
 /// An item that will become a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub(super) struct Log {
     tip: Option<ObjectId>,
     pub(super) seen: Seen,
     pub(super) pending: Vec<Pending>,
+    /// What was answered in this session, as far as it came.
+    pub(super) answers: BTreeMap<Brand, Answers>,
 }
 
 impl Log {
@@ -55,35 +58,17 @@ impl Log {
     /// # Errors
     /// If the hub cannot be read.
     pub(super) fn open(hub: &Repo) -> Result<Self, LedgerError> {
-        let seen = |commit: &Commit| -> Result<Seen, LedgerError> {
-            let json = hub.find_file(commit.tree_id, SEEN, MAX_FILE)?;
-            Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
+        let Some(Latest { id, tip, commit, mut seen }) = sessions::find_latest(hub)? else {
+            let (seen, pending, answers) = (Seen::default(), Vec::new(), BTreeMap::new());
+            return Ok(Self { id: None, tip: None, seen, pending, answers });
         };
-        let mut latest: Option<(Commit, SessionId, ObjectId)> = None;
-        for (name, tip) in hub.list_refs(SESSIONS)? {
-            let Ok(id) = SessionId::parse(&name[SESSIONS.len()..]) else { continue };
-            // Ignore a ref that does not point to a commit.
-            let Ok(commit) = hub.read_commit(tip) else { continue };
-            let is_later = match &latest {
-                None => true,
-                Some((other, _, other_tip)) if commit.time() == other.time() => {
-                    (seen(&commit)?.number, tip) > (seen(other)?.number, *other_tip)
-                }
-                Some((other, ..)) => commit.time().0 > other.time().0,
-            };
-            if is_later {
-                latest = Some((commit, id, tip));
-            }
-        }
-        let Some((commit, id, tip)) = latest else {
-            return Ok(Self { id: None, tip: None, seen: Seen::default(), pending: Vec::new() });
-        };
-        let mut seen = seen(&commit)?;
         let pending = hub.find_file(commit.tree_id, PENDING, MAX_FILE)?.and_then(|json| serde_json::from_slice(&json).ok());
         let is_closed = is_closed(&commit.message);
+        let answers = if is_closed { None } else { hub.find_file(commit.tree_id, ANSWERS, MAX_FILE)? };
+        let answers = answers.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
         seen.number += u64::from(is_closed);
         let (id, tip) = if is_closed { (None, None) } else { (Some(id), Some(tip)) };
-        Ok(Self { id, tip, seen, pending: pending.unwrap_or_default() })
+        Ok(Self { id, tip, seen, pending: pending.unwrap_or_default(), answers })
     }
 
     /// Adds the result of a phase.
@@ -124,8 +109,11 @@ impl Log {
         self.seen = seen.clone();
         let mut tree_id = self.tip.map(|tip| hub.read_commit(tip)).transpose()?.map(|commit| commit.tree_id);
         let json = |value: Result<String, serde_json::Error>| value.unwrap_or_default() + "\n";
-        let own =
-            [(SEEN, json(serde_json::to_string_pretty(seen))), (PENDING, json(serde_json::to_string_pretty(&self.pending)))];
+        let mut own =
+            vec![(SEEN, json(serde_json::to_string_pretty(seen))), (PENDING, json(serde_json::to_string_pretty(&self.pending)))];
+        if !self.answers.is_empty() {
+            own.push((ANSWERS, json(serde_json::to_string_pretty(&self.answers))));
+        }
         for (path, contents) in own.iter().map(|(path, text)| (*path, text)).chain(files.iter().map(|(path, text)| (*path, text)))
         {
             tree_id = Some(hub.edit_tree(tree_id, path, Some(hub.write_blob(secrets::redact(contents).as_bytes())?))?);

@@ -4,6 +4,7 @@
 
 mod brief;
 mod close;
+mod desk;
 mod dispatch;
 mod draft;
 mod housekeeping;
@@ -15,25 +16,29 @@ mod scout;
 
 use crate::local::locks::take_session;
 use crate::operations::OperationError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::File;
 
 use serde::Serialize;
 
+use crate::core::event::State;
 use crate::core::freshness::{Decision, Present, decide};
-use crate::core::id::{Brand, RepoName, SessionId};
-use crate::core::interview::Answers;
-use crate::core::progress::{Event, FateKind, SessionEvent, What};
+use crate::core::id::{Brand, RepoName, SessionId, TicketId};
+use crate::core::interview::DEFAULT_QUESTIONS;
+use crate::core::progress::{Event, FateKind, SessionEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
-use crate::core::text;
+use crate::core::text::{self, plural};
 use crate::core::verdict::Grade;
 use crate::dispatch::schedule::Ending;
 use crate::dispatch::{DispatchError, Workplace};
 use crate::env::Env;
 use crate::git::{GitError, Repo};
+use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, LedgerError};
 use crate::workspace::{Workspace, WorkspaceError};
+pub(crate) use desk::{Approval, Asked, Desk, Proposal, Put, Said};
 use log::Log;
 
 /// Why a session stopped.
@@ -42,6 +47,9 @@ use log::Log;
 pub(crate) enum SessionError {
     #[error("interrupted")]
     Interrupted,
+    /// The same, as a whole session tells it.
+    #[error("{0}")]
+    Stopped(Kept),
     #[error("cannot start a session: another one is running in this workspace")]
     Busy,
     #[error("cannot read an answer from the terminal")]
@@ -58,36 +66,48 @@ pub(crate) enum SessionError {
     Git(#[from] GitError),
 }
 
-/// The decision about a draft.
+/// What a session that was interrupted has kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Approval {
-    Approve,
-    Reject(String),
-    Later,
+pub(crate) struct Kept {
+    phase: Phase,
+    answers: usize,
+    drafted: usize,
+    decided: usize,
 }
 
-/// A draft as it is shown to the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Proposal {
-    pub(crate) id: String,
-    pub(crate) repo: RepoName,
-    pub(crate) brand: Brand,
-    pub(crate) title: String,
-    pub(crate) description: String,
+impl fmt::Display for Kept {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (self.answers, "answer", "answers"),
+            (self.drafted, "new draft", "new drafts"),
+            (self.decided, "decision", "decisions"),
+        ];
+        let kept: Vec<_> =
+            counts.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| plural(*count, one, many)).collect();
+        let kept = if kept.is_empty() { "nothing is lost".to_owned() } else { format!("kept {}", kept.join(", ")) };
+        write!(out, "interrupted in phase {} ({}), {kept}; `git os start` continues", self.phase.number(), self.phase)
+    }
 }
 
-/// Whoever answers: a person at a terminal, or answers given beforehand.
-pub(crate) trait Desk {
-    /// The five answers of a brand; `None` when there is nobody to ask.
-    ///
-    /// # Errors
-    /// If the prompt fails or is interrupted.
-    fn interview(&self, brand: &Brand, brief: &str) -> Result<Option<Answers>, SessionError>;
-    /// Asks what to do with a draft.
-    ///
-    /// # Errors
-    /// If the prompt fails or is interrupted.
-    fn approve(&self, draft: &Proposal) -> Result<Approval, SessionError>;
+/// With which brands the interview is held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Interviewed {
+    /// Those that there is something to ask about.
+    #[default]
+    WithReason,
+    /// The same, and the answers were given beforehand, so that the registry limits nothing.
+    Answered,
+    NoBrand,
+    /// These, with or without a reason.
+    Only(Vec<Brand>),
+}
+
+/// What a session is told to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The number of brands to work on in parallel.
+    pub(crate) jobs: usize,
+    pub(crate) interviewed: Interviewed,
 }
 
 /// The result of a session.
@@ -98,6 +118,9 @@ pub(crate) struct Summary {
     pub(crate) phases: Vec<Decision>,
     pub(crate) drafted: usize,
     pub(crate) approved: usize,
+    pub(crate) rejected: usize,
+    /// How many questions of agents were answered.
+    pub(crate) answered: usize,
     pub(crate) grade: Option<Grade>,
     pub(crate) tickets: Vec<TicketEnd>,
     pub(crate) brief: String,
@@ -128,59 +151,124 @@ struct Session<'a> {
     seen: Seen,
     decisions: Vec<Decision>,
     date: String,
+    /// How many questions an interview may have.
+    questions: usize,
+    /// The tickets whose question was left for later.
+    unanswered: BTreeSet<TicketId>,
+    /// All questions of agents were left for later.
+    has_left_questions: bool,
 }
 
 /// Decides which phases to run, without running them.
 ///
 /// # Errors
 /// If a repository cannot be read.
-pub(crate) fn plan(workspace: &Workspace) -> Result<Vec<Decision>, SessionError> {
+pub(crate) fn decisions(workspace: &Workspace, plan: &Plan) -> Result<Vec<Decision>, SessionError> {
     let hub = workspace.open(workspace.hub()?)?;
     let seen = Log::open(&hub)?.seen;
-    Ok(decide(&seen, &present(workspace, &hub)?))
+    Ok(decide_as(workspace, plan, &seen, &present(workspace, &hub)?))
+}
+
+fn decide_as(workspace: &Workspace, plan: &Plan, seen: &Seen, present: &Present) -> Vec<Decision> {
+    let mut decisions = decide(seen, present);
+    let interview = &mut decisions[Phase::Interview.number()];
+    let (runs, why, brands) = match &plan.interviewed {
+        Interviewed::NoBrand => (false, "turned off for this session".to_owned(), Vec::new()),
+        Interviewed::Only(brands) => (true, "asked for".to_owned(), brands.clone()),
+        Interviewed::WithReason if workspace.registry.questions == 0 => {
+            (false, "the registry says `questions = 0`".to_owned(), Vec::new())
+        }
+        Interviewed::WithReason | Interviewed::Answered => return decisions,
+    };
+    *interview = Decision { phase: Phase::Interview, runs, why, brands };
+    decisions
 }
 
 /// Runs a session.
 ///
 /// # Errors
 /// When another session runs, somebody interrupts, or git fails; the next session goes on from there.
-pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, jobs: usize) -> Result<Summary, SessionError> {
+pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, plan: &Plan) -> Result<Summary, SessionError> {
     let Workplace { workspace, env, stop, .. } = at;
     let hub = workspace.open(workspace.hub()?)?;
     let _lock = lock(&hub)?;
     let log = Log::open(&hub)?;
     let present = present(workspace, &hub)?;
     let seen = log.seen.clone();
-    let decisions = decide(&seen, &present);
+    let decisions = decide_as(workspace, plan, &seen, &present);
     let summary = Summary {
         version: crate::core::json::VERSION,
         session: None,
         phases: decisions.clone(),
         drafted: 0,
         approved: 0,
+        rejected: 0,
+        answered: 0,
         grade: seen.doctor.as_ref().map(|doctor| doctor.0),
         tickets: Vec::new(),
         brief: String::new(),
     };
-    let mut session = Session { at, workspace, env, desk, hub, log, jobs, summary, seen, decisions, date: present.date };
+    // Who names brands wants to be asked, whatever the registry says.
+    let is_named = matches!(plan.interviewed, Interviewed::Only(_));
+    let questions = if is_named { workspace.registry.questions.max(DEFAULT_QUESTIONS) } else { workspace.registry.questions };
+    let mut session = Session {
+        at,
+        workspace,
+        env,
+        desk,
+        hub,
+        log,
+        jobs: plan.jobs,
+        summary,
+        seen,
+        decisions,
+        date: present.date,
+        questions,
+        unanswered: BTreeSet::new(),
+        has_left_questions: false,
+    };
     stop.heed_interrupts();
-    for phase in Phase::ALL {
-        if stop.is_interrupted() {
-            return Err(SessionError::Interrupted);
-        }
-        let decision = session.decisions[phase.number()].clone();
-        session.tell(SessionEvent::Phase(decision.clone()));
-        if decision.runs {
-            // A terminal interrupts what git is doing just now as well; that is not what went wrong.
-            session.run_phase(*phase).map_err(|error| if stop.is_interrupted() { SessionError::Interrupted } else { error })?;
-        }
-        session.tell(SessionEvent::PhaseEnded(*phase));
-    }
-    session.close()?;
+    session.run_phases()?;
     Ok(session.summary)
 }
 
 impl<'a> Session<'a> {
+    fn run_phases(&mut self) -> Result<(), SessionError> {
+        for phase in Phase::ALL {
+            let decision = self.decisions[phase.number()].clone();
+            self.or_stopped(*phase, |session| {
+                session.tell(SessionEvent::Phase(decision.clone()));
+                if decision.runs { session.run_phase(*phase) } else { Ok(()) }
+            })?;
+            self.tell(SessionEvent::PhaseEnded(*phase));
+        }
+        self.or_stopped(Phase::Close, Self::close)
+    }
+
+    /// Does a part of a session, unless somebody interrupts before or meanwhile.
+    fn or_stopped(&mut self, phase: Phase, act: impl FnOnce(&mut Self) -> Result<(), SessionError>) -> Result<(), SessionError> {
+        let is_interrupted = |session: &Self| session.at.stop.is_interrupted();
+        let done = if is_interrupted(self) { Err(SessionError::Interrupted) } else { act(self) };
+        match done {
+            // A terminal interrupts what git is doing just now as well; that is not what went wrong.
+            Err(error) if is_interrupted(self) || matches!(error, SessionError::Interrupted) => {
+                let answers = self.log.answers.values().map(|answers| answers.asked.len()).sum::<usize>() + self.summary.answered;
+                let decided = self.summary.approved + self.summary.rejected;
+                Err(SessionError::Stopped(Kept { phase, answers, drafted: self.summary.drafted, decided }))
+            }
+            done => done,
+        }
+    }
+
+    /// Tells what went wrong in a part that the rest does not need, unless it went wrong because somebody interrupts.
+    fn tell_trouble(&self, error: &SessionError) -> Result<(), SessionError> {
+        if self.at.stop.is_interrupted() {
+            return Err(SessionError::Interrupted);
+        }
+        self.tell(SessionEvent::Trouble(Trouble::of(error)));
+        Ok(())
+    }
+
     fn run_phase(&mut self, phase: Phase) -> Result<(), SessionError> {
         match phase {
             Phase::Initialise => self.initialise(),
@@ -240,6 +328,7 @@ fn lock(hub: &Repo) -> Result<File, SessionError> {
 fn present(workspace: &Workspace, hub: &Repo) -> Result<Present, SessionError> {
     let mut repos = BTreeMap::new();
     let mut health = String::new();
+    let mut stuck = BTreeSet::new();
     for entry in &workspace.registry.repos {
         let Ok(repo) = workspace.open(entry) else {
             health += &format!("{} missing\n", entry.name);
@@ -254,9 +343,12 @@ fn present(workspace: &Workspace, hub: &Repo) -> Result<Present, SessionError> {
         // A silo is not scouted.
         if !entry.silo {
             repos.insert(entry.name.clone(), (entry.brand.clone(), head));
+            let rows = ledger.rows()?.tickets;
+            let is_stuck = |row: &Row| matches!(row.ticket.state, State::Blocked | State::AwaitingInput);
+            stuck.extend(rows.iter().any(is_stuck).then(|| entry.brand.clone()));
         }
     }
-    Ok(Present { date: hub.identity()?.time.date(), repos, health: hub.blob_id(health.as_bytes()).to_string() })
+    Ok(Present { date: hub.identity()?.time.date(), repos, stuck, health: hub.blob_id(health.as_bytes()).to_string() })
 }
 
 /// A text that changes when anything changes that the doctor checks.

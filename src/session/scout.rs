@@ -10,7 +10,7 @@ use super::{Session, SessionError, event};
 use crate::agent::process::sweep_place;
 use crate::core::id::ObjectId;
 use crate::core::meta::Paths;
-use crate::core::progress::{SessionEvent, Trouble, What};
+use crate::core::progress::What;
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
@@ -66,7 +66,7 @@ impl Session<'_> {
                     return Err(error);
                 }
                 // What is wrong with one repository is no reason to leave the others.
-                Err(error) => self.tell(SessionEvent::Trouble(Trouble::of(&error))),
+                Err(error) => self.tell_trouble(&error)?,
             }
         }
         reports.sort_by(|left, right| left.repo.cmp(&right.repo));
@@ -75,6 +75,7 @@ impl Session<'_> {
             if let Some(entry) = self.workspace.registry.find_repo(&report.repo) {
                 scouted.push(event(entry, What::Scouted { commits: report.new, signals: report.signals.len() }));
                 self.seen.scouted.insert(entry.name.clone(), report.head.clone());
+                *self.seen.commits.entry(entry.brand.clone()).or_default() += report.new;
             }
         }
         let lines = self.tell_all(&scouted);

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::crew::{BOARD, Crew};
 
 /// Every step after which a session can be killed, but for the phases.
-const STEPS: [&str; 19] = [
+const STEPS: [&str; 20] = [
+    "answered",
     "briefed",
     "checked",
     "claimed",

@@ -17,6 +17,7 @@ mod crash;
 mod heal;
 mod older;
 
+mod ledger;
 mod session;
 
 mod take_in;

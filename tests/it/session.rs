@@ -105,12 +105,11 @@ fn nothing_is_left_to_do(sandbox: &Sandbox) {
     for (phase, why) in [
         ("scout", "no brand has new commits"),
         ("brief", "scouts were skipped"),
-        ("interview", "no brand has news"),
-        ("close", "summary written today"),
+        ("interview", "already held today with personal"),
     ] {
         assert_eq!(phases[phase], (false, why.to_owned()), "{phase}: {again}");
     }
-    for phase in ["initialise", "outstanding", "draft", "dispatch"] {
+    for phase in ["initialise", "outstanding", "draft", "dispatch", "close"] {
         assert!(phases[phase].0, "{phase}: {again}");
     }
     let json: Value = serde_json::from_str(&again).expect("JSON");
@@ -329,4 +328,18 @@ fn what_is_not_kept_of_a_long_output_is_said() {
     let id = crew.ready("Talk");
     crew.start().says("crew printed more than git-os keeps; left out 1951424 bytes").ok();
     assert_eq!(crew.state(&id), "merged");
+}
+
+#[test]
+fn the_answers_in_the_help_are_answers() {
+    let crew = Crew::with(&["hub", "bakery", "blog"], "agent = \"crew\"\n");
+    let help = crew.os(&["start", "--help"]).ok();
+    let example = help.lines().map(str::trim).skip_while(|line| !line.starts_with("[brand."));
+    let example: Vec<_> = example.take_while(|line| !line.is_empty()).collect();
+    assert!(example.len() > 8, "{help}");
+    crew.sandbox.write("ws/answers.toml", example.join("\n"));
+    let said = crew.start_with_answers();
+    let board = ["Open on Sundays", "Announce it"].map(|title| (title.to_owned(), "merged".to_owned()));
+    assert_eq!(crew.board(), board.into(), "{said}");
+    crew.all_is_well();
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What};
+use crate::core::event::State;
 use crate::core::text::{escape, headline, plural};
 use crate::core::verdict::Judgement;
 
@@ -30,11 +31,17 @@ impl SessionEvent {
                 format!("{} {}: {what}{}", decision.phase.number(), decision.phase, decision.why)
             }
             Self::Graded(grade) => format!("grade {grade}"),
-            Self::DoctorFailed { number, name, reason } => format!("{number} {name}: {reason}"),
+            Self::DoctorFailed { number, name, reason, remedy } if remedy.is_empty() => format!("{number} {name}: {reason}"),
+            Self::DoctorFailed { number, name, reason, remedy } => format!("{number} {name}: {reason}; repair: `{remedy}`"),
             Self::Outstanding(counts) if counts.is_empty() => "no open tickets".to_owned(),
             Self::Outstanding(counts) => {
                 counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
             }
+            Self::StillBlocked { count } => {
+                let tickets = plural(*count, "blocked ticket is", "blocked tickets are");
+                format!("{tickets} unchanged; `git os list --state blocked` lists them")
+            }
+            Self::WaitsFor { brand, date, words } => format!("{brand} waits for (answer of {date}): {}", headline(words)),
             Self::Brief(text) => text.clone(),
             Self::NobodyAnswered => "no answers given".to_owned(),
             Self::Approved { count } => format!("{} approved", plural(*count, "draft", "drafts")),
@@ -67,7 +74,11 @@ impl What {
             Self::Scouted { commits, signals } => {
                 format!("{}, {}", plural(*commits, "new commit", "new commits"), plural(*signals, "signal", "signals"))
             }
-            Self::Stands { ticket, state, title } => format!("{ticket} is {state}: {title}"),
+            Self::Stands { ticket, state: State::AwaitingInput, title, words } => {
+                format!("{ticket} asks ({title}): {}; answer with `git os answer {ticket} TEXT`", headline(words))
+            }
+            Self::Stands { ticket, state, title, words } if words.is_empty() => format!("{ticket} is {state}: {title}"),
+            Self::Stands { ticket, state, title, words } => format!("{ticket} is {state} ({title}): {}", headline(words)),
             // The landing said so itself.
             Self::Ended { fate: Fate::Landed, .. } => return None,
             Self::Ended { title, fate } => format!("{fate} ({title})"),

@@ -3,11 +3,13 @@
 mod actors;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use toml_edit::{Item, TableLike};
 
 use super::{AgentEntry, AgentKind, Authorship, Fault, Lines, Registry, RepoEntry};
 use crate::core::id::{Brand, RepoName};
+use crate::core::interview::DEFAULT_QUESTIONS;
 use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, Land, OfflineClaims, Paths, Push};
 use crate::core::text;
 use crate::core::time::parse_span;
@@ -92,32 +94,36 @@ impl Reader<'_> {
         let agents = self.agents(root);
         let repos = self.repos(root, &agents);
         let actors = self.actors(root);
-        let (hub, jobs) = self.os(root);
+        let (hub, jobs, questions) = self.os(root);
         let hub = hub?;
         if !repos.iter().any(|repo| repo.name == hub) && self.faults.is_empty() {
             let span = root.get("os").and_then(|os| os.get("hub")).and_then(Item::span);
             self.fault(span, format!("the hub `{hub}` is not one of the repositories"));
         }
-        Some(Registry { hub, jobs, repos, agents, actors })
+        Some(Registry { hub, jobs, questions, repos, agents, actors })
     }
 
-    fn os(&mut self, root: &dyn TableLike) -> (Option<RepoName>, usize) {
+    fn os(&mut self, root: &dyn TableLike) -> (Option<RepoName>, usize, usize) {
         let Some(item) = root.get("os") else {
             self.fault(None, "the table `[os]` with `hub` is missing");
-            return (None, 1);
+            return (None, 1, 0);
         };
         let Some(os) = item.as_table_like() else {
             self.fault(item.span(), "`os` is not a table");
-            return (None, 1);
+            return (None, 1, 0);
         };
-        self.known_keys(os, "`[os]`", &["hub", "jobs"]);
+        self.known_keys(os, "`[os]`", &["hub", "jobs", "questions"]);
         let hub = self.parsed(os, "[os]", "hub", item.span(), |text| RepoName::parse(text).map_err(|error| error.to_string()));
-        let jobs = os.get("jobs").map_or(Some(4), |jobs| jobs.as_integer().and_then(|jobs| usize::try_from(jobs).ok()));
-        if let Some(jobs @ 1..=256) = jobs {
-            return (hub, jobs);
-        }
-        self.fault(os.get("jobs").and_then(Item::span), "`jobs` is not a number from 1 to 256");
-        (hub, 1)
+        (hub, self.number(os, "jobs", 1..=256, 4), self.number(os, "questions", 0..=1000, DEFAULT_QUESTIONS))
+    }
+
+    fn number(&mut self, table: &dyn TableLike, key: &str, range: RangeInclusive<usize>, default: usize) -> usize {
+        let Some(item) = table.get(key) else { return default };
+        let number = item.as_integer().and_then(|number| usize::try_from(number).ok()).filter(|number| range.contains(number));
+        number.unwrap_or_else(|| {
+            self.fault(item.span(), format!("`{key}` is not a number from {} to {}", range.start(), range.end()));
+            default
+        })
     }
 
     fn agents(&mut self, root: &dyn TableLike) -> BTreeMap<String, AgentEntry> {
