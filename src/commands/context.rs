@@ -13,7 +13,7 @@ use crate::env::Env;
 use crate::error::CliError;
 use crate::git::Repo;
 use crate::ledger::{Entry, Ledger};
-use crate::operations::{Caller, FIND_REGISTRY, Place};
+use crate::operations::{Caller, FIND_REGISTRY, Place, Scope};
 use crate::sync;
 use crate::ui::Ui;
 use crate::workspace::Readiness;
@@ -85,12 +85,21 @@ impl Context {
         Ok(())
     }
 
-    /// The place of the ticket that a person means, which may be in any repository of the workspace.
+    /// The place of the ticket that a person means: in the repository that `--repo` names, or in any of the workspace.
     ///
     /// # Errors
     /// When none or several fit.
-    pub(crate) fn find(&self, part: &str) -> Result<(Place, TicketId), CliError> {
-        Ok(self.place()?.find(part)?)
+    pub(crate) fn find(&self, words: &str) -> Result<(Place, TicketId), CliError> {
+        let scope = if self.repo_name.is_some() { Scope::Repository } else { Scope::Workspace };
+        Ok(self.place()?.find(words, scope)?)
+    }
+
+    /// The ticket on which another one depends; it may be in any repository of the workspace, whatever `--repo` names.
+    ///
+    /// # Errors
+    /// When none or several fit.
+    pub(crate) fn find_dependency(&self, words: &str) -> Result<TicketId, CliError> {
+        Ok(self.place()?.find(words, Scope::Workspace)?.1)
     }
 
     /// The dependencies of a ticket that will not land. What cannot be read is reported, and is no reason to show nothing.

@@ -12,7 +12,7 @@ use crate::operations::ticket::{self, Changes};
 /// Fields without an option stay unchanged. Shows how the description changed.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// New title, in one line
@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
     let given = |words: &Vec<String>| words.iter().filter(|word| !word.is_empty()).cloned().collect::<Vec<_>>();
     let labels = |words| given(words).iter().map(|label| Label::parse(label)).collect::<Result<Vec<_>, _>>();
-    let tickets = |words| given(words).iter().map(|part| ctx.find(part).map(|found| found.1)).collect::<Result<Vec<_>, _>>();
+    let tickets = |words| given(words).iter().map(|part| ctx.find_dependency(part)).collect::<Result<Vec<_>, _>>();
     let changes = Changes {
         title: args.title.clone(),
         kind: args.kind.as_deref().map(Kind::parse).transpose()?,

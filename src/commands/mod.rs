@@ -50,7 +50,7 @@ use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Wo
 /// Tickets are chains of commits under refs/os/tickets, verdicts are git notes, and ref hooks enforce the rules. Plain git
 /// can read and transfer all of it.
 #[derive(Parser, Debug)]
-#[command(name = "git os", bin_name = "git os", version, disable_help_subcommand = true)]
+#[command(name = "git os", bin_name = "git os", version, disable_help_subcommand = true, after_long_help = NAMING)]
 struct Cli {
     /// Run as if started in this directory; repeatable, as with git
     #[arg(short = 'C', global = true, value_name = "DIR")]
@@ -63,6 +63,12 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// How tickets are named.
+const NAMING: &str = "\
+A ticket is named by its id, a part of its id, its title, or a part of its title. The first of these that fits any ticket of
+the workspace decides, and it must fit only one. With --repo, only that repository is searched. Case does not matter in
+titles. Archived tickets are searched if no live ticket fits.";
 
 #[derive(Subcommand, Debug)]
 enum Command {

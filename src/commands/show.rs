@@ -20,7 +20,7 @@ use crate::workspace::Readiness;
 /// Show a ticket
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// Print the result as JSON
@@ -31,7 +31,7 @@ pub(super) struct Args {
 /// Show the history of a ticket
 #[derive(ClapArgs, Debug)]
 pub(super) struct LogArgs {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// Also show how the description changed

@@ -11,6 +11,7 @@ pub(crate) mod interview;
 pub(crate) mod json;
 pub(crate) mod merge;
 pub(crate) mod meta;
+pub(crate) mod naming;
 pub(crate) mod progress;
 pub(crate) mod prospect;
 pub(crate) mod refs;

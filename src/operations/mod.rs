@@ -17,7 +17,7 @@ pub(crate) mod ticket;
 pub(crate) mod transition;
 
 pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError};
-pub(crate) use self::place::{Caller, Place};
+pub(crate) use self::place::{Caller, Place, Scope};
 use crate::core::fsm::Refusal;
 use crate::core::id::TicketId;
 use crate::core::ruling::Ruling;

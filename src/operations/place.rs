@@ -12,7 +12,7 @@ use crate::gate;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
 use crate::local::held;
-use crate::workspace::{CONFIG_KEY, Workspace};
+use crate::workspace::{CONFIG_KEY, Workspace, resolve_in};
 
 /// A repository of the workspace, opened.
 pub(crate) struct Place {
@@ -22,6 +22,14 @@ pub(crate) struct Place {
     pub(crate) missing: Option<Utf8PathBuf>,
     /// Its name in the registry, if the registry has it.
     pub(crate) name: Option<RepoName>,
+}
+
+/// Where a ticket is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Repository,
+    /// All repositories of the workspace, if there is one.
+    Workspace,
 }
 
 impl Place {
@@ -89,19 +97,18 @@ impl Place {
         Ok(Site::open(at, at.workspace.entry(name.as_str())?)?)
     }
 
-    /// The place of the ticket that a person means, which may be in any repository of the workspace. Work of it that landed
-    /// without git-os is noticed.
+    /// The place of the ticket that a person means. Work of it that landed without git-os is noticed.
     ///
     /// # Errors
     /// When none or several fit.
-    pub(crate) fn find(self, part: &str) -> Done<(Self, TicketId)> {
-        let (place, id) = match &self.workspace {
+    pub(crate) fn find(self, words: &str, scope: Scope) -> Done<(Self, TicketId)> {
+        let (place, id) = match self.workspace.as_ref().filter(|_| scope == Scope::Workspace) {
             None => {
-                let id = self.ledger()?.resolve(part)?;
+                let id = resolve_in(&self.repo, words)?;
                 (self, id)
             }
             Some(workspace) => {
-                let found = workspace.resolve(part, self.name.as_ref().map(|name| (name, &self.repo)))?;
+                let found = workspace.resolve(words, self.name.as_ref().map(|name| (name, &self.repo)))?;
                 if Some(&found.repo) == self.name.as_ref() {
                     (self, found.id)
                 } else {

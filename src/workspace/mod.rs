@@ -1,16 +1,18 @@
 //! The repositories of one registry, opened; which ticket a person means, and which tickets are ready.
 
+mod find;
 mod ready;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub(crate) use self::find::resolve_in;
 pub(crate) use self::ready::Readiness;
-use crate::core::id::{RepoName, TicketId};
+use crate::core::id::RepoName;
 use crate::core::registry::{Fault, Registry, RepoEntry};
 use crate::core::text::plural;
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::LedgerError;
 
 /// Where a repository's own configuration says where the registry is.
 pub(crate) const CONFIG_KEY: &str = "git-os.registry";
@@ -41,13 +43,6 @@ pub(crate) struct Workspace {
     pub(crate) registry: Registry,
     /// The registry file.
     pub(crate) file: Utf8PathBuf,
-}
-
-/// A ticket found somewhere in the workspace.
-#[derive(Debug, Clone)]
-pub(crate) struct Found {
-    pub(crate) repo: RepoName,
-    pub(crate) id: TicketId,
 }
 
 impl Workspace {
@@ -113,47 +108,5 @@ impl Workspace {
     /// Never for a registry that was read without faults.
     pub(crate) fn hub(&self) -> Result<&RepoEntry, WorkspaceError> {
         self.entry(self.registry.hub.as_str())
-    }
-
-    /// The ticket that a person means, looked for in `first`, which is open already, and then everywhere.
-    ///
-    /// # Errors
-    /// When none or several fit.
-    pub(crate) fn resolve(&self, part: &str, first: Option<(&RepoName, &Repo)>) -> Result<Found, WorkspaceError> {
-        let found = |repo: &RepoName, id| Found { repo: repo.clone(), id };
-        if let Some((name, repo)) = first
-            && let Some(id) = resolve_in(repo, part)?
-        {
-            return Ok(found(name, id));
-        }
-        let mut fitting = Vec::new();
-        for entry in self.registry.repos.iter().filter(|entry| first.is_none_or(|(name, _)| *name != entry.name)) {
-            let Ok(repo) = self.open(entry) else { continue };
-            // What it cannot fold in is for a command about that repository to say.
-            drop(crate::sync::fold_fetched(&repo));
-            match resolve_in(&repo, part)? {
-                Some(id) if id.as_str() == part => return Ok(found(&entry.name, id)),
-                Some(id) => fitting.push(found(&entry.name, id)),
-                None => {}
-            }
-        }
-        match fitting.as_slice() {
-            [] => Err(LedgerError::NotFound(crate::core::text::escape(part)).into()),
-            [found] => Ok(found.clone()),
-            _ => {
-                let ids = fitting.iter().map(|found| found.id.to_string()).collect();
-                Err(LedgerError::Ambiguous { part: crate::core::text::escape(part), ids }.into())
-            }
-        }
-    }
-}
-
-/// The ticket that a person means in one repository; none in one that is not under git-os.
-fn resolve_in(repo: &Repo, part: &str) -> Result<Option<TicketId>, LedgerError> {
-    let Ok(ledger) = Ledger::open(repo) else { return Ok(None) };
-    match ledger.resolve(part) {
-        Ok(id) => Ok(Some(id)),
-        Err(LedgerError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -21,6 +21,7 @@ mod session;
 
 mod take_in;
 
+mod naming;
 mod refusals;
 
 mod depends;
