@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use dialoguer::console::{Term, measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -86,7 +87,7 @@ impl Ui {
     /// When stdout cannot be written.
     pub(crate) fn finish(&self) -> Result<(), CliError> {
         let Some(pager) = self.pager.as_ref().filter(|pager| *pager != "cat") else { return self.flush() };
-        let rows = dialoguer::console::Term::stdout().size().0;
+        let rows = Term::stdout().size().0;
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lines = out.split(|byte| *byte == b'\n').count();
         if lines > usize::from(rows) && crate::git::process::page(pager, &out) {
@@ -159,14 +160,14 @@ impl Ui {
         for row in rows {
             widths.resize(widths.len().max(row.len()), 0);
             for (width, (_, text)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(shown(text.as_ref()).chars().count());
+                *width = (*width).max(self::width(&shown(text.as_ref())));
             }
         }
         let mut out = String::new();
         for row in rows {
             for (at, (tone, text)) in row.iter().enumerate() {
                 let cell = shown(text.as_ref());
-                let pad = if at + 1 == row.len() { 0 } else { widths[at] - cell.chars().count() + 2 };
+                let pad = if at + 1 == row.len() { 0 } else { widths[at] - self::width(&cell) + 2 };
                 if self.has_colour {
                     out.push_str(&self.paint(*tone, &cell));
                 } else {
@@ -230,6 +231,18 @@ impl Drop for Lane {
             bar.finish_and_clear();
         }
     }
+}
+
+/// How many columns a text takes, which has nothing that must be escaped.
+#[must_use]
+pub(crate) fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { measure_text_width(text) }
+}
+
+/// A text that takes at most so many columns; what had to be cut ends with `…`.
+#[must_use]
+pub(crate) fn cut_to_width(text: &str, columns: usize) -> String {
+    truncate_str(text, columns, "…").into_owned()
 }
 
 /// The colour of a state.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod claim;
+mod complete;
 mod context;
 mod demo;
 mod desk;
@@ -50,7 +51,7 @@ use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Wo
 /// Tickets are chains of commits under refs/os/tickets, verdicts are git notes, and ref hooks enforce the rules. Plain git
 /// can read and transfer all of it.
 #[derive(Parser, Debug)]
-#[command(name = "git os", bin_name = "git os", version, disable_help_subcommand = true, after_long_help = NAMING)]
+#[command(name = "git os", bin_name = "git os", version, after_long_help = NAMING)]
 struct Cli {
     /// Run as if started in this directory; repeatable, as with git
     #[arg(short = 'C', global = true, value_name = "DIR")]
@@ -137,6 +138,8 @@ enum Command {
         #[arg(last = true)]
         words: Vec<String>,
     },
+    #[command(hide = true)]
+    Complete(complete::Args),
     Doctor(doctor::Args),
     Hooks(hooks::Args),
     Gc(hooks::GcArgs),
@@ -164,6 +167,9 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(error) => {
             // Nobody to tell is no reason to fail.
             drop(error.print());
+            if let Ok(env) = Env::read() {
+                manual::refresh(&env);
+            }
             return if error.use_stderr() { ExitCode::from(Kind::Usage as u8) } else { ExitCode::SUCCESS };
         }
     };
@@ -189,6 +195,9 @@ pub fn main(args: &[String]) -> ExitCode {
     };
     for dir in &cli.dirs {
         env.dir = env.dir.join(dir);
+    }
+    if !matches!(cli.command, Command::Init(_) | Command::Uninstall(_) | Command::Complete(_)) {
+        manual::refresh(&env);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
     let ctx = Context { ui: Ui::new(&env), env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
@@ -225,6 +234,7 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         | Command::Renew(_)
         | Command::Submit(_)
         | Command::Fsm(_)
+        | Command::Complete(_)
         | Command::Demo(_) => true,
         Command::Fsck(args) => !args.is_repair(),
         _ => false,
@@ -290,6 +300,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Server(args) => server::run(ctx, args),
         Command::Archive(args) => archive::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
+        Command::Complete(args) => complete::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),
         Command::Gc(args) => hooks::run_gc(ctx, args),

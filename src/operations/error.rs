@@ -9,7 +9,7 @@ use crate::core::fsm::Refusal;
 use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
 use crate::core::progress::Hold;
 use crate::core::prospect::route;
-use crate::core::text::TooLong;
+use crate::core::text::{TooLong, comma};
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
 use crate::git::GitError;
@@ -62,8 +62,8 @@ pub(crate) enum OperationError {
     NotInRegistry,
     #[error("`--repo` needs a registry, and there is none")]
     RepoWithoutRegistry,
-    #[error("no repository has the brand `{0}`")]
-    NoBrand(Brand),
+    #[error("no repository has the brand `{brand}`; expected one of: {}", comma(.known))]
+    NoBrand { brand: String, known: Vec<Brand> },
     #[error("the title must be one line of 1 to 200 bytes; put the rest into the description")]
     TitleTooLong,
     #[error(transparent)]
@@ -158,7 +158,7 @@ impl OperationError {
             Self::NoRemote(_) => "git remote -v".to_owned(),
             Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
             Self::NotCreated(_)
-            | Self::NoBrand(_)
+            | Self::NoBrand { .. }
             | Self::TitleTooLong
             | Self::TextTooLong(_)
             | Self::DependencyCycle { .. }

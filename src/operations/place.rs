@@ -130,9 +130,21 @@ impl Place {
         if self.ledger()?.policy.brands.contains(brand) {
             return Ok(self);
         }
-        let entry = workspace.registry.repos_of(brand).next().ok_or_else(|| OperationError::NoBrand(brand.clone()))?;
+        let no_brand = || OperationError::NoBrand { brand: brand.to_string(), known: workspace.registry.brands() };
+        let entry = workspace.registry.repos_of(brand).next().ok_or_else(no_brand)?;
         let (repo, name) = (workspace.open(entry)?, Some(entry.name.clone()));
         Ok(Self { repo, name, missing: None, workspace: self.workspace })
+    }
+
+    /// The brands that tickets can have here.
+    ///
+    /// # Errors
+    /// When there is no workspace, and git-os is not set up in this repository.
+    pub(crate) fn brands(&self) -> Result<Vec<Brand>, LedgerError> {
+        match &self.workspace {
+            Some(workspace) => Ok(workspace.registry.brands()),
+            None => Ok(self.ledger()?.policy.brands),
+        }
     }
 
     /// Closes a ticket that landed where no hook saw it.

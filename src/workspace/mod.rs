@@ -9,7 +9,7 @@ pub(crate) use self::find::resolve_in;
 pub(crate) use self::ready::Readiness;
 use crate::core::id::RepoName;
 use crate::core::registry::{Fault, Registry, RepoEntry};
-use crate::core::text::plural;
+use crate::core::text::{comma, escape, plural};
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
 use crate::ledger::LedgerError;
@@ -25,8 +25,8 @@ pub(crate) enum WorkspaceError {
     Unreadable { path: Utf8PathBuf, source: GitError },
     #[error("invalid registry `{path}`: {}:{}", plural(.faults.len(), "error", "errors"), list(.faults))]
     Faults { path: Utf8PathBuf, faults: Vec<Fault> },
-    #[error("repository `{0}` is not in the registry")]
-    NoRepo(String),
+    #[error("repository `{name}` is not in the registry; expected one of: {}", comma(.known))]
+    NoRepo { name: String, known: Vec<RepoName> },
     #[error("cannot open repository `{name}`")]
     Open { name: RepoName, source: GitError },
     #[error(transparent)]
@@ -99,7 +99,10 @@ impl Workspace {
     /// # Errors
     /// When the registry has none.
     pub(crate) fn entry(&self, name: &str) -> Result<&RepoEntry, WorkspaceError> {
-        self.registry.find_repo(name).ok_or_else(|| WorkspaceError::NoRepo(crate::core::text::escape(name)))
+        self.registry.find_repo(name).ok_or_else(|| WorkspaceError::NoRepo {
+            name: escape(name),
+            known: self.registry.repos.iter().map(|entry| entry.name.clone()).collect(),
+        })
     }
 
     /// The hub.

@@ -21,6 +21,7 @@ mod session;
 
 mod take_in;
 
+mod help;
 mod naming;
 mod refusals;
 
