@@ -21,6 +21,10 @@ pub(crate) struct Env {
     /// Where it leaves messages for its orchestrator.
     pub(crate) outbox: Option<Utf8PathBuf>,
     pub(crate) pager: Option<String>,
+    /// What `GIT_EDITOR` names; it counts before git's own settings.
+    pub(crate) git_editor: Option<String>,
+    /// What `VISUAL` or `EDITOR` names; it counts after them.
+    pub(crate) editor: Option<String>,
     pub(crate) no_color: bool,
     pub(crate) stdin_is_terminal: bool,
     pub(crate) stdout_is_terminal: bool,
@@ -48,6 +52,8 @@ impl Env {
             run: var("GIT_OS_RUN"),
             ticket: var("GIT_OS_TICKET"),
             outbox: var("GIT_OS_OUTBOX").map(Utf8PathBuf::from),
+            git_editor: var("GIT_EDITOR"),
+            editor: var("VISUAL").or_else(|| var("EDITOR")),
             pager: var("GIT_PAGER").or_else(|| var("PAGER")),
             no_color: var("NO_COLOR").is_some() || var("TERM").as_deref() == Some("dumb"),
             stdin_is_terminal: std::io::stdin().is_terminal(),

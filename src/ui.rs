@@ -13,6 +13,9 @@ use crate::core::text::{escape, escape_lines, shown};
 use crate::env::Env;
 use crate::error::CliError;
 
+/// The least that is shown of the last cell of a row, in columns.
+const MIN_LAST: usize = 12;
+
 /// Where to print, and how.
 pub(crate) struct Ui {
     out: Mutex<Vec<u8>>,
@@ -90,7 +93,7 @@ impl Ui {
         let rows = Term::stdout().size().0;
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lines = out.split(|byte| *byte == b'\n').count();
-        if lines > usize::from(rows) && crate::git::process::page(pager, &out) {
+        if lines > usize::from(rows) && crate::git::screen::page(pager, &out) {
             out.clear();
             return Ok(());
         }
@@ -138,7 +141,7 @@ impl Ui {
     #[must_use]
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
         let text = escape(text);
-        if !self.has_colour {
+        if !self.has_colour || text.is_empty() {
             return text;
         }
         let code = match tone {
@@ -156,18 +159,36 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn table<T: AsRef<str>>(&self, rows: &[Vec<(Tone, T)>]) -> Result<(), CliError> {
+        self.table_within(rows, None)
+    }
+
+    /// The same with the last cell of each row cut so that no line is longer than the terminal is wide.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn table_to_width<T: AsRef<str>>(&self, rows: &[Vec<(Tone, T)>]) -> Result<(), CliError> {
+        let columns = self.pager.is_some().then(|| usize::from(Term::stdout().size().1));
+        self.table_within(rows, columns)
+    }
+
+    fn table_within<T: AsRef<str>>(&self, rows: &[Vec<(Tone, T)>], columns: Option<usize>) -> Result<(), CliError> {
         let mut widths: Vec<usize> = Vec::new();
         for row in rows {
             widths.resize(widths.len().max(row.len()), 0);
-            for (width, (_, text)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(self::width(&shown(text.as_ref())));
+            for (widest, (_, text)) in widths.iter_mut().zip(row) {
+                *widest = (*widest).max(width(&shown(text.as_ref())));
             }
         }
         let mut out = String::new();
         for row in rows {
             for (at, (tone, text)) in row.iter().enumerate() {
-                let cell = shown(text.as_ref());
-                let pad = if at + 1 == row.len() { 0 } else { widths[at] - self::width(&cell) + 2 };
+                let mut cell = shown(text.as_ref());
+                let is_last = at + 1 == row.len();
+                let pad = if is_last { 0 } else { widths[at] - width(&cell) + 2 };
+                if let Some(columns) = columns.filter(|_| is_last) {
+                    let before: usize = widths[..at].iter().map(|width| width + 2).sum();
+                    cell = cut_to_width(&cell, columns.saturating_sub(before).max(MIN_LAST)).into();
+                }
                 if self.has_colour {
                     out.push_str(&self.paint(*tone, &cell));
                 } else {

@@ -9,9 +9,11 @@ use crate::core::prospect::Never;
 use crate::core::text;
 use crate::core::text::plural;
 use crate::core::ticket::Ticket;
+use crate::core::time::Timestamp;
 use crate::env::Env;
 use crate::error::CliError;
 use crate::git::Repo;
+use crate::ledger::replay::system_clock;
 use crate::ledger::{Entry, Ledger};
 use crate::operations::{Caller, FIND_REGISTRY, Place, Scope};
 use crate::sync;
@@ -117,6 +119,13 @@ impl Context {
     pub(crate) fn caller(&self, run: Option<&str>) -> Result<Caller, CliError> {
         Ok(Caller::new(&self.env, run)?)
     }
+}
+
+/// The time by the clock that stamps events.
+#[must_use]
+pub(super) fn now(repo: &Repo) -> Timestamp {
+    // Whoever only looks need not be known to git.
+    repo.identity().map_or_else(|_| system_clock(), |who| who.time)
 }
 
 /// The note on a ticket that got a new name, since another one has its old name.

@@ -17,6 +17,7 @@ mod land;
 mod learn;
 mod list;
 mod listen;
+mod log;
 mod manual;
 mod new;
 mod server;
@@ -84,7 +85,7 @@ enum Command {
     List(list::Args),
     Ready(list::ReadyArgs),
     Show(show::Args),
-    Log(show::LogArgs),
+    Log(log::Args),
     Edit(edit::Args),
     /// Approve drafts
     Approve(Plain),
@@ -265,7 +266,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::List(args) => list::run(ctx, args),
         Command::Ready(args) => list::run_ready(ctx, args),
         Command::Show(args) => show::run(ctx, args),
-        Command::Log(args) => show::run_log(ctx, args),
+        Command::Log(args) => log::run(ctx, args),
         Command::Edit(args) => edit::run(ctx, args),
         Command::Claim(args) => claim::run(ctx, args),
         Command::Approve(args) => transition::run_plain(ctx, EventKind::Approve, args),

@@ -55,8 +55,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         .hint("git os session"));
     };
     let mut entries = Vec::new();
-    for commit_id in hub.difference(None, *tip)?.added {
+    let mut next = Some(*tip);
+    while let Some(commit_id) = next {
         let commit = hub.read_commit(commit_id)?;
+        next = commit.parents.first().copied();
         let message = String::from_utf8_lossy(&commit.message).into_owned();
         let (subject, rest) = message.split_once("\n\n").unwrap_or((message.as_str(), ""));
         let body = rest.trim_end().rsplit_once("\n\n").map_or("", |(body, _)| body);

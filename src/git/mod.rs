@@ -19,6 +19,7 @@ mod patience;
 pub(crate) mod process;
 pub(crate) mod refs;
 pub(crate) mod remote;
+pub(crate) mod screen;
 mod shared;
 pub(crate) mod signature;
 mod store;

@@ -4,11 +4,13 @@
 //! A lost race is read again and answered with what is true by then.
 
 pub(crate) mod archive;
+pub(crate) mod attempts;
 #[cfg(test)]
 pub(crate) mod builder;
 pub(crate) mod cache;
 mod draft;
 mod facts;
+mod holders;
 
 pub(crate) mod policy;
 mod quarantine;

@@ -4,9 +4,10 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use crate::core::event::State;
-use crate::core::fsm::Refusal;
-use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
+use crate::core::event::{EventKind, State};
+use crate::core::fsm::{Refusal, rule_of};
+use crate::core::holding::Holding;
+use crate::core::id::{Brand, InvalidId, ObjectId, TicketId};
 use crate::core::progress::Hold;
 use crate::core::prospect::route;
 use crate::core::text::{TooLong, comma};
@@ -19,27 +20,28 @@ use crate::workspace::WorkspaceError;
 /// What helps where the registry is not where a repository says.
 pub(crate) const FIND_REGISTRY: &str = "git os init   # run it where registry.toml is";
 
-/// The run that holds a ticket.
+/// Who holds a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
-    pub(crate) run: RunId,
+    pub(crate) holding: Holding,
     /// The end of its lease.
     pub(crate) until: Option<Timestamp>,
 }
 
 /// The end of a refusal.
 fn held_by(holder: Option<&Holder>) -> String {
-    let Some(Holder { run, until }) = holder else { return String::new() };
+    let Some(Holder { holding: Holding { run, person, machine, .. }, until }) = holder else { return String::new() };
+    let machine = machine.as_ref().map(|machine| format!(" on {machine}")).unwrap_or_default();
     let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
-    format!("; run {run} holds it{until}")
+    format!("; run {run} of {person}{machine} holds it{until}")
 }
 
 /// Why an operation did nothing.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum OperationError {
-    #[error("{id}: {refusal}{}", held_by(.holder.as_ref()))]
-    Refused { id: TicketId, refusal: Refusal, holder: Option<Holder> },
+    #[error("{id}: {refusal}{}", held_by(.holder.as_deref()))]
+    Refused { id: TicketId, refusal: Refusal, holder: Option<Box<Holder>> },
     #[error("cannot create the ticket: {0}")]
     NotCreated(Refusal),
     #[error("cannot {verb} {id}: {why}")]
@@ -145,6 +147,14 @@ impl OperationError {
             }
             Self::RevertBlocked { of, .. } => format!("git os new \"Revert {of}\"   # and resolve the conflicts in its work"),
             Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
+            Self::Refused { id, refusal: Refusal::WrongState { event: EventKind::Reject, state }, .. }
+                if rule_of(EventKind::Cancel).allows(*state) =>
+            {
+                format!("git os cancel {id} --reason TEXT   # only drafts are rejected")
+            }
+            Self::Refused { id, refusal: Refusal::LeaseHolds(_), .. } => {
+                format!("git os release {id}   # gives it back although the lease has not expired")
+            }
             Self::Refused { id, .. } | Self::Held { id, .. } | Self::WrongState { id, .. } => format!("git os show {id}"),
             Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),

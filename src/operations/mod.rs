@@ -42,7 +42,8 @@ fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
 fn refused(ledger: &Ledger<'_>, id: &TicketId, refusal: Refusal) -> OperationError {
     let holder = match (&refusal, ledger.find(id)) {
         (Refusal::WrongState { .. }, Ok(Some(entry))) if entry.ticket.state.is_held() => {
-            entry.ticket.run.map(|run| Holder { run, until: entry.ticket.lease })
+            let holding = ledger.find_holding(entry.tip).ok().flatten();
+            holding.map(|holding| Box::new(Holder { holding, until: entry.ticket.lease }))
         }
         _ => None,
     };

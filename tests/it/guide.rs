@@ -15,6 +15,8 @@ const GIT_CONFIG: &str = "\
 [user]
 \tname = Ada
 \temail = ada@example.com
+[git-os]
+	machine = desk
 [init]
 \tdefaultBranch = main
 [advice]

@@ -23,6 +23,7 @@ mod take_in;
 
 mod help;
 mod naming;
+mod reading;
 mod refusals;
 
 mod depends;

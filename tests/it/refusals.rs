@@ -39,7 +39,7 @@ fn a_refusal_is_printed_for_people_and_for_programs() {
     let (sandbox, [draft, ready, running]) = workspace();
     let long = "x".repeat(201);
     let (show_draft, show_running) = (format!("git os show {draft}"), format!("git os show {running}"));
-    let holds = format!("; run {RUN} holds it until 2026-05-07T12:30:00Z");
+    let holds = format!("; run {RUN} of Ann on desk holds it until 2026-05-07T12:30:00Z");
     let cases: &[Case<'_>] = &[
         (
             &["claim", &draft],

@@ -1,6 +1,6 @@
 //! What an argument can be: tickets in the states that a command can act on, and the names that a workspace has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,6 +29,7 @@ pub(super) enum Values {
     Brands,
     Labels,
     Kinds,
+    Checks,
     Remotes,
     Sessions,
     Files,
@@ -77,6 +78,7 @@ impl Values {
             (_, "brand") => Self::Brands,
             (_, "labels") => Self::Labels,
             (_, "kind") => Self::Kinds,
+            (_, "check") => Self::Checks,
             (_, "remote") => Self::Remotes,
             (_, "dirs" | "dir" | "bare" | "registry" | "answers" | "verdict" | "description_file") => Self::Files,
             _ => return None,
@@ -130,6 +132,7 @@ impl Line {
             Values::Brands => self.brands(),
             Values::Labels => self.of_tickets(|row| row.ticket.content.labels.iter().map(ToString::to_string).collect()),
             Values::Kinds => self.of_tickets(|row| vec![row.ticket.content.kind.to_string()]),
+            Values::Checks => self.checks(),
             Values::Remotes => self.remotes(),
             Values::Sessions => self.sessions(),
         };
@@ -200,6 +203,14 @@ impl Line {
         let brands = self.place().and_then(|place| place.brands().ok()).unwrap_or_default();
         let about = |brand: &Brand| if brand.as_str() == Brand::GLOBAL { "all brands".to_owned() } else { String::new() };
         brands.iter().map(|brand| (brand.to_string(), about(brand))).collect()
+    }
+
+    fn checks(&self) -> Vec<(String, String)> {
+        let workspace = self.place().and_then(|place| place.workspace);
+        let repos = workspace.map(|workspace| workspace.registry.repos).unwrap_or_default();
+        let checks: BTreeMap<String, String> =
+            repos.into_iter().flat_map(|entry| entry.checks).map(|check| (check.name, check.run)).collect();
+        checks.into_iter().collect()
     }
 
     fn remotes(&self) -> Vec<(String, String)> {

@@ -1,0 +1,128 @@
+//! A ticket as a text that a person edits: a line for each field, a line of dashes, and the description.
+
+use super::id::{Kind, Label};
+use super::text::{comma, escape};
+use super::ticket::{Content, LOWEST_PRIORITY};
+
+/// What stands between the fields and the description.
+const DASHES: &str = "---";
+
+/// What a person wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sheet {
+    pub(crate) title: String,
+    pub(crate) kind: Kind,
+    pub(crate) priority: u8,
+    pub(crate) labels: Vec<Label>,
+    /// As they were written; who knows the workspace finds out which tickets they are.
+    pub(crate) depends: Vec<String>,
+    pub(crate) description: String,
+}
+
+/// Why a text is no sheet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub(crate) struct Fault {
+    pub(crate) line: usize,
+    pub(crate) what: String,
+}
+
+/// Writes the text for a ticket.
+#[must_use]
+pub(crate) fn write(content: &Content, description: &str) -> String {
+    let Content { title, brand: _, kind, priority, labels, depends } = content;
+    let (labels, depends) = (comma(labels), comma(depends));
+    let fields = format!("title: {title}\nkind: {kind}\npriority: {priority}\nlabels: {labels}\ndepends: {depends}\n");
+    format!("{fields}{DASHES}\n{description}\n")
+}
+
+/// Reads what a person made of it.
+///
+/// # Errors
+/// At the first line that cannot be read.
+pub(crate) fn read(text: &str) -> Result<Sheet, Fault> {
+    let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None)];
+    let mut lines = text.lines().enumerate();
+    let fault = |line: usize, what: String| Fault { line: line + 1, what };
+    loop {
+        let Some((at, line)) = lines.next() else {
+            return Err(fault(text.lines().count(), format!("expected a line `{DASHES}` before the description")));
+        };
+        if line.trim_end() == DASHES {
+            break;
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let Some((_, field)) = fields.iter_mut().find(|(known, _)| *known == name.trim()) else {
+            return Err(fault(at, format!("`{}` is not a field of a ticket", escape(name.trim()))));
+        };
+        if field.replace((at, value.trim().to_owned())).is_some() {
+            return Err(fault(at, format!("`{}` is given twice", name.trim())));
+        }
+    }
+    let mut take = |name: &str| {
+        let field = fields.iter_mut().find(|(known, _)| *known == name).and_then(|(_, field)| field.take());
+        field.ok_or_else(|| fault(0, format!("the field `{name}` is missing")))
+    };
+    let title = take("title")?.1;
+    let (at, kind) = take("kind")?;
+    let kind = Kind::parse(&kind).map_err(|why| fault(at, why.to_string()))?;
+    let (at, priority) = take("priority")?;
+    let priority = priority.parse().ok().filter(|priority| *priority <= LOWEST_PRIORITY);
+    let priority = priority.ok_or_else(|| fault(at, format!("the priority must be a number from 0 to {LOWEST_PRIORITY}")))?;
+    let (at, labels) = take("labels")?;
+    let labels = words(&labels).map(Label::parse).collect::<Result<_, _>>().map_err(|why| fault(at, why.to_string()))?;
+    let depends = words(&take("depends")?.1).map(str::to_owned).collect();
+    let description: Vec<&str> = lines.map(|(_, line)| line).collect();
+    Ok(Sheet { title, kind, priority, labels, depends, description: description.join("\n").trim_end().to_owned() })
+}
+
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ', '\t']).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::core::wire::tests::record;
+
+    proptest! {
+        #[test]
+        fn what_nobody_changed_is_read_as_it_was(record in record(), lines in prop::collection::vec("[a-z:# -]{0,9}[a-z]", 0..4)) {
+            let (content, description) = (record.after.content, lines.join("\n"));
+            // What a person sees of a title is without the white space at its ends.
+            prop_assume!(content.title.trim() == content.title);
+            let sheet = read(&write(&content, &description)).expect("a sheet");
+            let depends: Vec<_> = content.depends.iter().map(ToString::to_string).collect();
+            let Content { title, brand: _, kind, priority, labels, depends: _ } = content;
+            prop_assert_eq!(sheet, Sheet { title, kind, priority, labels, depends, description });
+        }
+
+        #[test]
+        fn any_text_is_a_sheet_or_a_fault(text in any::<String>()) {
+            let _sheet = read(&text);
+        }
+    }
+
+    #[test]
+    fn a_fault_names_its_line() {
+        let sheet =
+            |lines: &str| read(&format!("title: One\nkind: fix\n{lines}\n---\ntext\n")).map_err(|fault| fault.to_string());
+        let rest = "labels: a, b\ndepends:";
+        assert_eq!(sheet(&format!("priority: 1\n{rest}")).map(|sheet| sheet.labels.len()), Ok(2));
+        for (lines, fault) in [
+            ("priority: 9", "line 3: the priority must be a number from 0 to 4"),
+            ("priority: 1\ncolour: red", "line 4: `colour` is not a field of a ticket"),
+            ("priority: 1\npriority: 2", "line 4: `priority` is given twice"),
+        ] {
+            let all = if lines.contains('\n') { lines.to_owned() } else { format!("{lines}\n{rest}") };
+            assert_eq!(sheet(&all), Err(fault.to_owned()));
+        }
+        let none = read("title: One\n").map_err(|fault| fault.to_string());
+        assert_eq!(none, Err("line 2: expected a line `---` before the description".to_owned()));
+    }
+}
