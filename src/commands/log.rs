@@ -103,6 +103,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         if args.json {
             return ctx.ui.json(&Printed { version: VERSION, id, run: number, output: text });
         }
+        if text.trim_end().is_empty() {
+            ctx.ui.say("nothing was printed");
+            return Ok(());
+        }
         return ctx.ui.line(text.trim_end_matches('\n'));
     }
     let machines = machines(&links);

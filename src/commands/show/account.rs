@@ -3,19 +3,19 @@
 use serde::Serialize;
 
 use crate::commands::context::Context;
-use crate::core::event::EventKind;
+use crate::core::event::{EventKind, State};
 use crate::core::holding::{Holding, name_of};
 use crate::core::id::{ObjectId, RepoName, TicketId};
 use crate::core::json::TicketView;
-use crate::core::text::escape;
+use crate::core::text::{escape, line, plural};
 use crate::core::time::Timestamp;
-use crate::core::verdict::Verdict;
-use crate::core::{event::State, text::line};
+use crate::core::verdict::{CheckResult, Verdict};
 use crate::error::CliError;
+use crate::git::Repo;
 use crate::ledger::attempts::{Attempt, attempts};
 use crate::ledger::replay::Link;
 use crate::ledger::{Entry, Ledger, LedgerError};
-use crate::operations::{OperationError, Place, Scope};
+use crate::operations::Place;
 use crate::ui::{Tone, tone_of};
 use crate::workspace::WorkspaceError;
 
@@ -110,7 +110,7 @@ impl Account {
     /// What all runs cost that say it.
     pub(super) fn cost(&self) -> Option<String> {
         let known: Vec<f64> = self.runs.iter().filter_map(|run| run.cost).collect();
-        let runs = crate::core::text::plural(known.len(), "run", "runs");
+        let runs = plural(known.len(), "run", "runs");
         (!known.is_empty()).then(|| format!("${:.2} (as {runs} of {} said)", known.iter().sum::<f64>(), self.runs.len()))
     }
 
@@ -143,7 +143,7 @@ impl Account {
         if let Some(verdict) = &self.verdict {
             let Verdict { verdict: judgement, run, commit, checks, judge, grade, .. } = verdict;
             heading(&format!("verdict: {judgement} on {}, grade {grade}, by run {run}", commit.short(12)))?;
-            let row = |check: &crate::core::verdict::CheckResult| {
+            let row = |check: &CheckResult| {
                 let tone = if check.exit == 0 { Tone::Good } else { Tone::Bad };
                 let exit = (tone, format!("exit {}", check.exit));
                 vec![(Tone::Strong, format!("  check {}", check.name)), exit, (Tone::Quiet, format!("{} ms", check.millis))]
@@ -189,29 +189,31 @@ impl Run {
 
 /// Looks for a ticket on which another one depends.
 fn dependency(place: &Place, id: &TicketId) -> Result<Dependency, CliError> {
-    let found = Place::around(place.repo.home(), None).and_then(|around| around.find(id.as_str(), Scope::Workspace));
     let unknown = Dependency { id: id.clone(), repo: None, state: None, title: None };
-    let (there, id) = match found {
-        Ok(found) => found,
-        Err(
-            OperationError::Ledger(LedgerError::NotFound(_))
-            | OperationError::Workspace(WorkspaceError::Ledger(LedgerError::NotFound(_))),
-        ) => {
-            return Ok(unknown);
-        }
+    let Some(workspace) = &place.workspace else { return in_repo(&place.repo, id).map(|found| found.unwrap_or(unknown)) };
+    let here = place.name.as_ref().map(|name| (name, &place.repo));
+    let found = match workspace.resolve(id.as_str(), here) {
+        Ok(found) if Some(&found.repo) == place.name.as_ref() => in_repo(&place.repo, id)?,
+        Ok(found) => in_repo(&workspace.open(workspace.entry(found.repo.as_str())?)?, id)?,
+        Err(WorkspaceError::Ledger(LedgerError::NotFound(_))) => None,
         Err(error) => return Err(error.into()),
     };
-    let ledger = there.ledger()?;
-    Ok(match ledger.read_legal(&id) {
-        Ok((entry, _)) => Dependency {
-            id,
+    Ok(found.unwrap_or(unknown))
+}
+
+/// The same in one repository; `None` if it is not there, or none of it is legal.
+fn in_repo(repo: &Repo, id: &TicketId) -> Result<Option<Dependency>, CliError> {
+    let ledger = Ledger::open(repo)?;
+    match ledger.read_legal(id) {
+        Ok((entry, _)) => Ok(Some(Dependency {
+            id: id.clone(),
             repo: Some(ledger.policy.repo.clone()),
             state: Some(entry.ticket.state),
             title: Some(entry.ticket.content.title),
-        },
-        Err(LedgerError::Quarantined { .. }) => unknown,
-        Err(error) => return Err(error.into()),
-    })
+        })),
+        Err(LedgerError::Quarantined { .. } | LedgerError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Dependency {
