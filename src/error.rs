@@ -38,6 +38,8 @@ pub(crate) enum Code {
     InvalidAnswers,
     InvalidInput,
     AmbiguousSession,
+    NoOutput,
+    NothingToChange,
     NoRemote,
     NotBare,
     NotEmpty,

@@ -10,9 +10,12 @@ use serde::Serialize;
 
 use crate::core::event::State;
 use crate::core::text::{escape, escape_lines, shown};
-use crate::core::wrap::wrapped;
+use crate::core::wrap::{columns as width, cut, wrapped};
 use crate::env::Env;
 use crate::error::{CliError, Kind};
+
+/// The least that is shown of the last cell of a row, in columns.
+const MIN_LAST: usize = 12;
 
 /// Where to print, and how.
 pub(crate) struct Ui {
@@ -101,7 +104,7 @@ impl Ui {
         let rows = size_of(io::stdout()).1;
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lines = out.split(|byte| *byte == b'\n').count();
-        if lines > rows && crate::git::process::page(pager, &out) {
+        if lines > rows && crate::git::screen::page(pager, &out) {
             out.clear();
             return Ok(());
         }
@@ -182,7 +185,7 @@ impl Ui {
     #[must_use]
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
         let text = escape(text);
-        if !self.has_colour {
+        if !self.has_colour || text.is_empty() {
             return text;
         }
         let code = match tone {
@@ -200,18 +203,36 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn table<T: AsRef<str>>(&self, rows: &[Vec<(Tone, T)>]) -> Result<(), CliError> {
+        self.table_within(rows, None)
+    }
+
+    /// The same with the last cell of each row cut so that no line is longer than the terminal is wide.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn table_to_width<T: AsRef<str>>(&self, rows: &[Vec<(Tone, T)>]) -> Result<(), CliError> {
+        let columns = self.pager.is_some().then(|| size_of(io::stdout()).0);
+        self.table_within(rows, columns)
+    }
+
+    fn table_within<T: AsRef<str>>(&self, rows: &[Vec<(Tone, T)>], columns: Option<usize>) -> Result<(), CliError> {
         let mut widths: Vec<usize> = Vec::new();
         for row in rows {
             widths.resize(widths.len().max(row.len()), 0);
-            for (width, (_, text)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(shown(text.as_ref()).chars().count());
+            for (widest, (_, text)) in widths.iter_mut().zip(row) {
+                *widest = (*widest).max(width(&shown(text.as_ref())));
             }
         }
         let mut out = String::new();
         for row in rows {
             for (at, (tone, text)) in row.iter().enumerate() {
-                let cell = shown(text.as_ref());
-                let pad = if at + 1 == row.len() { 0 } else { widths[at] - cell.chars().count() + 2 };
+                let mut cell = shown(text.as_ref());
+                let is_last = at + 1 == row.len();
+                let pad = if is_last { 0 } else { widths[at] - width(&cell) + 2 };
+                if let Some(columns) = columns.filter(|_| is_last) {
+                    let before: usize = widths[..at].iter().map(|width| width + 2).sum();
+                    cell = cut(&cell, columns.saturating_sub(before).max(MIN_LAST)).into();
+                }
                 if self.has_colour {
                     out.push_str(&self.paint(*tone, &cell));
                 } else {

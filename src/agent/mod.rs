@@ -32,6 +32,20 @@ pub(crate) struct Brief {
     pub(crate) timeout: u64,
 }
 
+/// What an agent printed, as a person reads it: the lines of a client that talks JSON become what it said and did.
+#[must_use]
+pub(crate) fn plain(printed: &str) -> String {
+    let mut text = String::with_capacity(printed.len());
+    for line in printed.lines() {
+        match clients::spoken(line) {
+            Some(spoken) if spoken.is_empty() => {}
+            Some(spoken) => text += &format!("{spoken}\n"),
+            None => text += &format!("{line}\n"),
+        }
+    }
+    text
+}
+
 impl Brief {
     /// The variables by which an agent knows what it is about.
     fn variables(&self) -> Vec<(String, String)> {

@@ -11,7 +11,7 @@ use crate::operations::claim::{self, Lease};
 /// Only one claim on a ticket succeeds. Exits with 0 if this claim succeeds, and with 1 if it does not.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     #[arg(required_unless_present = "next")]
     id: Option<String>,
 

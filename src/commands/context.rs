@@ -10,11 +10,13 @@ use crate::core::prospect::Never;
 use crate::core::text;
 use crate::core::text::plural;
 use crate::core::ticket::Ticket;
+use crate::core::time::Timestamp;
 use crate::env::Env;
 use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
+use crate::ledger::replay::system_clock;
 use crate::ledger::{Entry, Ledger};
-use crate::operations::{Caller, FIND_REGISTRY, Place};
+use crate::operations::{Caller, FIND_REGISTRY, Place, Scope};
 use crate::session::SessionError;
 use crate::sync;
 use crate::ui::Ui;
@@ -114,12 +116,21 @@ impl Context {
         Ok(())
     }
 
-    /// The place of the ticket that a person means, which may be in any repository of the workspace.
+    /// The place of the ticket that a person means: in the repository that `--repo` names, or in any of the workspace.
     ///
     /// # Errors
     /// When none or several fit.
-    pub(crate) fn find(&self, part: &str) -> Result<(Place, TicketId), CliError> {
-        Ok(self.place()?.find(part)?)
+    pub(crate) fn find(&self, words: &str) -> Result<(Place, TicketId), CliError> {
+        let scope = if self.repo_name.is_some() { Scope::Repository } else { Scope::Workspace };
+        Ok(self.place()?.find(words, scope)?)
+    }
+
+    /// The ticket on which another one depends; it may be in any repository of the workspace, whatever `--repo` names.
+    ///
+    /// # Errors
+    /// When none or several fit.
+    pub(crate) fn find_dependency(&self, words: &str) -> Result<TicketId, CliError> {
+        Ok(self.place()?.find(words, Scope::Workspace)?.1)
     }
 
     /// The dependencies of a ticket that will not land. What cannot be read is reported, and is no reason to show nothing.
@@ -153,6 +164,13 @@ impl Context {
     pub(crate) fn caller(&self, run: Option<&str>) -> Result<Caller, CliError> {
         Ok(Caller::new(&self.env, run)?)
     }
+}
+
+/// The time by the clock that stamps events.
+#[must_use]
+pub(super) fn now(repo: &Repo) -> Timestamp {
+    // Whoever only looks need not be known to git.
+    repo.identity().map_or_else(|_| system_clock(), |who| who.time)
 }
 
 /// The note on a ticket that got a new name, since another one has its old name.

@@ -24,7 +24,7 @@ pub(super) struct Args {
 /// Show the brief an agent would get for a ticket
 #[derive(ClapArgs, Debug)]
 pub(super) struct ContextArgs {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 }
 

@@ -16,7 +16,7 @@ use crate::operations::{Place, land, revert};
 /// verdict. Exits with 1 if the work does not pass.
 #[derive(ClapArgs, Debug)]
 pub(super) struct VerifyArgs {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct VerifyArgs {
 /// and retries. Tickets land in sequence; one that fails does not stop the others.
 #[derive(ClapArgs, Debug)]
 pub(super) struct MergeArgs {
-    /// Ticket ids, or any unique parts of them [default: all verified tickets of this repository]
+    /// Ticket ids or titles, or any unique parts of them [default: all verified tickets of this repository]
     ids: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct MergeArgs {
 /// any other work. Where later commits are in the way, names the files in conflict and changes nothing.
 #[derive(ClapArgs, Debug)]
 pub(super) struct RevertArgs {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 }
 

@@ -1,39 +1,51 @@
 //! `git os list` and `git os ready`
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::context::{Context, vain_views};
+use super::context::{Context, now, vain_views};
 use crate::core::event::State;
-use crate::core::id::{ObjectId, RepoName, TicketId};
+use crate::core::holding::Holding;
+use crate::core::id::{Label, ObjectId, RepoName, TicketId};
 use crate::core::json::{QuarantineView, TicketView, VERSION};
 use crate::core::prospect::Never;
-use crate::core::text::chain;
+use crate::core::text::{chain, comma, escape, plural};
 use crate::core::ticket::Ticket;
+use crate::core::time::Timestamp;
+use crate::core::wrap::cut;
 use crate::error::CliError;
 use crate::gate;
 use crate::git::Repo;
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, archive};
+use crate::operations::{OperationError, Place};
 use crate::ui::{Tone, tone_of};
 use crate::workspace::Readiness;
 
+/// The widest name of a holder in the table, in columns.
+const MAX_HOLDER: usize = 24;
+
 /// List tickets
 ///
-/// Lists all live tickets of the workspace, most urgent first.
+/// Lists the open tickets of the workspace: first by priority, then the oldest. Shows the repository, the age, and who
+/// works on it; of a closed ticket, when it was last changed.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Show only tickets in this state; repeatable
+    /// Show only tickets in this state, open or closed; repeatable
     #[arg(long = "state", value_name = "S")]
     states: Vec<State>,
+
+    /// Include closed tickets
+    #[arg(long)]
+    closed: bool,
 
     #[command(flatten)]
     filter: Filter,
 
-    /// Include archived tickets
+    /// Include closed and archived tickets
     #[arg(long)]
     all: bool,
 }
@@ -57,8 +69,8 @@ struct Filter {
     #[arg(long = "label", value_name = "L")]
     labels: Vec<String>,
 
-    /// Show only tickets of this priority
-    #[arg(long)]
+    /// Show only tickets of this priority, from 0 (most urgent) to 4 (least)
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=4))]
     priority: Option<u8>,
 
     /// Print the tickets as JSON
@@ -75,10 +87,11 @@ impl Filter {
     }
 }
 
-/// A row and the repository it is in.
+/// A row, the repository it is in, and who holds it.
 struct Found {
     repo: RepoName,
     row: Row,
+    holding: Option<Holding>,
 }
 
 #[expect(clippy::struct_field_names, reason = "the name is part of the contract")]
@@ -117,21 +130,26 @@ impl Strange {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let (found, strange) = gather(ctx, args.all)?;
-    let takes = |found: &Found| {
-        let is_state = args.states.is_empty() || args.states.contains(&found.row.ticket.state);
-        is_state && args.filter.takes(&found.row.ticket)
-    };
-    let shown: Vec<_> = found.iter().filter(|found| takes(found)).collect();
     let place = ctx.place_of_all()?;
+    check_names(ctx, &place, &args.filter, &found)?;
+    let taken: Vec<_> = found.iter().filter(|found| args.filter.takes(&found.row.ticket)).collect();
+    let is_wanted = |state: State| match args.states.as_slice() {
+        [] => args.closed || args.all || !state.is_terminal(),
+        states => states.contains(&state),
+    };
+    let shown: Vec<_> = taken.iter().copied().filter(|found| is_wanted(found.row.ticket.state)).collect();
+    let left_out = if args.states.is_empty() { taken.len() - shown.len() } else { 0 };
     let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
     let vain = in_vain(ctx, &readiness, shown.iter().copied());
-    let shown = Shown { found: shown, vain, strange, with_quarantined: args.states.is_empty() };
+    let shown =
+        Shown { found: shown, vain, strange, with_quarantined: args.states.is_empty(), closed: left_out, now: now(&place.repo) };
     print(ctx, &shown, args.filter.json)
 }
 
 pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError> {
     let (found, strange) = gather(ctx, false)?;
     let place = ctx.place_of_all()?;
+    check_names(ctx, &place, &args.filter, &found)?;
     let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
     let taken = || found.iter().filter(|one| args.filter.takes(&one.row.ticket));
     let mut ready = Vec::new();
@@ -141,7 +159,29 @@ pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError>
         }
     }
     let vain = in_vain(ctx, &readiness, taken());
-    print(ctx, &Shown { found: ready, vain, strange, with_quarantined: false }, args.filter.json)
+    print(
+        ctx,
+        &Shown { found: ready, vain, strange, with_quarantined: false, closed: 0, now: now(&place.repo) },
+        args.filter.json,
+    )
+}
+
+/// Refuses a brand that nobody has, and says so of a label.
+fn check_names(ctx: &Context, place: &Place, filter: &Filter, found: &[Found]) -> Result<(), CliError> {
+    let contents = || found.iter().map(|found| &found.row.ticket.content);
+    if let Some(brand) = &filter.brand {
+        let known = place.brands()?;
+        if !known.iter().chain(contents().map(|content| &content.brand)).any(|one| one.as_str() == brand) {
+            return Err(OperationError::NoBrand { brand: escape(brand), known }.into());
+        }
+    }
+    let labels: BTreeSet<&str> = contents().flat_map(|content| content.labels.iter().map(Label::as_str)).collect();
+    for label in filter.labels.iter().filter(|label| !labels.contains(label.as_str())) {
+        let known = comma(&labels.iter().collect::<Vec<_>>());
+        let known = if known.is_empty() { String::new() } else { format!("; these are used: {known}") };
+        ctx.ui.say(format!("note: no ticket has the label `{}`{known}", escape(label)));
+    }
+    Ok(())
 }
 
 /// The ready ones of these tickets that wait for what will not land.
@@ -185,11 +225,14 @@ fn gather_one(repo: &Repo, with_archived: bool, found: &mut Vec<Found>, strange:
     if rows.tickets.iter().any(|row| row.ticket.state == State::Verified) && !gate::reconcile(&ledger)?.is_empty() {
         rows = ledger.rows()?;
     }
-    found.extend(rows.tickets.into_iter().map(|row| Found { repo: name.clone(), row }));
+    for row in rows.tickets {
+        let holding = if row.ticket.state.is_held() { ledger.find_holding(row.tip)? } else { None };
+        found.push(Found { repo: name.clone(), row, holding });
+    }
     if with_archived {
         for (id, tip) in archive::list(repo)? {
             let entry = ledger.read_entry(id, tip)?;
-            found.push(Found { repo: name.clone(), row: Row::from(entry) });
+            found.push(Found { repo: name.clone(), row: Row::from(entry), holding: None });
         }
     }
     strange.extend(rows.quarantined.into_iter().map(|one| Strange {
@@ -211,16 +254,30 @@ fn sorted(mut found: Vec<Found>) -> Vec<Found> {
     found
 }
 
-/// A row of the table.
-fn cells(found: &Found) -> Vec<(Tone, Cow<'_, str>)> {
+/// A row of the table. A column that would be empty in all rows is left out.
+fn cells(found: &Found, now: Timestamp, with_holder: Column) -> Vec<(Tone, Cow<'_, str>)> {
     let ticket = &found.row.ticket;
-    vec![
+    let mut cells = vec![
         (Tone::Strong, Cow::Borrowed(found.row.id.as_str())),
-        (tone_of(ticket.state), ticket.state.to_string().into()),
+        (tone_of(ticket.state), ticket.state.as_str().into()),
         (Tone::Quiet, format!("P{}", ticket.content.priority).into()),
-        (Tone::Quiet, ticket.content.kind.as_str().into()),
-        (Tone::Strong, ticket.content.title.as_str().into()),
-    ]
+        (Tone::Quiet, found.repo.as_str().into()),
+        // How old an open ticket is, and how long a closed one has been closed.
+        (Tone::Quiet, now.since(if ticket.state.is_terminal() { found.row.updated } else { found.row.created }).into()),
+    ];
+    if with_holder == Column::Shown {
+        let holder = found.holding.as_ref().map(Holding::short).unwrap_or_default();
+        cells.push((Tone::Busy, cut(&escape(&holder), MAX_HOLDER).into()));
+    }
+    cells.push((Tone::Strong, ticket.content.title.as_str().into()));
+    cells
+}
+
+/// Whether a table has a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Shown,
+    LeftOut,
 }
 
 /// What is to be printed.
@@ -229,11 +286,15 @@ struct Shown<'f> {
     vain: Vain,
     strange: Vec<Strange>,
     with_quarantined: bool,
+    /// How many closed tickets are not shown.
+    closed: usize,
+    now: Timestamp,
 }
 
 impl Shown<'_> {
     fn view(&self, found: &Found) -> TicketView {
         let mut view = TicketView::new(&found.row.id, &found.repo, &found.row.ticket, found.row.updated, None);
+        view.holder.clone_from(&found.holding);
         view.waits_in_vain = self.vain.get(&found.row.id).map(|never| vain_views(never)).unwrap_or_default();
         view
     }
@@ -246,7 +307,9 @@ fn print(ctx: &Context, shown: &Shown<'_>, as_json: bool) -> Result<(), CliError
         let tickets = shown.found.iter().map(|found| shown.view(found)).chain(quarantined).collect();
         return ctx.ui.json(&Tickets { version: VERSION, tickets, quarantined: strange });
     }
-    ctx.ui.table(&shown.found.iter().map(|found| cells(found)).collect::<Vec<_>>())?;
+    let has_holder = shown.found.iter().any(|found| found.holding.is_some());
+    let with_holder = if has_holder { Column::Shown } else { Column::LeftOut };
+    ctx.ui.table_to_width(&shown.found.iter().map(|found| cells(found, shown.now, with_holder)).collect::<Vec<_>>())?;
     for (id, never) in &shown.vain {
         for (dependency, why) in never {
             ctx.ui.say(format!("warning: {id} cannot be claimed: dependency {dependency} will never land: {why}"));
@@ -264,7 +327,13 @@ fn print(ctx: &Context, shown: &Shown<'_>, as_json: bool) -> Result<(), CliError
         ctx.ui.say("hint: git os fsck --repair");
     }
     if shown.found.is_empty() && strange.is_empty() {
-        ctx.ui.say("no tickets");
+        match shown.closed {
+            0 => ctx.ui.say("no tickets"),
+            closed => {
+                ctx.ui.say(format!("no open tickets; {} left out", plural(closed, "closed ticket is", "closed tickets are")));
+                ctx.ui.say("hint: git os list --closed");
+            }
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod archive;
 mod claim;
+mod complete;
 mod context;
 mod demo;
 mod desk;
@@ -16,6 +17,7 @@ mod land;
 mod learn;
 mod list;
 mod listen;
+mod log;
 mod manual;
 mod new;
 mod server;
@@ -52,7 +54,7 @@ use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Wo
 /// Tickets are chains of commits under refs/os/tickets, verdicts are git notes, and ref hooks enforce the rules. Plain git
 /// can read and transfer all of it.
 #[derive(Parser, Debug)]
-#[command(name = "git os", bin_name = "git os", version, disable_help_subcommand = true)]
+#[command(name = "git os", bin_name = "git os", version, after_long_help = NAMING)]
 struct Cli {
     /// Run as if started in this directory; repeatable, as with git
     #[arg(short = 'C', global = true, value_name = "DIR")]
@@ -65,6 +67,12 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// How tickets are named.
+const NAMING: &str = "\
+A ticket is named by its id, a part of its id, its title, or a part of its title. The first of these that fits any ticket of
+the workspace decides, and it must fit only one. With --repo, only that repository is searched. Case does not matter in
+titles. Archived tickets are searched if no live ticket fits.";
 
 #[derive(Subcommand, Debug)]
 enum Command {
@@ -79,7 +87,7 @@ enum Command {
     List(list::Args),
     Ready(list::ReadyArgs),
     Show(show::Args),
-    Log(show::LogArgs),
+    Log(log::Args),
     Which(which::Args),
     Edit(edit::Args),
     /// Approve drafts
@@ -134,6 +142,8 @@ enum Command {
         #[arg(last = true)]
         words: Vec<String>,
     },
+    #[command(hide = true)]
+    Complete(complete::Args),
     Doctor(doctor::Args),
     Hooks(hooks::Args),
     Gc(hooks::GcArgs),
@@ -161,6 +171,9 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(error) => {
             // Nobody to tell is no reason to fail.
             drop(error.print());
+            if let Ok(env) = Env::read() {
+                manual::refresh(&env);
+            }
             return if error.use_stderr() { ExitCode::from(Kind::Usage as u8) } else { ExitCode::SUCCESS };
         }
     };
@@ -186,6 +199,9 @@ pub fn main(args: &[String]) -> ExitCode {
     };
     for dir in &cli.dirs {
         env.dir = env.dir.join(dir);
+    }
+    if !matches!(cli.command, Command::Init(_) | Command::Uninstall(_) | Command::Complete(_)) {
+        manual::refresh(&env);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
     let ctx = Context { ui: Ui::new(&env), env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
@@ -223,6 +239,7 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         | Command::Renew(_)
         | Command::Submit(_)
         | Command::Fsm(_)
+        | Command::Complete(_)
         | Command::Demo(_) => true,
         Command::Fsck(args) => !args.is_repair(),
         _ => false,
@@ -253,7 +270,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::List(args) => list::run(ctx, args),
         Command::Ready(args) => list::run_ready(ctx, args),
         Command::Show(args) => show::run(ctx, args),
-        Command::Log(args) => show::run_log(ctx, args),
+        Command::Log(args) => log::run(ctx, args),
         Command::Which(args) => which::run(ctx, args),
         Command::Edit(args) => edit::run(ctx, args),
         Command::Claim(args) => claim::run(ctx, args),
@@ -289,6 +306,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Server(args) => server::run(ctx, args),
         Command::Archive(args) => archive::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
+        Command::Complete(args) => complete::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),
         Command::Gc(args) => hooks::run_gc(ctx, args),

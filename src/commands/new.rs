@@ -62,7 +62,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         kind: Kind::parse(&args.kind)?,
         priority: args.priority,
         labels: args.labels.iter().map(|label| Label::parse(label)).collect::<Result<_, _>>()?,
-        depends: args.depends.iter().map(|part| ctx.find(part).map(|found| found.1)).collect::<Result<_, _>>()?,
+        depends: args.depends.iter().map(|part| ctx.find_dependency(part)).collect::<Result<_, _>>()?,
         description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?.unwrap_or_default(),
     };
     let ledger = place.ledger()?;

@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use super::context::Context;
+use crate::core::holding::name_of;
 use crate::core::id::{SESSIONS, SessionId};
 use crate::core::text::plural;
 use crate::error::{CliError, Code};
@@ -24,6 +25,7 @@ pub(super) struct Args {
 struct Listed {
     commit: String,
     time: crate::core::time::Timestamp,
+    author: String,
     subject: String,
     body: String,
 }
@@ -43,7 +45,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             let ids: Vec<_> = sessions.iter().map(|(id, _)| id).collect();
             return ctx.ui.json(&serde_json::json!({ "version": 1, "sessions": ids }));
         }
-        let row = |(id, tip): &(String, _)| Ok(vec![(Tone::Strong, id.clone()), (Tone::Quiet, hub.read_commit(*tip)?.subject())]);
+        let row = |(id, tip): &(String, _)| {
+            let last = hub.read_commit(*tip)?;
+            let (time, author) = (last.time().to_string(), name_of(&last.author).to_owned());
+            Ok(vec![(Tone::Strong, id.clone()), (Tone::Quiet, time), (Tone::Quiet, author), (Tone::Quiet, last.subject())])
+        };
         return ctx.ui.table(&sessions.iter().map(row).collect::<Result<Vec<_>, CliError>>()?);
     };
     let [(id, tip)] = sessions.as_slice() else {
@@ -63,6 +69,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         entries.push(Listed {
             commit: commit_id.to_string(),
             time: commit.time(),
+            author: name_of(&commit.author).to_owned(),
             subject: subject.to_owned(),
             body: body.to_owned(),
         });
@@ -73,6 +80,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     for entry in &entries {
         ctx.ui.heading(&format!("{} {}", entry.time, entry.subject))?;
+        ctx.ui.line(format!("  {}", entry.author))?;
         for line in entry.body.lines() {
             ctx.ui.line(format!("  {line}"))?;
         }

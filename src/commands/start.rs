@@ -130,7 +130,7 @@ fn interviewed(workspace: &Workspace, args: &Args) -> Result<Interviewed, CliErr
     for name in &args.interview {
         let brand = Brand::parse(name)?;
         if workspace.registry.repos_of(&brand).next().is_none() {
-            return Err(OperationError::NoBrand(brand).into());
+            return Err(OperationError::NoBrand { brand: brand.to_string(), known: workspace.registry.brands() }.into());
         }
         brands.push(brand);
     }

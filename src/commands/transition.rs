@@ -19,7 +19,7 @@ use crate::operations::{claim, submit, transition};
 /// Tickets alone.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Plain {
-    /// Ticket ids, or any unique parts of them
+    /// Ticket ids or titles, or any unique parts of them
     #[arg(required = true)]
     ids: Vec<String>,
 
@@ -30,7 +30,7 @@ pub(super) struct Plain {
 /// Tickets and a reason.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Reasoned {
-    /// Ticket ids, or any unique parts of them
+    /// Ticket ids or titles, or any unique parts of them
     #[arg(required = true)]
     ids: Vec<String>,
 
@@ -45,7 +45,7 @@ pub(super) struct Reasoned {
 /// A ticket and a text.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Worded {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// The text; - reads standard input
@@ -59,7 +59,7 @@ pub(super) struct Worded {
 #[derive(ClapArgs, Debug)]
 #[command(allow_missing_positional = true)]
 pub(super) struct Asked {
-    /// Ticket id, or any unique part of it [default: in an agent, its own ticket]
+    /// Ticket id or title, or any unique part of one [default: in an agent, its own ticket]
     id: Option<String>,
 
     /// The question; - reads standard input
@@ -72,7 +72,7 @@ pub(super) struct Asked {
 /// A ticket and a later end of its lease.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Renewed {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// New lease time from now, such as 30m or 2h
@@ -86,7 +86,7 @@ pub(super) struct Renewed {
 /// A step of a ticket's plan.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Stepped {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// Id of the step in the plan
@@ -102,7 +102,7 @@ pub(super) struct Stepped {
 /// Work that is submitted, or submitted again.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Submitted {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// Commit to submit [default: the tip of the ticket's branch]
@@ -116,7 +116,7 @@ pub(super) struct Submitted {
 /// A judgement by hand.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Passed {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// File with the verdict as JSON; `git os verify` writes its own

@@ -179,8 +179,11 @@ pub(crate) fn is_ref_component(text: &str) -> bool {
         && !bytes.ends_with(b".lock")
 }
 
+/// The longest name of a repository, a brand, a label or a kind, in bytes.
+pub(crate) const MAX_NAME: usize = 40;
+
 fn is_word(text: &str) -> bool {
-    text.len() <= 40 && is_ref_component(text) && !text.contains('.')
+    text.len() <= MAX_NAME && is_ref_component(text) && !text.contains('.')
 }
 
 fn is_hex(text: &str, len: std::ops::RangeInclusive<usize>) -> bool {

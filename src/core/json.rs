@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::event::State;
+use super::holding::Holding;
 use super::id::{Brand, Kind, Label, ObjectId, RepoName, RunId, TicketId};
 use super::ticket::Ticket;
 use super::time::Timestamp;
@@ -38,6 +39,9 @@ pub(crate) struct TicketView {
     pub(crate) events: u32,
     /// What is at the ref, if that is not legal; the ticket is then as its last legal event left it.
     pub(crate) quarantined: Option<QuarantineView>,
+    /// Who claimed it, while it is held; left out otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) holder: Option<Holding>,
     /// The dependencies that will not land; left out where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) waits_in_vain: Vec<VainView>,
@@ -82,6 +86,7 @@ impl TicketView {
             updated,
             events: ticket.seq,
             quarantined: None,
+            holder: None,
             waits_in_vain: Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 mod reader;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::Utf8Path;
@@ -152,6 +152,14 @@ impl Registry {
     #[must_use]
     pub(crate) fn find_repo(&self, name: &str) -> Option<&RepoEntry> {
         self.repos.iter().find(|repo| repo.name.as_str() == name)
+    }
+
+    /// All brands, in the order of their names, and last `_global`.
+    #[must_use]
+    pub(crate) fn brands(&self) -> Vec<Brand> {
+        let own = self.repos.iter().map(|entry| entry.brand.clone()).filter(|brand| brand.as_str() != Brand::GLOBAL);
+        let own: BTreeSet<Brand> = own.collect();
+        own.into_iter().chain(Brand::parse(Brand::GLOBAL)).collect()
     }
 
     /// The repositories of a brand, in the order of the file; for `_global`, the hub.

@@ -1,99 +1,140 @@
-//! A ticket as a text that a person edits: a line for each field, an empty line, and the description.
+//! A ticket as a text that a person edits: a line for each field, a line of dashes, and the description.
 
 use super::id::{Kind, Label};
-use super::text;
-use super::ticket::LOWEST_PRIORITY;
+use super::text::{comma, escape};
+use super::ticket::{Content, LOWEST_PRIORITY};
 
-/// What a person can change of a draft.
+/// What stands between the fields and the description.
+const DASHES: &str = "---";
+
+/// What a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sheet {
     pub(crate) title: String,
     pub(crate) kind: Kind,
     pub(crate) priority: u8,
     pub(crate) labels: Vec<Label>,
+    /// As they were written; who knows the workspace finds out which tickets they are.
+    pub(crate) depends: Vec<String>,
     pub(crate) description: String,
 }
 
+/// Why a text is no sheet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub(crate) struct Fault {
+    pub(crate) line: usize,
+    pub(crate) what: String,
+}
+
 impl Sheet {
+    /// Of a ticket.
+    #[must_use]
+    pub(crate) fn of(content: Content, description: String) -> Self {
+        let Content { title, brand: _, kind, priority, labels, depends } = content;
+        let depends = depends.iter().map(ToString::to_string).collect();
+        Self { title, kind, priority, labels, depends, description }
+    }
+
     /// The text to edit.
     #[must_use]
     pub(crate) fn to_text(&self) -> String {
-        let labels = self.labels.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let fields = format!("title: {}\nkind: {}\npriority: {}\nlabels: {labels}\n", self.title, self.kind, self.priority);
-        format!("{fields}\n{}\n", self.description)
+        let Self { title, kind, priority, labels, depends, description } = self;
+        let (labels, depends) = (comma(labels), comma(depends));
+        let fields = format!("title: {title}\nkind: {kind}\npriority: {priority}\nlabels: {labels}\ndepends: {depends}\n");
+        format!("{fields}{DASHES}\n{description}\n")
     }
 
-    /// Reads the edited text.
+    /// Reads what a person made of it.
     ///
     /// # Errors
-    /// With what is wrong with it, in one line.
-    pub(crate) fn parse(edited: &str) -> Result<Self, String> {
-        let edited = edited.replace("\r\n", "\n");
-        let (fields, description) = edited.split_once("\n\n").unwrap_or((&edited, ""));
-        let (mut title, mut kind, mut priority, mut labels) = (None, None, None, Vec::new());
-        for line in fields.lines() {
-            let Some((key, value)) = line.split_once(':') else {
-                return Err(format!("`{}` is not a field; an empty line goes before the description", text::escape(line)));
-            };
-            let value = value.trim();
-            match key.trim() {
-                "title" => title = Some(text::whole_line(value, text::MAX_TITLE).map_err(|error| format!("title: {error}"))?),
-                "kind" => kind = Some(Kind::parse(value).map_err(|error| error.to_string())?),
-                "priority" => {
-                    let number = value.parse().ok().filter(|number| *number <= LOWEST_PRIORITY);
-                    let wrong = || format!("priority: `{}` is not a number from 0 to {LOWEST_PRIORITY}", text::escape(value));
-                    priority = Some(number.ok_or_else(wrong)?);
-                }
-                "labels" => {
-                    let all: Result<_, _> = value.split_whitespace().map(Label::parse).collect();
-                    labels = all.map_err(|error| error.to_string())?;
-                }
-                other => return Err(format!("unknown field `{}`", text::escape(other))),
-            }
-        }
-        let missing = |field: &str| format!("`{field}` is missing");
-        Ok(Self {
-            title: title.filter(|title| !title.is_empty()).ok_or_else(|| missing("title"))?,
-            kind: kind.ok_or_else(|| missing("kind"))?,
-            priority: priority.ok_or_else(|| missing("priority"))?,
-            labels,
-            description: text::whole(description, text::MAX_DESCRIPTION).map_err(|error| format!("description: {error}"))?,
-        })
+    /// At the first line that cannot be read.
+    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+        read(text)
     }
+}
+
+fn read(text: &str) -> Result<Sheet, Fault> {
+    let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None)];
+    let mut lines = text.lines().enumerate();
+    let fault = |line: usize, what: String| Fault { line: line + 1, what };
+    loop {
+        let Some((at, line)) = lines.next() else {
+            return Err(fault(text.lines().count(), format!("expected a line `{DASHES}` before the description")));
+        };
+        if line.trim_end() == DASHES {
+            break;
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let Some((_, field)) = fields.iter_mut().find(|(known, _)| *known == name.trim()) else {
+            return Err(fault(at, format!("`{}` is not a field of a ticket", escape(name.trim()))));
+        };
+        if field.replace((at, value.trim().to_owned())).is_some() {
+            return Err(fault(at, format!("`{}` is given twice", name.trim())));
+        }
+    }
+    let mut take = |name: &str| {
+        let field = fields.iter_mut().find(|(known, _)| *known == name).and_then(|(_, field)| field.take());
+        field.ok_or_else(|| fault(0, format!("the field `{name}` is missing")))
+    };
+    let title = take("title")?.1;
+    let (at, kind) = take("kind")?;
+    let kind = Kind::parse(&kind).map_err(|why| fault(at, why.to_string()))?;
+    let (at, priority) = take("priority")?;
+    let priority = priority.parse().ok().filter(|priority| *priority <= LOWEST_PRIORITY);
+    let priority = priority.ok_or_else(|| fault(at, format!("the priority must be a number from 0 to {LOWEST_PRIORITY}")))?;
+    let (at, labels) = take("labels")?;
+    let labels = words(&labels).map(Label::parse).collect::<Result<_, _>>().map_err(|why| fault(at, why.to_string()))?;
+    let depends = words(&take("depends")?.1).map(str::to_owned).collect();
+    let description: Vec<&str> = lines.map(|(_, line)| line).collect();
+    Ok(Sheet { title, kind, priority, labels, depends, description: description.join("\n").trim_end().to_owned() })
+}
+
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ', '\t']).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::core::wire::tests::record;
 
-    fn sheet() -> Sheet {
-        Sheet {
-            title: "Sort: by name".to_owned(),
-            kind: Kind::parse("task").expect("valid"),
-            priority: 2,
-            labels: vec![Label::parse("todo").expect("valid")],
-            description: "One.\n\nkind: two".to_owned(),
+    proptest! {
+        #[test]
+        fn what_nobody_changed_is_read_as_it_was(record in record(), lines in prop::collection::vec("[a-z:# -]{0,9}[a-z]", 0..4)) {
+            let (content, description) = (record.after.content, lines.join("\n"));
+            // What a person sees of a title is without the white space at its ends.
+            prop_assume!(content.title.trim() == content.title);
+            let sheet = Sheet::of(content, description);
+            prop_assert_eq!(Sheet::parse(&sheet.to_text()), Ok(sheet));
+        }
+
+        #[test]
+        fn any_text_is_a_sheet_or_a_fault(text in any::<String>()) {
+            let _sheet = read(&text);
         }
     }
 
     #[test]
-    fn what_is_not_edited_stays() {
-        assert_eq!(Sheet::parse(&sheet().to_text()), Ok(sheet()));
-        let bare = Sheet { labels: Vec::new(), description: String::new(), ..sheet() };
-        assert_eq!(Sheet::parse(&bare.to_text()), Ok(bare));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let text = sheet().to_text();
-        for (was, is, what) in [
-            ("title: Sort: by name", "title:", "`title` is missing"),
-            ("priority: 2", "priority: 9", "priority: `9` is not a number from 0 to 4"),
-            ("kind: task\np", "kin: task\np", "unknown field `kin`"),
-            ("labels: todo\n\n", "labels: todo\nOne\n\n", "`One` is not a field; an empty line goes before the description"),
+    fn a_fault_names_its_line() {
+        let sheet =
+            |lines: &str| read(&format!("title: One\nkind: fix\n{lines}\n---\ntext\n")).map_err(|fault| fault.to_string());
+        let rest = "labels: a, b\ndepends:";
+        assert_eq!(sheet(&format!("priority: 1\n{rest}")).map(|sheet| sheet.labels.len()), Ok(2));
+        for (lines, fault) in [
+            ("priority: 9", "line 3: the priority must be a number from 0 to 4"),
+            ("priority: 1\ncolour: red", "line 4: `colour` is not a field of a ticket"),
+            ("priority: 1\npriority: 2", "line 4: `priority` is given twice"),
         ] {
-            assert_eq!(Sheet::parse(&text.replacen(was, is, 1)), Err(what.to_owned()));
+            let all = if lines.contains('\n') { lines.to_owned() } else { format!("{lines}\n{rest}") };
+            assert_eq!(sheet(&all), Err(fault.to_owned()));
         }
-        assert!(Sheet::parse("").is_err());
+        let none = read("title: One\n").map_err(|fault| fault.to_string());
+        assert_eq!(none, Err("line 2: expected a line `---` before the description".to_owned()));
     }
 }

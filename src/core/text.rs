@@ -198,6 +198,12 @@ pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Names with commas between them.
+#[must_use]
+pub(crate) fn comma(names: &[impl ToString]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// A number and its noun, of which `one` is the singular and `many` the plural.
 #[must_use]
 pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {

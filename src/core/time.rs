@@ -29,6 +29,15 @@ impl Timestamp {
         Self(self.0.saturating_add_unsigned(seconds))
     }
 
+    /// How long it is since `earlier`, for people: `12 s`, `5 min`, `3 h`, `2 d`.
+    #[must_use]
+    pub(crate) fn lasted(self, earlier: Self) -> String {
+        match self.0.saturating_sub(earlier.0) {
+            seconds @ ..60 => format!("{} s", seconds.max(0)),
+            _ => self.since(earlier),
+        }
+    }
+
     /// The time since `earlier`, for people: `just now`, `5 min`, `3 h`, `2 d`.
     #[must_use]
     pub(crate) fn since(self, earlier: Self) -> String {

@@ -7,7 +7,24 @@ use unicode_width::UnicodeWidthChar as _;
 /// The number of columns of a text.
 #[must_use]
 pub(crate) fn columns(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     text.chars().map(|character| character.width().unwrap_or(0)).sum()
+}
+
+/// A text that takes at most so many columns; what had to be cut ends with `…`.
+#[must_use]
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += character.width().unwrap_or(0);
+        used < width
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// The rows of a text in so many columns, as ranges of its bytes. A line break begins a new row, and so does a word that does
@@ -58,6 +75,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_too_wide_is_cut_and_says_so() {
+        for (text, width, expected) in
+            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 5, "日本…"), ("日本語", 6, "日本語"), ("", 0, "")]
+        {
+            assert_eq!(cut(text, width), expected);
+        }
+    }
 
     #[test]
     fn a_row_ends_at_a_word() {

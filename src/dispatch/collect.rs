@@ -8,9 +8,9 @@ use crate::core::time::Timestamp;
 use crate::git::process::modified;
 use crate::git::worktree::Worktree;
 use crate::ledger::{Ledger, archive};
-use crate::local::worktrees;
+use crate::local::{output, worktrees};
 
-/// Removes the worktrees that are no longer needed. Returns one line for each removal and each failure.
+/// Removes the worktrees that are no longer needed, and what was printed for tickets that are archived. Returns one line for each removal and each failure.
 ///
 /// # Errors
 /// If git cannot list the worktrees.
@@ -25,6 +25,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Vec<CareEvent>, DispatchError> {
             done.push(CareEvent::WorktreeStays { ticket: id, trouble: Trouble::of(&error) });
         }
     }
+    output::forget(&site.repo, |id| Ok(site.repo.find_ref(&id.ref_name())?.is_some()))?;
     Ok(done)
 }
 

@@ -3,8 +3,9 @@
 use super::{DispatchError, Site};
 use crate::agent::process::Ended;
 use crate::agent::session::{Decision, Delivery, Event, Outcome, Session};
-use crate::agent::{Brief, Surroundings};
+use crate::agent::{Brief, Duty, Surroundings};
 use crate::core::progress::What;
+use crate::local::output::Printer;
 
 /// Runs an agent to its end.
 ///
@@ -28,6 +29,11 @@ pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief) -> Result<Outcome,
     }
     let outcome = session.outcome();
     site.tell_cut(name, &outcome.transcript);
+    let printer = match brief.duty {
+        Duty::Executor => Printer::Agent { attempt: brief.attempt },
+        Duty::Verifier => Printer::Judge,
+    };
+    site.keep(&brief.ticket, &brief.run, printer, &outcome.transcript);
     if !outcome.usage.is_unknown() {
         site.tell(What::Usage(outcome.usage.clone()));
     }

@@ -24,6 +24,7 @@ pub(crate) mod worker;
 
 use std::sync::OnceLock;
 
+use crate::local::output::{self, Printer};
 use crate::local::runs::RunRecord;
 use crate::local::{self, worktrees};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -147,6 +148,13 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// Keeps what somebody printed for a ticket. That it cannot be kept is told, and is no reason to stop.
+    fn keep(&self, id: &TicketId, run: &RunId, printer: Printer, transcript: &Transcript) {
+        if let Err(error) = output::keep(&self.repo, id, run, printer, &transcript.bytes()) {
+            self.tell(What::Trouble(Trouble::of(&error)));
+        }
+    }
+
     /// Opens the ledger of the repository.
     ///
     /// # Errors
@@ -206,6 +214,7 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     let record = RunRecord::create(&site.repo, id, &run)?;
     let lease = site.repo.identity()?.time.plus(lease_seconds(site.entry));
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
+    let draft = draft.saying(&local::machine::words(&site.repo));
     match settle::claim(&ledger, Some(site.workspace), &entry, &draft)? {
         Ruling::Granted(_) => {
             site.reached(Stage::Claimed);

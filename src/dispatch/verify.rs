@@ -21,6 +21,7 @@ use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
 use crate::hook::install;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
+use crate::local::output::Printer;
 use crate::sync;
 
 /// The exit code of a check that timed out, the same as that of `timeout`.
@@ -109,7 +110,7 @@ fn examine_work(
     run: &RunId,
 ) -> Result<Found, DispatchError> {
     let place = Scratch::add(site, &entry.id, head)?;
-    let (checks, mut reasons) = checks(site, ledger, &place, head, run)?;
+    let (checks, mut reasons) = checks(site, ledger, &entry.id, &place, head, run)?;
     site.reached(Stage::Checked);
     let mut judge = by_checks();
     if reasons.is_empty()
@@ -191,6 +192,7 @@ impl Scratch {
 fn checks(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
+    id: &TicketId,
     place: &Scratch,
     head: ObjectId,
     run: &RunId,
@@ -202,6 +204,7 @@ fn checks(
             place.restore(site, head)?;
         }
         let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
+        site.keep(id, run, Printer::Check { place: number }, &finished.transcript);
         let CheckResult { name, exit, millis, .. } = &result;
         site.tell(What::Check(CheckEvent::Ended { name: name.clone(), exit: *exit, millis: *millis }));
         if result.exit != 0 {

@@ -14,18 +14,25 @@ use super::{GitError, Repo};
 /// # Errors
 /// If there is no editor, or the file cannot be read afterwards.
 pub(crate) fn edit(repo: &Repo, name: &str, text: &str) -> Result<Option<String>, GitError> {
-    let editor = find(repo)?;
     let folder = TemporaryFolder::new().map_err(GitError::file(Utf8Path::new(name)))?;
     let folder = Utf8Path::from_path(folder.path()).unwrap_or(Utf8Path::new("/tmp"));
     let path = folder.join(name);
     write_file(&path, text.as_bytes(), 0o600)?;
+    if edit_file(repo, &path)? { read_file(&path).map(Some) } else { Ok(None) }
+}
+
+/// Lets a person edit a file in the editor that git would start here. Returns whether the editor exits with 0.
+///
+/// # Errors
+/// If there is no editor.
+pub(crate) fn edit_file(repo: &Repo, path: &Utf8Path) -> Result<bool, GitError> {
+    let editor = find(repo)?;
     let fail = |source| GitError::Start { program: editor.clone(), source };
     #[expect(clippy::disallowed_methods, reason = "an editor is the user's own program")]
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{editor} \"$@\""), &editor, path.as_str()]).current_dir(repo.home());
     let mut ward = Ward::start(&mut command, Group::Ours).map_err(fail)?;
-    let status = ward.child.wait().map_err(fail)?;
-    if status.success() { read_file(&path).map(Some) } else { Ok(None) }
+    Ok(ward.child.wait().map_err(fail)?.success())
 }
 
 /// What git calls the editor: `GIT_EDITOR`, `core.editor`, `VISUAL`, `EDITOR`, or its own choice.

@@ -22,6 +22,7 @@ pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod refs;
 pub(crate) mod remote;
+pub(crate) mod screen;
 mod shared;
 pub(crate) mod signature;
 mod store;

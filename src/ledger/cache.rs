@@ -13,28 +13,32 @@ use crate::core::wire;
 use crate::git::process::{read_file, write_file};
 
 /// The first line; another one means another format.
-const HEADER: &str = "git-os board 2";
+const HEADER: &str = "git-os board 3";
 
 /// One line of the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) id: TicketId,
     pub(crate) tip: ObjectId,
+    /// The time of the first event; of an archived ticket, the day alone is known.
+    pub(crate) created: Timestamp,
     pub(crate) updated: Timestamp,
     pub(crate) ticket: Ticket,
 }
 
 impl Row {
-    /// What comes first is to be worked on first: by priority, then by age.
+    /// What comes first is to be worked on first: by priority, then by age. What was created in the same second is in the order
+    /// of the titles, since an id ends with a hash.
     #[must_use]
-    pub(crate) fn urgency(&self) -> (u8, &TicketId) {
-        (self.ticket.content.priority, &self.id)
+    pub(crate) fn urgency(&self) -> (u8, Timestamp, &str, &TicketId) {
+        (self.ticket.content.priority, self.created, &self.ticket.content.title, &self.id)
     }
 }
 
 impl From<Entry> for Row {
     fn from(entry: Entry) -> Self {
-        Self { id: entry.id, tip: entry.tip, updated: entry.updated, ticket: entry.ticket }
+        let created = Timestamp::parse(&format!("{}T00:00:00Z", entry.id.date())).unwrap_or(entry.updated);
+        Self { id: entry.id, tip: entry.tip, created, updated: entry.updated, ticket: entry.ticket }
     }
 }
 
@@ -111,17 +115,19 @@ impl Ledger<'_> {
         let Ok(id) = TicketId::parse(&ref_name[TICKETS.len()..]) else {
             return Ok(Ruling::Denied(Denial::NotATicketId));
         };
-        Ok(match replay::replay(self, &id, tip, None, landed)? {
-            Ruling::Granted(ticket) => Ruling::Granted(Row { updated: self.repo.read_commit(tip)?.time(), id, tip, ticket }),
+        Ok(match replay::replay_whole(self, &id, tip, landed)? {
+            Ruling::Granted((ticket, created)) => {
+                Ruling::Granted(Row { updated: self.repo.read_commit(tip)?.time(), id, tip, created, ticket })
+            }
             Ruling::Denied(illegal) => Ruling::Denied(illegal.into()),
         })
     }
 }
 
-/// A line: the tip, the id and the time, and the ticket as `wire` writes it.
+/// A line: the tip, the id and both times, and the ticket as `wire` writes it.
 fn write_line(row: &Row) -> String {
-    let Row { id, tip, updated, ticket } = row;
-    format!("{tip}\t{id}\t{}\t{}\n", updated.0, wire::encode_ticket(ticket))
+    let Row { id, tip, created, updated, ticket } = row;
+    format!("{tip}\t{id}\t{}\t{}\t{}\n", created.0, updated.0, wire::encode_ticket(ticket))
 }
 
 /// A line of the board, not read any further than to know which ticket it is about.
@@ -140,10 +146,12 @@ impl<'a> Line<'a> {
 
     /// Reads what stands after the id.
     fn read(&self, tip: ObjectId) -> Option<Row> {
-        let (updated, ticket) = self.rest.split_once('\t')?;
+        let (created, rest) = self.rest.split_once('\t')?;
+        let (updated, ticket) = rest.split_once('\t')?;
         Some(Row {
             id: TicketId::parse(self.id).ok()?,
             tip,
+            created: Timestamp(created.parse().ok()?),
             updated: Timestamp(updated.parse().ok()?),
             ticket: wire::decode_ticket(ticket).ok()?,
         })
@@ -163,7 +171,7 @@ mod tests {
             let ticket = record.after;
             let tip = ticket.head.expect("a head");
             let id = TicketId::parse("T-2026-05-07-umano-a1b2").expect("valid");
-            let row = Row { id, tip, updated: Timestamp(seconds), ticket };
+            let row = Row { id, tip, created: Timestamp(seconds / 2), updated: Timestamp(seconds), ticket };
             let text = write_line(&row);
             let lines: Vec<_> = text.lines().collect();
             prop_assert_eq!(lines.len(), 1);

@@ -4,11 +4,13 @@
 //! A lost race is read again and answered with what is true by then.
 
 pub(crate) mod archive;
+pub(crate) mod attempts;
 #[cfg(test)]
 pub(crate) mod builder;
 pub(crate) mod cache;
 mod draft;
 mod facts;
+mod holders;
 
 pub(crate) mod policy;
 mod quarantine;
@@ -20,7 +22,7 @@ pub(crate) mod tree;
 use crate::core::denial::{Denial, Illegal};
 use crate::core::event::{Action, Event, Role, State};
 use crate::core::fsm::{self, Refusal};
-use crate::core::id::{InvalidId, Nonce, ObjectId, RESCUE, RunId, TICKETS, TicketId};
+use crate::core::id::{InvalidId, Nonce, ObjectId, RESCUE, RepoName, RunId, TicketId};
 use crate::core::meta::Policy;
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
@@ -54,9 +56,9 @@ pub(crate) enum LedgerError {
     #[error("ticket `{0}` not found")]
     #[strum(serialize = "ticket-not-found")]
     NotFound(String),
-    #[error("`{part}` matches more than one ticket: {}", .ids.join(" or "))]
+    #[error("`{part}` matches {count} tickets:{}", one_a_line(.candidates, *.count))]
     #[strum(serialize = "ticket-ambiguous")]
-    Ambiguous { part: String, ids: Vec<String> },
+    Ambiguous { part: String, candidates: Vec<Candidate>, count: usize },
     #[error("ticket {id} is quarantined{}", last_legal(*.last))]
     Quarantined { id: TicketId, last: Option<State>, source: Box<Illegal> },
     #[error("refusing to update ticket {id}")]
@@ -92,6 +94,26 @@ pub(crate) enum LedgerError {
     Id(#[from] InvalidId),
     #[error(transparent)]
     Git(#[from] GitError),
+}
+
+/// One of several tickets that a person may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) id: TicketId,
+    pub(crate) repo: RepoName,
+    /// `None` when no event of it is legal.
+    pub(crate) state: Option<State>,
+    pub(crate) title: String,
+}
+
+/// Candidates as lines, and how many more there are.
+fn one_a_line(candidates: &[Candidate], count: usize) -> String {
+    let line = |Candidate { id, repo, state, title }: &Candidate| {
+        format!("\n  {id} {repo} {} {}", state.map_or("quarantined", State::as_str), text::escape(title))
+    };
+    let more = count - candidates.len().min(count);
+    let rest = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+    candidates.iter().map(line).collect::<String>() + &rest
 }
 
 /// A ticket and where its chain ends.
@@ -334,31 +356,6 @@ impl<'a> Ledger<'a> {
     pub(crate) fn description(&self, entry: &Entry) -> Result<String, LedgerError> {
         let text = self.repo.find_file(entry.tree_id, DESCRIPTION, text::MAX_FILE)?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&text).trim_end().to_owned())
-    }
-
-    /// The ticket that a person means: a whole id, or any part of one that fits one ticket alone. Live ones come first.
-    ///
-    /// # Errors
-    /// When none or several fit.
-    pub(crate) fn resolve(&self, part: &str) -> Result<TicketId, LedgerError> {
-        let shown = text::escape(part);
-        if let Ok(id) = TicketId::parse(part)
-            && (self.repo.find_ref(&id.ref_name())?.is_some() || archive::find(self.repo, &id)?.is_some())
-        {
-            return Ok(id);
-        }
-        let live = self.repo.list_refs(TICKETS)?;
-        let live = live.iter().filter_map(|(name, _)| TicketId::parse(&name[TICKETS.len()..]).ok());
-        let mut fitting: Vec<TicketId> = live.filter(|id| !part.is_empty() && id.as_str().contains(part)).collect();
-        if fitting.is_empty() {
-            fitting =
-                archive::list(self.repo)?.into_iter().map(|found| found.0).filter(|id| id.as_str().contains(part)).collect();
-        }
-        match fitting.as_slice() {
-            [] => Err(LedgerError::NotFound(shown)),
-            [id] => Ok(id.clone()),
-            _ => Err(LedgerError::Ambiguous { part: shown, ids: fitting.iter().take(5).map(ToString::to_string).collect() }),
-        }
     }
 }
 

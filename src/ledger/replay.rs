@@ -231,6 +231,34 @@ fn replay_by(
     clock: Clock,
 ) -> Result<Ruling<Ticket, Illegal>, LedgerError> {
     let links = granted!(links(ledger.repo, tip, from)?);
+    replay_links(ledger, id, tip, from, &links, landed, clock)
+}
+
+/// Judges a chain from its root, and says when it began.
+///
+/// # Errors
+/// As for [`replay`].
+pub(super) fn replay_whole(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    tip: ObjectId,
+    landed: &Landed<'_>,
+) -> Result<Ruling<(Ticket, Timestamp), Illegal>, LedgerError> {
+    let links = granted!(links(ledger.repo, tip, None)?);
+    let created = links.last().map_or(Timestamp(0), |link| link.commit.time());
+    let judged = replay_links(ledger, id, tip, None, &links, landed, Clock::Events)?;
+    Ok(judged.map(|ticket| (ticket, created)))
+}
+
+fn replay_links(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    tip: ObjectId,
+    from: Option<ObjectId>,
+    links: &[Link],
+    landed: &Landed<'_>,
+    clock: Clock,
+) -> Result<Ruling<Ticket, Illegal>, LedgerError> {
     let mut before: Option<(Ticket, ObjectId)> = match from {
         Some(from) => {
             let commit = ledger.repo.read_commit(from)?;

@@ -3,6 +3,8 @@
 pub(crate) mod held;
 pub(crate) mod include;
 pub(crate) mod locks;
+pub(crate) mod machine;
+pub(crate) mod output;
 pub(crate) mod pulls;
 pub(crate) mod runs;
 pub(crate) mod settings;

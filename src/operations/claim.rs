@@ -6,8 +6,9 @@ use crate::core::event::{Action, Role};
 use crate::core::id::{RunId, TicketId};
 use crate::core::ruling::Ruling;
 use crate::dispatch::settle;
+use crate::git::Repo;
 use crate::ledger::{Draft, Entry, Ledger, LedgerError, new_run};
-use crate::local::held;
+use crate::local::{held, machine};
 use crate::workspace::Readiness;
 
 /// A lease for a run.
@@ -30,6 +31,16 @@ impl Lease {
         };
         Ok(Self { run, seconds })
     }
+
+    /// The claim of it, from now on and on this machine.
+    ///
+    /// # Errors
+    /// When git does not know who claims.
+    pub(super) fn draft(&self, repo: &Repo) -> Done<Draft> {
+        let until = repo.identity()?.time.plus(self.seconds);
+        let draft = Draft::new(Action::Claim { run: self.run.clone(), lease: until }, Role::Executor).by(&self.run);
+        Ok(draft.saying(&machine::words(repo)))
+    }
 }
 
 /// Claims a ready ticket, and notes the run in this clone. With a shared remote, the remote picks the winner.
@@ -39,8 +50,7 @@ impl Lease {
 pub(crate) fn claim(place: &Place, id: &TicketId, lease: &Lease) -> Done<Entry> {
     let ledger = place.ledger()?;
     let entry = ledger.find(id)?;
-    let until = place.repo.identity()?.time.plus(lease.seconds);
-    let draft = Draft::new(Action::Claim { run: lease.run.clone(), lease: until }, Role::Executor).by(&lease.run);
+    let draft = lease.draft(&place.repo)?;
     let Some(entry) = entry else {
         // An archived ticket is closed, which the rules say better.
         return write(&ledger, id, &draft);

@@ -4,12 +4,13 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use crate::core::event::State;
-use crate::core::fsm::Refusal;
-use crate::core::id::{Brand, InvalidId, ObjectId, RunId, TicketId};
+use crate::core::event::{EventKind, State};
+use crate::core::fsm::{Refusal, rule_of};
+use crate::core::holding::Holding;
+use crate::core::id::{Brand, InvalidId, ObjectId, TicketId};
 use crate::core::progress::Hold;
 use crate::core::prospect::route;
-use crate::core::text::TooLong;
+use crate::core::text::{TooLong, comma};
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
 use crate::git::GitError;
@@ -20,27 +21,28 @@ use crate::workspace::WorkspaceError;
 /// What helps where the registry is not where a repository says.
 pub(crate) const FIND_REGISTRY: &str = "git os init   # run it where registry.toml is";
 
-/// The run that holds a ticket.
+/// Who holds a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
-    pub(crate) run: RunId,
+    pub(crate) holding: Holding,
     /// The end of its lease.
     pub(crate) until: Option<Timestamp>,
 }
 
 /// The end of a refusal.
 fn held_by(holder: Option<&Holder>) -> String {
-    let Some(Holder { run, until }) = holder else { return String::new() };
+    let Some(Holder { holding: Holding { run, person, machine, .. }, until }) = holder else { return String::new() };
+    let machine = machine.as_ref().map(|machine| format!(" on {machine}")).unwrap_or_default();
     let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
-    format!("; run {run} holds it{until}")
+    format!("; run {run} of {person}{machine} holds it{until}")
 }
 
 /// Why an operation did nothing.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum OperationError {
-    #[error("{id}: {refusal}{}", held_by(.holder.as_ref()))]
-    Refused { id: TicketId, refusal: Refusal, holder: Option<Holder> },
+    #[error("{id}: {refusal}{}", held_by(.holder.as_deref()))]
+    Refused { id: TicketId, refusal: Refusal, holder: Option<Box<Holder>> },
     #[error("cannot create the ticket: {0}")]
     NotCreated(Refusal),
     #[error("cannot {verb} {id}: {why}")]
@@ -63,8 +65,8 @@ pub(crate) enum OperationError {
     NotInRegistry,
     #[error("`--repo` needs a registry, and there is none")]
     RepoWithoutRegistry,
-    #[error("no repository has the brand `{0}`")]
-    NoBrand(Brand),
+    #[error("no repository has the brand `{brand}`; expected one of: {}", comma(.known))]
+    NoBrand { brand: String, known: Vec<Brand> },
     #[error("the title must be one line of 1 to 200 bytes; put the rest into the description")]
     TitleTooLong,
     #[error(transparent)]
@@ -152,6 +154,14 @@ impl OperationError {
             }
             Self::RevertBlocked { of, .. } => format!("git os new \"Revert {of}\"   # and resolve the conflicts in its work"),
             Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
+            Self::Refused { id, refusal: Refusal::WrongState { event: EventKind::Reject, state }, .. }
+                if rule_of(EventKind::Cancel).allows(*state) =>
+            {
+                format!("git os cancel {id} --reason TEXT   # only drafts are rejected")
+            }
+            Self::Refused { id, refusal: Refusal::LeaseHolds(_), .. } => {
+                format!("git os release {id}   # gives it back although the lease has not expired")
+            }
             Self::Refused { id, .. } | Self::Held { id, .. } | Self::WrongState { id, .. } => format!("git os show {id}"),
             Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
@@ -167,7 +177,7 @@ impl OperationError {
             Self::SettingsStay => "git config --local --get-regexp '^git-os\\.'".to_owned(),
             Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
             Self::NotCreated(_)
-            | Self::NoBrand(_)
+            | Self::NoBrand { .. }
             | Self::TitleTooLong
             | Self::TextTooLong(_)
             | Self::DependencyCycle { .. }

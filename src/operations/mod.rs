@@ -19,7 +19,7 @@ pub(crate) mod uninstall;
 pub(crate) mod which;
 
 pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError};
-pub(crate) use self::place::{Caller, Place};
+pub(crate) use self::place::{Caller, Place, Scope};
 use crate::core::fsm::Refusal;
 use crate::core::id::TicketId;
 use crate::core::ruling::Ruling;
@@ -44,7 +44,8 @@ fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
 fn refused(ledger: &Ledger<'_>, id: &TicketId, refusal: Refusal) -> OperationError {
     let holder = match (&refusal, ledger.find(id)) {
         (Refusal::WrongState { .. }, Ok(Some(entry))) if entry.ticket.state.is_held() => {
-            entry.ticket.run.map(|run| Holder { run, until: entry.ticket.lease })
+            let holding = ledger.find_holding(entry.tip).ok().flatten();
+            holding.map(|holding| Box::new(Holder { holding, until: entry.ticket.lease }))
         }
         _ => None,
     };

@@ -12,8 +12,8 @@ use crate::gate;
 use crate::git::{GitError, Repo};
 use crate::ledger::{Ledger, LedgerError};
 use crate::local::held;
-use crate::workspace::Workspace;
 use crate::workspace::in_force::{self, InForce};
+use crate::workspace::{Workspace, resolve_in};
 
 /// A repository of the workspace, opened.
 pub(crate) struct Place {
@@ -23,6 +23,14 @@ pub(crate) struct Place {
     pub(crate) missing: Option<Utf8PathBuf>,
     /// Its name in the registry, if the registry has it.
     pub(crate) name: Option<RepoName>,
+}
+
+/// Where a ticket is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Repository,
+    /// All repositories of the workspace, if there is one.
+    Workspace,
 }
 
 impl Place {
@@ -107,19 +115,18 @@ impl Place {
         Ok(Site::open(at, at.workspace.entry(name.as_str())?)?)
     }
 
-    /// The place of the ticket that a person means, which may be in any repository of the workspace. Work of it that landed
-    /// without git-os is noticed.
+    /// The place of the ticket that a person means. Work of it that landed without git-os is noticed.
     ///
     /// # Errors
     /// When none or several fit.
-    pub(crate) fn find(self, part: &str) -> Done<(Self, TicketId)> {
-        let (place, id) = match &self.workspace {
+    pub(crate) fn find(self, words: &str, scope: Scope) -> Done<(Self, TicketId)> {
+        let (place, id) = match self.workspace.as_ref().filter(|_| scope == Scope::Workspace) {
             None => {
-                let id = self.ledger()?.resolve(part)?;
+                let id = resolve_in(&self.repo, words)?;
                 (self, id)
             }
             Some(workspace) => {
-                let found = workspace.resolve(part, self.name.as_ref().map(|name| (name, &self.repo)))?;
+                let found = workspace.resolve(words, self.name.as_ref().map(|name| (name, &self.repo)))?;
                 if Some(&found.repo) == self.name.as_ref() {
                     (self, found.id)
                 } else {
@@ -141,9 +148,21 @@ impl Place {
         if self.ledger()?.policy.brands.contains(brand) {
             return Ok(self);
         }
-        let entry = workspace.registry.repos_of(brand).next().ok_or_else(|| OperationError::NoBrand(brand.clone()))?;
+        let no_brand = || OperationError::NoBrand { brand: brand.to_string(), known: workspace.registry.brands() };
+        let entry = workspace.registry.repos_of(brand).next().ok_or_else(no_brand)?;
         let (repo, name) = (workspace.open(entry)?, Some(entry.name.clone()));
         Ok(Self { repo, name, missing: None, workspace: self.workspace })
+    }
+
+    /// The brands that tickets can have here.
+    ///
+    /// # Errors
+    /// When there is no workspace, and git-os is not set up in this repository.
+    pub(crate) fn brands(&self) -> Result<Vec<Brand>, LedgerError> {
+        match &self.workspace {
+            Some(workspace) => Ok(workspace.registry.brands()),
+            None => Ok(self.ledger()?.policy.brands),
+        }
     }
 
     /// Closes a ticket that landed where no hook saw it.

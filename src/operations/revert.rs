@@ -105,8 +105,7 @@ fn begin(ledger: &Ledger<'_>, id: &TicketId) -> Done<Caller> {
     let lease = Lease::new(None, LEASE)?;
     let caller = Caller::of(lease.run.clone());
     approve(ledger, id)?;
-    let until = ledger.repo.identity()?.time.plus(lease.seconds);
-    write(ledger, id, &Draft::new(Action::Claim { run: lease.run.clone(), lease: until }, Role::Executor).by(&lease.run))?;
+    write(ledger, id, &lease.draft(ledger.repo)?)?;
     start(ledger, id, &caller)?;
     Ok(caller)
 }

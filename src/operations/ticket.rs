@@ -65,6 +65,8 @@ pub(crate) struct Edited {
     pub(crate) entry: Entry,
     pub(crate) before: String,
     pub(crate) after: String,
+    /// Whether anything was written; an edit that changes nothing is no event.
+    pub(crate) is_changed: bool,
 }
 
 /// Changes what a ticket says.
@@ -86,13 +88,18 @@ pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edite
     content.labels = changes.labels.unwrap_or(content.labels);
     content.depends = changes.depends.unwrap_or(content.depends);
     let before = ledger.description(&entry)?;
+    let words = changes.description.as_deref().map(description).transpose()?;
+    let is_same = words.as_ref().is_none_or(|words| words.trim_end() == before);
+    if content == entry.ticket.content && is_same {
+        return Ok(Edited { entry, after: before.clone(), before, is_changed: false });
+    }
     let mut draft = Draft::new(Action::Edit { content }, Role::Operator);
-    if let Some(words) = &changes.description {
-        draft.files.push(description_file(&description(words)?));
+    if let Some(words) = &words {
+        draft.files.push(description_file(words));
     }
     let entry = write(ledger, id, &draft)?;
     let after = ledger.description(&entry)?;
-    Ok(Edited { entry, before, after })
+    Ok(Edited { entry, before, after, is_changed: true })
 }
 
 /// Refuses dependencies that lead back to the ticket, through whatever repositories of the workspace.

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use super::log::Pending;
 use super::{Approval, Proposal, Session, SessionError};
 use crate::core::event::{Role, State};
-use crate::core::id::{Brand, Kind, Label, TicketId};
+use crate::core::id::{Brand, InvalidId, Kind, Label, TicketId};
 use crate::core::progress::{DraftEvent, SessionEvent, Stage, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
 use crate::core::sheet::Sheet;
 use crate::core::text;
 use crate::core::text::plural;
-use crate::core::ticket::Content;
 use crate::ledger::{Ledger, LedgerError};
 use crate::operations::ticket::{self, Changes, New};
 use crate::operations::{OperationError, Place, transition};
@@ -42,9 +41,13 @@ impl Session<'_> {
                     continue;
                 }
                 Approval::Edit(sheet) => {
-                    match ticket::edit(&place, &id, changes(&sheet)) {
+                    let edited = changes(&sheet).map_err(OperationError::from).and_then(|new| ticket::edit(&place, &id, new));
+                    match edited {
                         Ok(_) => drafts[at].sheet = sheet,
                         Err(OperationError::Refused { .. }) => at += 1,
+                        Err(error @ OperationError::InvalidValue(_)) => {
+                            self.tell(SessionEvent::Trouble(Trouble::of(&error)));
+                        }
                         Err(error) => return Err(error.into()),
                     }
                     continue;
@@ -91,8 +94,8 @@ impl Session<'_> {
             for row in ledger.rows()?.tickets.into_iter().filter(|row| row.ticket.state == State::Draft) {
                 let Some(found) = ledger.find(&row.id)? else { continue };
                 let description = ledger.description(&found)?;
-                let Content { title, brand, kind, priority, labels, .. } = row.ticket.content;
-                let sheet = Sheet { title, kind, priority, labels, description };
+                let brand = row.ticket.content.brand.clone();
+                let sheet = Sheet::of(row.ticket.content, description);
                 drafts.push(Proposal { id: row.id.to_string(), repo: entry.name.clone(), brand, sheet });
             }
         }
@@ -184,14 +187,14 @@ impl Session<'_> {
     }
 }
 
-/// What an edited draft changes.
-fn changes(sheet: &Sheet) -> Changes {
-    Changes {
+/// What an edited draft changes. Dependencies are named by their ids here.
+fn changes(sheet: &Sheet) -> Result<Changes, InvalidId> {
+    Ok(Changes {
         title: Some(sheet.title.clone()),
         kind: Some(sheet.kind.clone()),
         priority: Some(sheet.priority),
         labels: Some(sheet.labels.clone()),
-        depends: None,
+        depends: Some(sheet.depends.iter().map(|id| TicketId::parse(id)).collect::<Result<_, _>>()?),
         description: Some(sheet.description.clone()),
-    }
+    })
 }

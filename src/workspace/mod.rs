@@ -1,18 +1,20 @@
 //! The repositories of one registry, opened; which ticket a person means, and which tickets are ready.
 
+mod find;
 pub(crate) mod in_force;
 mod ready;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub(crate) use self::find::resolve_in;
 pub(crate) use self::in_force::Source;
 pub(crate) use self::ready::Readiness;
-use crate::core::id::{RepoName, TicketId};
+use crate::core::id::RepoName;
 use crate::core::registry::{Fault, Registry, RepoEntry};
-use crate::core::text::plural;
+use crate::core::text::{comma, escape, plural};
 use crate::git::process::read_file;
 use crate::git::{GitError, Repo};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::LedgerError;
 
 /// Where a repository's own configuration says where the registry is.
 pub(crate) const CONFIG_KEY: &str = "git-os.registry";
@@ -25,8 +27,8 @@ pub(crate) enum WorkspaceError {
     Unreadable { path: Utf8PathBuf, source: GitError },
     #[error("invalid registry `{path}`: {}:{}", plural(.faults.len(), "error", "errors"), list(.faults))]
     Faults { path: Utf8PathBuf, faults: Vec<Fault> },
-    #[error("repository `{0}` is not in the registry")]
-    NoRepo(String),
+    #[error("repository `{name}` is not in the registry; expected one of: {}", comma(.known))]
+    NoRepo { name: String, known: Vec<RepoName> },
     #[error("cannot open repository `{name}`")]
     Open { name: RepoName, source: GitError },
     #[error(transparent)]
@@ -55,13 +57,6 @@ pub(crate) struct Workspace {
     /// The text of the registry.
     pub(crate) text: String,
     pub(crate) source: Source,
-}
-
-/// A ticket found somewhere in the workspace.
-#[derive(Debug, Clone)]
-pub(crate) struct Found {
-    pub(crate) repo: RepoName,
-    pub(crate) id: TicketId,
 }
 
 impl Workspace {
@@ -134,7 +129,10 @@ impl Workspace {
     /// # Errors
     /// When the registry has none.
     pub(crate) fn entry(&self, name: &str) -> Result<&RepoEntry, WorkspaceError> {
-        self.registry.find_repo(name).ok_or_else(|| WorkspaceError::NoRepo(crate::core::text::escape(name)))
+        self.registry.find_repo(name).ok_or_else(|| WorkspaceError::NoRepo {
+            name: escape(name),
+            known: self.registry.repos.iter().map(|entry| entry.name.clone()).collect(),
+        })
     }
 
     /// The hub.
@@ -143,47 +141,5 @@ impl Workspace {
     /// Never for a registry that was read without faults.
     pub(crate) fn hub(&self) -> Result<&RepoEntry, WorkspaceError> {
         self.entry(self.registry.hub.as_str())
-    }
-
-    /// The ticket that a person means, looked for in `first`, which is open already, and then everywhere.
-    ///
-    /// # Errors
-    /// When none or several fit.
-    pub(crate) fn resolve(&self, part: &str, first: Option<(&RepoName, &Repo)>) -> Result<Found, WorkspaceError> {
-        let found = |repo: &RepoName, id| Found { repo: repo.clone(), id };
-        if let Some((name, repo)) = first
-            && let Some(id) = resolve_in(repo, part)?
-        {
-            return Ok(found(name, id));
-        }
-        let mut fitting = Vec::new();
-        for entry in self.registry.repos.iter().filter(|entry| first.is_none_or(|(name, _)| *name != entry.name)) {
-            let Ok(repo) = self.open(entry) else { continue };
-            // What it cannot fold in is for a command about that repository to say.
-            drop(crate::sync::fold_fetched(&repo));
-            match resolve_in(&repo, part)? {
-                Some(id) if id.as_str() == part => return Ok(found(&entry.name, id)),
-                Some(id) => fitting.push(found(&entry.name, id)),
-                None => {}
-            }
-        }
-        match fitting.as_slice() {
-            [] => Err(LedgerError::NotFound(crate::core::text::escape(part)).into()),
-            [found] => Ok(found.clone()),
-            _ => {
-                let ids = fitting.iter().map(|found| found.id.to_string()).collect();
-                Err(LedgerError::Ambiguous { part: crate::core::text::escape(part), ids }.into())
-            }
-        }
-    }
-}
-
-/// The ticket that a person means in one repository; none in one that is not under git-os.
-fn resolve_in(repo: &Repo, part: &str) -> Result<Option<TicketId>, LedgerError> {
-    let Ok(ledger) = Ledger::open(repo) else { return Ok(None) };
-    match ledger.resolve(part) {
-        Ok(id) => Ok(Some(id)),
-        Err(LedgerError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -63,7 +63,9 @@ fn all_say(crew: &Crew, id: &str, dependency: &str, why: &str) {
         assert_eq!((out.code, out.stderr.contains(&warning)), (Some(0), true), "{out}");
         assert!(!out.stdout.contains("never"), "{out}");
     }
-    assert!(in_hub(&["show", id]).ok().contains(&format!("{dependency} ({why})")));
+    let shown = in_hub(&["show", id]).ok();
+    let is_said = |line: &str| line.contains(dependency) && line.ends_with(&format!("({why})"));
+    assert!(shown.lines().any(is_said), "{shown}");
     let refused = in_hub(&["claim", id]);
     let _said = refused.fails(&format!("{id}: cannot claim: dependency {dependency} {why}"));
     in_hub(&["claim", id, "--json"]).says("dependency-never").fails("never");

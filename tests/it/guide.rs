@@ -15,6 +15,8 @@ const GIT_CONFIG: &str = "\
 [user]
 \tname = Ada
 \temail = ada@example.com
+[git-os]
+	machine = desk
 [init]
 \tdefaultBranch = main
 [advice]
@@ -109,10 +111,10 @@ fn which(program: &str) -> PathBuf {
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file()).expect("it is in PATH")
 }
 
-/// The names of the commands, as the help lists them.
+/// The names of the commands, as the help lists them; `help` itself has no help.
 fn commands(help: &str) -> Vec<&str> {
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    list.filter_map(|line| line.split_whitespace().next()).collect()
+    list.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn a_board_of_an_older_git_os_is_rebuilt() {
     let listed = crew.sandbox.os("ws/hub", &["list"]).ok();
     assert!(listed.contains("Work") && !listed.contains("Lies"), "{listed}");
     let board = crew.sandbox.read("ws/hub/.git/os/board");
-    assert!(board.starts_with("git-os board 2\n") && board.contains("\tOs-State: ready\t"), "{board}");
+    assert!(board.starts_with("git-os board 3\n") && board.contains("\tOs-State: ready\t"), "{board}");
     // What is on the board is believed, as long as the tip is the same.
     crew.sandbox.write("ws/hub/.git/os/board", board.replace("] Work", "] Know"));
     assert!(crew.sandbox.os("ws/hub", &["list"]).ok().contains("Know"));

@@ -79,7 +79,7 @@ fn the_log_of_a_session_is_in_the_order_in_which_it_was_written() {
     let order = ["initialise", "scout", "housekeeping", "outstanding", "brief", "interview", "draft", "dispatch", "close"];
     assert_eq!(once, order, "{log}");
     assert!(phases.len() > order.len(), "{log}");
-    assert!(log.trim_end().ends_with("[close] closed"), "{log}");
+    assert!(log.trim_end().ends_with("[close] closed\n  Ann"), "{log}");
 }
 
 #[test]

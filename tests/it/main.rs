@@ -22,6 +22,9 @@ mod session;
 
 mod take_in;
 
+mod help;
+mod naming;
+mod reading;
 mod refusals;
 
 mod depends;

@@ -39,7 +39,7 @@ fn a_refusal_is_printed_for_people_and_for_programs() {
     let (sandbox, [draft, ready, running]) = workspace();
     let long = "x".repeat(201);
     let (show_draft, show_running) = (format!("git os show {draft}"), format!("git os show {running}"));
-    let holds = format!("; run {RUN} holds it until 2026-05-07T12:30:00Z");
+    let holds = format!("; run {RUN} of Ann on desk holds it until 2026-05-07T12:30:00Z");
     let cases: &[Case<'_>] = &[
         (
             &["claim", &draft],
@@ -79,10 +79,22 @@ fn a_refusal_is_printed_for_people_and_for_programs() {
             "",
             "title-too-long",
         ),
-        (&["new", "Odd", "--brand", "other"], 1, "no repository has the brand `other`", "", "no-brand"),
+        (
+            &["new", "Odd", "--brand", "other"],
+            1,
+            "no repository has the brand `other`; expected one of: hub, _global",
+            "",
+            "no-brand",
+        ),
         (&["sync"], 1, "no shared remote is configured", "git os sync REMOTE", "no-shared-remote"),
         (&["sync", "nowhere"], 1, "remote `nowhere` not found", "git remote -v", "no-remote"),
-        (&["--repo", "other", "list"], 128, "repository `other` is not in the registry", "", "registry-no-repo"),
+        (
+            &["--repo", "other", "list"],
+            128,
+            "repository `other` is not in the registry; expected one of: hub",
+            "",
+            "registry-no-repo",
+        ),
         (&["session", "nothing"], 1, "`nothing` matches 0 sessions", "git os session", "ambiguous-session"),
     ];
     for case in cases {

@@ -149,7 +149,7 @@ impl Sandbox {
         std::fs::hard_link(program, &own).or_else(|_| std::fs::copy(program, &own).map(drop)).expect("the program");
         std::os::unix::fs::symlink(&git.path, here.join("bin/git")).expect("a link");
         let settings = "[user]\n\tname = Ann\n\temail = ann@example.com\n[init]\n\tdefaultBranch = main\n\
-                        [protocol \"file\"]\n\tallow = always\n[gc]\n\tautoDetach = false\n[maintenance]\n\tautoDetach = false\n";
+                        [protocol \"file\"]\n\tallow = always\n[git-os]\n\tmachine = desk\n[gc]\n\tautoDetach = false\n[maintenance]\n\tautoDetach = false\n";
         std::fs::write(here.join("home/.gitconfig"), settings).expect("a file");
         let variables = [
             ("PATH", format!("{}/bin:/usr/bin:/bin", here.display())),

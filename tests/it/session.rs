@@ -27,7 +27,7 @@ struct Seen {
 }
 
 fn demo_tickets(sandbox: &Sandbox) -> Vec<Seen> {
-    let json: Value = serde_json::from_str(&sandbox.os("demo/sandbox", &["list", "--json"]).ok()).expect("JSON");
+    let json: Value = serde_json::from_str(&sandbox.os("demo/sandbox", &["list", "--closed", "--json"]).ok()).expect("JSON");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let tickets = json["tickets"].as_array().expect("tickets").iter();
     let seen = |one: &Value| Seen {

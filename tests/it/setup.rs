@@ -95,7 +95,7 @@ fn uninstall_keeps_to_the_repository_it_was_told() {
         "one: hooks, settings and refspecs removed\none: stays: 1 ref of git-os, which hold the tickets and all that belongs to them"
     );
     assert_eq!(["hub", "two"].map(|dir| setup_of(&sandbox, dir)), before);
-    assert_eq!(sandbox.git("one", &["config", "--get-regexp", "git-os"]).stdout, "");
+    assert_eq!(sandbox.git("one", &["config", "--local", "--get-regexp", "git-os"]).stdout, "");
     let _said = sandbox.os("hub", &["uninstall", "--repo", "none"]).fails("repository `none` is not in the registry");
 }
 

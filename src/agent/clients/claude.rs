@@ -102,6 +102,36 @@ fn tools(message: &Value) -> Vec<Event> {
     used.collect()
 }
 
+/// What a line of the stream says to a person: nothing, what the model says, what it uses, or what came of that.
+pub(super) fn spoken(line: &str) -> Option<String> {
+    let value = serde_json::from_str::<Value>(line).ok().filter(Value::is_object)?;
+    let parts = || value["message"]["content"].as_array().into_iter().flatten();
+    let said: Vec<String> = match value["type"].as_str()? {
+        "assistant" => parts()
+            .filter_map(|part| match part["type"].as_str()? {
+                "text" => part["text"].as_str().map(str::to_owned),
+                "tool_use" => Some(format!("> {} {}", part["name"].as_str()?, detail(&part["input"]))),
+                _ => None,
+            })
+            .collect(),
+        "user" => parts().filter(|part| part["type"] == "tool_result").flat_map(|part| texts(&part["content"])).collect(),
+        "result" => value["result"].as_str().map(|result| format!("result: {result}")).into_iter().collect(),
+        "system" | "control_request" | "control_response" => Vec::new(),
+        _ => return None,
+    };
+    Some(said.join("\n"))
+}
+
+/// The result of a tool, which is a text or a list of texts, with each line set in.
+fn texts(content: &Value) -> Vec<String> {
+    let all: Vec<&str> = match content {
+        Value::String(text) => vec![text],
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        _ => Vec::new(),
+    };
+    all.iter().flat_map(|text| text.lines()).map(|line| format!("    {line}")).collect()
+}
+
 /// What a tool is used on, in one line: the first word of its input that says so.
 fn detail(input: &Value) -> String {
     let said = ["command", "file_path", "pattern", "path", "url"].iter().find_map(|key| input[key].as_str());
@@ -200,6 +230,24 @@ mod tests {
             r#"{"response":{"request_id":"r1","response":{"behavior":"allow","updatedInput":{"command":"ls -l"}},"subtype":"success"},"type":"control_response"}"#
         );
         assert_eq!(Claude.hear("noise"), []);
+    }
+
+    #[test]
+    fn a_person_reads_what_was_said_and_done() {
+        let stream = [
+            r#"{"type":"system","subtype":"init"}"#,
+            r#"{"type":"assistant","message":{"content":[{"type":"text","text":"So."},{"type":"tool_use","name":"Bash","input":{"command":"ls  -l"}}]}}"#,
+            r#"{"type":"user","message":{"content":[{"type":"tool_result","content":[{"type":"text","text":"a\nb"}]}]}}"#,
+            r#"{"type":"user","message":{"content":[{"type":"tool_result","content":"c"}]}}"#,
+            r#"{"type":"result","result":"Done."}"#,
+            r#"{"type":"of another program"}"#,
+            "warning: no JSON",
+        ]
+        .join("\n");
+        let plain = crate::agent::plain(&stream);
+        let expected =
+            "So.\n> Bash ls -l\n    a\n    b\n    c\nresult: Done.\n{\"type\":\"of another program\"}\nwarning: no JSON\n";
+        assert_eq!(plain, expected);
     }
 
     #[test]

@@ -47,6 +47,11 @@ pub(super) trait Client {
     fn report(&self, name: &str, finished: &Finished) -> ClientReport;
 }
 
+/// What a line of a client's standard output says to a person; `None` if it is no line of a client that talks JSON.
+pub(super) fn spoken(line: &str) -> Option<String> {
+    claude::spoken(line)
+}
+
 /// The client of a kind.
 pub(super) fn of(kind: AgentKind) -> &'static dyn Client {
     match kind {

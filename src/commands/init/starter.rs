@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::core::id::META;
+use crate::core::id::{MAX_NAME, META};
 use crate::core::meta::{DEFAULT_ATTEMPTS, Gate, Land, OfflineClaims, Policy};
 use crate::core::refs::tracking;
 use crate::core::verdict::Grade;
@@ -153,13 +153,37 @@ fn as_agreed(known: &Policy) -> String {
 
 /// A name for a repository, made of that of its folder.
 fn name_of(top: &Utf8Path) -> String {
-    let name = top.file_name().unwrap_or("repo").to_lowercase();
-    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = name.trim_matches('-');
+    let name = deunicode::deunicode(top.file_name().unwrap_or_default()).to_lowercase();
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut name = words.collect::<Vec<_>>().join("-");
+    name.truncate(MAX_NAME);
+    let name = name.trim_end_matches('-');
     if name.is_empty() { "repo".to_owned() } else { name.to_owned() }
 }
 
 /// A string as TOML has it; as JSON does.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::RepoName;
+
+    #[test]
+    fn a_folder_of_any_name_has_a_repository_name_that_can_be_read() {
+        let long = "word ".repeat(20);
+        for (folder, name) in [
+            ("naïve app", "naive-app"),
+            ("Größe_2", "grosse-2"),
+            ("Łódź", "lodz"),
+            ("--", "repo"),
+            ("a -- b", "a-b"),
+            (long.as_str(), "word-word-word-word-word-word-word-word"),
+        ] {
+            assert_eq!(name_of(&Utf8Path::new("/home/ann").join(folder)), name);
+            assert!(RepoName::parse(name).is_ok(), "{name}");
+        }
+    }
 }

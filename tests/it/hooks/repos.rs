@@ -170,7 +170,7 @@ fn a_shallow_clone_is_for_looking_and_stops_nobody() {
         assert_eq!(sandbox.git("s", &["rev-parse", "--is-shallow-repository"]).ok(), "true");
         registry(sandbox, "hub/registry.toml", "../s");
         sandbox.os("s", &["init", "--registry", "../hub/registry.toml"]).ok();
-        let list = sandbox.os("s", &["list"]);
+        let list = sandbox.os("s", &["list", "--closed"]);
         assert!(list.stdout.contains(&stage.landed.id) && !list.stderr.contains("quarantined"), "{list}");
         sandbox
             .sh(

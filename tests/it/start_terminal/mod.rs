@@ -176,7 +176,7 @@ fn a_draft_is_edited_in_the_editor_that_git_knows() {
     person.press("e\r");
     person.answer(APPROVE, "a");
     let screen = person.ends(&crew, 0);
-    shows(&screen, "cannot use the edited draft: priority: `9` is not a number from 0 to 4");
+    shows(&screen, "cannot use the edited draft: line 3: the priority must be a number from 0 to 4");
     shows(&screen, "the editor did not exit with 0; the draft is unchanged");
     board(&crew, &[("Paint it blue", "merged")]);
     let id = crew.tickets().into_keys().next().expect("a ticket").1;

@@ -106,7 +106,7 @@ fn a_pull_of_what_landed_elsewhere_passes_the_gate() {
             fleet.os("m0", &["sync"]).ok();
             fleet.git("m1", &["pull", "-q", "--ff-only"]).ok();
             assert_eq!(fleet.sandbox.id("m1", "main"), head);
-            fleet.os("m1", &["list"]).says("merged").ok();
+            fleet.os("m1", &["list", "--closed"]).says("merged").ok();
         }
         fleet.settle();
         fleet.all_agree();
