@@ -61,6 +61,10 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
     for part in &args.ids {
         train.push(ctx.find(part)?);
     }
+    if let [(place, id)] = train.as_slice() {
+        land_one(ctx, place, id)?;
+        return ctx.ui.line(format!("{id} merged"));
+    }
     let mut failed = 0;
     for (place, id) in &train {
         match land_one(ctx, place, id) {

@@ -23,6 +23,7 @@ mod session;
 mod show;
 mod start;
 mod sync;
+mod take;
 mod transition;
 mod worker;
 
@@ -43,7 +44,7 @@ use crate::hook;
 use crate::hook::within::find_place;
 use crate::ui::Ui;
 use context::Context;
-use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
+use transition::{Asked, Plain, Reasoned, Renewed, Resubmitted, Stepped, Worded, span};
 
 /// An operating system for agentic software work, with all state in git
 ///
@@ -83,6 +84,8 @@ enum Command {
     Approve(Plain),
     /// Reject drafts
     Reject(Reasoned),
+    Take(take::TakeArgs),
+    Drop(take::DropArgs),
     Claim(claim::Args),
     /// Extend the lease on a claimed ticket
     Renew(Renewed),
@@ -92,10 +95,8 @@ enum Command {
     Ask(Asked),
     /// Answer a question and resume the ticket
     Answer(Worded),
-    /// Submit work for verification
-    Submit(Submitted),
-    /// Pass submitted work with a verdict from a file
-    Pass(Passed),
+    Submit(take::SubmitArgs),
+    Pass(take::PassArgs),
     /// Fail submitted work
     Fail(Reasoned),
     Verify(land::VerifyArgs),
@@ -107,7 +108,7 @@ enum Command {
     Server(server::Args),
     Demo(demo::Args),
     /// Resubmit verified work after the protected branch moved
-    Stale(Submitted),
+    Stale(Resubmitted),
     /// Block tickets until an operator unblocks them
     Block(Reasoned),
     /// Make blocked tickets ready again
@@ -266,9 +267,11 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Conflict(args) => transition::run_worded(ctx, EventKind::Conflict, args),
         Command::Renew(args) => transition::run_renewed(ctx, args),
         Command::Step(args) => transition::run_stepped(ctx, args),
-        Command::Submit(args) => transition::run_submitted(ctx, EventKind::Submit, args),
-        Command::Stale(args) => transition::run_submitted(ctx, EventKind::Stale, args),
-        Command::Pass(args) => transition::run_passed(ctx, args),
+        Command::Take(args) => take::run_take(ctx, args),
+        Command::Drop(args) => take::run_drop(ctx, args),
+        Command::Submit(args) => take::run_submit(ctx, args),
+        Command::Pass(args) => take::run_pass(ctx, args),
+        Command::Stale(args) => transition::run_resubmitted(ctx, args),
         Command::Fsm(args) => fsm::run(ctx, args),
         Command::Fsck(args) => fsck::run(ctx, args),
         Command::Start(args) => start::run(ctx, args),

@@ -145,7 +145,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     }
     match take_in::onto(site, &entry.id, head, tip)? {
         Ruling::Granted(head) => {
-            super::prepare::set_branch(site, &branch, head)?;
+            super::prepare::set_branch(&site.repo, &branch, head)?;
             site.reached(Stage::Rebased);
             if let Some((git, _)) = &sitting {
                 take_in::sit_on(git, &branch)?;

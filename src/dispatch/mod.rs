@@ -9,7 +9,7 @@ mod complete;
 mod converse;
 pub(crate) mod land;
 mod learn;
-mod prepare;
+pub(crate) mod prepare;
 pub(crate) mod recover;
 pub(crate) mod schedule;
 pub(crate) mod settle;
@@ -286,9 +286,9 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
 ///
 /// # Errors
 /// If one of them cannot be copied.
-pub(crate) fn include(site: &Site<'_>, worktree: &Utf8Path) -> Result<(), DispatchError> {
+pub(crate) fn include(repo: &Repo, worktree: &Utf8Path) -> Result<(), DispatchError> {
     let fail = |source| DispatchError::NotIncluded { worktree: worktree.to_owned(), source };
-    local::include::copy(&site.repo, worktree).map_err(fail)
+    local::include::copy(repo, worktree).map_err(fail)
 }
 
 /// Whether git refused something, and would again: the ticket says so, and does not wait in the hands of a run for a day on which it

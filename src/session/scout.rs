@@ -155,7 +155,7 @@ fn failing_checks_at(
     head: ObjectId,
     path: &Utf8Path,
 ) -> Result<Vec<Pending>, SessionError> {
-    include(site, path)?;
+    include(&site.repo, path)?;
     let mut failing = Vec::new();
     let run = new_run()?;
     for check in &ledger.policy.checks {

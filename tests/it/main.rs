@@ -21,6 +21,7 @@ mod session;
 
 mod take_in;
 
+mod by_hand;
 mod refusals;
 
 mod depends;
