@@ -194,6 +194,7 @@ impl From<DispatchError> for CliError {
                 let (kind, code) = match &error {
                     DispatchError::Refused { refusal, .. } => (Kind::Fatal, refusal.code()),
                     DispatchError::Process(error) => (Kind::Fatal, error.into()),
+                    DispatchError::RemoteAway { .. } => (Kind::No, (&error).into()),
                     DispatchError::Interrupted => (Kind::Interrupted, (&error).into()),
                     other => (Kind::Fatal, other.into()),
                 };

@@ -53,7 +53,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     };
     let workspace = Workspace::load(&file)?;
     let mut missing = 0;
+    let mut count = ctx.ui.count("init", workspace.registry.repos.len());
     for entry in &workspace.registry.repos {
+        count.at(entry.name.as_str());
         match workspace.open(entry) {
             Ok(repo) => {
                 let done = set_up(&workspace, entry, &repo, &ctx.env.program)?;
@@ -65,7 +67,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
                 ctx.ui.say(format!("warning: {}", chain(&error)));
             }
         }
+        count.step();
     }
+    drop(count);
     for path in manual::install(&ctx.env)? {
         ctx.ui.line(format!("installed {path}"))?;
     }

@@ -39,7 +39,7 @@ use crate::core::json::TicketView;
 use crate::env::Env;
 use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
-use crate::git::process::{listen, read_file};
+use crate::git::process::{listen, on_interrupt, read_file};
 use crate::hook;
 use crate::hook::within::find_place;
 use crate::ui::Ui;
@@ -186,11 +186,20 @@ pub fn main(args: &[String]) -> ExitCode {
         env.dir = env.dir.join(dir);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
-    let ctx = Context { ui: Ui::new(&env), env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
+    let ui = if as_json { Ui::new(&env).for_programs() } else { Ui::new(&env) };
+    on_interrupt(ui.farewell());
+    let ctx = Context { ui, env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
     match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             drop(ctx.ui.flush());
+            // Whatever went wrong by then, it was ended.
+            let error = match error.kind {
+                Kind::No | Kind::Fatal if ctx.stop.is_interrupted() => {
+                    CliError::new(Kind::Interrupted, Code::Interrupted, "interrupted")
+                }
+                Kind::No | Kind::Fatal | Kind::Usage | Kind::Interrupted => error,
+            };
             ctx.ui.error(&error, as_json);
             ExitCode::from(if error.is_broken_pipe { 0 } else { error.kind as u8 })
         }

@@ -132,7 +132,7 @@ pub(super) fn run_pass(ctx: &Context, args: &PassArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
     if let Some(reason) = &args.reason {
         let caller = ctx.caller(args.run.as_deref())?;
-        let listener = OneTicket { ui: &ctx.ui, id: &id };
+        let listener = OneTicket::new(&ctx.ui, &id);
         let entry = ctx.at_site(&place, &listener, |site| Ok(land::pass(&site.for_ticket(&id), &id, &caller, reason)?))?;
         return report(ctx, &entry);
     }

@@ -4,6 +4,7 @@
 
 use clap::Args as ClapArgs;
 
+use super::claim::BY_HAND;
 use super::context::Context;
 use crate::agent::outbox::Message;
 use crate::core::event::{EventKind, StepState};
@@ -73,9 +74,9 @@ pub(super) struct Renewed {
     /// Ticket id, or any unique part of it
     id: String,
 
-    /// New lease time from now, such as 30m or 2h
-    #[arg(long, default_value = "30m")]
-    lease: String,
+    /// New lease time from now, such as 30m or 2h [default: 8h; for an agent, whose lease is renewed anyway, 5m]
+    #[arg(long)]
+    lease: Option<String>,
 
     #[command(flatten)]
     who: Who,
@@ -185,7 +186,8 @@ fn words(ctx: &Context, text: &str) -> Result<String, CliError> {
 
 pub(super) fn run_renewed(ctx: &Context, args: &Renewed) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let seconds = super::span(&args.lease)?;
+    let default = if ctx.env.run.is_some() { "5m" } else { BY_HAND };
+    let seconds = span(args.lease.as_deref().unwrap_or(default))?;
     report(ctx, &claim::renew(&place.ledger()?, &id, &ctx.caller(args.who.run.as_deref())?, seconds)?)
 }
 

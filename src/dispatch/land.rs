@@ -154,7 +154,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             site.reached(Stage::Restacked);
             if let Some(run) = &entry.ticket.run {
                 // A machine that sees the ticket `verifying` with an expired lease would release it.
-                super::renew(site, ledger, &entry.id, run)?;
+                drop(super::keep::renew(site, &entry.id, run));
             }
             if let Some(remote) = remote_of(site) {
                 // From now on, the others let it go first.

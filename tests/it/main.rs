@@ -35,6 +35,7 @@ mod settings;
 mod shared;
 mod texts;
 
+mod progress;
 mod start_terminal;
 
 mod guide;

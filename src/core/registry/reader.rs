@@ -9,6 +9,7 @@ use toml_edit::{Item, TableLike};
 use super::{AgentEntry, AgentKind, Fault, Registry, RepoEntry};
 use crate::core::id::{Brand, RepoName};
 use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, OfflineClaims, Paths, Push};
+use crate::core::ticket::DEFAULT_LEASE;
 use crate::core::time::parse_span;
 use crate::core::verdict::Grade;
 
@@ -158,6 +159,7 @@ impl Reader<'_> {
             "checks",
             "max_attempts",
             "timeout",
+            "lease",
             "grade",
             "offline_claims",
         ];
@@ -191,6 +193,7 @@ impl Reader<'_> {
             parse_span(text).ok_or_else(|| format!("`{}` is not a time such as 30m", crate::core::text::escape(text)))
         };
         let timeout = self.maybe(table, "timeout", span).unwrap_or(1800);
+        let lease = self.maybe(table, "lease", span).unwrap_or(DEFAULT_LEASE);
         let checks = self.checks(table);
         Some(RepoEntry {
             name: name?,
@@ -208,6 +211,7 @@ impl Reader<'_> {
             checks,
             max_attempts,
             timeout,
+            lease,
             grade,
             offline_claims,
         })

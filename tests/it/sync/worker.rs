@@ -122,7 +122,7 @@ fn a_worker_goes_on_when_the_remote_is_back() {
     fleet.os("m0", &["sync"]).ok();
     fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
     let mut worker = spawn(&fleet, "m0", &["--poll", "1s"]);
-    while !fleet.sandbox.read("m0.log").contains("cannot reach the remote") {
+    while !fleet.sandbox.read("m0.log").contains("remote `origin` cannot be reached") {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(fleet.sandbox.state("m0", &id), "ready");
