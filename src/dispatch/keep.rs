@@ -16,8 +16,8 @@ use crate::core::progress::{CareEvent, LandingEvent, Trouble, What};
 use crate::core::ruling::Ruling;
 use crate::git::remote::Fetched;
 use crate::ledger::{Draft, Entry, Ledger, LedgerError, replay, shared_remote};
-use crate::local::runs::RunRecord;
-use crate::local::worktrees;
+use crate::local::runs::{self, RunRecord};
+use crate::local::{held, worktrees};
 use crate::sync::{self, submit_shared};
 
 /// How often at most it is looked whether the lease is to be renewed; that costs one file.
@@ -39,12 +39,12 @@ pub(super) enum Kept {
 
 /// Acts while the lease of a run is renewed. If the ticket is lost meanwhile, whatever runs at the place of the act is ended, and the
 /// second answer says so.
-pub(super) fn while_alive<T>(
+pub(super) fn while_alive<T, E: From<DispatchError>>(
     site: &Site<'_>,
     id: &TicketId,
     run: &RunId,
-    act: impl FnOnce(&Site<'_>) -> Result<T, DispatchError>,
-) -> (Result<T, DispatchError>, bool) {
+    act: impl FnOnce(&Site<'_>) -> Result<T, E>,
+) -> (Result<T, E>, bool) {
     let is_lost = AtomicBool::new(false);
     let end = End::default();
     let part = site.stop.part();
@@ -63,9 +63,34 @@ pub(super) fn while_alive<T>(
             }
         });
         let _ends = Ends(end);
-        act(&Site::open(at, entry)?.for_ticket(id))
+        let site = Site::open(at, entry)?.for_ticket(id);
+        act(&site)
     });
     (done, is_lost.into_inner())
+}
+
+/// Acts on a ticket in the name of a person. If this clone holds it, its lease is renewed meanwhile: checks may take longer than what is
+/// left of it.
+///
+/// # Errors
+/// If the ledger cannot be read, and what `act` fails with.
+pub(crate) fn while_held_here<T, E: From<DispatchError>>(
+    site: &Site<'_>,
+    id: &TicketId,
+    act: impl FnOnce(&Site<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let found = site.ledger().and_then(|ledger| ledger.find(id)).map_err(DispatchError::from)?;
+    let is_here = |run: &RunId| runs::has(&site.repo, run) || held::find(&site.repo, id).as_deref() == Some(run.as_str());
+    match found.and_then(|entry| entry.ticket.run).filter(is_here) {
+        Some(run) => {
+            let (done, is_lost) = while_alive(site, id, &run, act);
+            if is_lost {
+                site.tell(What::Care(CareEvent::ClaimLost { by: None }));
+            }
+            done
+        }
+        None => act(site),
+    }
 }
 
 /// Says when the work is over.

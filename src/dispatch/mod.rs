@@ -8,7 +8,7 @@ mod changes;
 pub(crate) mod collect;
 mod complete;
 mod converse;
-mod keep;
+pub(crate) mod keep;
 pub(crate) mod land;
 mod learn;
 pub(crate) mod prepare;

@@ -59,7 +59,13 @@ pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError
     give_back(at, plan);
     match ended {
         // Whoever asks twice to end wants an end, and not an error.
-        (landed, Err(DispatchError::Interrupted)) if stop.is_draining() => Ok(landed),
+        (landed, _) if stop.is_interrupted() => {
+            if stop.is_draining() {
+                Ok(landed)
+            } else {
+                Err(DispatchError::Interrupted)
+            }
+        }
         (landed, ended) => ended.map(|()| landed),
     }
 }

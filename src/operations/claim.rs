@@ -45,12 +45,20 @@ pub(crate) fn claim(place: &Place, id: &TicketId, lease: &Lease) -> Done<Entry> 
         // An archived ticket is closed, which the rules say better.
         return write(&ledger, id, &draft);
     };
+    // First of all: a claim whose run nobody knows is nobody's until its lease is over. A note on what was not claimed says nothing.
+    held::keep(&place.repo, id, &lease.run)?;
     match settle::claim(&ledger, place.workspace.as_ref(), &entry, &draft)? {
         Ruling::Granted(entry) => {
+            // Another claim from here may have written its own.
             held::keep(&place.repo, &entry.id, &lease.run)?;
             Ok(*entry)
         }
-        Ruling::Denied(refusal) => Err(refused(&ledger, id, refusal)),
+        Ruling::Denied(refusal) => {
+            if held::find(&place.repo, id).as_deref() == Some(lease.run.as_str()) {
+                held::forget(&place.repo, id)?;
+            }
+            Err(refused(&ledger, id, refusal))
+        }
     }
 }
 

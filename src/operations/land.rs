@@ -10,7 +10,7 @@ use crate::core::ruling::Ruling;
 use crate::core::text;
 use crate::dispatch::settle::{self, Tries};
 use crate::dispatch::verify::{self, Judging};
-use crate::dispatch::{Site, land, last_reason};
+use crate::dispatch::{Site, keep, land, last_reason};
 use crate::ledger::{Entry, Ledger, new_run};
 
 /// Verifies submitted work; a ticket that is verified already is left alone. The state of the ticket tells the result.
@@ -18,6 +18,10 @@ use crate::ledger::{Entry, Ledger, new_run};
 /// # Errors
 /// When nothing was submitted, or this machine cannot verify it now.
 pub(crate) fn verify(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
+    keep::while_held_here(site, id, |site| verify_at(site, id))
+}
+
+fn verify_at(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     let ledger = site.ledger()?;
     let (entry, _) = ledger.read_legal(id)?;
     match entry.ticket.state {
@@ -36,6 +40,10 @@ pub(crate) fn verify(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
 /// # Errors
 /// When nothing was submitted, a check fails, this machine cannot verify it now, or the rules refuse the judgement.
 pub(crate) fn pass(site: &Site<'_>, id: &TicketId, caller: &Caller, reason: &str) -> Done<Entry> {
+    keep::while_held_here(site, id, |site| pass_at(site, id, caller, reason))
+}
+
+fn pass_at(site: &Site<'_>, id: &TicketId, caller: &Caller, reason: &str) -> Done<Entry> {
     let ledger = site.ledger()?;
     let (entry, _) = ledger.read_legal(id)?;
     let state = entry.ticket.state;
@@ -83,6 +91,10 @@ fn last_lines(words: &str) -> String {
 /// # Errors
 /// When it is not verified, does not pass on the moved branch, or cannot land now.
 pub(crate) fn land(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
+    keep::while_held_here(site, id, |site| land_at(site, id))
+}
+
+fn land_at(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     let mut tries = Tries::default();
     let mut is_begun = false;
     loop {

@@ -188,6 +188,16 @@ fn a_worker_that_is_interrupted_or_asked_twice_to_end_gives_its_ticket_back_at_o
 }
 
 #[test]
+fn an_idle_worker_ends_at_once_when_it_is_interrupted() {
+    let fleet = fleet("");
+    let mut worker = spawn(&fleet, "m1", &["--poll", "1h"]);
+    wait("it waits", || log(&fleet, "m1").contains("waiting for ready tickets"));
+    signal(&worker, "INT");
+    assert_eq!(worker.wait().expect("an end").code(), Some(130));
+    assert_eq!(log(&fleet, "m1").lines().last(), Some("error: interrupted"));
+}
+
+#[test]
 fn an_idle_worker_says_once_that_it_waits_and_once_that_its_remote_is_away() {
     let fleet = fleet("");
     let mut worker = spawn(&fleet, "m1", &["--poll", "1s"]);
