@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::core::event::State;
 use crate::core::text::{escape, escape_lines, shown};
 use crate::env::Env;
-use crate::error::CliError;
+use crate::error::{CliError, Code, Kind};
 
 /// Where to print, and how.
 pub(crate) struct Ui {
@@ -125,13 +125,9 @@ impl Ui {
             return;
         }
         if as_json {
-            let exit = error.kind as u8;
-            let (message, hint, hints) = (&error.message, error.hints.first(), &error.hints);
-            let what = serde_json::json!({ "code": error.code, "exit": exit, "message": message, "hint": hint, "hints": hints });
-            let object = serde_json::json!({ "version": 1, "error": what });
             // JSON escapes what it must by itself.
             drop(self.flush());
-            drop(io::stderr().lock().write_all(format!("{object}\n").as_bytes()));
+            drop(io::stderr().lock().write_all(object(error).as_bytes()));
             return;
         }
         self.say(format!("error: {}", error.message));
@@ -234,16 +230,33 @@ impl Ui {
     }
 
     /// What is said when somebody interrupts a command that does not end by itself.
-    pub(crate) fn farewell(&self) -> impl Fn() + Send + 'static {
+    pub(crate) fn farewell(&self, as_json: bool) -> impl Fn() + Send + 'static {
         let (lanes, is_live) = (self.lanes.clone(), self.is_live);
         move || {
             // Nothing moves any more, and a failure to say so changes nothing.
             drop(lanes.clear());
             lanes.set_draw_target(ProgressDrawTarget::hidden());
+            let error = CliError::new(Kind::Interrupted, Code::Interrupted, "interrupted");
+            // After what the terminal shows of the keys.
             let begin = if is_live { "\n" } else { "" };
-            drop(io::stderr().lock().write_all(format!("{begin}error: interrupted\n").as_bytes()));
+            let text = if as_json { object(&error) } else { format!("{begin}error: {}\n", error.message) };
+            drop(io::stderr().lock().write_all(text.as_bytes()));
         }
     }
+
+    /// One line of talk that is said when something happens.
+    pub(crate) fn notice(&self, text: &'static str) -> impl Fn() + Send + 'static {
+        let lanes = self.lanes.clone();
+        move || lanes.suspend(|| drop(io::stderr().lock().write_all(format!("{text}\n").as_bytes())))
+    }
+}
+
+/// An error for programs.
+fn object(error: &CliError) -> String {
+    let exit = error.kind as u8;
+    let (message, hint, hints) = (&error.message, error.hints.first(), &error.hints);
+    let what = serde_json::json!({ "code": error.code, "exit": exit, "message": message, "hint": hint, "hints": hints });
+    format!("{}\n", serde_json::json!({ "version": 1, "error": what }))
 }
 
 impl Drop for Ui {

@@ -50,8 +50,8 @@ impl Stop {
         });
     }
 
-    /// From now on SIGTERM is a wish to end, and not the end; a second one interrupts.
-    pub(crate) fn heed_termination(&self) {
+    /// From now on SIGTERM is a wish to end, and not the end, and is answered; a second one interrupts.
+    pub(crate) fn heed_termination(&self, answer: impl Fn() + Send + 'static) {
         let stop = self.whole();
         heed(Wish::Terminate, move || {
             if stop.is_draining() {
@@ -59,6 +59,7 @@ impl Stop {
                 return Heed::EndGit;
             }
             stop.drain();
+            answer();
             Heed::GoOn
         });
     }

@@ -172,7 +172,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let stop = Stop::default();
     if let Command::Worker(_) = &cli.command {
         // Whoever supervises it may tell it to end before it has begun.
-        stop.heed_termination();
+        stop.heed_termination(|| {});
     }
     listen();
     let mut env = match Env::read() {
@@ -187,7 +187,7 @@ pub fn main(args: &[String]) -> ExitCode {
     }
     let as_json = args.iter().any(|arg| arg == "--json");
     let ui = if as_json { Ui::new(&env).for_programs() } else { Ui::new(&env) };
-    on_interrupt(ui.farewell());
+    on_interrupt(ui.farewell(as_json));
     let ctx = Context { ui, env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
     match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,

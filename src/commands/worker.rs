@@ -55,6 +55,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         return Err(CliError::no(Code::NoRemote, format!("no repository of the registry has the shared remote `{shown}`"))
             .hint("git remote -v"));
     }
+    if !args.json {
+        ctx.stop.heed_termination(ctx.ui.notice("ending: finishing what is under way; a second SIGTERM gives it back"));
+    }
     if args.json {
         return ctx.at_work(workspace, &JsonLines(&ctx.ui), |at| worker::run(at, &plan).map(drop)).map_err(CliError::from);
     }

@@ -238,7 +238,7 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
     let (done, is_lost) = keep::while_alive(site, id, &run, |site| go_on(site, id, record));
     match done {
         Ok(fate @ (Fate::Landed | Fate::Blocked(_))) => Ok(fate),
-        _ if is_lost || keep::is_lost(site, id, &run)? => keep::lost(site, id, record).map(|()| Fate::Gone),
+        _ if is_lost || keep::is_lost(site, id, &run).unwrap_or(false) => keep::lost(site, id, record).map(|()| Fate::Gone),
         Ok(Fate::Held(hold)) => {
             keep::park(site, id, &run)?;
             Ok(Fate::Held(hold))

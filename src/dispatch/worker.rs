@@ -12,6 +12,7 @@ use crate::core::event::{Action, Role, State};
 use crate::core::id::RepoName;
 use crate::core::progress::{CareEvent, Fate, RemoteEvent, What};
 use crate::core::registry::RepoEntry;
+use crate::core::time::Timestamp;
 use crate::ledger::{Draft, shared_remote};
 use crate::local::locks;
 use crate::refs;
@@ -23,6 +24,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// How often a worker that is to end when nothing is ready asks a remote that does not answer.
 const MAX_TRIES: u32 = 4;
+
+/// How long after a remote was away those who live have renewed their leases there, in seconds.
+const RENEWED_BY: u64 = 60;
 
 /// The settings of a worker.
 #[derive(Debug, Clone)]
@@ -52,7 +56,6 @@ pub(crate) enum WhenEmpty {
 pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError> {
     let stop = at.stop;
     stop.heed_interrupts();
-    stop.heed_termination();
     let changes = Changes::new(at.listener);
     let at = Workplace { listener: &changes, ..at };
     let ended = work(at, plan, &changes);
@@ -74,8 +77,9 @@ pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError
 fn work(at: Workplace<'_>, plan: &Plan, changes: &Changes<'_>) -> (usize, Result<(), DispatchError>) {
     let stop = at.stop;
     let (mut landed, mut failures) = (0, 0_u32);
+    let mut outages = BTreeMap::new();
     loop {
-        let away = bring(at, plan);
+        let away = bring(at, plan, &mut outages);
         failures = if away.is_empty() { 0 } else { failures.saturating_add(1) };
         let pause = if away.is_empty() { plan.poll } else { backoff(plan.poll, failures) };
         let is_last = plan.when_empty == WhenEmpty::End && failures >= MAX_TRIES;
@@ -123,10 +127,10 @@ fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &
 
 /// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
 /// which remotes could not be reached.
-fn bring(at: Workplace<'_>, plan: &Plan) -> BTreeMap<RepoName, Away> {
+fn bring(at: Workplace<'_>, plan: &Plan, outages: &mut BTreeMap<RepoName, Timestamp>) -> BTreeMap<RepoName, Away> {
     let mut away = BTreeMap::new();
     for entry in repos(at.workspace, plan) {
-        match bring_one(at, entry) {
+        match bring_one(at, entry, outages) {
             Ok((_, Followed::Done)) => {}
             Ok((remote, Followed::Away(why))) => drop(away.insert(entry.name.clone(), Away { remote, why })),
             Ok((_, Followed::Apart(hold))) => at.tell(entry, What::Remote(RemoteEvent::Apart(hold))),
@@ -137,7 +141,11 @@ fn bring(at: Workplace<'_>, plan: &Plan) -> BTreeMap<RepoName, Away> {
 }
 
 /// The same for one repository. Answers the remote, too.
-fn bring_one(at: Workplace<'_>, entry: &RepoEntry) -> Result<(String, Followed), DispatchError> {
+fn bring_one(
+    at: Workplace<'_>,
+    entry: &RepoEntry,
+    outages: &mut BTreeMap<RepoName, Timestamp>,
+) -> Result<(String, Followed), DispatchError> {
     let site = Site::open(at, entry)?;
     for lock in locks::unlock(&site.repo)? {
         site.tell(What::Care(CareEvent::LockRemoved { path: lock }));
@@ -146,10 +154,17 @@ fn bring_one(at: Workplace<'_>, entry: &RepoEntry) -> Result<(String, Followed),
     let ledger = site.ledger()?;
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let came = land::follow(&site, &ledger, &remote, &trunk)?;
+    if matches!(came, Followed::Away(_)) {
+        outages.insert(entry.name.clone(), site.repo.identity()?.time);
+    }
     if came == Followed::Done {
         crate::gate::reconcile(&ledger)?;
-        for id in recover::expire(&site)? {
-            site.tell(What::Care(CareEvent::LeaseExpired(id)));
+        // A remote that was away for all could be told of no renewal: whoever lives is the first to tell it now.
+        let now = site.repo.identity()?.time;
+        if outages.get(&entry.name).is_none_or(|last| now >= last.plus(RENEWED_BY)) {
+            for id in recover::expire(&site)? {
+                site.tell(What::Care(CareEvent::LeaseExpired(id)));
+            }
         }
         refs::archive::write_due(&ledger)?;
         land::share(&site, &ledger, &remote)?;

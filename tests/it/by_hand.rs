@@ -61,6 +61,19 @@ fn what_was_only_claimed_is_started_by_taking_it() {
 }
 
 #[test]
+fn a_claim_that_is_refused_does_not_make_the_holder_forget() {
+    let sandbox = hub();
+    let (id, _) = ready(&sandbox, "Mine");
+    sandbox.os("hub", &["take", &id]).ok();
+    sandbox.os("hub", &["claim", &id]).fails("holds it until");
+    sandbox.os("hub", &["release", &id]).ok();
+    sandbox.os("hub", &["claim", &id, "--run", RUN]).ok();
+    sandbox.os("hub", &["claim", &id]).fails(RUN);
+    sandbox.os("hub", &["start", &id]).ok();
+    assert_eq!(sandbox.state("hub", &id), "running");
+}
+
+#[test]
 fn of_two_machines_one_takes_a_ticket_and_the_other_makes_no_place_for_it() {
     let fleet = Fleet::new(2, Plan { is_judged: true, ..Plan::default() });
     let id = fleet.ready("m0", "Wanted");

@@ -104,6 +104,25 @@ fn the_ticket_of_a_killed_worker_is_free_for_others_within_five_minutes() {
 }
 
 #[test]
+fn after_a_remote_was_away_those_who_live_are_first_to_renew() {
+    let fleet = fleet("");
+    let id = fleet.ready("m0", "Ticket");
+    fleet.settle();
+    earlier(&fleet, "m0", 290, &["claim", &id, "--lease", "1m"]).ok();
+    fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
+    let mut worker = spawn(&fleet, "m1", &["--poll", "1s"]);
+    wait("the remote is away", || log(&fleet, "m1").contains("cannot be reached"));
+    fleet.sandbox.sh(".", &format!("mv away {BARE}")).ok();
+    wait("it waits", || log(&fleet, "m1").contains("can be reached again\n   waiting for ready tickets\n"));
+    signal(&worker, "TERM");
+    assert!(worker.wait().expect("an end").success());
+    assert_eq!(fleet.events(BARE, &id).last().map(String::as_str), Some("claim"));
+    // Whoever has not seen it away takes the ticket.
+    fleet.os("m1", &["worker", "--until-empty"]).ok();
+    landed_once_by(&fleet, &id, "m1");
+}
+
+#[test]
 fn a_live_run_that_says_nothing_keeps_its_ticket() {
     let fleet = fleet("lease = \"3s\"");
     let (id, mut worker) = work_begun(&fleet, &[]);

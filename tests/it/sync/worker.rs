@@ -109,6 +109,7 @@ fn a_worker_that_is_asked_to_end_ends_its_ticket_first() {
     }
     terminate(&worker);
     assert!(worker.wait().expect("an end").success());
+    assert!(fleet.sandbox.read("m0.log").contains("ending: finishing what is under way"));
     let states: Vec<_> = ids.iter().map(|id| fleet.sandbox.state(BARE, id)).collect();
     assert_eq!(states.iter().filter(|state| *state == "merged").count(), 1, "{states:?}");
     assert_eq!(states.iter().filter(|state| *state == "ready").count(), 2, "{states:?}");
