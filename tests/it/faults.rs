@@ -221,7 +221,7 @@ impl Trial<'_> {
         let is_held = |line: &&str| line.contains("running") || line.contains("claimed");
         let is_by_hand = |line: &str| {
             ["Claimed", "Running"].iter().any(|title| line.contains(title))
-                || matches!(self.verb, "claim" | "start") && line.contains("Ready")
+                || matches!(self.verb, "claim" | "start" | "take") && line.contains("Ready")
         };
         if let Some(line) = all.lines().filter(is_held).find(|line| !is_by_hand(line)) {
             fault("a ticket is held by nobody", &format!("{line}\n{out}\nthen {again}"));
