@@ -194,12 +194,14 @@ impl From<DispatchError> for CliError {
             DispatchError::Workspace(error) => error.into(),
             DispatchError::Git(error) => error.into(),
             error => {
-                let code = match &error {
-                    DispatchError::Refused { refusal, .. } => refusal.code(),
-                    DispatchError::Process(error) => error.into(),
-                    other => other.into(),
+                let (kind, code) = match &error {
+                    DispatchError::Refused { refusal, .. } => (Kind::Fatal, refusal.code()),
+                    DispatchError::Process(error) => (Kind::Fatal, error.into()),
+                    DispatchError::RemoteAway { .. } => (Kind::No, (&error).into()),
+                    DispatchError::Interrupted => (Kind::Interrupted, (&error).into()),
+                    other => (Kind::Fatal, other.into()),
                 };
-                Self::of(Kind::Fatal, code, &error)
+                Self::of(kind, code, &error)
             }
         }
     }
@@ -214,7 +216,7 @@ impl From<OperationError> for CliError {
             OperationError::Git(error) => error.into(),
             OperationError::Install(error) => error.into(),
             OperationError::InvalidValue(error) => error.into(),
-            error => Self { hints: error.hint().into_iter().collect(), ..Self::of(Kind::No, error.code(), &error) },
+            error => Self { hints: error.hints(), ..Self::of(Kind::No, error.code(), &error) },
         }
     }
 }

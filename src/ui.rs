@@ -2,17 +2,17 @@
 
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::core::event::State;
 use crate::core::text::{escape, escape_lines, shown};
 use crate::core::wrap::{columns as width, cut, wrapped};
 use crate::env::Env;
-use crate::error::{CliError, Kind};
+use crate::error::{CliError, Code, Kind};
 
 /// The least that is shown of the last cell of a row, in columns.
 const MIN_LAST: usize = 12;
@@ -61,18 +61,25 @@ impl Ui {
         }
     }
 
+    /// The same for whoever asked for JSON: nothing moves.
+    #[must_use]
+    pub(crate) fn for_programs(mut self) -> Self {
+        self.is_live = false;
+        self
+    }
+
     /// One line of result, with what is unsafe escaped.
     ///
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn line(&self, text: impl AsRef<str>) -> Result<(), CliError> {
-        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(out, "{}", escape_lines(text.as_ref())).map_err(CliError::from)
     }
 
     /// A line whose colours are ours; its texts were escaped by `paint` or `escape`.
     fn raw(&self, text: &str) -> Result<(), CliError> {
-        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(out, "{text}").map_err(CliError::from)
     }
 
@@ -90,7 +97,7 @@ impl Ui {
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn flush(&self) -> Result<(), CliError> {
-        let text = std::mem::take(&mut *self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let text = std::mem::take(&mut *self.out.lock().unwrap_or_else(PoisonError::into_inner));
         let mut out = io::stdout().lock();
         out.write_all(&text).and_then(|()| out.flush()).map_err(CliError::from)
     }
@@ -102,7 +109,7 @@ impl Ui {
     pub(crate) fn finish(&self) -> Result<(), CliError> {
         let Some(pager) = self.pager.as_ref().filter(|pager| *pager != "cat") else { return self.flush() };
         let rows = size_of(io::stdout()).1;
-        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = out.split(|byte| *byte == b'\n').count();
         if lines > rows && crate::git::screen::page(pager, &out) {
             out.clear();
@@ -161,13 +168,9 @@ impl Ui {
             return;
         }
         if as_json {
-            let exit = error.kind as u8;
-            let (message, hint, hints) = (&error.message, error.hints.first(), &error.hints);
-            let what = serde_json::json!({ "code": error.code, "exit": exit, "message": message, "hint": hint, "hints": hints });
-            let object = serde_json::json!({ "version": 1, "error": what });
             // JSON escapes what it must by itself.
             drop(self.flush());
-            drop(io::stderr().lock().write_all(format!("{object}\n").as_bytes()));
+            drop(io::stderr().lock().write_all(object(error).as_bytes()));
             return;
         }
         // What a person asked for is no error. The terminal has shown the key on the line where it was pressed.
@@ -243,7 +246,7 @@ impl Ui {
             out.truncate(out.trim_end_matches(' ').len());
             out.push('\n');
         }
-        self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).write_all(out.as_bytes()).map_err(CliError::from)
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(out.as_bytes()).map_err(CliError::from)
     }
 
     /// A heading over what follows.
@@ -257,16 +260,69 @@ impl Ui {
     /// A line of progress that people can watch; for everybody else there is one line when it ends.
     #[must_use]
     pub(crate) fn lane(&self, name: &str) -> Lane {
-        let bar = self.is_live.then(|| {
-            let bar = self.lanes.add(ProgressBar::new_spinner());
-            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.set_prefix(escape(name));
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        Lane { bar }
+        let lane = self.hidden(name);
+        if let Some(line) = &lane.line {
+            line.appear();
+        }
+        lane
     }
+
+    /// The same for what mostly takes no time: it appears after a second.
+    #[must_use]
+    pub(crate) fn task(&self, name: &str) -> Lane {
+        let lane = self.hidden(name);
+        if let Some(line) = lane.line.clone() {
+            std::thread::spawn(move || line.appear_late());
+        }
+        lane
+    }
+
+    fn hidden(&self, name: &str) -> Lane {
+        let line = self.is_live.then(|| {
+            Arc::new(Line {
+                lanes: self.lanes.clone(),
+                name: escape(name),
+                shown: Mutex::new(Shown { text: String::new(), since: now(), bar: None, is_over: false }),
+                changed: Condvar::new(),
+            })
+        });
+        Lane { line }
+    }
+
+    /// Counts repositories, as a task.
+    #[must_use]
+    pub(crate) fn count(&self, name: &str, total: usize) -> Count {
+        Count { lane: self.task(name), total, done: 0 }
+    }
+
+    /// What is said when somebody interrupts a command that does not end by itself.
+    pub(crate) fn farewell(&self, as_json: bool) -> impl Fn() + Send + 'static {
+        let (lanes, is_live) = (self.lanes.clone(), self.is_live);
+        move || {
+            // Nothing moves any more, and a failure to say so changes nothing.
+            drop(lanes.clear());
+            lanes.set_draw_target(ProgressDrawTarget::hidden());
+            let error = CliError::new(Kind::Interrupted, Code::Interrupted, "interrupted");
+            // After what the terminal shows of the keys.
+            let begin = if is_live { "\n" } else { "" };
+            let text = if as_json { object(&error) } else { format!("{begin}error: {}\n", error.message) };
+            drop(io::stderr().lock().write_all(text.as_bytes()));
+        }
+    }
+
+    /// One line of talk that is said when something happens.
+    pub(crate) fn notice(&self, text: &'static str) -> impl Fn() + Send + 'static {
+        let lanes = self.lanes.clone();
+        move || lanes.suspend(|| drop(io::stderr().lock().write_all(format!("{text}\n").as_bytes())))
+    }
+}
+
+/// An error for programs.
+fn object(error: &CliError) -> String {
+    let exit = error.kind as u8;
+    let (message, hint, hints) = (&error.message, error.hints.first(), &error.hints);
+    let what = serde_json::json!({ "code": error.code, "exit": exit, "message": message, "hint": hint, "hints": hints });
+    format!("{}\n", serde_json::json!({ "version": 1, "error": what }))
 }
 
 /// Ends what was drawn when the process ends in the midst of it.
@@ -289,25 +345,112 @@ impl Drop for Ui {
     }
 }
 
-/// One line of live progress.
+/// One line of live progress; dropped, it is gone.
 pub(crate) struct Lane {
+    line: Option<Arc<Line>>,
+}
+
+struct Line {
+    lanes: MultiProgress,
+    name: String,
+    shown: Mutex<Shown>,
+    changed: Condvar,
+}
+
+struct Shown {
+    text: String,
+    /// Since when it says that.
+    since: Instant,
     bar: Option<ProgressBar>,
+    is_over: bool,
+}
+
+/// How long something takes that is worth a line.
+const LATE: Duration = Duration::from_secs(1);
+
+impl Line {
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn appear(&self) {
+        self.draw(&mut self.shown());
+    }
+
+    /// Appears after a while, if it is not over by then.
+    fn appear_late(&self) {
+        let waited = self.changed.wait_timeout_while(self.shown(), LATE, |shown| !shown.is_over);
+        let mut shown = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if !shown.is_over {
+            self.draw(&mut shown);
+        }
+    }
+
+    fn draw(&self, shown: &mut Shown) {
+        let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
+        let bar = ProgressBar::new_spinner().with_elapsed(now().duration_since(shown.since));
+        let bar = self.lanes.add(bar);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_prefix(self.name.clone());
+        bar.set_message(shown.text.clone());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        shown.bar = Some(bar);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long people wait is a matter of real time")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 impl Lane {
-    /// Shows what goes on now.
+    /// Shows what goes on now, and for how long it does.
     pub(crate) fn now(&self, text: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(escape(text));
+        let Some(line) = &self.line else { return };
+        let mut shown = line.shown();
+        if shown.text != escape(text) {
+            shown.text = escape(text);
+            shown.since = now();
+            if let Some(bar) = &shown.bar {
+                bar.set_message(shown.text.clone());
+                bar.reset_elapsed();
+            }
         }
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+        let Some(line) = &self.line else { return };
+        let mut shown = line.shown();
+        shown.is_over = true;
+        if let Some(bar) = shown.bar.take() {
             bar.finish_and_clear();
         }
+        line.changed.notify_all();
+    }
+}
+
+/// How many of some repositories are done.
+pub(crate) struct Count {
+    lane: Lane,
+    total: usize,
+    done: usize,
+}
+
+impl Count {
+    /// Something goes on in one of them.
+    pub(crate) fn at(&self, what: &str) {
+        let Self { lane, total, done } = self;
+        match total {
+            0 | 1 => lane.now(what),
+            _ => lane.now(&format!("{done}/{total} repositories, {what}")),
+        }
+    }
+
+    /// One of them is done.
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
     }
 }
 

@@ -10,6 +10,8 @@ use crate::git::process::{Heed, Wish, heed};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop {
     asked: watch::Sender<Asked>,
+    /// That of whoever started this part of the work.
+    above: Option<watch::Sender<Asked>>,
 }
 
 /// What was asked for; each stays true once it is.
@@ -20,9 +22,24 @@ struct Asked {
 }
 
 impl Stop {
+    /// For a part of the work: it ends when the whole does, and can be ended alone.
+    #[must_use]
+    pub(crate) fn part(&self) -> Self {
+        Self { asked: watch::Sender::default(), above: Some(self.above.clone().unwrap_or_else(|| self.asked.clone())) }
+    }
+
+    /// That of the whole work.
+    fn whole(&self) -> Self {
+        Self { asked: self.above.clone().unwrap_or_else(|| self.asked.clone()), above: None }
+    }
+
+    fn has(&self, is_so: impl Fn(&Asked) -> bool) -> bool {
+        is_so(&self.asked.borrow()) || self.above.as_ref().is_some_and(|above| is_so(&above.borrow()))
+    }
+
     /// From now on an interrupt is remembered, also while no process runs; a second one ends this process at once.
     pub(crate) fn heed_interrupts(&self) {
-        let stop = self.clone();
+        let stop = self.whole();
         heed(Wish::Interrupt, move || {
             if stop.is_interrupted() {
                 // Whoever interrupts twice does not want to wait for anything.
@@ -33,11 +50,16 @@ impl Stop {
         });
     }
 
-    /// From now on SIGTERM is a wish to end, and not the end.
-    pub(crate) fn heed_termination(&self) {
-        let stop = self.clone();
+    /// From now on SIGTERM is a wish to end, and not the end, and is answered; a second one interrupts.
+    pub(crate) fn heed_termination(&self, answer: impl Fn() + Send + 'static) {
+        let stop = self.whole();
         heed(Wish::Terminate, move || {
+            if stop.is_draining() {
+                stop.interrupt();
+                return Heed::EndGit;
+            }
             stop.drain();
+            answer();
             Heed::GoOn
         });
     }
@@ -55,25 +77,33 @@ impl Stop {
     /// Whether somebody interrupted.
     #[must_use]
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.asked.borrow().is_interrupted
+        self.has(|asked| asked.is_interrupted)
     }
 
     /// Whether nothing new may be begun.
     #[must_use]
     pub(crate) fn is_draining(&self) -> bool {
-        self.asked.borrow().is_draining
+        self.has(|asked| asked.is_draining)
     }
 
     /// Whether either was asked for.
     #[must_use]
     pub(crate) fn is_asked(&self) -> bool {
-        *self.asked.borrow() != Asked::default()
+        self.has(|asked| *asked != Asked::default())
     }
 
     /// Returns once somebody interrupts.
     pub(super) async fn interrupted(&self) {
-        // The sender is `self`, so waiting cannot fail.
-        drop(self.asked.subscribe().wait_for(|asked| asked.is_interrupted).await);
+        let above = async {
+            match &self.above {
+                Some(above) => interruption(above).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interruption(&self.asked) => {}
+            () = above => {}
+        }
     }
 
     /// Waits for a time, or until either is asked for.
@@ -86,6 +116,12 @@ impl Stop {
             left = left.saturating_sub(STEP);
         }
     }
+}
+
+/// Returns once somebody interrupts by this sender.
+async fn interruption(asked: &watch::Sender<Asked>) {
+    // Whoever waits has the sender, so waiting cannot fail.
+    drop(asked.subscribe().wait_for(|asked| asked.is_interrupted).await);
 }
 
 #[cfg(test)]
@@ -101,5 +137,16 @@ mod tests {
         assert!(copy.is_asked() && copy.is_draining() && !copy.is_interrupted());
         copy.interrupt();
         assert!(stop.is_draining() && stop.is_interrupted());
+    }
+
+    #[test]
+    fn a_part_ends_with_the_whole_and_the_whole_does_not_end_with_a_part() {
+        let whole = Stop::default();
+        let part = whole.part();
+        part.interrupt();
+        assert!(part.is_interrupted() && !whole.is_interrupted() && !whole.part().is_interrupted());
+        let other = whole.part();
+        whole.interrupt();
+        assert!(other.is_interrupted());
     }
 }

@@ -31,13 +31,17 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let after = args.after.as_deref().map(span).transpose()?.unwrap_or(AFTER_CLOSED);
     let place = ctx.place_of_all()?;
     let Some(workspace) = place.workspace.as_ref().filter(|_| args.all) else {
+        let _shown = ctx.ui.task("archive");
         return ctx.ui.line(archived(archive::archive(&place.ledger()?, after)?));
     };
+    let mut progress = ctx.ui.count("archive", workspace.registry.repos.len());
     for entry in &workspace.registry.repos {
+        progress.at(entry.name.as_str());
         let repo = workspace.open(entry)?;
         ctx.fold(&repo)?;
         let count = archive::archive(&Ledger::open(&repo)?, after)?;
         ctx.ui.line(format!("{}: {}", entry.name, archived(count)))?;
+        progress.step();
     }
     Ok(())
 }

@@ -127,13 +127,17 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         Ok(())
     };
     if let Some(workspace) = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none()) {
+        let mut count = ctx.ui.count("fsck", workspace.registry.repos.len());
         for entry in &workspace.registry.repos {
+            count.at(entry.name.as_str());
             match workspace.open(entry) {
                 Ok(repo) => examine(&repo)?,
                 Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
             }
+            count.step();
         }
     } else {
+        let _shown = ctx.ui.task("fsck");
         examine(&place.repo)?;
     }
     all.repaired = repairs;

@@ -63,7 +63,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     ctx.name_source(&workspace);
     let mut sites = Vec::new();
     let mut missing = 0;
+    let mut count = ctx.ui.count("init", workspace.registry.repos.len());
     for entry in &workspace.registry.repos {
+        count.at(entry.name.as_str());
         match workspace.open(entry) {
             Ok(repo) => {
                 let done = match joined.take_if(|_| entry.name == hub.name) {
@@ -78,7 +80,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
                 ctx.ui.say(format!("warning: {}:{line}: {}", workspace.file, chain(&error)));
             }
         }
+        count.step();
     }
+    drop(count);
     let losses = list_losses(ctx, &workspace, sites.iter().map(|(entry, repo, _)| (*entry, repo)))?;
     if mode == Mode::Apply && !args.yes {
         confirm(ctx, &losses)?;

@@ -42,7 +42,7 @@ pub(super) struct RevertArgs {
 
 pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let entry = ctx.at_site(&place, &OneTicket { ui: &ctx.ui, id: &id }, |site| Ok(land::verify(&site.for_ticket(&id), &id)?))?;
+    let entry = ctx.at_site(&place, &OneTicket::new(&ctx.ui, &id), |site| Ok(land::verify(&site.for_ticket(&id), &id)?))?;
     ctx.ui.line(format!("{id} {}", entry.ticket.state))?;
     match entry.ticket.state {
         State::Verified => Ok(()),
@@ -61,6 +61,10 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
     for part in &args.ids {
         train.push(ctx.find(part)?);
     }
+    if let [(place, id)] = train.as_slice() {
+        land_one(ctx, place, id)?;
+        return ctx.ui.line(format!("{id} merged"));
+    }
     let mut failed = 0;
     for (place, id) in &train {
         match land_one(ctx, place, id) {
@@ -78,7 +82,7 @@ pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError>
 }
 
 fn land_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {
-    ctx.at_site(place, &OneTicket { ui: &ctx.ui, id }, |site| {
+    ctx.at_site(place, &OneTicket::new(&ctx.ui, id), |site| {
         land::land(&site.for_ticket(id), id)?;
         Ok(())
     })
@@ -86,7 +90,6 @@ fn land_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError>
 
 pub(super) fn run_revert(ctx: &Context, args: &RevertArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let landed =
-        ctx.at_site(&place, &OneTicket { ui: &ctx.ui, id: &id }, |site| Ok(revert::revert(&site.for_ticket(&id), &id)?))?;
+    let landed = ctx.at_site(&place, &OneTicket::new(&ctx.ui, &id), |site| Ok(revert::revert(&site.for_ticket(&id), &id)?))?;
     ctx.ui.line(format!("{} merged", landed.id))
 }

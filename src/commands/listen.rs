@@ -10,21 +10,22 @@ use serde::Serialize;
 
 use super::context::Context;
 use crate::core::id::{Brand, TicketId};
-use crate::core::progress::{All, Event, Listener, SessionEvent};
+use crate::core::progress::{All, Busy, Event, Listener, SessionEvent};
 use crate::dispatch::Workplace;
 use crate::env::Env;
-use crate::ui::{Lane, Ui};
+use crate::ui::{Count, Lane, Ui};
 use crate::workspace::Workspace;
 
-/// Lines of talk, and a live line for each lane where people watch.
+/// Lines of talk, and a live line for each lane and for what a session looks at, where people watch.
 pub(super) struct Terminal<'a> {
     ui: &'a Ui,
     lanes: Mutex<BTreeMap<Brand, Lane>>,
+    count: Mutex<Option<Count>>,
 }
 
 impl<'a> Terminal<'a> {
     pub(super) fn new(ui: &'a Ui) -> Self {
-        Self { ui, lanes: Mutex::default() }
+        Self { ui, lanes: Mutex::default(), count: Mutex::default() }
     }
 
     /// Shows on the lane of a brand what goes on there. Returns whether somebody sees it.
@@ -39,9 +40,24 @@ impl<'a> Terminal<'a> {
                     return self.ui.is_live();
                 }
             }
-            Event::Work { ticket: None, .. } | Event::Session(_) => {}
+            Event::Busy(busy) => self.count(busy),
+            Event::Session(SessionEvent::PhaseEnded(_) | SessionEvent::Phase(_)) => {
+                drop(self.count.lock().unwrap_or_else(PoisonError::into_inner).take());
+            }
+            Event::Work { ticket: None, .. } | Event::Session(_) | Event::Worker(_) => {}
         }
         false
+    }
+
+    fn count(&self, busy: &Busy) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        match (busy, count.as_mut()) {
+            (Busy::Begun { repos }, _) => *count = Some(self.ui.count("", *repos)),
+            (Busy::At { repo, check: None }, Some(count)) => count.at(repo.as_str()),
+            (Busy::At { repo, check: Some(check) }, Some(count)) => count.at(&format!("{repo}: check {check}")),
+            (Busy::Done, Some(count)) => count.step(),
+            (Busy::At { .. } | Busy::Done, None) => {}
+        }
     }
 }
 
@@ -61,19 +77,27 @@ impl Listener for Terminal<'_> {
     }
 }
 
-/// Lines of talk about one ticket that somebody asked for.
+/// Lines of talk about one ticket that somebody asked for, and a live line with what goes on.
 pub(super) struct OneTicket<'a> {
-    pub(super) ui: &'a Ui,
-    pub(super) id: &'a TicketId,
+    ui: &'a Ui,
+    id: &'a TicketId,
+    lane: Lane,
+}
+
+impl<'a> OneTicket<'a> {
+    pub(super) fn new(ui: &'a Ui, id: &'a TicketId) -> Self {
+        Self { ui, id, lane: ui.task("") }
+    }
 }
 
 impl Listener for OneTicket<'_> {
     fn hear(&self, event: &Event) {
         let line = match event {
             Event::Work { what, .. } => what.line(),
-            Event::Session(_) | Event::Lane { .. } => event.line(),
+            Event::Session(_) | Event::Busy(_) | Event::Worker(_) | Event::Lane { .. } => event.line(),
         };
         if let Some(line) = line {
+            self.lane.now(&line);
             self.ui.say(format!("{}: {line}", self.id));
         }
     }
@@ -91,6 +115,9 @@ struct JsonLine<'a> {
 
 impl Listener for JsonLines<'_> {
     fn hear(&self, event: &Event) {
+        if let Event::Busy(_) = event {
+            return;
+        }
         let line = JsonLine { version: crate::core::json::VERSION, event };
         // Work goes on when nobody reads any more; the command says so at its end.
         drop(self.0.json(&line).and_then(|()| self.0.flush()));

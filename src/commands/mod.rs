@@ -25,6 +25,7 @@ mod session;
 mod show;
 mod start;
 mod sync;
+mod take;
 mod transition;
 mod uninstall;
 mod which;
@@ -42,12 +43,12 @@ use crate::core::json::TicketView;
 use crate::env::Env;
 use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
-use crate::git::process::{listen, read_file};
+use crate::git::process::{listen, on_interrupt, read_file};
 use crate::hook;
 use crate::hook::within::find_place;
 use crate::ui::Ui;
 use context::Context;
-use transition::{Asked, Passed, Plain, Reasoned, Renewed, Stepped, Submitted, Worded, span};
+use transition::{Asked, Plain, Reasoned, Renewed, Resubmitted, Stepped, Worded, span};
 
 /// An operating system for agentic software work, with all state in git
 ///
@@ -94,6 +95,8 @@ enum Command {
     Approve(Plain),
     /// Reject drafts
     Reject(Reasoned),
+    Take(take::TakeArgs),
+    Drop(take::DropArgs),
     Claim(claim::Args),
     /// Extend the lease on a claimed ticket
     Renew(Renewed),
@@ -103,10 +106,8 @@ enum Command {
     Ask(Asked),
     /// Answer a question and resume the ticket
     Answer(Worded),
-    /// Submit work for verification
-    Submit(Submitted),
-    /// Pass submitted work with a verdict from a file
-    Pass(Passed),
+    Submit(take::SubmitArgs),
+    Pass(take::PassArgs),
     /// Fail submitted work
     Fail(Reasoned),
     Verify(land::VerifyArgs),
@@ -118,7 +119,7 @@ enum Command {
     Server(server::Args),
     Demo(demo::Args),
     /// Resubmit verified work after the protected branch moved
-    Stale(Submitted),
+    Stale(Resubmitted),
     /// Block tickets until an operator unblocks them
     Block(Reasoned),
     /// Make blocked tickets ready again
@@ -187,7 +188,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let stop = Stop::default();
     if let Command::Worker(_) = &cli.command {
         // Whoever supervises it may tell it to end before it has begun.
-        stop.heed_termination();
+        stop.heed_termination(|| {});
     }
     listen();
     let mut env = match Env::read() {
@@ -204,11 +205,20 @@ pub fn main(args: &[String]) -> ExitCode {
         manual::refresh(&env);
     }
     let as_json = args.iter().any(|arg| arg == "--json");
-    let ctx = Context { ui: Ui::new(&env), env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
+    let ui = if as_json { Ui::new(&env).for_programs() } else { Ui::new(&env) };
+    on_interrupt(ui.farewell(as_json));
+    let ctx = Context { ui, env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
     match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             drop(ctx.ui.flush());
+            // Whatever went wrong by then, it was ended.
+            let error = match error.kind {
+                Kind::No | Kind::Fatal if ctx.stop.is_interrupted() => {
+                    CliError::new(Kind::Interrupted, Code::Interrupted, "interrupted")
+                }
+                Kind::No | Kind::Fatal | Kind::Usage | Kind::Interrupted => error,
+            };
             ctx.ui.error(&error, as_json);
             ExitCode::from(if error.is_broken_pipe { 0 } else { error.kind as u8 })
         }
@@ -288,9 +298,11 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Conflict(args) => transition::run_worded(ctx, EventKind::Conflict, args),
         Command::Renew(args) => transition::run_renewed(ctx, args),
         Command::Step(args) => transition::run_stepped(ctx, args),
-        Command::Submit(args) => transition::run_submitted(ctx, EventKind::Submit, args),
-        Command::Stale(args) => transition::run_submitted(ctx, EventKind::Stale, args),
-        Command::Pass(args) => transition::run_passed(ctx, args),
+        Command::Take(args) => take::run_take(ctx, args),
+        Command::Drop(args) => take::run_drop(ctx, args),
+        Command::Submit(args) => take::run_submit(ctx, args),
+        Command::Pass(args) => take::run_pass(ctx, args),
+        Command::Stale(args) => transition::run_resubmitted(ctx, args),
         Command::Fsm(args) => fsm::run(ctx, args),
         Command::Fsck(args) => fsck::run(ctx, args),
         Command::Start(args) => start::run(ctx, args),

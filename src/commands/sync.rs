@@ -87,8 +87,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 /// The repository the command is about.
 fn here(ctx: &Context, place: &Place, args: &Args) -> Result<Line, CliError> {
     let remote = operations::sync::remote_of(place, args.remote.as_deref())?;
+    let shown = ctx.ui.task("sync");
+    shown.now(&remote);
     let name = place.name.as_ref().map_or_else(|| "this repository".to_owned(), ToString::to_string);
     let line = Line::of(&name, Some(&remote), operations::sync::sync_here(place, &remote).map_err(|error| chain(&error)));
+    drop(shown);
     if !args.json {
         line.print(ctx)?;
     }
@@ -100,7 +103,7 @@ fn all(ctx: &Context, workspace: &Workspace, is_quiet: bool) -> Result<Vec<Line>
     let entries: Vec<&RepoEntry> = workspace.registry.repos.iter().collect();
     let next = Mutex::new(entries.iter().enumerate());
     let (sender, receiver) = std::sync::mpsc::channel();
-    let progress = ctx.ui.lane("sync");
+    let mut progress = ctx.ui.count("sync", entries.len());
     let mut lines = std::thread::scope(|scope| -> Result<Vec<(usize, Line)>, CliError> {
         for _ in 0..SIDE_BY_SIDE.min(entries.len()) {
             let (next, sender) = (&next, sender.clone());
@@ -117,13 +120,14 @@ fn all(ctx: &Context, workspace: &Workspace, is_quiet: bool) -> Result<Vec<Line>
         }
         drop(sender);
         let mut lines = Vec::new();
-        progress.now(&format!("0 of {}", entries.len()));
+        progress.at("fetching and pushing");
         for (at, line) in receiver {
             if !is_quiet {
                 line.print(ctx)?;
             }
             lines.push((at, line));
-            progress.now(&format!("{} of {}", lines.len(), entries.len()));
+            progress.step();
+            progress.at("fetching and pushing");
         }
         Ok(lines)
     })?;

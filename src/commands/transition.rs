@@ -4,15 +4,14 @@
 
 use clap::Args as ClapArgs;
 
+use super::claim::BY_HAND;
 use super::context::Context;
 use crate::agent::outbox::Message;
 use crate::core::event::{EventKind, StepState};
 use crate::core::id::StepId;
 use crate::core::text::escape;
 use crate::core::time::parse_span;
-use crate::core::verdict::Verdict;
 use crate::error::{CliError, Code};
-use crate::git::process::read_file;
 use crate::ledger::Entry;
 use crate::operations::{claim, submit, transition};
 
@@ -75,9 +74,9 @@ pub(super) struct Renewed {
     /// Ticket id or title, or any unique part of one
     id: String,
 
-    /// New lease time from now, such as 30m or 2h
-    #[arg(long, default_value = "30m")]
-    lease: String,
+    /// New lease time from now, such as 30m or 2h [default: 8h; for an agent, whose lease is renewed anyway, 5m]
+    #[arg(long)]
+    lease: Option<String>,
 
     #[command(flatten)]
     who: Who,
@@ -99,32 +98,15 @@ pub(super) struct Stepped {
     who: Who,
 }
 
-/// Work that is submitted, or submitted again.
+/// Work that is submitted again.
 #[derive(ClapArgs, Debug)]
-pub(super) struct Submitted {
+pub(super) struct Resubmitted {
     /// Ticket id or title, or any unique part of one
     id: String,
 
     /// Commit to submit [default: the tip of the ticket's branch]
     #[arg(long)]
     head: Option<String>,
-
-    #[command(flatten)]
-    who: Who,
-}
-
-/// A judgement by hand.
-#[derive(ClapArgs, Debug)]
-pub(super) struct Passed {
-    /// Ticket id or title, or any unique part of one
-    id: String,
-
-    /// File with the verdict as JSON; `git os verify` writes its own
-    #[arg(long, value_name = "FILE")]
-    verdict: String,
-
-    #[command(flatten)]
-    who: Who,
 }
 
 /// In whose name the command acts.
@@ -132,11 +114,11 @@ pub(super) struct Passed {
 pub(super) struct Who {
     /// Act as this run [default: the run that claimed the ticket in this clone]
     #[arg(long)]
-    run: Option<String>,
+    pub(super) run: Option<String>,
 }
 
 /// What became of a ticket.
-fn report(ctx: &Context, entry: &Entry) -> Result<(), CliError> {
+pub(super) fn report(ctx: &Context, entry: &Entry) -> Result<(), CliError> {
     ctx.ui.line(format!("{} {}", entry.id, entry.ticket.state))
 }
 
@@ -204,7 +186,8 @@ fn words(ctx: &Context, text: &str) -> Result<String, CliError> {
 
 pub(super) fn run_renewed(ctx: &Context, args: &Renewed) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let seconds = super::span(&args.lease)?;
+    let default = if ctx.env.run.is_some() { "5m" } else { BY_HAND };
+    let seconds = span(args.lease.as_deref().unwrap_or(default))?;
     report(ctx, &claim::renew(&place.ledger()?, &id, &ctx.caller(args.who.run.as_deref())?, seconds)?)
 }
 
@@ -221,23 +204,9 @@ pub(super) fn run_begin(ctx: &Context, part: &str, run: Option<&str>) -> Result<
     report(ctx, &claim::start(&place.ledger()?, &id, &ctx.caller(run)?)?)
 }
 
-pub(super) fn run_submitted(ctx: &Context, kind: EventKind, args: &Submitted) -> Result<(), CliError> {
+pub(super) fn run_resubmitted(ctx: &Context, args: &Resubmitted) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
-    let (ledger, head) = (place.ledger()?, args.head.as_deref());
-    let entry = match kind {
-        EventKind::Stale => submit::resubmit(&ledger, &id, head),
-        _ => submit::submit(&ledger, &id, &ctx.caller(args.who.run.as_deref())?, head),
-    };
-    report(ctx, &entry?)
-}
-
-pub(super) fn run_passed(ctx: &Context, args: &Passed) -> Result<(), CliError> {
-    let (place, id) = ctx.find(&args.id)?;
-    let text = read_file(&ctx.env.path(&args.verdict))?;
-    let verdict = Verdict::from_json(&text).map_err(|error| {
-        CliError::no(Code::NotAVerdict, format!("cannot read `{}` as a verdict: {error}", escape(&args.verdict)))
-    })?;
-    report(ctx, &submit::pass(&place.ledger()?, &id, verdict)?)
+    report(ctx, &submit::resubmit(&place.ledger()?, &id, args.head.as_deref())?)
 }
 
 /// Reads a span such as 30m.

@@ -13,8 +13,9 @@ use crate::error::{CliError, Code};
 /// Run a worker that claims and lands ready tickets
 ///
 /// Fetches, claims by push, works, verifies, lands and pushes, and repeats. You can run any number of workers, because the
-/// remote accepts only one claim on a ticket. On SIGTERM, finishes the current work, claims nothing new and exits with 0. A
-/// killed worker resumes when it is started again; otherwise other workers take over after its leases expire.
+/// remote accepts only one claim on a ticket. On SIGTERM, finishes the current work, claims nothing new and exits with 0; a
+/// second SIGTERM ends the work and gives the tickets back. So does Ctrl-C, with exit code 130. A killed worker resumes when
+/// it is started again, unless another worker took over: within five minutes its leases are over.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Work only in repositories with this shared remote
@@ -29,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "5s")]
     poll: String,
 
-    /// Exit when no ticket is ready
+    /// Exit when no ticket is ready, or with an error when a remote stays away
     #[arg(long)]
     until_empty: bool,
 
@@ -53,6 +54,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let shown = crate::core::text::escape(remote);
         return Err(CliError::no(Code::NoRemote, format!("no repository of the registry has the shared remote `{shown}`"))
             .hint("git remote -v"));
+    }
+    if !args.json {
+        ctx.stop.heed_termination(ctx.ui.notice("ending: finishing what is under way; a second SIGTERM gives it back"));
     }
     if args.json {
         return ctx.at_work(workspace, &JsonLines(&ctx.ui), |at| worker::run(at, &plan).map(drop)).map_err(CliError::from);

@@ -323,6 +323,9 @@ impl Denial {
             Self::FromRun => "git os submit   # hand in the work; what is verified lands".to_owned(),
             Self::NoTicket(_) => "git os new TITLE   # create a ticket for this work".to_owned(),
             Self::Quarantined { .. } => "git os fsck --repair   # restore the last valid state".to_owned(),
+            Self::Rule(Refusal::LeaseHolds(_)) => {
+                "git os release TICKET   # if whoever holds it does not work on it any more".to_owned()
+            }
             Self::PolicyExcludes(_) => "git os init   # publish the policy again".to_owned(),
             _ => return None,
         })

@@ -12,7 +12,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 
 use super::event::{State, named};
 use super::freshness::Decision;
-use super::id::{Brand, ObjectId, RepoName, TicketId};
+use super::id::{Brand, ObjectId, RepoName, RunId, TicketId};
 use super::prospect::Never;
 use super::session::Phase;
 use super::usage::Usage;
@@ -48,6 +48,10 @@ impl Listener for All<'_> {
 pub(crate) enum Event {
     /// In a session, for the whole workspace.
     Session(SessionEvent),
+    /// What a session looks at just now; only who watches is told.
+    Busy(Busy),
+    /// In a worker, for all that it works on.
+    Worker(WorkerEvent),
     /// The lane of a brand took a ticket, or is free again.
     Lane { brand: Brand, ticket: Option<TicketId> },
     /// In one repository, and while work is done on one ticket if it is named.
@@ -61,7 +65,7 @@ impl Event {
         match self {
             Self::Session(SessionEvent::PhaseEnded(phase)) => Some(phase.as_str()),
             Self::Session(SessionEvent::Reached(stage)) | Self::Work { what: What::Reached(stage), .. } => Some(stage.as_str()),
-            Self::Session(_) | Self::Lane { .. } | Self::Work { .. } => None,
+            Self::Session(_) | Self::Busy(_) | Self::Worker(_) | Self::Lane { .. } | Self::Work { .. } => None,
         }
     }
 }
@@ -74,6 +78,29 @@ named! {
         Rebased = "rebased", Restacked = "restacked", Landing = "landing", Pushed = "pushed", Moved = "moved", Merged = "merged",
         Finished = "finished", Learned = "learned", Answered = "answered",
     }
+}
+
+/// How far something is that goes through repositories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Busy {
+    Begun {
+        repos: usize,
+    },
+    At {
+        repo: RepoName,
+        check: Option<String>,
+    },
+    /// One repository is done.
+    Done,
+}
+
+/// What a worker does beyond its repositories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WorkerEvent {
+    /// No ticket is ready, and it waits for one.
+    Waiting,
 }
 
 /// What happens in a session beyond its repositories.
@@ -150,6 +177,10 @@ pub(crate) enum What {
     AttemptFailed {
         attempt: u32,
         why: String,
+    },
+    /// The same went wrong again, and the next attempt waits for so many seconds.
+    AttemptWaits {
+        seconds: u64,
     },
     Landing(LandingEvent),
     Remote(RemoteEvent),
@@ -246,12 +277,36 @@ pub(crate) enum LandingEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RemoteEvent {
-    Away { why: String },
+    Away {
+        why: String,
+    },
+    /// It is asked again after so many seconds, if at all.
+    AwayUntil {
+        remote: String,
+        why: String,
+        seconds: Option<u64>,
+    },
+    /// It answers again.
+    Back {
+        remote: String,
+    },
     Apart(Hold),
-    Folded { refs: usize },
-    Ignored { ref_name: String, why: String },
-    NotPushed { remote: String, why: String },
-    Refused { remote: String, ref_name: String, why: String },
+    Folded {
+        refs: usize,
+    },
+    Ignored {
+        ref_name: String,
+        why: String,
+    },
+    NotPushed {
+        remote: String,
+        why: String,
+    },
+    Refused {
+        remote: String,
+        ref_name: String,
+        why: String,
+    },
 }
 
 /// What is put in order, or found out of it.
@@ -272,6 +327,14 @@ pub(crate) enum CareEvent {
         reason: String,
     },
     LeaseExpired(TicketId),
+    /// It is tried again.
+    LeaseNotRenewed {
+        trouble: Trouble,
+    },
+    /// Its lease was over, and it was taken away.
+    ClaimLost {
+        by: Option<RunId>,
+    },
     GivenBack(TicketId),
     Archived {
         count: usize,

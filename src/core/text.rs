@@ -87,6 +87,14 @@ pub(crate) fn whole_line(text: &str, limit: usize) -> Result<String, TooLong> {
     bounded(fold(text), limit)
 }
 
+/// A word as a shell reads it, with what is unsafe for a terminal escaped.
+#[must_use]
+pub(crate) fn shell(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+:@%".contains(character);
+    let word = escape(word);
+    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 /// Makes storable text of several lines: line ends are `\n`, unsafe characters are escaped, and blank ends are removed. What
 /// had to be cut ends with a line that says how much was left out.
 ///
@@ -219,6 +227,7 @@ mod tests {
     #[test]
     fn escape_sequences_never_reach_a_terminal() {
         assert_eq!(escape("a\u{1b}[2Jb\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{202e}c\\nd");
+        assert_eq!((shell("/a/b-c"), shell("a b's"), shell("")), ("/a/b-c".into(), r"'a b'\''s'".into(), "''".into()));
         assert_eq!(escape_lines("a\nb\tc\u{7}"), "a\nb\tc\\u{7}");
     }
 

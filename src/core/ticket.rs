@@ -1,6 +1,7 @@
 //! A ticket in its state after the latest event.
 
 use super::event::{Role, State, StepState};
+use super::fsm::LEASE_GRACE_SECONDS;
 use super::id::{Brand, Kind, Label, ObjectId, RunId, StepId, TicketId};
 use super::time::Timestamp;
 
@@ -44,7 +45,19 @@ pub(crate) struct Ticket {
     pub(crate) unknown: Vec<(String, String)>,
 }
 
+/// How long a claim of a run lasts if the registry does not say, in seconds.
+pub(crate) const DEFAULT_LEASE: u64 = 180;
+
 impl Ticket {
+    /// Whether whoever holds the ticket seems to be gone, if this is when the latest event was written: the lease is over, and nothing
+    /// happened for as long as one lasts. A ticket that waits for an answer waits for a person, and no lease ends that.
+    #[must_use]
+    pub(crate) fn is_abandoned(&self, updated: Timestamp, now: Timestamp) -> bool {
+        let is_worked_on = matches!(self.state, State::Claimed | State::Running | State::Verifying);
+        let until = self.lease.map(|lease| lease.max(updated.plus(DEFAULT_LEASE)).plus(LEASE_GRACE_SECONDS));
+        is_worked_on && until.is_some_and(|until| now >= until)
+    }
+
     /// The commit that stands for the work in a protected branch, once it has landed.
     #[must_use]
     pub(crate) fn landed_commit(&self) -> Option<ObjectId> {

@@ -148,7 +148,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
     }
     match take_in::onto(site, &entry.id, head, tip)? {
         Ruling::Granted(head) => {
-            super::prepare::set_branch(site, &branch, head)?;
+            super::prepare::set_branch(&site.repo, &branch, head)?;
             site.reached(Stage::Rebased);
             if let Some((git, _)) = &sitting {
                 take_in::sit_on(git, &branch)?;
@@ -157,7 +157,7 @@ fn restack(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, tip: ObjectId) -
             site.reached(Stage::Restacked);
             if let Some(run) = &entry.ticket.run {
                 // A machine that sees the ticket `verifying` with an expired lease would release it.
-                super::renew(site, ledger, &entry.id, run)?;
+                drop(super::keep::renew(site, &entry.id, run));
             }
             if let Some(remote) = remote_of(site) {
                 // From now on, the others let it go first.

@@ -4,13 +4,15 @@
 //! work of a killed orchestrator: nothing that it needs is only in memory.
 
 pub(crate) mod brief;
+mod changes;
 pub(crate) mod collect;
 mod complete;
 mod converse;
+pub(crate) mod keep;
 pub(crate) mod land;
 mod learn;
 mod mark;
-mod prepare;
+pub(crate) mod prepare;
 mod pull;
 pub(crate) mod recover;
 pub(crate) mod schedule;
@@ -57,6 +59,8 @@ pub(crate) enum DispatchError {
     Refused { id: TicketId, refusal: Refusal },
     #[error("interrupted")]
     Interrupted,
+    #[error("gave up after {tries} attempts to reach the remote `{remote}`: {why}")]
+    RemoteAway { remote: String, tries: u32, why: String },
     /// A branch of a name that is the beginning of another's cannot exist beside it.
     #[error("cannot create the branch `{wanted}`: git cannot keep it beside the branch `{there}`; rename `{there}`")]
     BranchInTheWay { wanted: String, there: String },
@@ -212,7 +216,7 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     let run = new_run()?;
     // Write the record first: a claim without a record looks like another machine's.
     let record = RunRecord::create(&site.repo, id, &run)?;
-    let lease = site.repo.identity()?.time.plus(lease_seconds(site.entry));
+    let lease = site.repo.identity()?.time.plus(site.entry.lease);
     let draft = Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run).agent(agent_name(site.entry)?);
     let draft = draft.saying(&local::machine::words(&site.repo));
     match settle::claim(&ledger, Some(site.workspace), &entry, &draft)? {
@@ -227,11 +231,6 @@ pub(crate) fn claim(site: &Site<'_>, id: &TicketId) -> Result<Option<RunRecord>,
     }
 }
 
-/// The lease time, enough for an agent, its checks and its judge at their slowest.
-fn lease_seconds(entry: &RepoEntry) -> u64 {
-    entry.timeout.saturating_mul(3).saturating_add(600)
-}
-
 fn agent_name(entry: &RepoEntry) -> Result<&str, DispatchError> {
     entry.agent.as_deref().ok_or_else(|| DispatchError::NoAgent(entry.name.to_string()))
 }
@@ -241,6 +240,26 @@ fn agent_name(entry: &RepoEntry) -> Result<&str, DispatchError> {
 /// # Errors
 /// If the orchestrator itself fails; the ticket then stays unchanged for the next session.
 pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate, DispatchError> {
+    let run = record.run().clone();
+    // A run that goes on after a while may have lost its ticket. Where nobody can be asked, the work goes on, and lands nowhere.
+    if matches!(keep::renew(site, id, &run), Ok(keep::Kept::Lost)) {
+        keep::lost(site, id, record)?;
+        return Ok(Fate::Gone);
+    }
+    let (done, is_lost) = keep::while_alive(site, id, &run, |site| go_on(site, id, record));
+    match done {
+        Ok(fate @ (Fate::Landed | Fate::Blocked(_))) => Ok(fate),
+        _ if is_lost || keep::is_lost(site, id, &run).unwrap_or(false) => keep::lost(site, id, record).map(|()| Fate::Gone),
+        Ok(Fate::Held(hold)) => {
+            keep::park(site, id, &run)?;
+            Ok(Fate::Held(hold))
+        }
+        done => done,
+    }
+}
+
+/// As [`carry`], while somebody else renews the lease.
+fn go_on(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate, DispatchError> {
     let run = record.run().clone();
     let mut tries = settle::Tries::default();
     loop {
@@ -289,7 +308,6 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
             | State::Verifying
             | State::Verified => return Ok(Fate::Gone),
         }
-        renew(site, &ledger, id, &run)?;
     }
 }
 
@@ -297,9 +315,9 @@ pub(crate) fn carry(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> R
 ///
 /// # Errors
 /// If one of them cannot be copied.
-pub(crate) fn include(site: &Site<'_>, worktree: &Utf8Path) -> Result<(), DispatchError> {
+pub(crate) fn include(repo: &Repo, worktree: &Utf8Path) -> Result<(), DispatchError> {
     let fail = |source| DispatchError::NotIncluded { worktree: worktree.to_owned(), source };
-    local::include::copy(&site.repo, worktree).map_err(fail)
+    local::include::copy(repo, worktree).map_err(fail)
 }
 
 /// Whether git refused something, and would again: the ticket says so, and does not wait in the hands of a run for a day on which it
@@ -310,21 +328,6 @@ fn is_for_a_person(error: &DispatchError) -> bool {
         DispatchError::Git(error) | DispatchError::Ledger(LedgerError::Git(error)) => error.is_refusal(),
         _ => false,
     }
-}
-
-/// Renews the lease if other machines respect it and half of it has passed.
-fn renew(site: &Site<'_>, ledger: &Ledger<'_>, id: &TicketId, run: &RunId) -> Result<(), DispatchError> {
-    let Some(entry) = ledger.find(id)? else { return Ok(()) };
-    let (Some(lease), Some(_)) = (entry.ticket.lease, &site.entry.remote) else { return Ok(()) };
-    let now = site.repo.identity()?.time;
-    if entry.ticket.run.as_ref() == Some(run)
-        && lease.0 - now.0 < i64::try_from(lease_seconds(site.entry) / 2).unwrap_or(i64::MAX)
-    {
-        let lease = now.plus(lease_seconds(site.entry));
-        // If the run no longer holds the ticket, the next event will fail.
-        drop(ledger.submit(id, &Draft::new(Action::Renew { lease }, Role::Executor).by(run))?);
-    }
-    Ok(())
 }
 
 /// Writes an event that must be valid at this point.

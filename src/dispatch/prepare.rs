@@ -1,15 +1,18 @@
 //! Claimed → running: creates the branch and the worktree.
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use super::land::short;
 use super::{DispatchError, Site, include, write};
 use crate::core::event::{Action, Role};
-use crate::core::id::ObjectId;
+use crate::core::id::{ObjectId, TicketId};
 use crate::core::progress::{Activity, CareEvent, Stage, What};
+use crate::git::Repo;
 use crate::git::process::{remove_all, rename_file};
 use crate::git::worktree::is_same_place;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::runs::{AgentStage, RunRecord};
-use crate::local::worktrees::{aside, rescue};
+use crate::local::worktrees::{aside, of_ticket, rescue};
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     site.tell(What::Begun(Activity::Preparing));
@@ -35,37 +38,64 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
 pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, start: ObjectId) -> Result<(), DispatchError> {
     let path = site.worktree(&entry.id);
     let branch = entry.id.branch();
-    let known = ledger.repo.list_worktrees()?;
-    let is_known = known.iter().any(|worktree| is_same_place(&worktree.path, &path)) && path.as_std_path().exists();
-    if is_known && let Some(git) = ledger.repo.pinned(&path) {
+    if is_worktree(&site.repo, &path)?
+        && let Some(git) = ledger.repo.pinned(&path)
+    {
         rescue(&site.repo, &entry.id, &path, start)?;
-        set_branch(site, &branch, start)?;
+        set_branch(&site.repo, &branch, start)?;
         git.output(["symbolic-ref", "HEAD", &branch])?;
         git.output(["reset", "--quiet", "--hard"])?;
         git.output(["clean", "--quiet", "-d", "--force"])?;
-        return include(site, &path);
+        return include(&site.repo, &path);
     }
+    if let Some(lost) = add_worktree(&site.repo, &entry.id, start)? {
+        site.tell(What::Care(CareEvent::WorktreeLost { path: lost }));
+    }
+    Ok(())
+}
+
+/// Whether git knows a worktree at this path, and it is there.
+///
+/// # Errors
+/// If git cannot list the worktrees.
+pub(crate) fn is_worktree(repo: &Repo, path: &Utf8Path) -> Result<bool, DispatchError> {
+    let known = repo.list_worktrees()?;
+    Ok(known.iter().any(|worktree| is_same_place(&worktree.path, path)) && path.as_std_path().exists())
+}
+
+/// Adds the worktree of a ticket, which git does not know, with its branch at this commit. Returns where it moved what was in
+/// the way, if anything was.
+///
+/// # Errors
+/// If git cannot create the branch or the worktree, or what is in the way stays.
+pub(crate) fn add_worktree(repo: &Repo, id: &TicketId, start: ObjectId) -> Result<Option<Utf8PathBuf>, DispatchError> {
+    let (path, branch) = (of_ticket(repo, id), id.branch());
+    let mut moved = None;
     // git does not know this path as a worktree, so nobody can tell what in it matters.
     if path.is_symlink() || path.as_std_path().exists() {
         let lost = aside(&path);
         rename_file(&path, &lost)?;
-        site.tell(What::Care(CareEvent::WorktreeLost { path: lost }));
+        moved = Some(lost);
     }
-    if let Some(git_dir) = ledger.repo.find_worktree_git_dir(&path) {
+    if let Some(git_dir) = repo.find_worktree_git_dir(&path) {
         remove_all(&git_dir)?;
     }
-    set_branch(site, &branch, start)?;
-    site.repo.add_worktree(&path, &branch)?;
-    include(site, &path)
+    set_branch(repo, &branch, start)?;
+    repo.add_worktree(&path, &branch)?;
+    include(repo, &path)?;
+    Ok(moved)
 }
 
 /// Moves the ticket's branch; only the ticket's holder uses it.
-pub(super) fn set_branch(site: &Site<'_>, branch: &str, commit_id: ObjectId) -> Result<(), DispatchError> {
-    if site.repo.find_ref(branch)? != Some(commit_id) {
-        if let Some(there) = site.repo.find_ref_in_the_way(branch)? {
+///
+/// # Errors
+/// If a branch of another name is in the way, or git cannot move it.
+pub(crate) fn set_branch(repo: &Repo, branch: &str, commit_id: ObjectId) -> Result<(), DispatchError> {
+    if repo.find_ref(branch)? != Some(commit_id) {
+        if let Some(there) = repo.find_ref_in_the_way(branch)? {
             return Err(DispatchError::BranchInTheWay { wanted: short(branch), there: short(&there) });
         }
-        site.repo.git().output(["update-ref", "-m", "git os", branch, &commit_id.to_string()])?;
+        repo.git().output(["update-ref", "-m", "git os", branch, &commit_id.to_string()])?;
     }
     Ok(())
 }

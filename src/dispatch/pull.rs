@@ -231,7 +231,7 @@ impl Request<'_> {
         if worktree.as_std_path().exists() {
             worktrees::rescue(repo, &self.entry.id, &worktree, self.head)?;
         }
-        prepare::set_branch(self.site, &branch, theirs)?;
+        prepare::set_branch(repo, &branch, theirs)?;
         if let Some(git) = repo.pinned(&worktree) {
             take_in::sit_on(&git, &branch)?;
         }

@@ -57,9 +57,8 @@ pub(crate) fn expire(site: &Site<'_>) -> Result<Vec<TicketId>, DispatchError> {
     let now = site.repo.identity()?.time;
     let mut expired = Vec::new();
     for row in ledger.rows()?.tickets {
-        let is_over = row.ticket.lease.is_some_and(|lease| now >= lease.plus(crate::core::fsm::LEASE_GRACE_SECONDS));
         let has_record = row.ticket.run.as_ref().is_some_and(|run| runs::has(&site.repo, run));
-        if is_over && !has_record && row.ticket.state.is_held() && row.ticket.state != State::Verified {
+        if !has_record && row.ticket.is_abandoned(row.updated, now) {
             let draft = Draft::new(Action::Expire, Role::Operator).saying("the lease expired");
             // While the remote is unreachable, no claim is taken away.
             if let Ok(Ruling::Granted(_)) = submit_shared(&ledger, &row.id, &draft) {

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::land::bring_trunk;
 use super::recover::{self, Orphans};
-use super::{DispatchError, Site, Workplace, carry, claim, pull};
+use super::{DispatchError, Site, Workplace, carry, claim, keep, last_reason, pull};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
+use crate::core::meta::OfflineClaims;
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, shared_remote};
 use crate::local::runs::RunRecord;
 use crate::workspace::{Readiness, Workspace};
+
+/// How long a ticket rests whose attempts failed twice in the same way; twice as long each further time.
+const PAUSE: Duration = Duration::from_secs(15);
 
 /// How a ticket ended in this session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +48,8 @@ struct Board<'a> {
     in_doubt: Vec<RunRecord>,
     /// Tickets that were tried and are not tried again in this session.
     tried: BTreeSet<TicketId>,
+    /// Repositories whose shared remote cannot be reached; their tickets cannot be claimed unless they say so.
+    away: &'a BTreeSet<RepoName>,
     results: Vec<Ending>,
     error: Option<DispatchError>,
 }
@@ -58,6 +65,14 @@ enum Task<'a> {
 /// # Errors
 /// When somebody interrupts; lanes that work end their ticket first.
 pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, DispatchError> {
+    run_without(at, jobs, &BTreeSet::new())
+}
+
+/// The same, except for tickets of repositories whose shared remote is known to be away.
+///
+/// # Errors
+/// As for [`run`].
+pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoName>) -> Result<Vec<Ending>, DispatchError> {
     let workspace = at.workspace;
     let (mut orphans, mut in_doubt) = (Vec::new(), Vec::new());
     for entry in &workspace.registry.repos {
@@ -85,8 +100,16 @@ pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, Dispatc
             Err(error) => at.tell_trouble(entry, &error),
         }
     }
-    let board =
-        Board { workspace, busy: BTreeSet::new(), orphans, in_doubt, tried: BTreeSet::new(), results: Vec::new(), error: None };
+    let board = Board {
+        workspace,
+        busy: BTreeSet::new(),
+        orphans,
+        in_doubt,
+        tried: BTreeSet::new(),
+        away,
+        results: Vec::new(),
+        error: None,
+    };
     let (board, freed) = (Mutex::new(board), Condvar::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -215,7 +238,8 @@ impl<'a> Board<'a> {
         }
         let mut best: Option<(Row, &RepoEntry)> = None;
         for entry in self.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
-            if self.busy.contains(&entry.brand) {
+            let is_away = self.away.contains(&entry.name) && entry.offline_claims == OfflineClaims::Refuse;
+            if self.busy.contains(&entry.brand) || is_away {
                 continue;
             }
             let Ok(repo) = self.workspace.open(entry) else { continue };
@@ -242,6 +266,8 @@ fn work(at: Workplace<'_>, task: Task<'_>) -> Result<Fate, DispatchError> {
         Task::Begin(entry, id) => (entry, id, None),
     };
     let site = Site::open(at, entry)?.for_ticket(&id);
+    let mut last_failure = None;
+    let mut pause = PAUSE;
     loop {
         let mut own = match record.take() {
             Some(record) => record,
@@ -251,15 +277,34 @@ fn work(at: Workplace<'_>, task: Task<'_>) -> Result<Fate, DispatchError> {
             },
         };
         let fate = carry(&site, &id, &mut own)?;
+        let run = own.run().clone();
         if !matches!(fate, Fate::Waiting(_) | Fate::Held(_)) {
             own.remove()?;
         }
         // A failed attempt has made the ticket ready again.
-        let is_back = site.ledger()?.find(&id)?.is_some_and(|entry| entry.ticket.state == State::Ready);
-        if fate != Fate::Gone || !is_back {
+        let ledger = site.ledger()?;
+        let back = ledger.find(&id)?.filter(|entry| entry.ticket.state == State::Ready);
+        let Some(back) = back.filter(|_| fate == Fate::Gone) else { return Ok(fate) };
+        if !keep::was_given_back(&ledger, &back, &run)? {
             return Ok(fate);
         }
+        let failure = last_reason(&ledger, &back)?;
+        if last_failure.replace(failure.clone()).is_some_and(|last| last == failure) {
+            // The brief of the last attempt named the failure, and that did not help. What passes by itself may have passed by then.
+            site.tell(What::AttemptWaits { seconds: pause.as_secs() });
+            stop_for(&site, pause)?;
+            if site.stop.is_draining() {
+                return Ok(fate);
+            }
+            pause = pause.saturating_mul(2);
+        }
     }
+}
+
+/// Waits for a time.
+fn stop_for(site: &Site<'_>, time: Duration) -> Result<(), DispatchError> {
+    site.stop.pause(time);
+    if site.stop.is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(()) }
 }
 
 /// The title of a ticket, if it can be read.

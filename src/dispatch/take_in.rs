@@ -9,6 +9,7 @@ use super::verify::Scratch;
 use super::{DispatchError, Site};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;
+use crate::core::text::escape;
 use crate::git::failure::Failure;
 use crate::git::process::{read_bytes, remove_all};
 use crate::git::worktree::STRATEGY;
@@ -211,8 +212,8 @@ fn rebase(site: &Site<'_>, path: &Utf8Path, base: ObjectId) -> Result<Ruling<Obj
         &base.to_string(),
     ])?;
     if rebase.code != 0 {
-        let conflicts = git.output(["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
-        let files = conflicts.split_whitespace().collect::<Vec<_>>().join(", ");
+        let conflicts = git.output(["diff", "--name-only", "--diff-filter=U", "-z"]).unwrap_or_default();
+        let files = conflicts.split('\0').filter(|file| !file.is_empty()).map(escape).collect::<Vec<_>>().join(", ");
         if files.is_empty() {
             return Ok(Ruling::Denied(Untaken::NotRebased(Failure::of(&rebase))));
         }

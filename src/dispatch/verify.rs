@@ -15,7 +15,7 @@ use crate::core::progress::{Activity, CareEvent, CheckEvent, Hold, Stage, Troubl
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::text;
-use crate::core::verdict::{self, CheckResult, Judge, Judgement, Verdict};
+use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
@@ -29,14 +29,81 @@ const TIMED_OUT: i32 = 124;
 /// How much of a check's output goes into a reason, in bytes.
 const MAX_REASON: usize = 4000;
 
-/// Verifies submitted work. Returns a reason if it cannot be verified now. That is not a fault of the work, so no event is
-/// written and no attempt is used up.
+/// Who judges work that passed its checks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Judging<'a> {
+    /// The verifier of the registry, if it names one.
+    Registry,
+    /// A person, with this reason.
+    Person { reason: &'a str },
+}
+
+/// What a verification found.
+pub(crate) struct Examined {
+    pub(crate) verdict: Verdict,
+    /// The reasons against the work; without any it passes.
+    pub(crate) reasons: Vec<String>,
+    /// What each failed check printed at the end.
+    pub(crate) last_words: Vec<(String, String)>,
+}
+
+/// Verifies submitted work, and writes the verdict. Returns a reason if it cannot be verified now. That is not a fault of the work,
+/// so no event is written and no attempt is used up.
 ///
 /// # Errors
 /// When git, the ledger or a process fails, or somebody interrupts.
 pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<Hold>, DispatchError> {
+    match examine(site, ledger, entry, &new_run()?, Judging::Registry)? {
+        Ruling::Granted(Some(examined)) => record(site, ledger, entry, &examined, Role::Verifier).map(|()| None),
+        Ruling::Granted(None) => Ok(None),
+        Ruling::Denied(why) => Ok(Some(why)),
+    }
+}
+
+/// Runs the checks on submitted work, and has it judged. `None` if nothing was submitted.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn examine(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    run: &RunId,
+    judging: Judging<'_>,
+) -> Result<Ruling<Option<Examined>, Hold>, DispatchError> {
     let ticket = &entry.ticket;
-    let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else { return Ok(None) };
+    let (Some(head), Some(base), Some(holder)) = (ticket.head, ticket.base, ticket.run.clone()) else {
+        return Ok(Ruling::Granted(None));
+    };
+    let grade = match grade(site, ledger)? {
+        Ruling::Granted(grade) => grade,
+        Ruling::Denied(hold) => return Ok(Ruling::Denied(hold)),
+    };
+    let tips = Tips::take(site);
+    let found = match complete::judge_files(site, base, head)? {
+        Ruling::Granted(()) => examine_work(site, ledger, entry, head, run, judging)?,
+        Ruling::Denied(why) => Found { reasons: vec![why.to_string()], ..Found::default() },
+    };
+    tips.compare(site, &entry.id, run, &found.judge.agent);
+    let judgement = if found.reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
+    let verdict = Verdict {
+        version: verdict::VERSION,
+        ticket: entry.id.clone(),
+        verdict: judgement,
+        run: run.clone(),
+        holder,
+        commit: head,
+        tree: ledger.repo.read_commit(head)?.tree_id,
+        base,
+        checks: found.checks,
+        judge: found.judge,
+        grade,
+    };
+    Ok(Ruling::Granted(Some(Examined { verdict, reasons: found.reasons, last_words: found.last_words })))
+}
+
+/// The grade of the repository, if work may be verified with it.
+fn grade(site: &Site<'_>, ledger: &Ledger<'_>) -> Result<Ruling<Grade, Hold>, DispatchError> {
     let examine = || doctor::examine_repo(Some(site.workspace), Some(site.entry), &site.repo, &site.env.program);
     let mut health = examine();
     if health.grade_for_work() > ledger.policy.grade && restore_hooks(site, ledger) {
@@ -50,34 +117,13 @@ pub(crate) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result
         sync::fold(&site.repo, &remote)?;
         health = examine();
     }
-    if health.grade_for_work() > ledger.policy.grade {
+    let grade = health.grade_for_work();
+    if grade > ledger.policy.grade {
         let failing = health.checks.iter().filter(|check| check.outcome == doctor::Outcome::Fail);
         let failing = failing.map(|check| format!("{}: {}", check.name, check.reason)).collect();
-        return Ok(Some(Hold::Grade { grade: health.grade_for_work(), wanted: ledger.policy.grade, failing }));
+        return Ok(Ruling::Denied(Hold::Grade { grade, wanted: ledger.policy.grade, failing }));
     }
-    let run = new_run()?;
-    let tips = Tips::take(site);
-    let Found { checks, reasons, judge } = match complete::judge_files(site, base, head)? {
-        Ruling::Granted(()) => examine_work(site, ledger, entry, head, &run)?,
-        Ruling::Denied(why) => Found { checks: Vec::new(), reasons: vec![why.to_string()], judge: by_checks() },
-    };
-    tips.compare(site, &entry.id, &run, &judge.agent);
-    let judgement = if reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
-    let verdict = Verdict {
-        version: verdict::VERSION,
-        ticket: entry.id.clone(),
-        verdict: judgement,
-        run: run.clone(),
-        holder,
-        commit: head,
-        tree: ledger.repo.read_commit(head)?.tree_id,
-        base,
-        checks,
-        judge,
-        grade: health.grade_for_work(),
-    };
-    record(site, ledger, entry, &verdict, &reasons)?;
-    Ok(None)
+    Ok(Ruling::Granted(grade))
 }
 
 /// Puts the hooks in force again, which a tool of the agent may have changed: `npm install` sets `core.hooksPath` with some hook managers.
@@ -90,16 +136,23 @@ fn restore_hooks(site: &Site<'_>, ledger: &Ledger<'_>) -> bool {
     true
 }
 
-/// What a verification found; work without reasons against it passes.
+/// What checks and judge found; work without reasons against it passes.
 struct Found {
     checks: Vec<CheckResult>,
     reasons: Vec<String>,
+    last_words: Vec<(String, String)>,
     judge: Judge,
 }
 
-fn by_checks() -> Judge {
-    Judge { agent: "checks".to_owned(), reasons: Vec::new() }
+impl Default for Found {
+    fn default() -> Self {
+        let judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
+        Self { checks: Vec::new(), reasons: Vec::new(), last_words: Vec::new(), judge }
+    }
 }
+
+/// Who judged, in a verdict that a person gave.
+const PERSON: &str = "person";
 
 /// Runs the checks on submitted work, and asks the judge if they pass.
 fn examine_work(
@@ -108,35 +161,44 @@ fn examine_work(
     entry: &Entry,
     head: ObjectId,
     run: &RunId,
+    judging: Judging<'_>,
 ) -> Result<Found, DispatchError> {
     let place = Scratch::add(site, &entry.id, head)?;
-    let (checks, mut reasons) = checks(site, ledger, &entry.id, &place, head, run)?;
+    let mut found = checks(site, ledger, &entry.id, &place, head, run)?;
     site.reached(Stage::Checked);
-    let mut judge = by_checks();
-    if reasons.is_empty()
-        && let Some(name) = &site.entry.verifier
-    {
-        place.restore(site, head)?;
-        let (agent, judgement) = ask(site, ledger, entry, name, run, &place.path, &checks)?;
-        judge = Judge { agent, reasons: judgement.reasons.clone() };
-        if judgement.verdict == Judgement::Fail {
-            reasons = judgement.reasons;
+    if found.reasons.is_empty() {
+        match (judging, &site.entry.verifier) {
+            (Judging::Person { reason }, _) => {
+                found.judge = Judge { agent: PERSON.to_owned(), reasons: vec![secrets::redact(reason)] };
+            }
+            (Judging::Registry, Some(name)) => {
+                place.restore(site, head)?;
+                let (agent, judgement) = ask(site, ledger, entry, name, run, &place.path, &found.checks)?;
+                found.judge = Judge { agent, reasons: judgement.reasons.clone() };
+                if judgement.verdict == Judgement::Fail {
+                    found.reasons = judgement.reasons;
+                }
+                site.reached(Stage::Judged);
+            }
+            (Judging::Registry, None) => {}
         }
-        site.reached(Stage::Judged);
     }
     if let Err(error) = place.remove(site) {
         site.tell(What::Trouble(Trouble::of(&error)));
     }
-    Ok(Found { checks, reasons, judge })
+    Ok(found)
 }
 
 /// Writes the verdict to the chain, and then as a note.
-fn record(
+///
+/// # Errors
+/// When the rules refuse it, or git cannot write.
+pub(crate) fn record(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
     entry: &Entry,
-    verdict: &Verdict,
-    reasons: &[String],
+    Examined { verdict, reasons, .. }: &Examined,
+    role: Role,
 ) -> Result<(), DispatchError> {
     let is_used_up = entry.ticket.attempt >= ledger.policy.max_attempts;
     let (action, words) = match verdict.verdict {
@@ -144,7 +206,7 @@ fn record(
         Judgement::Fail => (Action::Fail { then: if is_used_up { State::Blocked } else { State::Running } }, reasons.join("\n")),
     };
     site.tell(What::Verdict { judgement: verdict.verdict, why: words.clone() });
-    let mut draft = Draft::new(action, Role::Verifier).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
+    let mut draft = Draft::new(action, role).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
     draft.verdict = Some(verdict.clone());
     write(ledger, &entry.id, &draft)?;
     site.reached(Stage::Verdict);
@@ -165,7 +227,7 @@ impl Scratch {
             process::sweep_place(&place.path);
         }
         site.repo.add_detached_worktree(&place.path, head)?;
-        include(site, &place.path)?;
+        include(&site.repo, &place.path)?;
         Ok(place)
     }
 
@@ -180,7 +242,7 @@ impl Scratch {
         git.output(["update-ref", "--no-deref", "HEAD", &head.to_string()])?;
         git.output(["reset", "--quiet", "--hard"])?;
         git.output(["clean", "--quiet", "-d", "--force", "--force"])?;
-        include(site, &self.path)
+        include(&site.repo, &self.path)
     }
 
     pub(super) fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {
@@ -188,7 +250,7 @@ impl Scratch {
     }
 }
 
-/// Runs every check. Returns the results, and the reasons against the work.
+/// Runs every check.
 fn checks(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
@@ -196,8 +258,8 @@ fn checks(
     place: &Scratch,
     head: ObjectId,
     run: &RunId,
-) -> Result<(Vec<CheckResult>, Vec<String>), DispatchError> {
-    let (mut results, mut reasons) = (Vec::new(), Vec::new());
+) -> Result<Found, DispatchError> {
+    let mut found = Found::default();
     for (number, check) in ledger.policy.checks.iter().enumerate() {
         site.tell(What::Check(CheckEvent::Begun { name: check.name.clone() }));
         if number > 0 {
@@ -208,14 +270,17 @@ fn checks(
         let CheckResult { name, exit, millis, .. } = &result;
         site.tell(What::Check(CheckEvent::Ended { name: name.clone(), exit: *exit, millis: *millis }));
         if result.exit != 0 {
+            // Whoever wants to know why reads all of it there, until git collects it.
+            site.repo.write_blob(&finished.transcript.bytes())?;
             let said = finished.transcript.last_words();
             let from = said.len().saturating_sub(MAX_REASON);
             let said = said.get(from..).unwrap_or(&said);
-            reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
+            found.reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
+            found.last_words.push((check.name.clone(), said.to_owned()));
         }
-        results.push(result);
+        found.checks.push(result);
     }
-    Ok((results, reasons))
+    Ok(found)
 }
 
 /// Runs one check in a worktree.

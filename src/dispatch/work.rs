@@ -146,7 +146,7 @@ fn hand_in(
         let trunk = ledger.policy.trunk().unwrap_or_default();
         let start = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
         worktrees::rescue(&site.repo, &entry.id, &worktree, start)?;
-        prepare::set_branch(site, &entry.id.branch(), start)?;
+        prepare::set_branch(&site.repo, &entry.id.branch(), start)?;
         take_in::sit_on(&git, &entry.id.branch())?;
         let entries = plural(gone, "entry", "entries");
         let why = format!(
@@ -156,7 +156,7 @@ fn hand_in(
     }
     let taken = take_in::commit_all(site, entry, &worktree, &git)?;
     if let Ruling::Granted(taken) = &taken {
-        prepare::set_branch(site, &entry.id.branch(), taken.head)?;
+        prepare::set_branch(&site.repo, &entry.id.branch(), taken.head)?;
         take_in::sit_on(&git, &entry.id.branch())?;
     }
     if !questions.is_empty() {
@@ -192,7 +192,7 @@ fn hand_in(
         return give_back(site, ledger, entry, run, &why.to_string());
     }
     if head != taken.head {
-        prepare::set_branch(site, &entry.id.branch(), head)?;
+        prepare::set_branch(&site.repo, &entry.id.branch(), head)?;
         take_in::sit_on(&git, &entry.id.branch())?;
     }
     let mut words = taken.note.unwrap_or_default();

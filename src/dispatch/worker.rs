@@ -2,21 +2,31 @@
 //!
 //! Workers are coordinated only by the remote, which accepts one claim per ticket; nothing assigns work to them.
 
-use crate::refs;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::changes::{Away, Changes};
 use super::land::{self, Followed};
 use super::{DispatchError, Site, Workplace, recover, schedule};
 use crate::core::event::{Action, Role, State};
+use crate::core::id::RepoName;
 use crate::core::progress::{CareEvent, Fate, RemoteEvent, What};
 use crate::core::registry::RepoEntry;
+use crate::core::time::Timestamp;
 use crate::ledger::{Draft, shared_remote};
 use crate::local::locks;
+use crate::refs;
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
 
 /// The maximum time between two attempts to reach a remote.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// How often a worker that is to end when nothing is ready asks a remote that does not answer.
+const MAX_TRIES: u32 = 4;
+
+/// How long after a remote was away those who live have renewed their leases there, in seconds.
+const RENEWED_BY: u64 = 60;
 
 /// The settings of a worker.
 #[derive(Debug, Clone)]
@@ -41,37 +51,62 @@ pub(crate) enum WhenEmpty {
 /// Works until it is asked to stop. Returns the number of tickets that it landed.
 ///
 /// # Errors
-/// When somebody interrupts, after giving back what was held; otherwise never for what goes wrong with one repository.
+/// When somebody interrupts, or a remote stays away from a worker that is to end; what was held is given back before. Never for what
+/// else goes wrong with one repository.
 pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError> {
     let stop = at.stop;
     stop.heed_interrupts();
-    stop.heed_termination();
-    let mut landed = 0;
-    let mut failures = 0_u32;
+    let changes = Changes::new(at.listener);
+    let at = Workplace { listener: &changes, ..at };
+    let ended = work(at, plan, &changes);
+    give_back(at, plan);
+    match ended {
+        // Whoever asks twice to end wants an end, and not an error.
+        (landed, _) if stop.is_interrupted() => {
+            if stop.is_draining() {
+                Ok(landed)
+            } else {
+                Err(DispatchError::Interrupted)
+            }
+        }
+        (landed, ended) => ended.map(|()| landed),
+    }
+}
+
+/// Works until there is a reason to end. Returns the number of tickets that landed.
+fn work(at: Workplace<'_>, plan: &Plan, changes: &Changes<'_>) -> (usize, Result<(), DispatchError>) {
+    let stop = at.stop;
+    let (mut landed, mut failures) = (0, 0_u32);
+    let mut outages = BTreeMap::new();
     loop {
-        let reached = bring(at, plan);
+        let away = bring(at, plan, &mut outages);
+        failures = if away.is_empty() { 0 } else { failures.saturating_add(1) };
+        let pause = if away.is_empty() { plan.poll } else { backoff(plan.poll, failures) };
+        let is_last = plan.when_empty == WhenEmpty::End && failures >= MAX_TRIES;
+        changes.tell_remotes(at, &away, if is_last { None } else { Some(pause) });
         if !stop.is_asked() {
-            let endings = match schedule::run(at, plan.jobs) {
+            let endings = match schedule::run_without(at, plan.jobs, &away.keys().cloned().collect()) {
                 Ok(endings) => endings,
-                Err(error) => {
-                    give_back(at, plan);
-                    return Err(error);
-                }
+                Err(error) => return (landed, Err(error)),
             };
-            let done = endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
-            landed += done;
+            landed += endings.iter().filter(|ending| ending.fate == Fate::Landed).count();
             let is_moving = endings.iter().any(|ending| matches!(ending.fate, Fate::Landed | Fate::Blocked(_)));
-            failures = if reached { 0 } else { failures.saturating_add(1) };
+            changes.next_round();
             if is_moving && !stop.is_asked() {
                 continue;
             }
         }
-        // A remote that was asked twice and did not answer keeps nobody from ending.
-        if stop.is_asked() || (plan.when_empty == WhenEmpty::End && (reached || failures > 1)) {
-            give_back(at, plan);
-            return Ok(landed);
+        if stop.is_asked() || (plan.when_empty == WhenEmpty::End && away.is_empty()) {
+            return (landed, Ok(()));
         }
-        stop.pause(if reached { plan.poll } else { backoff(plan.poll, failures) });
+        if let Some(away) = away.into_values().next().filter(|_| is_last) {
+            let Away { remote, why } = away;
+            return (landed, Err(DispatchError::RemoteAway { remote, tries: failures, why }));
+        }
+        if failures == 0 {
+            changes.tell_waiting();
+        }
+        stop.pause(pause);
     }
 }
 
@@ -91,37 +126,50 @@ fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &
 }
 
 /// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
-/// whether all remotes could be reached.
-fn bring(at: Workplace<'_>, plan: &Plan) -> bool {
-    let mut reached = true;
+/// which remotes could not be reached.
+fn bring(at: Workplace<'_>, plan: &Plan, outages: &mut BTreeMap<RepoName, Timestamp>) -> BTreeMap<RepoName, Away> {
+    let mut away = BTreeMap::new();
     for entry in repos(at.workspace, plan) {
-        let came = Site::open(at, entry).and_then(|site| {
-            for lock in locks::unlock(&site.repo)? {
-                site.tell(What::Care(CareEvent::LockRemoved { path: lock }));
-            }
-            let Some(remote) = shared_remote(&site.repo) else { return Ok(Followed::Done) };
-            let ledger = site.ledger()?;
-            let trunk = ledger.policy.trunk().unwrap_or_default();
-            let came = land::follow(&site, &ledger, &remote, &trunk)?;
-            if came == Followed::Done {
-                crate::gate::reconcile(&ledger)?;
-                recover::expire(&site)?;
-                refs::archive::write_due(&ledger)?;
-                land::share(&site, &ledger, &remote)?;
-            }
-            Ok(came)
-        });
-        match came {
-            Ok(Followed::Done) => {}
-            Ok(Followed::Away(why)) => {
-                reached = false;
-                at.tell(entry, What::Remote(RemoteEvent::Away { why }));
-            }
-            Ok(Followed::Apart(hold)) => at.tell(entry, What::Remote(RemoteEvent::Apart(hold))),
+        match bring_one(at, entry, outages) {
+            Ok((_, Followed::Done)) => {}
+            Ok((remote, Followed::Away(why))) => drop(away.insert(entry.name.clone(), Away { remote, why })),
+            Ok((_, Followed::Apart(hold))) => at.tell(entry, What::Remote(RemoteEvent::Apart(hold))),
             Err(error) => at.tell_trouble(entry, &error),
         }
     }
-    reached
+    away
+}
+
+/// The same for one repository. Answers the remote, too.
+fn bring_one(
+    at: Workplace<'_>,
+    entry: &RepoEntry,
+    outages: &mut BTreeMap<RepoName, Timestamp>,
+) -> Result<(String, Followed), DispatchError> {
+    let site = Site::open(at, entry)?;
+    for lock in locks::unlock(&site.repo)? {
+        site.tell(What::Care(CareEvent::LockRemoved { path: lock }));
+    }
+    let Some(remote) = shared_remote(&site.repo) else { return Ok((String::new(), Followed::Done)) };
+    let ledger = site.ledger()?;
+    let trunk = ledger.policy.trunk().unwrap_or_default();
+    let came = land::follow(&site, &ledger, &remote, &trunk)?;
+    if matches!(came, Followed::Away(_)) {
+        outages.insert(entry.name.clone(), site.repo.identity()?.time);
+    }
+    if came == Followed::Done {
+        crate::gate::reconcile(&ledger)?;
+        // A remote that was away for all could be told of no renewal: whoever lives is the first to tell it now.
+        let now = site.repo.identity()?.time;
+        if outages.get(&entry.name).is_none_or(|last| now >= last.plus(RENEWED_BY)) {
+            for id in recover::expire(&site)? {
+                site.tell(What::Care(CareEvent::LeaseExpired(id)));
+            }
+        }
+        refs::archive::write_due(&ledger)?;
+        land::share(&site, &ledger, &remote)?;
+    }
+    Ok((remote, came))
 }
 
 /// Gives back the tickets that this machine holds and nobody here works on any more, so that others need not wait.

@@ -193,9 +193,9 @@ fn a_dead_lease_fails_and_a_run_of_this_machine_excuses_it() {
     fixture.submit(&entry, &Draft::new(Action::Claim { run: run.clone(), lease }, Role::Executor).by(&run));
     assert_eq!(failing(&fixture.report()), [0; 0]);
     let subject = Subject::new(None, None, &fixture.repo, &fixture.program);
-    assert_eq!(work::leases_at(&subject, lease.plus(61)).expect("checked").outcome, Outcome::Fail);
+    assert_eq!(work::leases_at(&subject, lease.plus(4000)).expect("checked").outcome, Outcome::Fail);
     fixture.old_file(&format!("os/runs/{run}"));
-    assert_eq!(work::leases_at(&subject, lease.plus(61)).expect("checked").outcome, Outcome::Pass);
+    assert_eq!(work::leases_at(&subject, lease.plus(4000)).expect("checked").outcome, Outcome::Pass);
 }
 
 #[test]

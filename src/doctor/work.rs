@@ -7,13 +7,15 @@ use camino::Utf8PathBuf;
 use super::subject::Subject;
 use super::{Finding, Trouble, few};
 use crate::core::event::State;
-use crate::core::fsm::LEASE_GRACE_SECONDS;
 use crate::core::id::{BRANCHES, RunId};
 use crate::core::text::{escape, plural};
 use crate::core::time::Timestamp;
 use crate::hook::install::quote;
 use crate::ledger::archive;
 use crate::local::{self, runs};
+
+/// How long nothing has to happen on a ticket until it counts as forgotten, in seconds.
+const FORGOTTEN: u64 = 3600;
 
 /// The records that no run keeps locked and whose ticket that run no longer holds.
 fn leftovers(subject: &Subject<'_>) -> Result<Vec<Utf8PathBuf>, Trouble> {
@@ -50,7 +52,8 @@ pub(super) fn leases_at(subject: &Subject<'_>, now: Timestamp) -> Result<Finding
             continue;
         }
         held += 1;
-        if !here.contains(run) && lease.plus(LEASE_GRACE_SECONDS) < now {
+        // What others renewed is known here only after the next fetch.
+        if !here.contains(run) && ticket.is_abandoned(row.updated.plus(FORGOTTEN), now) {
             faults.push(format!("the lease on {} expired at {lease}, and no run on this machine is working on it", row.id));
             remedy = format!("git os expire {}", row.id);
         }

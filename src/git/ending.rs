@@ -40,6 +40,9 @@ pub(crate) enum Heed {
 
 type Listener = Box<dyn Fn() -> Heed + Send>;
 
+/// What is said to whoever interrupts.
+type Farewell = Box<dyn Fn() + Send>;
+
 /// What has to be known at the end.
 struct State {
     is_ending: bool,
@@ -47,12 +50,13 @@ struct State {
     /// Those that end with this process, and not when git alone is to end.
     charges: BTreeMap<u32, Family>,
     listeners: BTreeMap<i32, Listener>,
+    farewell: Option<Farewell>,
     /// How many steps are under way that are not to be left half done.
     steps: usize,
     /// The temporary folders that are in use.
     folders: BTreeSet<PathBuf>,
     /// What is done before the process ends by a signal.
-    farewell: Option<fn()>,
+    leave: Option<fn()>,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
@@ -60,9 +64,10 @@ static STATE: Mutex<State> = Mutex::new(State {
     families: BTreeMap::new(),
     charges: BTreeMap::new(),
     listeners: BTreeMap::new(),
+    farewell: None,
     steps: 0,
     folders: BTreeSet::new(),
-    farewell: None,
+    leave: None,
 });
 static STEP_OVER: Condvar = Condvar::new();
 
@@ -112,8 +117,13 @@ pub(crate) fn heed(wish: Wish, listener: impl Fn() -> Heed + Send + 'static) {
 }
 
 /// From now on this is done before a signal ends the process.
-pub(crate) fn at_end(farewell: fn()) {
-    state().farewell = Some(farewell);
+pub(crate) fn at_end(leave: fn()) {
+    state().leave = Some(leave);
+}
+
+/// From now on this is said when an interrupt ends the process.
+pub(crate) fn on_interrupt(say: impl Fn() + Send + 'static) {
+    state().farewell = Some(Box::new(say));
 }
 
 /// The signals that whoever started this process wants ignored, as a set of bits.
@@ -130,8 +140,8 @@ fn act(signal: i32) {
         Heed::EndGit => end(now, Vec::new()),
         Heed::End => {
             now.is_ending = true;
-            if let Some(farewell) = now.farewell {
-                farewell();
+            if let Some(leave) = now.leave {
+                leave();
             }
             let charges = now.charges.values().copied().collect();
             end(now, charges);
@@ -139,6 +149,10 @@ fn act(signal: i32) {
             for folder in &waited.unwrap_or_else(PoisonError::into_inner).0.folders {
                 // What cannot be removed is for whoever clears the folder of temporary files.
                 drop(Utf8Path::from_path(folder).map(remove_all));
+            }
+            let farewell = state().farewell.take().filter(|_| signal == SIGINT);
+            if let Some(say) = farewell {
+                say();
             }
             signal_hook::low_level::emulate_default_handler(signal).unwrap_or_default();
             #[expect(clippy::exit, reason = "the signal did not end it")]

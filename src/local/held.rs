@@ -24,6 +24,15 @@ pub(crate) fn find(repo: &Repo, id: &TicketId) -> Option<String> {
     read_file(&folder(repo).join(id.as_str())).ok().map(|text| text.trim().to_owned())
 }
 
+/// The tickets of which a run was noted.
+#[must_use]
+pub(crate) fn list(repo: &Repo) -> Vec<TicketId> {
+    let entries = folder(repo).read_dir_utf8().into_iter().flatten().flatten();
+    let mut ids: Vec<_> = entries.filter_map(|entry| TicketId::parse(entry.file_name()).ok()).collect();
+    ids.sort_by(|left, right| left.as_str().cmp(right.as_str()));
+    ids
+}
+
 /// Forgets the run that held a ticket.
 ///
 /// # Errors
@@ -47,6 +56,7 @@ mod tests {
             keep(&repo, id, &run).expect("written");
             assert_eq!(find(&repo, id), Some(run.to_string()));
         }
+        assert_eq!(list(&repo), ids);
         forget(&repo, &ids[0]).expect("removed");
         assert_eq!((find(&repo, &ids[0]), find(&repo, &ids[1])), (None, Some(run.to_string())));
     }

@@ -31,7 +31,8 @@ pub(crate) fn folder(repo: &Repo) -> Utf8PathBuf {
 }
 
 /// The main worktree, also when seen from a linked one; of a bare repository its own folder.
-pub(super) fn top(repo: &Repo) -> Utf8PathBuf {
+#[must_use]
+pub(crate) fn top(repo: &Repo) -> Utf8PathBuf {
     match repo.common_dir().file_name() {
         Some(".git") => repo.common_dir().parent().unwrap_or(repo.common_dir()).to_owned(),
         _ => repo.common_dir().to_owned(),

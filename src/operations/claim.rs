@@ -1,5 +1,6 @@
 //! Claiming tickets: the lease, and who holds what.
 
+use super::checkout::is_held_here;
 use super::transition::holders;
 use super::{Caller, Done, OperationError, Place, refused, write};
 use crate::core::event::{Action, Role};
@@ -55,12 +56,26 @@ pub(crate) fn claim(place: &Place, id: &TicketId, lease: &Lease) -> Done<Entry> 
         // An archived ticket is closed, which the rules say better.
         return write(&ledger, id, &draft);
     };
+    // First of all: a claim whose run nobody knows is nobody's until its lease is over. A note on what was not claimed says nothing.
+    let noted = held::find(&place.repo, id).and_then(|noted| RunId::parse(&noted).ok());
+    if !is_held_here(&place.repo, &entry) {
+        held::keep(&place.repo, id, &lease.run)?;
+    }
     match settle::claim(&ledger, place.workspace.as_ref(), &entry, &draft)? {
         Ruling::Granted(entry) => {
+            // Another claim from here may have written its own.
             held::keep(&place.repo, &entry.id, &lease.run)?;
             Ok(*entry)
         }
-        Ruling::Denied(refusal) => Err(refused(&ledger, id, refusal)),
+        Ruling::Denied(refusal) => {
+            if held::find(&place.repo, id).as_deref() == Some(lease.run.as_str()) {
+                match noted {
+                    Some(noted) => held::keep(&place.repo, id, &noted)?,
+                    None => held::forget(&place.repo, id)?,
+                }
+            }
+            Err(refused(&ledger, id, refusal))
+        }
     }
 }
 

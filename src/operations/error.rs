@@ -5,15 +5,16 @@ use std::fmt;
 use camino::Utf8PathBuf;
 
 use crate::core::event::{EventKind, State};
-use crate::core::fsm::{Refusal, rule_of};
+use crate::core::fsm::Refusal;
 use crate::core::holding::Holding;
 use crate::core::id::{Brand, InvalidId, ObjectId, TicketId};
 use crate::core::progress::Hold;
 use crate::core::prospect::route;
-use crate::core::text::{TooLong, comma};
+use crate::core::text::{TooLong, comma, escape, plural, shell};
 use crate::core::time::Timestamp;
 use crate::dispatch::DispatchError;
 use crate::git::GitError;
+use crate::git::failure::Failure;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
 use crate::workspace::WorkspaceError;
@@ -27,6 +28,81 @@ pub(crate) struct Holder {
     pub(crate) holding: Holding,
     /// The end of its lease.
     pub(crate) until: Option<Timestamp>,
+}
+
+/// A check that did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FailedCheck {
+    pub(crate) name: String,
+    pub(crate) exit: i32,
+    /// The blob with what it printed, and the last lines of that.
+    pub(crate) output: ObjectId,
+    pub(crate) last_words: String,
+}
+
+impl fmt::Display for FailedCheck {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "check `{}` exited with {}", self.name, self.exit)?;
+        self.last_words.lines().try_for_each(|line| write!(out, "\n    {line}"))
+    }
+}
+
+/// The tickets that are meant, as a list.
+fn route_of(ids: &[TicketId]) -> String {
+    ids.iter().map(TicketId::as_str).collect::<Vec<_>>().join(" and ")
+}
+
+/// The first of some files.
+fn some(files: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let named = files.iter().take(SHOWN).map(|file| escape(file)).collect::<Vec<_>>().join(", ");
+    if files.len() > SHOWN { format!("{named} and {} more", files.len() - SHOWN) } else { named }
+}
+
+/// The command that takes a ticket further.
+fn next_step(id: &TicketId, state: State) -> String {
+    match state {
+        State::Draft => format!("git os approve {id}"),
+        State::Ready => format!("git os take {id}   # work on it by hand"),
+        State::Claimed => format!("git os take {id}   # if this clone claimed it"),
+        State::Running => format!("git os submit {id}   # when its work is committed"),
+        State::AwaitingInput => format!("git os answer {id} TEXT"),
+        State::Verifying => format!("git os verify {id}   # or judge it yourself with `git os pass {id} --reason TEXT`"),
+        State::Verified => format!("git os merge {id}"),
+        State::Blocked => format!("git os unblock {id}"),
+        State::Merged | State::Rejected | State::Canceled => format!("git os show {id}"),
+    }
+}
+
+/// What helps whoever wanted an event that a ticket in this state cannot have.
+fn instead(id: &TicketId, event: EventKind, state: State) -> String {
+    match event {
+        EventKind::Reject if !state.is_terminal() => format!("git os cancel {id} --reason TEXT"),
+        EventKind::Claim if state.is_held() => format!("git os show {id}"),
+        EventKind::Approve if state == State::Blocked => next_step(id, state),
+        EventKind::Claim
+        | EventKind::Start
+        | EventKind::Submit
+        | EventKind::Pass
+        | EventKind::Fail
+        | EventKind::Release
+        | EventKind::Expire => next_step(id, state),
+        EventKind::Create
+        | EventKind::Approve
+        | EventKind::Edit
+        | EventKind::Reject
+        | EventKind::Renew
+        | EventKind::Step
+        | EventKind::Ask
+        | EventKind::Answer
+        | EventKind::Stale
+        | EventKind::Merge
+        | EventKind::Block
+        | EventKind::Unblock
+        | EventKind::Cancel
+        | EventKind::Comment
+        | EventKind::Conflict => format!("git os show {id}"),
+    }
 }
 
 /// The end of a refusal.
@@ -57,6 +133,12 @@ pub(crate) enum OperationError {
     NoneVerified,
     #[error("no run of this clone holds {0}")]
     NoHolder(TicketId),
+    #[error("this clone holds no ticket by hand")]
+    NoneHeld,
+    #[error("this clone holds more than one ticket: {}", route_of(.0))]
+    SeveralHeld(Vec<TicketId>),
+    #[error("this clone did not take {0} by hand")]
+    NotByHand(TicketId),
     #[error("this repository has no registry")]
     NoRegistry,
     #[error("there is no registry at `{0}`, which this repository names")]
@@ -83,6 +165,22 @@ pub(crate) enum OperationError {
     NothingToSubmit { head: ObjectId, trunk: String },
     #[error("cannot submit {}: it is not based on the tip of `{trunk}`", .head.short(12))]
     NotOnTip { head: ObjectId, trunk: String },
+    #[error("cannot submit {id}: both its branch, at {}, and the commit checked out here, {}, have work", .tip.short(12), .head.short(12))]
+    SeveralHeads { id: TicketId, tip: ObjectId, head: ObjectId },
+    #[error("cannot submit {id}: {} in {top} {} not committed: {}", plural(.files.len(), "file", "files"), if .files.len() == 1 { "is" } else { "are" }, some(.files))]
+    Uncommitted { id: TicketId, top: Utf8PathBuf, files: Vec<String> },
+    #[error("{0} is in no checkout of this repository")]
+    NoCheckout(Utf8PathBuf),
+    #[error("cannot switch {0} to the ticket's branch: it would overwrite uncommitted changes")]
+    ChangesInTheWay(Utf8PathBuf),
+    #[error("{id} is taken, but git cannot switch to its branch: {why}")]
+    NotSwitched { id: TicketId, why: Failure },
+    #[error("{id} is not passed: {}", .failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    ChecksFailed { id: TicketId, failed: Vec<FailedCheck> },
+    #[error("{id} is not passed: {why}")]
+    Unfit { id: TicketId, why: String },
+    #[error("cannot land {id}: {why}\nit is now `blocked`")]
+    NowBlocked { id: TicketId, why: String },
     #[error("cannot revert {0}: its history does not record the base of the work")]
     NoBase(TicketId),
     #[error("cannot revert {of}: {why}; nothing was changed")]
@@ -119,6 +217,7 @@ pub(crate) enum OperationError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     Verify,
+    Pass,
     Land,
     Revert,
 }
@@ -127,6 +226,7 @@ impl fmt::Display for Verb {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Verify => "verify",
+            Self::Pass => "pass",
             Self::Land => "land",
             Self::Revert => "revert",
         })
@@ -144,25 +244,52 @@ impl OperationError {
         }
     }
 
-    /// A command that helps.
+    /// Commands that help.
     #[must_use]
-    pub(crate) fn hint(&self) -> Option<String> {
+    pub(crate) fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Uncommitted { id, top, .. } => vec![
+                format!("git -C {top} add --all && git -C {top} commit", top = shell(top.as_str())),
+                format!("git os submit {id} --head HEAD   # submit the last commit without them"),
+            ],
+            Self::SeveralHeads { id, .. } => vec![
+                format!("git os submit {id} --head {}   # the ticket's branch", id.branch().trim_start_matches("refs/heads/")),
+                format!("git os submit {id} --head HEAD   # what is checked out here"),
+            ],
+            Self::SeveralHeld(ids) => ids.iter().map(|id| format!("git os submit {id}")).collect(),
+            Self::ChecksFailed { id, failed } => {
+                let outputs = failed.iter().map(|check| {
+                    format!("git cat-file -p {}   # all that `{}` printed", check.output.short(12), escape(&check.name))
+                });
+                outputs.chain([format!("git os fail {id} --reason TEXT   # back to work")]).collect()
+            }
+            Self::NowBlocked { id, .. } => {
+                vec![format!("git os unblock {id}"), format!("git os take {id}   # then rebase its branch and submit it again")]
+            }
+            _ => self.one_hint().into_iter().collect(),
+        }
+    }
+
+    fn one_hint(&self) -> Option<String> {
         Some(match self {
+            Self::Refused { id, refusal: Refusal::LeaseHolds(_), .. } => {
+                format!("git os release {id}   # if whoever holds it does not work on it any more")
+            }
+            Self::Refused { id, refusal: Refusal::WrongState { event, state }, .. } => instead(id, *event, *state),
+            Self::WrongState { verb: Verb::Revert, id, .. } => format!("git os show {id}"),
+            Self::WrongState { id, state, .. } => next_step(id, *state),
+            Self::NoneHeld => "git os take TICKET".to_owned(),
+            Self::NotByHand(id) => format!("git os release {id}   # makes it ready again, whoever holds it"),
+            Self::ChangesInTheWay(_) => "git stash   # or take it without `--here`, in a worktree of its own".to_owned(),
+            Self::NotSwitched { id, .. } => format!("git os take {id}   # in a worktree of its own"),
+            Self::NoCheckout(_) => "git os take TICKET   # without `--here`, in a worktree of its own".to_owned(),
             Self::Refused { refusal: Refusal::DependencyOpen(open), .. } => format!("git os show {open}"),
             Self::Refused { id, refusal: Refusal::DependencyNever { .. }, .. } => {
                 format!("git os edit {id} --depends TICKET   # replaces its dependencies; \"\" removes them")
             }
             Self::RevertBlocked { of, .. } => format!("git os new \"Revert {of}\"   # and resolve the conflicts in its work"),
             Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
-            Self::Refused { id, refusal: Refusal::WrongState { event: EventKind::Reject, state }, .. }
-                if rule_of(EventKind::Cancel).allows(*state) =>
-            {
-                format!("git os cancel {id} --reason TEXT   # only drafts are rejected")
-            }
-            Self::Refused { id, refusal: Refusal::LeaseHolds(_), .. } => {
-                format!("git os release {id}   # gives it back although the lease has not expired")
-            }
-            Self::Refused { id, .. } | Self::Held { id, .. } | Self::WrongState { id, .. } => format!("git os show {id}"),
+            Self::Refused { id, .. } | Self::Held { id, .. } => format!("git os show {id}"),
             Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
@@ -182,6 +309,12 @@ impl OperationError {
             | Self::TextTooLong(_)
             | Self::DependencyCycle { .. }
             | Self::SelfDependency(_)
+            | Self::SeveralHeld(_)
+            | Self::SeveralHeads { .. }
+            | Self::Uncommitted { .. }
+            | Self::ChecksFailed { .. }
+            | Self::Unfit { .. }
+            | Self::NowBlocked { .. }
             | Self::NoCommit(_)
             | Self::NoTrunk
             | Self::LearningEmpty

@@ -5,6 +5,7 @@
 //! which repository it belongs, and whether its work is on the tip of the protected branch.
 
 pub(crate) mod archive;
+pub(crate) mod checkout;
 pub(crate) mod claim;
 mod error;
 pub(crate) mod land;
@@ -13,6 +14,7 @@ pub(crate) mod place;
 pub(crate) mod revert;
 pub(crate) mod submit;
 pub(crate) mod sync;
+pub(crate) mod take;
 pub(crate) mod ticket;
 pub(crate) mod transition;
 pub(crate) mod uninstall;

@@ -1,5 +1,6 @@
 //! Submitting work, and judging it by hand.
 
+use super::checkout::{self, Checkout, FoundBy};
 use super::transition::holders;
 use super::{Caller, Done, OperationError, write};
 use crate::core::event::{Action, Role, State};
@@ -8,12 +9,25 @@ use crate::core::text;
 use crate::core::verdict::Verdict;
 use crate::ledger::{Draft, Entry, Ledger, new_run};
 
-/// Submits work for verification. The work is a revision, or else the ticket's own branch.
+/// What somebody submits.
+#[derive(Clone, Copy)]
+pub(crate) enum Work<'a> {
+    /// This revision.
+    Revision(&'a str),
+    /// What is on the ticket's branch or checked out here.
+    Here(Option<&'a Checkout>, FoundBy),
+}
+
+/// Submits work for verification.
 ///
 /// # Errors
-/// When the caller does not hold the ticket, or the work is not on top of the protected branch.
-pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, revision: Option<&str>) -> Done<Entry> {
-    let (head, base) = on_tip(ledger, id, revision)?;
+/// When the caller does not hold the ticket, the work is not on top of the protected branch, or some of it is not committed.
+pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, work: Work<'_>) -> Done<Entry> {
+    let head = match work {
+        Work::Revision(name) => revision(ledger, name)?,
+        Work::Here(checkout, found_by) => checkout::find_work(ledger, id, checkout, found_by)?,
+    };
+    let base = base_of(ledger, head)?;
     write(ledger, id, &holders(ledger, id, caller, Action::Submit { head, base })?)
 }
 
@@ -21,17 +35,21 @@ pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, revisi
 ///
 /// # Errors
 /// When the work is not on top of the protected branch, or the rules refuse it.
-pub(crate) fn resubmit(ledger: &Ledger<'_>, id: &TicketId, revision: Option<&str>) -> Done<Entry> {
-    let (head, base) = on_tip(ledger, id, revision)?;
+pub(crate) fn resubmit(ledger: &Ledger<'_>, id: &TicketId, name: Option<&str>) -> Done<Entry> {
+    let head = revision(ledger, name.unwrap_or(&id.branch()))?;
+    let base = base_of(ledger, head)?;
     write(ledger, id, &Draft::new(Action::Stale { head, base }, Role::Gate))
 }
 
-/// The commit of the work, and the tip of the protected branch below it.
-fn on_tip(ledger: &Ledger<'_>, id: &TicketId, revision: Option<&str>) -> Done<(ObjectId, ObjectId)> {
-    let name = revision.map_or_else(|| id.branch(), str::to_owned);
+/// The commit that a name stands for.
+fn revision(ledger: &Ledger<'_>, name: &str) -> Done<ObjectId> {
     let spec = format!("{name}^{{commit}}");
     let head = ledger.repo.git().line(["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
-    let head = head.and_then(|head| ObjectId::parse(&head).ok()).ok_or_else(|| OperationError::NoCommit(text::escape(&name)))?;
+    head.and_then(|head| ObjectId::parse(&head).ok()).ok_or_else(|| OperationError::NoCommit(text::escape(name)))
+}
+
+/// The tip of the protected branch, which has to be below the work.
+fn base_of(ledger: &Ledger<'_>, head: ObjectId) -> Done<ObjectId> {
     let base = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
     let trunk = || {
         let trunk = ledger.policy.trunk().unwrap_or_default();
@@ -43,7 +61,7 @@ fn on_tip(ledger: &Ledger<'_>, id: &TicketId, revision: Option<&str>) -> Done<(O
     if !ledger.repo.is_ancestor(base, head)? {
         return Err(OperationError::NotOnTip { head, trunk: trunk() });
     }
-    Ok((head, base))
+    Ok(base)
 }
 
 /// Passes submitted work with a verdict that was made elsewhere.

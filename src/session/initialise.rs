@@ -3,7 +3,7 @@
 use super::{Session, SessionError, event};
 use crate::core::event::State;
 use crate::core::id::VERDICT_NOTES;
-use crate::core::progress::{CareEvent, RemoteEvent, Trouble, What};
+use crate::core::progress::{Busy, CareEvent, Event, RemoteEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
 use crate::core::text::{in_one_line, plural};
@@ -19,7 +19,10 @@ use crate::sync;
 impl Session<'_> {
     pub(super) fn initialise(&mut self) -> Result<(), SessionError> {
         let mut remarks = Vec::new();
-        for entry in &self.workspace.registry.repos {
+        let repos = &self.workspace.registry.repos;
+        self.at.listener.hear(&Event::Busy(Busy::Begun { repos: repos.len() }));
+        for entry in repos {
+            self.at.listener.hear(&Event::Busy(Busy::At { repo: entry.name.clone(), check: None }));
             // What is wrong with one repository is no reason to leave the others.
             let mut whats = Vec::new();
             if let Err(error) = self.initialise_one(entry, &mut whats) {
@@ -29,6 +32,7 @@ impl Session<'_> {
                 whats.push(What::Trouble(Trouble::of(&error)));
             }
             remarks.extend(whats.into_iter().map(|what| event(entry, what)));
+            self.at.listener.hear(&Event::Busy(Busy::Done));
         }
         let lines = self.tell_all(&remarks);
         self.record(Phase::Initialise, &plural(lines.len(), "remark", "remarks"), &lines.join("\n"), &[])

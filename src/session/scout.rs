@@ -10,7 +10,7 @@ use super::{Session, SessionError, event};
 use crate::agent::process::sweep_place;
 use crate::core::id::ObjectId;
 use crate::core::meta::Paths;
-use crate::core::progress::What;
+use crate::core::progress::{Busy, Event, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
 use crate::core::text;
@@ -44,13 +44,18 @@ impl Session<'_> {
         let found: Mutex<Vec<Result<Scouting, SessionError>>> = Mutex::default();
         let queue = Mutex::new(brands.iter());
         let (at, workspace, seen) = (self.at, self.workspace, &self.seen);
+        let entries_of = |brand| workspace.registry.repos_of(brand).filter(|entry| !entry.silo);
+        let repos = brands.iter().flat_map(entries_of).count();
+        at.listener.hear(&Event::Busy(Busy::Begun { repos }));
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(brands.len()) {
                 scope.spawn(|| {
                     let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                     while let Some(brand) = next() {
-                        for entry in workspace.registry.repos_of(brand).filter(|entry| !entry.silo) {
+                        for entry in entries_of(brand) {
+                            at.listener.hear(&Event::Busy(Busy::At { repo: entry.name.clone(), check: None }));
                             let report = scout_one(at, seen, entry);
+                            at.listener.hear(&Event::Busy(Busy::Done));
                             found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
                         }
                     }
@@ -122,7 +127,7 @@ fn scout_one(at: Workplace<'_>, seen: &Seen, entry: &RepoEntry) -> Result<Scouti
     if report.new > MAX_COMMITS {
         report.commits.push(format!("- and {} more", report.new - MAX_COMMITS));
     }
-    let failing = failing_checks(&site, &ledger, head)?;
+    let failing = failing_checks(at, &site, &ledger, head)?;
     let first_failing = failing.first().map(|signal| signal.title.clone());
     report.signals.extend(failing);
     for mut todo in todos(&site.repo, entry, head)? {
@@ -134,7 +139,7 @@ fn scout_one(at: Workplace<'_>, seen: &Seen, entry: &RepoEntry) -> Result<Scouti
 }
 
 /// The checks that fail on the current trunk.
-fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Result<Vec<Pending>, SessionError> {
+fn failing_checks(at: Workplace<'_>, site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Result<Vec<Pending>, SessionError> {
     if ledger.policy.checks.is_empty() || site.entry.agent.is_none() {
         return Ok(Vec::new());
     }
@@ -143,7 +148,7 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
         sweep_place(&path);
     }
     site.repo.add_detached_worktree(&path, head)?;
-    let failing = failing_checks_at(site, ledger, head, &path);
+    let failing = failing_checks_at(at, site, ledger, head, &path);
     // If a part cannot be removed, the next scout finds it and reports it.
     drop(site.repo.clear_worktree(&path));
     failing
@@ -151,15 +156,17 @@ fn failing_checks(site: &Site<'_>, ledger: &Ledger<'_>, head: ObjectId) -> Resul
 
 /// The checks that fail in a worktree.
 fn failing_checks_at(
+    at: Workplace<'_>,
     site: &Site<'_>,
     ledger: &Ledger<'_>,
     head: ObjectId,
     path: &Utf8Path,
 ) -> Result<Vec<Pending>, SessionError> {
-    include(site, path)?;
+    include(&site.repo, path)?;
     let mut failing = Vec::new();
     let run = new_run()?;
     for check in &ledger.policy.checks {
+        at.listener.hear(&Event::Busy(Busy::At { repo: site.entry.name.clone(), check: Some(check.name.clone()) }));
         let (result, finished) = verify::run_check(site, ledger, check, path, &run)?;
         if result.exit != 0 {
             failing.push(Pending {

@@ -15,10 +15,10 @@ use crate::refs::Folded;
 /// How often the remote is asked what became of a push whose answer was lost.
 const ASKS: usize = 3;
 
-/// Whether an event is decided by the remote where there is one: who gets a ticket, and who may take it away again.
+/// Whether an event is decided by the remote where there is one: who gets a ticket, for how long, and who may take it away again.
 #[must_use]
 pub(crate) fn is_decided_there(action: &Action) -> bool {
-    matches!(action, Action::Claim { .. } | Action::Expire)
+    matches!(action, Action::Claim { .. } | Action::Renew { .. } | Action::Expire)
 }
 
 /// Writes an event, by compare-and-swap at the shared remote where it is one of those that only one machine may write.

@@ -70,8 +70,10 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("edit", "$DRAFT --description more", ""),
     ("approve", "$DRAFT", ""),
     ("reject", "$DRAFT --reason no", ""),
+    ("take", "$READY", ""),
+    ("drop", "$CLAIMED", "git os take $CLAIMED; echo x >.claude/worktrees/$CLAIMED/x"),
     ("claim", "$READY", ""),
-    ("renew", "$CLAIMED --lease 1h", ""),
+    ("renew", "$CLAIMED --lease 9h", ""),
     ("step", "$CLAIMED one done", ""),
     ("ask", "$RUNNING 'Which one?'", ""),
     ("answer", "$RUNNING 'This one'", "git os ask $RUNNING 'Which one?'"),
@@ -220,7 +222,7 @@ impl Trial<'_> {
         let is_held = |line: &&str| line.contains("running") || line.contains("claimed");
         let is_by_hand = |line: &str| {
             ["Claimed", "Running"].iter().any(|title| line.contains(title))
-                || matches!(self.verb, "claim" | "start") && line.contains("Ready")
+                || matches!(self.verb, "claim" | "start" | "take") && line.contains("Ready")
         };
         if let Some(line) = all.lines().filter(is_held).find(|line| !is_by_hand(line)) {
             fault("a ticket is held by nobody", &format!("{line}\n{out}\nthen {again}"));

@@ -22,6 +22,7 @@ mod session;
 
 mod take_in;
 
+mod by_hand;
 mod help;
 mod naming;
 mod reading;
@@ -41,6 +42,7 @@ mod shared;
 mod texts;
 mod which;
 
+mod progress;
 mod start_terminal;
 
 mod guide;

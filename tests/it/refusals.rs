@@ -39,15 +39,10 @@ fn a_refusal_is_printed_for_people_and_for_programs() {
     let (sandbox, [draft, ready, running]) = workspace();
     let long = "x".repeat(201);
     let (show_draft, show_running) = (format!("git os show {draft}"), format!("git os show {running}"));
-    let holds = format!("; run {RUN} of Ann on desk holds it until 2026-05-07T12:30:00Z");
+    let approve = format!("git os approve {draft}");
+    let holds = format!("; run {RUN} of Ann on desk holds it until 2026-05-07T20:00:00Z");
     let cases: &[Case<'_>] = &[
-        (
-            &["claim", &draft],
-            1,
-            &format!("{draft}: cannot claim: the ticket is `draft`, not `ready`"),
-            &show_draft,
-            "wrong-state",
-        ),
+        (&["claim", &draft], 1, &format!("{draft}: cannot claim: the ticket is `draft`, not `ready`"), &approve, "wrong-state"),
         (
             &["claim", &running],
             1,
@@ -106,6 +101,7 @@ fn a_refusal_is_printed_for_people_and_for_programs() {
 fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
     let (sandbox, [draft, ready, running]) = workspace();
     let (show_draft, show_running) = (format!("git os show {draft}"), format!("git os show {running}"));
+    let submit = format!("git os submit {running}   # when its work is committed");
     let main = sandbox.id("hub", "main");
     let tip = main.get(..12).expect("a commit");
     let below = sandbox.id("hub", "main~1");
@@ -142,7 +138,22 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
             "git rebase main",
             "",
         ),
-        (&["verify", &running], 1, &format!("cannot verify {running}: it is `running`, not `verifying`"), &show_running, ""),
+        (&["verify", &running], 1, &format!("cannot verify {running}: it is `running`, not `verifying`"), &submit, ""),
+        (&["merge", &running], 1, &format!("cannot land {running}: it is `running`, not `verified`"), &submit, ""),
+        (
+            &["reject", &ready, "--reason", "no"],
+            1,
+            &format!("{ready}: cannot reject: the ticket is `ready`, not `draft`"),
+            &format!("git os cancel {ready} --reason TEXT"),
+            "",
+        ),
+        (
+            &["expire", &running],
+            1,
+            &format!("{running}: cannot expire: the lease lasts until 2026-05-07T20:00:00Z, plus 60 s of grace"),
+            &format!("git os release {running}   # if whoever holds it does not work on it any more"),
+            "",
+        ),
         (&["merge"], 1, "no ticket of this repository is verified", "git os list", ""),
         (&["revert", &running], 1, &format!("cannot revert {running}: it is `running`, not `merged`"), &show_running, ""),
         (&["archive", "--after", "soon"], 1, "invalid time `soon`: expected a number and a unit, such as 30m, 2h or 7d", "", ""),

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What};
+use super::{
+    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What, WorkerEvent,
+};
 use crate::core::event::State;
 use crate::core::text::{escape, headline, plural};
 use crate::core::verdict::Judgement;
@@ -13,7 +15,8 @@ impl Event {
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::Session(event) => event.line(),
-            Self::Lane { .. } => None,
+            Self::Worker(WorkerEvent::Waiting) => Some("waiting for ready tickets".to_owned()),
+            Self::Busy(_) | Self::Lane { .. } => None,
             Self::Work { brand, ticket: Some(ticket), what, .. } => what.line().map(|line| format!("{brand}: {ticket} {line}")),
             Self::Work { repo, ticket: None, what, .. } => what.line().map(|line| format!("{repo}: {line}")),
         }
@@ -67,6 +70,7 @@ impl What {
             Self::Verdict { judgement: Judgement::Pass, .. } => "verified".to_owned(),
             Self::Verdict { judgement: Judgement::Fail, why } => format!("not verified: {}", headline(why)),
             Self::AttemptFailed { attempt, why } => format!("attempt {attempt} failed: {}", headline(why)),
+            Self::AttemptWaits { seconds } => format!("failed in the same way again; the next attempt is in {seconds} s"),
             Self::Landing(event) => event.to_string(),
             Self::Remote(event) => event.to_string(),
             Self::Care(event) => event.to_string(),
@@ -123,6 +127,11 @@ impl fmt::Display for RemoteEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Away { why } => write!(out, "cannot reach the remote: {why}"),
+            Self::AwayUntil { remote, why, seconds } => {
+                write!(out, "remote `{remote}` cannot be reached: {}", headline(why))?;
+                seconds.map_or(Ok(()), |seconds| write!(out, "; trying again in {seconds} s"))
+            }
+            Self::Back { remote } => write!(out, "remote `{remote}` can be reached again"),
             Self::Apart(hold) => write!(out, "{hold}"),
             Self::Folded { refs } => write!(out, "merged {} from the remote", plural(*refs, "ref", "refs")),
             Self::Ignored { ref_name, why } => write!(out, "ignored `{ref_name}` after fetch: {why}"),
@@ -142,6 +151,9 @@ impl fmt::Display for CareEvent {
             Self::LandedBefore(ticket) => write!(out, "{ticket} had landed; marked as merged"),
             Self::Quarantined { ref_name, reason } => write!(out, "`{ref_name}` is quarantined: {reason}"),
             Self::LeaseExpired(ticket) => write!(out, "the lease on {ticket} expired; the ticket is ready again"),
+            Self::LeaseNotRenewed { trouble } => write!(out, "cannot renew the lease, trying again: {trouble}"),
+            Self::ClaimLost { by: Some(run) } => write!(out, "lost the ticket: run {run} has it now"),
+            Self::ClaimLost { by: None } => write!(out, "lost the ticket: it was taken away from this run"),
             Self::GivenBack(ticket) => write!(out, "released {ticket}"),
             Self::Archived { count } => {
                 write!(out, "archived {}", plural(*count, "ref", "refs"))

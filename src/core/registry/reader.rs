@@ -12,6 +12,7 @@ use crate::core::id::{Brand, RepoName};
 use crate::core::interview::DEFAULT_QUESTIONS;
 use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, Land, OfflineClaims, Paths, Push};
 use crate::core::text;
+use crate::core::ticket::DEFAULT_LEASE;
 use crate::core::time::parse_span;
 use crate::core::verdict::Grade;
 
@@ -51,6 +52,7 @@ const REPO_KEYS: &[&str] = &[
     "checks",
     "max_attempts",
     "timeout",
+    "lease",
     "grade",
     "offline_claims",
     "land",
@@ -214,6 +216,7 @@ impl Reader<'_> {
             parse_span(text).ok_or_else(|| format!("`{}` is not a time such as 30m", crate::core::text::escape(text)))
         };
         let timeout = self.maybe(table, "timeout", span).unwrap_or(1800);
+        let lease = self.maybe(table, "lease", span).unwrap_or(DEFAULT_LEASE);
         let checks = self.checks(table);
         Some(RepoEntry {
             name: name?,
@@ -231,6 +234,7 @@ impl Reader<'_> {
             checks,
             max_attempts,
             timeout,
+            lease,
             grade,
             offline_claims,
             land,

@@ -14,6 +14,8 @@ mod archive;
 
 mod hostile;
 
+mod leases;
+
 mod pushes;
 
 mod signed;

@@ -290,6 +290,9 @@ fn a_worker_that_is_no_verifier_hands_in_and_waits() {
     fleet.settle();
     fleet.os("m1", &["worker", "--remote", "origin", "--until-empty"]).ok();
     assert_eq!(fleet.sandbox.state(BARE, &id), "verifying");
+    // Nobody works on it, and it waits for a verifier for longer than the lease of a run.
+    let lease = format!("git log -1 --format='%(trailers:key=Os-Lease,valueonly,separator=)' refs/os/tickets/{id}");
+    fleet.sandbox.sh(BARE, &format!("[ $(date -d $({lease}) +%s) -gt $(($(date +%s) + 3600)) ]")).ok();
     fleet.os("m0", &["sync"]).ok();
     fleet.git("m0", &["fetch", "-q", "origin"]).ok();
     fleet.os("m0", &["verify", &id]).ok();

@@ -109,6 +109,7 @@ fn a_worker_that_is_asked_to_end_ends_its_ticket_first() {
     }
     terminate(&worker);
     assert!(worker.wait().expect("an end").success());
+    assert!(fleet.sandbox.read("m0.log").contains("ending: finishing what is under way"));
     let states: Vec<_> = ids.iter().map(|id| fleet.sandbox.state(BARE, id)).collect();
     assert_eq!(states.iter().filter(|state| *state == "merged").count(), 1, "{states:?}");
     assert_eq!(states.iter().filter(|state| *state == "ready").count(), 2, "{states:?}");
@@ -122,7 +123,7 @@ fn a_worker_goes_on_when_the_remote_is_back() {
     fleet.os("m0", &["sync"]).ok();
     fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
     let mut worker = spawn(&fleet, "m0", &["--poll", "1s"]);
-    while !fleet.sandbox.read("m0.log").contains("cannot reach the remote") {
+    while !fleet.sandbox.read("m0.log").contains("remote `origin` cannot be reached") {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(fleet.sandbox.state("m0", &id), "ready");

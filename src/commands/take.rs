@@ -1,0 +1,164 @@
+//! Work by hand: `git os take`, `git os submit`, `git os pass` and `git os drop`
+
+use clap::Args as ClapArgs;
+
+use super::claim::{BY_HAND, until};
+use super::context::Context;
+use super::listen::OneTicket;
+use super::transition::{Who, report};
+use crate::core::id::TicketId;
+use crate::core::text::{escape, shell};
+use crate::core::verdict::Verdict;
+use crate::error::{CliError, Code};
+use crate::git::process::read_file;
+use crate::operations::checkout::{self, Checkout, FoundBy};
+use crate::operations::claim::Lease;
+use crate::operations::submit::{self, Work};
+use crate::operations::take::{self, Whereabouts};
+use crate::operations::{Place, land};
+
+/// Take a ready ticket to work on it by hand
+///
+/// Claims the ticket, starts the attempt, makes its branch and a worktree with the files that `.worktreeinclude` names, and
+/// prints the folder. Taken again, prints the same.
+#[derive(ClapArgs, Debug)]
+pub(super) struct TakeArgs {
+    /// Ticket id, or any unique part of it
+    id: String,
+
+    /// Switch this checkout to the ticket's branch instead of making a worktree
+    #[arg(long)]
+    here: bool,
+
+    /// Lease time, such as 30m or 2h; nobody renews it for you
+    #[arg(long, default_value = BY_HAND)]
+    lease: String,
+}
+
+/// Submit work for verification
+///
+/// Without an id, submits the ticket whose branch or worktree this is, or else the only one that this clone holds by hand.
+#[derive(ClapArgs, Debug)]
+pub(super) struct SubmitArgs {
+    /// Ticket id, or any unique part of it [default: the ticket of this checkout]
+    id: Option<String>,
+
+    /// Commit to submit [default: the tip of the ticket's branch, or HEAD if it has work that the branch lacks]
+    #[arg(long)]
+    head: Option<String>,
+
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Pass submitted work
+///
+/// With `--reason`, runs the checks in a clean worktree at exactly the submitted commit, as `git os verify` does, and records
+/// the verdict with your reason in place of the judge's. Nothing is recorded if a check fails. With `--verdict`, records a
+/// verdict that was made elsewhere; docs/format.md describes the file, under "A verdict". The run that did the work cannot
+/// pass it.
+#[derive(ClapArgs, Debug)]
+#[command(group = clap::ArgGroup::new("judgement").required(true).args(["reason", "verdict"]))]
+pub(super) struct PassArgs {
+    /// Ticket id, or any unique part of it
+    id: String,
+
+    /// Why the work is good
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: Option<String>,
+
+    /// File with the verdict as JSON
+    #[arg(long, value_name = "FILE")]
+    verdict: Option<String>,
+
+    /// Judge as this run [default: a new one]
+    #[arg(long, requires = "reason")]
+    run: Option<String>,
+}
+
+/// Give back a ticket that was taken by hand
+///
+/// Makes the ticket ready again and removes its worktree and its branch. Work that no protected branch has is saved to a ref
+/// below refs/os/rescue first.
+#[derive(ClapArgs, Debug)]
+pub(super) struct DropArgs {
+    /// Ticket id, or any unique part of it
+    id: String,
+}
+
+pub(super) fn run_take(ctx: &Context, args: &TakeArgs) -> Result<(), CliError> {
+    let (place, id) = ctx.find(&args.id)?;
+    let lease = Lease::new(None, super::span(&args.lease)?)?;
+    let whereabouts = if args.here { Whereabouts::Here(&ctx.env.dir) } else { Whereabouts::Worktree };
+    let taken = take::take(&place, &id, &lease, whereabouts)?;
+    if let Some(moved) = &taken.moved {
+        ctx.ui.say(format!("moved what was in the way to {moved}"));
+    }
+    ctx.ui.line(format!("{id} {}{}", taken.entry.ticket.state, until(&taken.entry)))?;
+    if args.here {
+        ctx.ui.line(format!("on branch {}", id.branch().trim_start_matches("refs/heads/")))?;
+    } else {
+        ctx.ui.line(format!("cd {}", shell(taken.folder.as_str())))?;
+    }
+    ctx.ui.say("hint: commit your work there, then run `git os submit`");
+    ctx.ui.say(format!("hint: git os drop {id}   # gives it back"));
+    Ok(())
+}
+
+pub(super) fn run_submit(ctx: &Context, args: &SubmitArgs) -> Result<(), CliError> {
+    let (place, id, found_by) = find(ctx, args.id.as_deref())?;
+    let ledger = place.ledger()?;
+    let here = Checkout::around(&place.repo, &ctx.env.dir)?;
+    let work = args.head.as_deref().map_or(Work::Here(here.as_ref(), found_by), Work::Revision);
+    report(ctx, &submit::submit(&ledger, &id, &ctx.caller(args.who.run.as_deref())?, work)?)
+}
+
+/// The ticket that was named, or the one that is meant by where the command was given.
+fn find(ctx: &Context, part: Option<&str>) -> Result<(Place, TicketId, FoundBy), CliError> {
+    if let Some(part) = part {
+        let (place, id) = ctx.find(part)?;
+        return Ok((place, id, FoundBy::Name));
+    }
+    let place = ctx.place()?;
+    let here = Checkout::around(&place.repo, &ctx.env.dir)?;
+    let (id, found_by) = checkout::find_ticket(&place.ledger()?, here.as_ref())?;
+    if found_by == FoundBy::OnlyOne {
+        ctx.ui.say(format!("{id} is the only ticket that this clone holds"));
+    }
+    Ok((place, id, found_by))
+}
+
+pub(super) fn run_pass(ctx: &Context, args: &PassArgs) -> Result<(), CliError> {
+    let (place, id) = ctx.find(&args.id)?;
+    if let Some(reason) = &args.reason {
+        let caller = ctx.caller(args.run.as_deref())?;
+        let listener = OneTicket::new(&ctx.ui, &id);
+        let entry = ctx.at_site(&place, &listener, |site| Ok(land::pass(&site.for_ticket(&id), &id, &caller, reason)?))?;
+        return report(ctx, &entry);
+    }
+    let file = args.verdict.as_deref().unwrap_or_default();
+    let text = read_file(&ctx.env.path(file))?;
+    let verdict = Verdict::from_json(&text).map_err(|error| {
+        CliError::no(Code::NotAVerdict, format!("cannot read `{}` as a verdict: {error}", escape(file)))
+            .hint("git os pass TICKET --reason TEXT   # runs the checks and writes the verdict itself")
+    })?;
+    report(ctx, &submit::pass(&place.ledger()?, &id, verdict)?)
+}
+
+pub(super) fn run_drop(ctx: &Context, args: &DropArgs) -> Result<(), CliError> {
+    let (place, id) = ctx.find(&args.id)?;
+    let dropped = take::give_back(&place, &id)?;
+    for ref_name in &dropped.saved {
+        ctx.ui.say(format!("saved its work to {ref_name}"));
+    }
+    if let Some(folder) = &dropped.removed {
+        ctx.ui.say(format!("removed {folder}"));
+        if ctx.env.dir.starts_with(folder) {
+            ctx.ui.say(format!("hint: cd {}   # this folder is gone", shell(dropped.top.as_str())));
+        }
+    }
+    if let Some(folder) = &dropped.stays {
+        ctx.ui.say(format!("its branch is still checked out in {folder}"));
+    }
+    report(ctx, &dropped.entry)
+}
