@@ -15,6 +15,7 @@ use crate::core::json::VERSION;
 use crate::core::text::{MAX_FILE, comma, escape, plural};
 use crate::core::ticket::Content;
 use crate::core::time::Timestamp;
+use crate::core::verdict::PERSON;
 use crate::error::{CliError, Code};
 use crate::ledger::attempts::{Attempt, attempts};
 use crate::ledger::replay::Link;
@@ -118,7 +119,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     for (at, link) in links.iter().enumerate() {
         let one = event(at)?;
         ctx.ui.heading(&format!("{} {} -> {}", one.seq, one.event, one.state))?;
-        let agent = one.agent.map(|agent| format!(", agent {agent}")).unwrap_or_default();
+        let agent = one.agent.filter(|agent| agent != PERSON).map(|agent| format!(", agent {agent}")).unwrap_or_default();
         let machine = one.machine.map(|machine| format!(", on {machine}")).unwrap_or_default();
         ctx.ui.line(format!("  {} {}{agent}{machine}, as {}", one.time, one.author, one.actor))?;
         for Change { field, old, new } in &one.changes {

@@ -32,6 +32,9 @@ pub(crate) struct CheckResult {
     pub(crate) millis: u64,
 }
 
+/// The judge of a verdict that a person gave, in place of an agent.
+pub(crate) const PERSON: &str = "person";
+
 /// Who judged in addition to the checks, and the reasons they gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Judge {

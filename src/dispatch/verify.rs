@@ -15,7 +15,7 @@ use crate::core::progress::{Activity, CareEvent, CheckEvent, Hold, Stage, Troubl
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::text;
-use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, Verdict};
+use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, PERSON, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
@@ -150,9 +150,6 @@ impl Default for Found {
         Self { checks: Vec::new(), reasons: Vec::new(), last_words: Vec::new(), judge }
     }
 }
-
-/// Who judged, in a verdict that a person gave.
-const PERSON: &str = "person";
 
 /// Runs the checks on submitted work, and asks the judge if they pass.
 fn examine_work(

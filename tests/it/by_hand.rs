@@ -195,7 +195,7 @@ fn a_person_passes_work_whose_checks_pass_and_no_other() {
     sandbox.os("hub", &["pass", &id]).fails("--reason");
     sandbox.os("hub", &["pass", &id, "--reason", "I read every line"]).ok();
     let log = sandbox.os("hub", &["log", &id]).ok();
-    assert!(log.contains("reviewer (person)") && log.contains("I read every line"), "{log}");
+    assert!(log.contains("Ann, as reviewer") && log.contains("I read every line"), "{log}");
     sandbox.os("hub", &["merge", &id]).ok();
     sandbox.os("hub", &["fsck"]).ok();
 }

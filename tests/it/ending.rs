@@ -66,7 +66,7 @@ fn a_signal_ends_git_with_all_that_it_started_and_the_next_command_goes_on() {
         signal(&child, name);
         let output = child.wait_with_output().expect("an end");
         assert_eq!(output.status.signal(), Some(number), "{}", String::from_utf8_lossy(&output.stderr));
-        let said = if name == "INT" { "error: interrupted\n" } else { "" };
+        let said = if name == "INT" { "interrupted\n" } else { "" };
         assert_eq!(String::from_utf8_lossy(&output.stderr), said, "{name}: a person is answered");
         is_clean(&crew);
         assert_eq!(crew.tickets(), before);

@@ -67,7 +67,7 @@ fn crew() -> Crew {
 fn is_interrupted(crew: &Crew, end: (Option<i32>, String)) {
     let (code, screen) = end;
     assert_eq!(code, Some(130), "{screen}");
-    assert_eq!(screen.matches("error: interrupted").count(), 1, "{screen}");
+    assert_eq!(screen.matches("interrupted").count(), 1, "{screen}");
     crew.wait("all that was started is gone", || crew.processes().is_empty());
 }
 

@@ -367,7 +367,7 @@ fn a_hooks_path_that_a_tool_sets_again_and_again_stays_where_it_is_and_so_do_we(
         assert_eq!(sandbox.sh("r", "git config --get-regexp 'hookspath|include' || :").ok(), "");
         sandbox.os("r", &["uninstall"]).ok();
         assert_eq!(
-            sandbox.sh("r", "ls -d .git/git-os* || :; git config --get-regexp '^(git-os|include|core.hooks)' || :").ok(),
+            sandbox.sh("r", "ls -d .git/git-os* || :; git config --local --get-regexp '^(git-os|include|core.hooks)' || :").ok(),
             ""
         );
     }

@@ -213,7 +213,7 @@ fn an_idle_worker_ends_at_once_when_it_is_interrupted() {
     wait("it waits", || log(&fleet, "m1").contains("waiting for ready tickets"));
     signal(&worker, "INT");
     assert_eq!(worker.wait().expect("an end").code(), Some(130));
-    assert_eq!(log(&fleet, "m1").lines().last(), Some("error: interrupted"));
+    assert_eq!(log(&fleet, "m1").lines().last(), Some("interrupted"));
 }
 
 #[test]
