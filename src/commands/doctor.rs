@@ -15,9 +15,9 @@ use crate::ui::Tone;
 
 /// Check the health of the workspace and grade it
 ///
-/// Runs nineteen checks, each with a reason and a remedy. A: no check fails. B: one or two fail. C: three to five fail. F:
-/// more. A check that does not apply shows n/a and is not counted; one that cannot run counts as failed. Exits with 1 if
-/// the grade is below A. With --repo, checks one repository.
+/// Runs nineteen checks, each with a reason and a remedy. A: no check fails or warns. B: one or two fail, or there are only
+/// warnings. C: three to five fail. F: more. A check that does not apply shows n/a and is not counted; one that cannot run
+/// counts as failed. Exits with 1 if a check fails. With --repo, checks one repository.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Print the checks and the grade (this is the default)
@@ -113,6 +113,7 @@ fn print(ctx: &Context, report: &Report) -> Result<(), CliError> {
     let row = |check: &Examined| {
         let (tone, shown) = match check.outcome {
             Outcome::Pass => (Tone::Good, "ok"),
+            Outcome::Warn => (Tone::Bad, "warn"),
             Outcome::Fail => (Tone::Bad, "FAIL"),
             Outcome::NotApplicable => (Tone::Quiet, "n/a"),
         };

@@ -31,7 +31,7 @@ const MAX_HOLDER: usize = 24;
 /// List tickets
 ///
 /// Lists the open tickets of the workspace: first by priority, then the oldest. Shows the repository, the age, and who
-/// works on it; of a closed ticket, when it was last changed.
+/// works on it; of a closed ticket, when it was last changed. With --json, lists closed tickets as well.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Show only tickets in this state, open or closed; repeatable
@@ -134,7 +134,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     check_names(ctx, &place, &args.filter, &found)?;
     let taken: Vec<_> = found.iter().filter(|found| args.filter.takes(&found.row.ticket)).collect();
     let is_wanted = |state: State| match args.states.as_slice() {
-        [] => args.closed || args.all || !state.is_terminal(),
+        // Programs hold on to getting all live tickets.
+        [] => args.closed || args.all || args.filter.json || !state.is_terminal(),
         states => states.contains(&state),
     };
     let shown: Vec<_> = taken.iter().copied().filter(|found| is_wanted(found.row.ticket.state)).collect();

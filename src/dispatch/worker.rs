@@ -23,7 +23,7 @@ use crate::workspace::Workspace;
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// How often a worker that is to end when nothing is ready asks a remote that does not answer.
-const MAX_TRIES: u32 = 4;
+const MAX_TRIES: u32 = 2;
 
 /// How long after a remote was away those who live have renewed their leases there, in seconds.
 const RENEWED_BY: u64 = 60;

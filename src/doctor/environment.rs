@@ -4,8 +4,9 @@ use crate::core::text::in_one_line;
 use crate::refs;
 use std::sync::OnceLock;
 
+use super::mistakes::Severity;
 use super::subject::Subject;
-use super::{Finding, Trouble, filters, mistakes, setup};
+use super::{Finding, Trouble, few, filters, mistakes, setup};
 use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
 use crate::git::{FLAWED_GIT, GitError, OLDEST_GIT, RefBackend};
@@ -61,9 +62,15 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
             format!("the registry published on {} is in force, not `{file}`: {why}", since.date())
         }
     };
-    let faults = mistakes::find(workspace, entry, repo)?;
-    let faults: Vec<_> = faults.into_iter().map(|one| format!("registry line {}: {}", one.line, one.what)).collect();
-    Ok(Finding::of(&faults, all_well, "git os init"))
+    let mistakes = mistakes::find(workspace, entry, repo)?;
+    let told = |severity: Option<Severity>| -> Vec<_> {
+        let meant = mistakes.iter().filter(|one| severity.is_none_or(|severity| one.severity == severity));
+        meant.map(|one| format!("registry line {}: {}", one.line, one.what)).collect()
+    };
+    Ok(match (told(Some(Severity::Fault)), told(None)) {
+        (faults, all) if faults.is_empty() && !all.is_empty() => Finding::warn(few(&all), "git os init"),
+        (_, all) => Finding::of(&all, all_well, "git os init"),
+    })
 }
 
 pub(super) fn git(subject: &Subject<'_>) -> Result<Finding, Trouble> {

@@ -11,6 +11,14 @@ use crate::workspace::Workspace;
 pub(crate) struct Mistake {
     pub(crate) line: usize,
     pub(crate) what: String,
+    pub(crate) severity: Severity,
+}
+
+/// Whether work can go on in spite of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Severity {
+    Warning,
+    Fault,
 }
 
 /// What a registry says of one repository that cannot work.
@@ -19,32 +27,33 @@ pub(crate) struct Mistake {
 /// When the repository cannot be read.
 pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Result<Vec<Mistake>, GitError> {
     let mut all = Vec::new();
-    let mut add = |line: usize, what: String| all.push(Mistake { line, what });
+    let mut add = |severity, line: usize, what: String| all.push(Mistake { line, what, severity });
     if let Some(other) = find_same(workspace, entry) {
-        add(entry.lines.of("path"), format!("`{}` and `{other}` are the same repository", entry.name));
+        add(Severity::Fault, entry.lines.of("path"), format!("`{}` and `{other}` are the same repository", entry.name));
     }
     for branch in &entry.protected {
         if !has_branch(repo, branch)? {
-            add(entry.lines.of("protected"), format!("branch `{branch}` does not exist in `{}`", entry.name));
+            add(Severity::Fault, entry.lines.of("protected"), format!("branch `{branch}` does not exist in `{}`", entry.name));
         }
     }
-    for (key, name) in [("agent", &entry.agent), ("verifier", &entry.verifier)] {
+    // Without its agent a repository is worked on by hand; without its judge nothing passes.
+    for (severity, key, name) in [(Severity::Warning, "agent", &entry.agent), (Severity::Fault, "verifier", &entry.verifier)] {
         let Some(agent) = name.as_ref().and_then(|name| workspace.registry.agents.get(name)) else { continue };
         if let Some(program) = find_missing(agent, workspace) {
             let name = name.as_deref().unwrap_or_default();
-            add(agent.lines.of("run"), format!("{key} `{name}` cannot start: there is no program `{program}`"));
+            add(severity, agent.lines.of("run"), format!("{key} `{name}` cannot start: there is no program `{program}`"));
         }
     }
     for check in &entry.checks {
         if let Some(program) = find_program(&check.run).filter(|program| !is_program(program, repo.home())) {
             let what = format!("check `{}` of `{}` cannot run: there is no program `{program}`", check.name, entry.name);
-            add(entry.lines.of("checks"), what);
+            add(Severity::Fault, entry.lines.of("checks"), what);
         }
     }
     // What happens in a silo is not for git-os to verify.
     if entry.checks.is_empty() && entry.verifier.is_none() && entry.gate != Gate::Off && !entry.silo {
         let what = format!("`{}` has neither `checks` nor a `verifier`, so nothing would verify its work", entry.name);
-        add(entry.lines.of("checks"), what);
+        add(Severity::Warning, entry.lines.of("checks"), what);
     }
     Ok(all)
 }

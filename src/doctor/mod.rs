@@ -1,6 +1,7 @@
 //! Nineteen checks of a workspace, each with a reason and a remedy, and the grade they make.
 //!
-//! A check whose subject does not exist says `n/a` and is not counted; one that could not run counts as failed.
+//! A check whose subject does not exist says `n/a` and is not counted; one that could not run counts as failed. A warning keeps the
+//! grade from being A, and holds nothing up.
 
 mod agents;
 mod environment;
@@ -31,7 +32,13 @@ pub(crate) const COUNT: usize = 19;
 
 named! {
     /// How a check ended.
-    Outcome, "outcome", { Pass = "pass", Fail = "fail", NotApplicable = "n/a" }
+    Outcome, "outcome", {
+        Pass = "pass",
+        /// Something is not as it should be, and work goes on all the same.
+        Warn = "warn",
+        Fail = "fail",
+        NotApplicable = "n/a",
+    }
 }
 
 /// What a check found.
@@ -55,6 +62,10 @@ impl Finding {
 
     fn fail(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { outcome: Outcome::Fail, reason: reason.into(), remedy: remedy.into() }
+    }
+
+    fn warn(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Warn, reason: reason.into(), remedy: remedy.into() }
     }
 
     /// Passed when nothing is wrong; otherwise failed with the first things that are.
@@ -162,19 +173,21 @@ pub(crate) struct Report {
 
 impl Report {
     fn new(checks: Vec<Examined>) -> Self {
+        let is_warned = checks.iter().any(|check| check.outcome == Outcome::Warn);
         let grade = match checks.iter().filter(|check| check.outcome == Outcome::Fail).count() {
-            0 => Grade::A,
-            1..=2 => Grade::B,
+            0 if !is_warned => Grade::A,
+            0..=2 => Grade::B,
             3..=5 => Grade::C,
             _ => Grade::F,
         };
         Self { grade, checks }
     }
 
-    /// The grade without the check of all chains: a ticket that is quarantined holds up no other.
+    /// The grade without warnings and without the check of all chains: a ticket that is quarantined holds up no other.
     #[must_use]
     pub(crate) fn grade_for_work(&self) -> Grade {
-        Self::new(self.checks.iter().filter(|check| check.number != CHAINS).cloned().collect()).grade
+        let heeded = self.checks.iter().filter(|check| check.number != CHAINS && check.outcome != Outcome::Warn);
+        Self::new(heeded.cloned().collect()).grade
     }
 
     /// The checks that failed.
@@ -182,9 +195,10 @@ impl Report {
         self.checks.iter().filter(|check| check.outcome == Outcome::Fail)
     }
 
-    /// The checks that failed by themselves, and not because another one did.
+    /// The checks that failed or warn by themselves, and not because another one failed.
     pub(crate) fn causes(&self) -> impl Iterator<Item = &Examined> {
-        self.failed().filter(|check| check.follows.is_none())
+        let is_told = |check: &&Examined| matches!(check.outcome, Outcome::Fail | Outcome::Warn);
+        self.checks.iter().filter(is_told).filter(|check| check.follows.is_none())
     }
 
     /// How many checks there really were: one that does not apply has passed nothing.
@@ -239,7 +253,7 @@ pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
     }
     let mut checks = fold(&reports).checks;
     if let (Some(first), false) = (checks.first_mut(), missing.is_empty()) {
-        if first.outcome == Outcome::Fail && !reports.is_empty() {
+        if matches!(first.outcome, Outcome::Fail | Outcome::Warn) && !reports.is_empty() {
             missing.push(first.reason.clone());
         }
         (first.outcome, first.reason, first.is_made) = (Outcome::Fail, few(&missing), true);
@@ -253,13 +267,10 @@ fn fold(reports: &[(&RepoName, Report)]) -> Report {
     let one = |(at, check): (usize, &Check)| {
         let all: Vec<(&RepoName, &Examined)> = reports.iter().map(|(name, report)| (*name, &report.checks[at])).collect();
         let of = |outcome: Outcome| all.iter().filter(move |one| one.1.outcome == outcome).copied().collect::<Vec<_>>();
-        let (failing, passing, absent) = (of(Outcome::Fail), of(Outcome::Pass), of(Outcome::NotApplicable));
-        let (outcome, of_outcome) = match (passing.is_empty(), absent.is_empty()) {
-            (false, _) if failing.is_empty() => (Outcome::Pass, &passing),
-            (true, false) if failing.is_empty() => (Outcome::NotApplicable, &absent),
-            // With no repository at all there is nothing that passed.
-            _ => (Outcome::Fail, &failing),
-        };
+        // With no repository at all there is nothing that passed.
+        let worst = [Outcome::Fail, Outcome::Warn, Outcome::Pass, Outcome::NotApplicable];
+        let outcome = worst.into_iter().find(|outcome| !of(*outcome).is_empty()).unwrap_or(Outcome::Fail);
+        let of_outcome = &of(outcome);
         let mut remedies: Vec<&str> = of_outcome.iter().map(|one| one.1.remedy.as_str()).filter(|one| !one.is_empty()).collect();
         remedies.sort_unstable();
         remedies.dedup();
@@ -281,10 +292,11 @@ fn fold(reports: &[(&RepoName, Report)]) -> Report {
 fn fold_reasons(all: &[(&RepoName, &Examined)], out_of: usize) -> String {
     let Some((_, first)) = all.first() else { return "cannot open any repository of the registry".to_owned() };
     let is_same = all.iter().all(|one| one.1.reason == first.reason);
-    if is_same && (all.len() == out_of || first.outcome != Outcome::Fail) {
+    let is_told = matches!(first.outcome, Outcome::Fail | Outcome::Warn);
+    if is_same && (all.len() == out_of || !is_told) {
         return first.reason.clone();
     }
-    if first.outcome == Outcome::Fail || all.len() <= NAMED {
+    if is_told || all.len() <= NAMED {
         let named: Vec<_> = all.iter().map(|(name, one)| format!("{name}: {}", one.reason)).collect();
         return few(&named);
     }

@@ -217,9 +217,13 @@ fn a_mistake_in_the_registry_is_named_with_its_line_and_is_not_grade_a() {
         let out = sandbox.os("hub", &["init", "--yes"]);
         assert!(out.stderr.contains(&format!("hub/registry.toml:{line}: {said}")), "{line} {said}: {out}");
         out.ok();
-        let doctor = sandbox.os("hub", &["doctor"]).fails("");
+        // What leaves everything to a person is a warning, and what cannot work is a fault.
+        let is_fault = !said.contains("neither") && !said.starts_with("agent");
+        let doctor = sandbox.os("hub", &["doctor"]);
+        assert_eq!(doctor.code, Some(i32::from(is_fault)), "{doctor}");
+        let doctor = doctor.said();
         assert!(doctor.contains(&format!("hub: registry line {line}: {said}")), "{doctor}");
-        assert!(doctor.contains("grade B"), "{doctor}");
+        assert!(doctor.contains(if is_fault { " FAIL  hub" } else { " warn  hub" }) && doctor.contains("grade B"), "{doctor}");
     }
     // A judge that may not be executed cannot start either.
     sandbox.write("hub/registry.toml", good.replacen("checks =", "verifier = \"judge\"\nchecks =", 1) + agent);
@@ -261,4 +265,13 @@ fn the_doctor_names_one_cause_and_not_what_follows_from_it() {
     assert!(out.contains("grade F"), "{out}");
     let json = sandbox.os("r", &["doctor", "--json"]).fails("\"follows\":1");
     assert!(json.contains("\"number\":19"), "{json}");
+}
+
+#[test]
+fn work_goes_on_where_nothing_verifies_it_and_a_session_says_so() {
+    let crew = Crew::with(&["hub"], "agent = \"crew\"\nchecks = []\n");
+    let id = crew.ready("Work");
+    crew.agent("echo done >done");
+    crew.start().says("`hub` has neither `checks` nor a `verifier`, so nothing would verify its work").says("grade B").ok();
+    assert_eq!(crew.state(&id), "merged");
 }

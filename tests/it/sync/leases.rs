@@ -244,6 +244,6 @@ fn a_worker_that_is_to_end_gives_up_a_remote_that_stays_away() {
     fleet.sandbox.sh(".", &format!("mv {BARE} away")).ok();
     let out = fleet.os("m0", &["worker", "--until-empty", "--poll", "1s"]);
     assert_eq!(out.code, Some(1), "{out}");
-    let said = out.fails("error: gave up after 4 attempts to reach the remote `origin`");
+    let said = out.fails("error: gave up after 2 attempts to reach the remote `origin`");
     assert_eq!(said.matches("cannot be reached").count(), 1, "{said}");
 }
