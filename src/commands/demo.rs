@@ -1,5 +1,7 @@
 //! `git os demo`
 
+mod guide;
+
 use camino::Utf8Path;
 use clap::Args as ClapArgs;
 
@@ -23,15 +25,19 @@ use crate::workspace::Workspace;
 /// Create nine small repositories and run a session on them
 ///
 /// Creates repositories with failing tests and TODO comments. Scripted agents edit and commit, and their work is verified.
-/// At the end, an attempt to put unverified work on main is refused. Writes only inside DIR.
+/// At the end, an attempt to put unverified work on main is refused. Writes only inside DIR. With --guide, writes the files that
+/// a page of the guide starts from instead.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Folder for the repositories; must be new or empty
-    #[arg(default_value = "git-os-demo")]
-    dir: String,
+    /// Folder for the repositories; must be new or empty [default: git-os-demo, or the name of the page]
+    dir: Option<String>,
+
+    /// Write the files that this page of the guide starts from, and nothing else
+    #[arg(long, value_name = "PAGE", value_parser = guide::NAMES)]
+    guide: Option<String>,
 
     /// Only create the repositories and set up git-os in them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "guide")]
     bare_setup: bool,
 }
 
@@ -59,10 +65,15 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
-    let dir = ctx.env.path(&args.dir);
+    let usual = args.guide.as_deref().unwrap_or("git-os-demo");
+    let dir = ctx.env.path(args.dir.as_deref().unwrap_or(usual));
     if dir.read_dir_utf8().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::no(Code::NotEmpty, format!("cannot create the demo in `{dir}`: the folder is not empty"))
             .hint("git os demo another-folder"));
+    }
+    if let Some(page) = &args.guide {
+        guide::write(page, &dir)?;
+        return ctx.ui.line(dir);
     }
     ctx.ui.say(format!("creating nine repositories in {dir}"));
     let workspace = make(ctx, &dir)?;

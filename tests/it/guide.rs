@@ -177,3 +177,60 @@ fn the_demo_of_the_readme_lands_tickets_and_is_refused_at_the_gate() {
     assert!(stderr.contains("refused, as it should be"), "{stderr}");
     assert!(home.path("git-os-demo/sandbox/.git").is_dir());
 }
+
+/// The commands of a page, each with the exit code that the page says.
+fn steps(page: &str) -> Vec<(String, i32)> {
+    let mut all: Vec<(String, i32)> = Vec::new();
+    for block in page.split("```console\n").skip(1) {
+        for line in block.split("\n```").next().unwrap_or_default().lines() {
+            if let Some(command) = line.strip_prefix("$ ") {
+                all.push((command.to_owned(), 0));
+            } else if let (Some(more), Some(last)) = (line.strip_prefix("> "), all.last_mut()) {
+                last.0 += &format!("\n{more}");
+            } else if let (Some(code), Some(last)) = (line.strip_prefix("? "), all.last_mut()) {
+                last.1 = code.trim().parse().unwrap_or(1);
+            }
+        }
+    }
+    all
+}
+
+/// As a person would who has the program and the page, and nothing else.
+#[test]
+fn every_page_of_the_guide_can_be_followed_from_an_empty_folder() {
+    let pages = repository().join("docs/guide").read_dir().expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut followed = 0;
+    for page in pages.filter(|path| path.extension().is_some_and(|ending| ending == "md")) {
+        let name = page.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let text = std::fs::read_to_string(&page).expect("a page");
+        let first = format!("git os demo --guide {name}");
+        assert!(text.contains(&format!("`{first}`")), "{name}");
+        let home = Home::new();
+        let here = home.path("here");
+        std::fs::create_dir(&here).expect("a folder");
+        let run = |dir: &Path, command: &str| -> Output {
+            home.command("bash").args(["-c", command]).current_dir(dir).output().expect("bash")
+        };
+        let made = run(&here, &first);
+        assert!(made.status.success(), "{made:?}");
+        let folder = here.join(&name);
+        for (command, code) in steps(&text) {
+            let output = run(&folder, &command);
+            assert_eq!(output.status.code(), Some(code), "{name}: {command}\n{output:?}");
+            followed += 1;
+        }
+    }
+    assert!(followed > 60, "{followed} commands");
+}
+
+#[test]
+fn the_program_has_all_files_of_the_guide() {
+    let home = Home::new();
+    for page in ["by-hand", "first-ticket", "many-machines", "refused", "sessions"] {
+        let made = home.command("git-os").args(["demo", "--guide", page]).current_dir(home.path("bin")).output().expect("git-os");
+        assert!(made.status.success(), "{made:?}");
+        let source = repository().join(format!("docs/guide/{page}.in"));
+        let same = Command::new("diff").arg("-r").arg(&source).arg(home.path("bin").join(page)).output().expect("diff");
+        assert!(same.status.success(), "{same:?}");
+    }
+}

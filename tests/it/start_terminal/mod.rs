@@ -202,3 +202,30 @@ fn a_terminal_that_knows_no_cursor_is_asked_as_well() {
     assert_eq!(states, ["draft", "merged"]);
     crew.all_is_well();
 }
+
+#[test]
+fn init_takes_nothing_away_before_a_person_says_yes() {
+    for columns in WIDTHS {
+        let mut crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
+        crew.sandbox.set("TERM", "xterm");
+        let registry = crew.sandbox.read("ws/hub/registry.toml").replace("name = \"usual\"", "name = \"other\"");
+        crew.sandbox.write("ws/hub/registry.toml", registry);
+        let before = crew.sandbox.id("ws/alpha", "refs/os/meta");
+        for (reply, code) in [("n\r", 1), ("\u{4}", 1), ("\u{3}", 130)] {
+            let Some(mut person) = Person::sit_down(&crew, columns, "init") else { return };
+            person.asked("continue? [y]es [n]o");
+            person.press(reply);
+            let screen = person.ends(&crew, code);
+            shows(&screen, "alpha: removes check `usual`");
+            shows(&screen, "nothing was changed");
+            assert_eq!(crew.sandbox.id("ws/alpha", "refs/os/meta"), before, "{reply:?}");
+        }
+        let Some(mut person) = Person::sit_down(&crew, columns, "init") else { return };
+        person.asked("continue? [y]es [n]o");
+        // A stray key is no answer.
+        person.press("x\r");
+        person.answer("continue? [y]es [n]o", "yes");
+        shows(&person.ends(&crew, 0), "alpha: policy updated");
+        assert_ne!(crew.sandbox.id("ws/alpha", "refs/os/meta"), before);
+    }
+}
