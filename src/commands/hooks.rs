@@ -6,7 +6,8 @@ use super::context::Context;
 use crate::core::progress::Nobody;
 use crate::core::text::chain;
 use crate::core::text::plural;
-use crate::dispatch::{Site, collect};
+use crate::dispatch::Site;
+use crate::dispatch::collect::{self, When};
 use crate::error::{CliError, Code};
 use crate::git::Repo;
 use crate::hook::install;
@@ -36,7 +37,11 @@ enum What {
 /// Removes a worktree one day after its ticket was merged, closed or released, and three days after it was blocked. Saves
 /// uncommitted changes to refs/os/rescue first.
 #[derive(ClapArgs, Debug)]
-pub(super) struct GcArgs {}
+pub(super) struct GcArgs {
+    /// Remove the worktrees of all closed tickets, however long ago they were closed
+    #[arg(long)]
+    now: bool,
+}
 
 /// The repositories a command is about: all of the workspace, or the one that is named or alone.
 fn repos(ctx: &Context, place: Place) -> Vec<(String, Repo)> {
@@ -84,13 +89,14 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
 }
 
-pub(super) fn run_gc(ctx: &Context, _args: &GcArgs) -> Result<(), CliError> {
+pub(super) fn run_gc(ctx: &Context, args: &GcArgs) -> Result<(), CliError> {
     let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
+    let when = if args.now { When::Now } else { When::Due };
     let mut count = 0;
     for entry in &workspace.registry.repos {
         let done = ctx.at_work(workspace, &Nobody, |at| match Site::open(at, entry) {
-            Ok(site) if site.ledger().is_ok() => collect::run(&site),
+            Ok(site) if site.ledger().is_ok() => collect::run(&site, when),
             Ok(_) | Err(_) => Ok(Vec::new()),
         });
         for what in done? {

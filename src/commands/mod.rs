@@ -208,7 +208,11 @@ pub fn main(args: &[String]) -> ExitCode {
     let ui = if as_json { Ui::new(&env).for_programs() } else { Ui::new(&env) };
     on_interrupt(ui.farewell(as_json));
     let ctx = Context { ui, env, stop, repo_name: cli.repo, warned: std::sync::OnceLock::new() };
-    match refuse_in_run(&ctx, &cli.command).and_then(|()| run(&ctx, &cli.command)).and_then(|()| ctx.ui.finish()) {
+    match refuse_in_run(&ctx, &cli.command)
+        .and_then(|()| refuse_one_repo(&ctx, &cli.command))
+        .and_then(|()| run(&ctx, &cli.command))
+        .and_then(|()| ctx.ui.finish())
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             drop(ctx.ui.flush());
@@ -270,6 +274,15 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
     }
     let message = "an agent or a check cannot do this; it can read, ask, comment, learn, set its steps and submit";
     Err(CliError::no(Code::NotForAgents, message).hint("git os ask TEXT   # ask the operator"))
+}
+
+/// What works on the whole workspace cannot be told to keep to one repository, and would go past it in silence.
+fn refuse_one_repo(ctx: &Context, command: &Command) -> Result<(), CliError> {
+    if ctx.repo_name.is_none() || !matches!(command, Command::Start(_) | Command::Dispatch(_) | Command::Worker(_)) {
+        return Ok(());
+    }
+    let message = "`--repo` does not apply: a session or worker works on all repositories of the registry";
+    Err(CliError::no(Code::InvalidInput, message).hint("git os ready   # what would be worked on"))
 }
 
 fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {

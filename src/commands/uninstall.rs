@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHAT")]
     worktrees: Option<Worktrees>,
 
-    /// Also remove all refs of git-os: tickets, verdicts, sessions, learnings and wiki. Asks first; a remote keeps its own
+    /// Also remove all refs of git-os: tickets, verdicts, sessions, learnings, wiki and saved work. Asks first; a remote keeps its own
     #[arg(long)]
     purge: bool,
 
@@ -79,7 +79,7 @@ fn sites(ctx: &Context) -> Result<Vec<Site>, CliError> {
     let entry_of = |name: &str| place.workspace.as_ref().and_then(|workspace| workspace.registry.find_repo(name));
     let remote_of = |entry: Option<&RepoEntry>| entry.and_then(|entry| entry.remote.clone());
     let name = place.name.as_ref().map(ToString::to_string);
-    let Some(workspace) = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none()) else {
+    let Some(workspace) = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none() && name.is_some()) else {
         let remote = remote_of(name.as_deref().and_then(entry_of));
         return Ok(vec![site(name.unwrap_or_else(|| place.repo.home().to_string()), place.repo, remote)?]);
     };
@@ -97,6 +97,10 @@ fn sites(ctx: &Context) -> Result<Vec<Site>, CliError> {
 fn choose(ctx: &Context, args: &Args, sites: &[Site]) -> Result<Worktrees, CliError> {
     if let Some(chosen) = args.worktrees {
         return Ok(chosen);
+    }
+    if args.purge {
+        // What is saved of them would go with the refs.
+        return Ok(Worktrees::Keep);
     }
     let count: usize = sites.iter().map(|site| site.inventory.worktrees.len() + site.inventory.branches.len()).sum();
     if count == 0 {
@@ -119,7 +123,7 @@ fn confirm_purge(ctx: &Context, args: &Args, sites: &[Site], worktrees: Worktree
     for site in sites {
         if worktrees == Worktrees::Remove && !site.inventory.worktrees.is_empty() {
             let message = format!("`{}` has worktrees: what is saved of them would go with the refs", site.name);
-            return Err(CliError::no(Code::NotConfirmed, message).hint("git os uninstall --worktrees keep --purge"));
+            return Err(CliError::no(Code::NotConfirmed, message).hint("the same command with `--worktrees keep`"));
         }
         let kinds: Vec<_> = site.inventory.kinds().iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
         let there = site.remote.as_ref().map(|remote| format!("; those at `{remote}` stay")).unwrap_or_default();

@@ -10,18 +10,27 @@ use crate::git::worktree::Worktree;
 use crate::ledger::{Ledger, archive};
 use crate::local::{output, worktrees};
 
+/// When a worktree goes that nobody works in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// After the time for which it is kept.
+    Due,
+    /// At once, if its ticket is closed.
+    Now,
+}
+
 /// Removes the worktrees that are no longer needed, and what was printed for tickets that are archived. Returns one line for each removal and each failure.
 ///
 /// # Errors
 /// If git cannot list the worktrees.
-pub(crate) fn run(site: &Site<'_>) -> Result<Vec<CareEvent>, DispatchError> {
+pub(crate) fn run(site: &Site<'_>, when: When) -> Result<Vec<CareEvent>, DispatchError> {
     let ledger = site.ledger()?;
     let folder = worktrees::folder(&site.repo);
     let now = site.repo.identity()?.time;
     let mut done = Vec::new();
     for worktree in site.repo.list_worktrees()? {
         let Some((id, _)) = worktrees::purpose(&worktree.path, &folder) else { continue };
-        if let Err(error) = collect(site, &ledger, &id, &worktree, now, &mut done) {
+        if let Err(error) = collect(site, &ledger, &id, &worktree, (now, when), &mut done) {
             done.push(CareEvent::WorktreeStays { ticket: id, trouble: Trouble::of(&error) });
         }
     }
@@ -35,7 +44,7 @@ fn collect(
     ledger: &Ledger<'_>,
     id: &TicketId,
     worktree: &Worktree,
-    now: Timestamp,
+    (now, when): (Timestamp, When),
     done: &mut Vec<CareEvent>,
 ) -> Result<(), DispatchError> {
     let entry = match ledger.find(id)? {
@@ -49,8 +58,9 @@ fn collect(
         (None, None) => now,
     };
     let Some(until) = worktrees::kept_until(entry.as_ref().map(|entry| entry.ticket.state), since) else { return Ok(()) };
+    let is_closed = entry.as_ref().is_some_and(|entry| entry.ticket.state.is_terminal());
     // Somebody removed the folder: there is nothing to wait for.
-    if is_there && now < until {
+    if is_there && now < until && !(is_closed && when == When::Now) {
         return Ok(());
     }
     let beyond = entry.as_ref().and_then(|entry| entry.ticket.head).or(ledger.find_trunk_tip()?);

@@ -64,6 +64,8 @@ pub(crate) enum DispatchError {
     /// A branch of a name that is the beginning of another's cannot exist beside it.
     #[error("cannot create the branch `{wanted}`: git cannot keep it beside the branch `{there}`; rename `{there}`")]
     BranchInTheWay { wanted: String, there: String },
+    #[error("branch `{branch}` is checked out in `{path}`; switch to another branch there")]
+    BranchInUse { branch: String, path: Utf8PathBuf },
     #[error("cannot copy what `.worktreeinclude` names into {worktree}")]
     NotIncluded { worktree: Utf8PathBuf, source: GitError },
     #[error("the worktree {0} was removed while it was in use")]
@@ -324,7 +326,7 @@ pub(crate) fn include(repo: &Repo, worktree: &Utf8Path) -> Result<(), DispatchEr
 /// goes well.
 fn is_for_a_person(error: &DispatchError) -> bool {
     match error {
-        DispatchError::BranchInTheWay { .. } | DispatchError::NotIncluded { .. } => true,
+        DispatchError::BranchInTheWay { .. } | DispatchError::BranchInUse { .. } | DispatchError::NotIncluded { .. } => true,
         DispatchError::Git(error) | DispatchError::Ledger(LedgerError::Git(error)) => error.is_refusal(),
         _ => false,
     }

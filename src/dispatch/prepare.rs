@@ -9,7 +9,7 @@ use crate::core::id::{ObjectId, TicketId};
 use crate::core::progress::{Activity, CareEvent, Stage, What};
 use crate::git::Repo;
 use crate::git::process::{remove_all, rename_file};
-use crate::git::worktree::is_same_place;
+use crate::git::worktree::{Worktree, is_same_place};
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::runs::{AgentStage, RunRecord};
 use crate::local::worktrees::{aside, of_ticket, rescue};
@@ -79,6 +79,11 @@ pub(crate) fn add_worktree(repo: &Repo, id: &TicketId, start: ObjectId) -> Resul
     }
     if let Some(git_dir) = repo.find_worktree_git_dir(&path) {
         remove_all(&git_dir)?;
+    }
+    // Nobody's checkout is moved under them.
+    let is_elsewhere = |one: &Worktree| one.branch.as_ref() == Some(&branch) && !is_same_place(&one.path, &path);
+    if let Some(other) = repo.list_worktrees()?.into_iter().find(is_elsewhere) {
+        return Err(DispatchError::BranchInUse { branch: short(&branch), path: other.path });
     }
     set_branch(repo, &branch, start)?;
     repo.add_worktree(&path, &branch)?;

@@ -66,7 +66,7 @@ impl Session<'_> {
         for id in recover::expire(&site)? {
             whats.push(What::Care(CareEvent::LeaseExpired(id)));
         }
-        whats.extend(collect::run(&site)?.into_iter().map(What::Care));
+        whats.extend(collect::run(&site, collect::When::Due)?.into_iter().map(What::Care));
         Ok(())
     }
 }

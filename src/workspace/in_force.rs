@@ -120,7 +120,10 @@ impl Workspace {
     pub(crate) fn or_later(self, hub: &Repo) -> Result<Self, WorkspaceError> {
         let is_of_hub = self.source == Source::File && self.root().canonicalize_utf8().ok() == main_top(hub);
         let Some(published) = is_of_hub.then(|| policy::find_registry(hub)).transpose()?.flatten() else { return Ok(self) };
-        if published.text == self.text || !policy::is_earlier_registry(hub, &self.text)? || !self.is_of_branch(hub)? {
+        if published.text == self.text
+            || !policy::is_earlier_registry(hub, &self.text)?
+            || !self.is_of_older_branch(hub, published.since)?
+        {
             return Ok(self);
         }
         match Registry::parse(&published.text) {
@@ -129,13 +132,19 @@ impl Workspace {
         }
     }
 
-    /// Whether the file is as the branch that is checked out has it.
-    fn is_of_branch(&self, hub: &Repo) -> Result<bool, WorkspaceError> {
+    /// Whether the file is as the branch that is checked out has it, and nobody changed it there since another was published.
+    fn is_of_older_branch(&self, hub: &Repo, since: Timestamp) -> Result<bool, WorkspaceError> {
         let of_git = |source| WorkspaceError::Ledger(LedgerError::Git(source));
-        let Some(head) = hub.git_at(self.root()).find_commit("HEAD").map_err(of_git)? else { return Ok(false) };
+        let git = hub.git_at(self.root());
+        let Some(head) = git.find_commit("HEAD").map_err(of_git)? else { return Ok(false) };
         let tree_id = hub.read_commit(head).map_err(of_git)?.tree_id;
-        let entry = hub.find_entry(tree_id, self.file.file_name().unwrap_or(FILE)).map_err(of_git)?;
-        Ok(entry.is_some_and(|entry| entry.id == hub.blob_id(self.text.as_bytes())))
+        let name = self.file.file_name().unwrap_or(FILE);
+        let entry = hub.find_entry(tree_id, name).map_err(of_git)?;
+        if entry.is_none_or(|entry| entry.id != hub.blob_id(self.text.as_bytes())) {
+            return Ok(false);
+        }
+        let changed = git.line(["log", "-1", "--format=%ct", "HEAD", "--", name]).map_err(of_git)?;
+        Ok(changed.and_then(|time| time.parse().ok()).is_none_or(|time| Timestamp(time) <= since))
     }
 }
 

@@ -253,3 +253,17 @@ fn work_that_conflicts_with_what_landed_names_the_files() {
     sandbox.os("hub", &["merge", &two]).ok();
     assert_eq!(sandbox.state("hub", &two), "merged");
 }
+
+#[test]
+fn a_branch_that_somebody_has_checked_out_is_not_moved_by_a_session() {
+    let crew = crate::crew::Crew::alone("echo agent >agent", "max_attempts = 1\n");
+    let id = crew.ready("Work");
+    crew.os(&["take", &id, "--here"]).ok();
+    crew.sandbox.sh("ws/hub", "echo mine >mine; git add mine; git commit -qm Mine").ok();
+    let mine = crew.sandbox.id("ws/hub", "HEAD");
+    crew.os(&["drop", &id]).ok();
+    crew.start().says("is checked out in `").ok();
+    assert_eq!(crew.state(&id), "blocked");
+    assert_eq!(crew.sandbox.id("ws/hub", "HEAD"), mine);
+    assert_eq!(crew.sandbox.git("ws/hub", &["status", "--porcelain", "--untracked-files=no"]).ok(), "");
+}

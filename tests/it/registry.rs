@@ -253,3 +253,30 @@ fn a_workspace_that_was_copied_is_one_of_its_own() {
     assert!(sandbox.os("copy/hub", &["init"]).ok().contains("other: registry recorded"));
     assert!(sandbox.git("copy/other", &["config", "git-os.registry"]).ok().ends_with("/copy/hub/registry.toml"));
 }
+
+#[test]
+fn a_registry_that_was_reverted_by_a_commit_counts_again() {
+    let mut sandbox = workspace();
+    sandbox.sh("hub", "git add registry.toml; git commit -qm one").ok();
+    let good = sandbox.read("hub/registry.toml");
+    sandbox.write("hub/registry.toml", good.replace("name = \"usual\"", "name = \"other\""));
+    sandbox.os("hub", &["init", "--yes"]).ok();
+    sandbox.sh("hub", "git commit -qam two").ok();
+    // Later, and not by a switch to an older branch.
+    for key in ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"] {
+        sandbox.set(key, "2026-05-08T12:00:00Z");
+    }
+    sandbox.git("hub", &["revert", "--no-edit", "HEAD"]).ok();
+    let out = sandbox.os("hub", &["list"]);
+    assert_eq!(out.stderr, "", "{out}");
+    sandbox.os("hub", &["init", "--yes"]).says("adds check `usual`").ok();
+}
+
+#[test]
+fn a_registry_further_up_that_does_not_have_the_repository_is_not_its_own() {
+    let sandbox = workspace();
+    sandbox.repo("hub/nested", "");
+    sandbox.os("hub/nested", &["init"]).says("does not have this repository").ok();
+    assert!(sandbox.read("hub/nested/registry.toml").contains("hub = \"nested\""));
+    assert!(!sandbox.os("hub/nested", &["list"]).said().contains("Of hub"));
+}

@@ -275,3 +275,12 @@ fn work_goes_on_where_nothing_verifies_it_and_a_session_says_so() {
     crew.start().says("`hub` has neither `checks` nor a `verifier`, so nothing would verify its work").says("grade B").ok();
     assert_eq!(crew.state(&id), "merged");
 }
+
+#[test]
+fn worktrees_of_closed_tickets_can_be_collected_at_once() {
+    let (crew, [landed, blocked, held]) = crew();
+    crew.os(&["gc"]).says("nothing to remove").ok();
+    crew.os(&["gc", "--now"]).says(&landed).ok();
+    let is_there = |id: &str| crew.sandbox.path(&format!("ws/hub/.claude/worktrees/{id}")).exists();
+    assert_eq!((is_there(&landed), is_there(&blocked), is_there(&held)), (false, true, true));
+}

@@ -285,7 +285,7 @@ fn a_remote_that_never_answers_is_given_up_on_and_others_go_on() {
     crew.sandbox.write("ws/hub/registry.toml", text);
     crew.os(&["init"]).says("timed out: no answer for 1 s").ok();
     let out = crew.os(&["worker", "--until-empty", "--poll", "1s"]).says("timed out: no answer for 1 s");
-    out.fails("gave up after 4 attempts to reach the remote `origin`");
+    out.fails("gave up after 2 attempts to reach the remote `origin`");
     assert_eq!(crew.sandbox.state("ws/alpha", &id), "merged");
     crew.os(&["sync"]).fails("timed out: no answer for 1 s");
     assert_eq!(crew.sandbox.sh(".", "ps -e -o args | grep -c '[s]leep 300' || :").ok(), "0", "what git started ends with it");

@@ -36,7 +36,16 @@ pub(super) fn choose(ctx: &Context, named: Option<&str>, mode: Mode) -> Result<W
         return Ok(workspace);
     }
     if let Some(file) = nearest {
-        return Ok(Workspace::load(&file)?);
+        let found = Workspace::load(&file);
+        // A registry further up may be about other repositories; one at the top of this one is its own in any case.
+        let is_own = |workspace: &Workspace, repo: &Repo| workspace.name_of(repo).is_some() || repo.work_dir() == file.parent();
+        match (&found, &repo) {
+            (Ok(workspace), Ok(repo)) if !is_own(workspace, repo) => {
+                ctx.ui.say(format!("note: the registry `{file}` does not have this repository"));
+            }
+            (Err(_), Ok(repo)) if repo.work_dir() != file.parent() => {}
+            _ => return Ok(found?),
+        }
     }
     let repo = repo?;
     let top = repo.work_dir().ok_or_else(|| {
