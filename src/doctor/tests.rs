@@ -209,7 +209,8 @@ fn what_dead_processes_left_is_removed_and_what_is_alive_stays() {
     let held = std::fs::File::open(&alive).expect("there");
     held.lock().expect("locked");
     assert_eq!(failing(&fixture.report()), [11, 19]);
-    let repairs = fixture.repair();
+    // While another thread starts a process, that process has all locks of this one for a moment.
+    let repairs: Vec<_> = (0..20).flat_map(|_| fixture.repair()).collect();
     assert!(repairs.len() == 2 && repairs.iter().all(|one| matches!(one, Repair::Done(_))), "{repairs:?}");
     assert!(!lock.exists() && !dead.exists() && alive.exists() && fresh.exists());
     assert_eq!(failing(&fixture.report()), [0; 0]);
