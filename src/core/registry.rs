@@ -108,14 +108,18 @@ pub(crate) struct AgentEntry {
     pub(crate) lines: Lines,
 }
 
+/// A word of a command line in the registry: what begins with `./` or `../` counts from the registry's folder.
+#[must_use]
+pub(crate) fn from_registry(word: &str, registry_dir: &Utf8Path) -> String {
+    let is_relative = word.starts_with("./") || word.starts_with("../");
+    if is_relative { registry_dir.join(word).to_string() } else { word.to_owned() }
+}
+
 impl AgentEntry {
-    /// The program and its first arguments. What begins with `./` or `../` counts from the registry's folder.
+    /// The program and its first arguments.
     #[must_use]
     pub(crate) fn words(&self, registry_dir: &Utf8Path) -> Vec<String> {
-        let resolve = |word: &String| {
-            let is_relative = word.starts_with("./") || word.starts_with("../");
-            if is_relative { registry_dir.join(word).to_string() } else { word.clone() }
-        };
+        let resolve = |word: &String| from_registry(word, registry_dir);
         match (self.run.is_empty(), self.kind) {
             (true, AgentKind::Claude) => vec!["claude".to_owned()],
             (true, AgentKind::Command) | (false, _) => self.run.iter().map(resolve).collect(),

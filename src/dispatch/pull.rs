@@ -8,6 +8,7 @@ use super::{DispatchError, Site, prepare, take_in, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::ObjectId;
 use crate::core::progress::{Hold, LandingEvent, Stage, What};
+use crate::core::registry::from_registry;
 use crate::core::ruling::Ruling;
 use crate::core::text;
 use crate::core::trailers::{Key, plain};
@@ -110,10 +111,7 @@ impl Request<'_> {
 
     /// Asks the host how the request stands, and does what that asks for.
     fn ask(&self) -> Result<Landing, DispatchError> {
-        let program = self.site.entry.host.as_ref().map(|host| {
-            let is_relative = host.starts_with("./") || host.starts_with("../");
-            if is_relative { self.site.registry_dir().join(host).to_string() } else { host.clone() }
-        });
+        let program = self.site.entry.host.as_ref().map(|host| from_registry(host, &self.site.registry_dir()));
         let away = |why: String| Ok(Landing::Held(Hold::HostAway { why }));
         let host = match Host::of(&self.site.repo, self.remote, program.as_deref()) {
             Ok(host) => host,

@@ -81,8 +81,8 @@ fn judge_readable(ledger: &Ledger<'_>, old: Option<ObjectId>, new: Option<Object
 
 /// Whether a commit comes from a host that decides by its own rules what lands.
 fn is_of_host(ledger: &Ledger<'_>, new: ObjectId) -> bool {
-    let remote = shared_remote(ledger.repo).filter(|_| ledger.policy.land == Land::PullRequest);
-    remote.is_some_and(|remote| Landed::at(ledger.repo, &ledger.policy, &remote).has(new))
+    let has = |remote: String| Landed::at(ledger.repo, &ledger.policy, &remote).has(new);
+    ledger.policy.land == Land::PullRequest && shared_remote(ledger.repo).is_some_and(has)
 }
 
 /// Whether what is dropped was landed work, of which the new tip has no copy, as after a rebase.
