@@ -91,7 +91,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let setup = setup(ctx, &workspace, entry, &repo, mode);
         let changes = setup.changes()?;
         done.extend(setup.settle()?);
-        let done = if done.is_empty() { "nothing to do".to_owned() } else { done.join(", ") };
+        let done = match (done.is_empty(), mode) {
+            (true, _) => "nothing to do".to_owned(),
+            (false, Mode::Apply) => done.join(", "),
+            (false, Mode::DryRun) => format!("to be done: {}", done.join(", ")),
+        };
         ctx.ui.line(format!("{}: {done}", entry.name))?;
         for change in changes {
             ctx.ui.line(format!("  {}", change.what))?;
