@@ -145,7 +145,11 @@ fn print(ctx: &Context, report: &Report) -> Result<(), CliError> {
         ctx.ui.heading("remedies")?;
     }
     for (remedy, numbers) in remedies {
-        ctx.ui.line(format!("{remedy}   # {}", numbers.join(", ")))?;
+        let numbers = numbers.join(", ");
+        ctx.ui.line(match remedy.split_once("   # ") {
+            Some((command, when)) => format!("{command}   # {numbers}: {when}"),
+            None => format!("{remedy}   # {numbers}"),
+        })?;
     }
     ctx.ui.line("")?;
     ctx.ui.line(format!("grade {} ({})", report.grade, tally(report.counts())))

@@ -133,7 +133,8 @@ fn confirm_purge(ctx: &Context, args: &Args, sites: &[Site], worktrees: Worktree
     if args.yes || ctx.confirm("remove them? They cannot be brought back from here")? {
         return Ok(());
     }
-    Err(CliError::no(Code::NotConfirmed, "nothing was changed"))
+    let error = CliError::no(Code::NotConfirmed, "nothing was changed");
+    Err(if ctx.env.stdin_is_terminal { error } else { error.hint("git os uninstall --help   # see `--yes`") })
 }
 
 fn take_out(ctx: &Context, args: &Args, site: &Site, worktrees: Worktrees) -> Result<(), CliError> {

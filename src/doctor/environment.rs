@@ -13,6 +13,9 @@ use crate::git::{FLAWED_GIT, GitError, OLDEST_GIT, RefBackend};
 use crate::workspace::in_force::NotTheFile;
 use crate::workspace::{CONFIG_KEY, Source, Workspace};
 
+/// What helps against mistakes in the registry.
+const REMEDY: &str = "git os init   # once the registry is corrected";
+
 pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let repo = subject.repo;
     let noted = repo.config(CONFIG_KEY);
@@ -68,8 +71,8 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
         meant.map(|one| format!("registry line {}: {}", one.line, one.what)).collect()
     };
     Ok(match (told(Some(Severity::Fault)), told(None)) {
-        (faults, all) if faults.is_empty() && !all.is_empty() => Finding::warn(few(&all), "git os init"),
-        (_, all) => Finding::of(&all, all_well, "git os init"),
+        (faults, all) if faults.is_empty() && !all.is_empty() => Finding::warn(few(&all), REMEDY),
+        (_, all) => Finding::of(&all, all_well, REMEDY),
     })
 }
 
