@@ -19,6 +19,9 @@ use crate::git::process::{Charge, take_charge};
 const MERCY: Duration = Duration::from_secs(3);
 /// How long its streams are read after its end: a background process may keep them open.
 const LAST_OUTPUT: Duration = Duration::from_millis(200);
+/// How long at least to wait for each piece of what it printed, and for how long in all.
+const LAST_READ: Duration = Duration::from_millis(20);
+const MAX_LAST_OUTPUT: Duration = Duration::from_secs(10);
 /// What every agent and check may see of the operator's environment.
 const PASSED: &[&str] = &[
     "PATH",
@@ -273,10 +276,12 @@ impl Running {
     /// What it printed before its end, which came after so long, and nobody has read yet.
     fn rest(&mut self, took: Duration) -> Option<(Channel, Vec<u8>)> {
         let Self { runtime, streams, started, .. } = self;
-        let left = LAST_OUTPUT.saturating_sub(started.elapsed().saturating_sub(took));
-        if left.is_zero() {
+        let since = started.elapsed().saturating_sub(took);
+        if since > MAX_LAST_OUTPUT {
             return None;
         }
+        // What is there already is read, however slow this machine is.
+        let left = LAST_OUTPUT.saturating_sub(since).max(LAST_READ);
         runtime.block_on(async { tokio::time::timeout(left, streams.next_or_end()).await }).ok().flatten()
     }
 }

@@ -76,6 +76,19 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// How it ended, as far as the client can tell.
+    #[must_use]
+    pub(crate) fn end(&self) -> crate::core::outcome::Outcome {
+        use crate::core::outcome::Outcome as End;
+        match (self.ended, &self.refusal) {
+            (Ended::Exit(0), None) => End::HandedIn,
+            (Ended::Exit(code), _) if code > 128 => End::Crashed,
+            (Ended::Exit(_) | Ended::Canceled, _) => End::Failed,
+            (Ended::TimedOut, _) => End::TimedOut,
+            (Ended::Interrupted, _) => End::Interrupted,
+        }
+    }
+
     /// Why the run failed; `None` when it did not.
     #[must_use]
     pub(crate) fn failure(&self) -> Option<Failure> {

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{DispatchError, Site, find_words};
+use super::{DispatchError, Site, find_failure, find_words};
 use crate::core::event::EventKind;
 use crate::core::id::Brand;
 use crate::core::text::escape;
@@ -32,8 +32,7 @@ pub(crate) fn executor(
 ) -> Result<String, DispatchError> {
     let mut text = head(ledger, entry)?;
     let ticket = &entry.ticket;
-    // A ticket that nobody has claimed yet is shown as its first attempt will see it.
-    text += &format!("\nAttempt {} of {}.\n", ticket.attempt.max(1), ledger.policy.max_attempts);
+    text += &format!("\nAttempt {} of {}.\n", ledger.used(entry)?.attempts + 1, ledger.policy.max_attempts);
     text += "\n## What must be true\n\n";
     for check in &ledger.policy.checks {
         text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
@@ -46,7 +45,7 @@ pub(crate) fn executor(
         None => {}
     }
     text += &said(site, &ticket.content.brand)?;
-    if let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])? {
+    if let Some(reason) = find_failure(ledger, entry)? {
         text += &format!("\n## Why the last attempt failed\n\n{reason}\n");
     }
     if let Some(answer) = find_words(ledger, entry, &[EventKind::Answer])? {

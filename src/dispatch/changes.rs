@@ -105,6 +105,7 @@ fn stands(event: &Event) -> bool {
         | What::Verdict { .. }
         | What::Question(_)
         | What::AttemptFailed { .. }
+        | What::RunEnded { .. }
         | What::AttemptWaits { .. }
         | What::Landing(_)
         | What::Draft(_)

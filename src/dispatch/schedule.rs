@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::land::bring_trunk;
 use super::recover::{self, Orphans};
-use super::{DispatchError, Site, Workplace, carry, claim, keep, last_reason, pull};
+use super::{DispatchError, Site, Workplace, carry, claim, ended, keep, pull, reasons};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::meta::OfflineClaims;
+use crate::core::outcome::Outcome;
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
+use crate::doctor::mistakes::find_missing;
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, shared_remote};
 use crate::local::runs::RunRecord;
@@ -40,7 +42,7 @@ impl Ending {
 
 /// The state that lanes share.
 struct Board<'a> {
-    workspace: &'a Workspace,
+    at: Workplace<'a>,
     busy: BTreeSet<Brand>,
     /// Runs of a killed session, which are continued first.
     orphans: Vec<(&'a RepoEntry, RunRecord)>,
@@ -74,6 +76,9 @@ pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, Dispatc
 /// As for [`run`].
 pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoName>) -> Result<Vec<Ending>, DispatchError> {
     let workspace = at.workspace;
+    if let Some(hub) = workspace.hub().ok().and_then(|hub| workspace.open(hub).ok()) {
+        at.resting.keep_in(&hub);
+    }
     let (mut orphans, mut in_doubt) = (Vec::new(), Vec::new());
     for entry in &workspace.registry.repos {
         let found = Site::open(at.in_silence(), entry).and_then(|site| {
@@ -82,7 +87,7 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
                 bring_trunk(&site, &ledger, &remote, &trunk)?;
             }
             pull::follow_all(&Site::open(at, entry)?, &ledger)?;
-            if let Some(idle) = idle(entry, &ledger)? {
+            if let Some(idle) = idle(&site, &ledger)? {
                 at.tell(entry, What::Care(idle));
             }
             match vain(workspace, &site, &ledger) {
@@ -100,16 +105,8 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
             Err(error) => at.tell_trouble(entry, &error),
         }
     }
-    let board = Board {
-        workspace,
-        busy: BTreeSet::new(),
-        orphans,
-        in_doubt,
-        tried: BTreeSet::new(),
-        away,
-        results: Vec::new(),
-        error: None,
-    };
+    let board =
+        Board { at, busy: BTreeSet::new(), orphans, in_doubt, tried: BTreeSet::new(), away, results: Vec::new(), error: None };
     let (board, freed) = (Mutex::new(board), Condvar::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -128,16 +125,24 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
 }
 
 /// Why nobody takes the ready tickets of a repository, if there are any and nobody does.
-fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, DispatchError> {
+fn idle(site: &Site<'_>, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, DispatchError> {
+    let entry = site.entry;
     let because = match &entry.agent {
         // That no agent works in a silo is how it should be.
         None if entry.silo => return Ok(None),
         None => Idle::NoAgent,
         Some(_) if ledger.find_trunk_tip()?.is_none() => Idle::Unborn,
+        Some(agent) if ended::find_rest(site, agent)?.is_some() => Idle::Agent,
+        Some(agent) if !can_start(site.workspace, agent) => Idle::CannotStart,
         Some(_) => return Ok(None),
     };
     let ready = ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count();
     Ok((ready > 0).then_some(CareEvent::Idle { ready, because }))
+}
+
+/// Whether there is a program to start an agent with; a ticket that is claimed in vain is a ticket that others wait for.
+fn can_start(workspace: &Workspace, agent: &str) -> bool {
+    workspace.registry.agents.get(agent).is_some_and(|agent| find_missing(agent, workspace).is_none())
 }
 
 /// The ready tickets of a repository that nobody can take, since they wait for what will not land.
@@ -237,15 +242,21 @@ impl<'a> Board<'a> {
             return Some(Task::Continue(entry, record));
         }
         let mut best: Option<(Row, &RepoEntry)> = None;
-        for entry in self.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
+        for entry in self.at.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
             let is_away = self.away.contains(&entry.name) && entry.offline_claims == OfflineClaims::Refuse;
-            if self.busy.contains(&entry.brand) || is_away {
+            let agent = entry.agent.as_deref().unwrap_or_default();
+            if self.busy.contains(&entry.brand) || is_away || !can_start(self.at.workspace, agent) {
                 continue;
             }
-            let Ok(repo) = self.workspace.open(entry) else { continue };
+            let Ok(repo) = self.at.workspace.open(entry) else { continue };
             let Ok(ledger) = Ledger::open(&repo) else { continue };
+            // Whoever would be sent to it would come back with nothing.
+            let Ok(now) = repo.identity().map(|identity| identity.time) else { continue };
+            if self.at.resting.find(agent, now).is_some() {
+                continue;
+            }
             let Ok(rows) = ledger.rows() else { continue };
-            let readiness = Readiness::new(Some(self.workspace), &repo);
+            let readiness = Readiness::new(Some(self.at.workspace), &repo);
             for row in rows.tickets {
                 let is_better = best.as_ref().is_none_or(|(best, _)| row.urgency() < best.urgency());
                 if is_better && !self.tried.contains(&row.id) && readiness.is_ready(&row).unwrap_or(false) {
@@ -288,8 +299,13 @@ fn work(at: Workplace<'_>, task: Task<'_>) -> Result<Fate, DispatchError> {
         if !keep::was_given_back(&ledger, &back, &run)? {
             return Ok(fate);
         }
-        let failure = last_reason(&ledger, &back)?;
-        if last_failure.replace(failure.clone()).is_some_and(|last| last == failure) {
+        let (outcome, failure) = reasons::find_end(&ledger, &back)?;
+        if outcome.is_some_and(Outcome::is_of_agent) {
+            let agent = entry.agent.clone().unwrap_or_default();
+            return Ok(Fate::Held(Hold::Agent { agent, why: failure }));
+        }
+        let is_in_vain = matches!(outcome, Some(Outcome::Crashed | Outcome::TimedOut));
+        if last_failure.replace(failure.clone()).is_some_and(|last| last == failure) || is_in_vain {
             // The brief of the last attempt named the failure, and that did not help. What passes by itself may have passed by then.
             site.tell(What::AttemptWaits { seconds: pause.as_secs() });
             stop_for(&site, pause)?;

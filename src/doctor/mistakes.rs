@@ -81,7 +81,7 @@ fn has_branch(repo: &Repo, branch: &str) -> Result<bool, GitError> {
 }
 
 /// The program of an agent, if it is not there.
-fn find_missing(agent: &AgentEntry, workspace: &Workspace) -> Option<String> {
+pub(crate) fn find_missing(agent: &AgentEntry, workspace: &Workspace) -> Option<String> {
     let program = agent.words(workspace.root()).into_iter().next()?;
     (!is_program(&program, workspace.root())).then_some(program)
 }

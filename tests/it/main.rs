@@ -13,6 +13,7 @@ mod race;
 mod sync;
 
 mod crash;
+mod outcomes;
 
 mod heal;
 mod older;

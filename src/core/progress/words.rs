@@ -70,7 +70,8 @@ impl What {
             Self::Verdict { judgement: Judgement::Pass, .. } => "verified".to_owned(),
             Self::Verdict { judgement: Judgement::Fail, why } => format!("not verified: {}", headline(why)),
             Self::AttemptFailed { attempt, why } => format!("attempt {attempt} failed: {}", headline(why)),
-            Self::AttemptWaits { seconds } => format!("failed in the same way again; the next attempt is in {seconds} s"),
+            Self::RunEnded { outcome, why } => format!("run ended, {}: {}", outcome.name(), headline(why)),
+            Self::AttemptWaits { seconds } => format!("the next run begins in {seconds} s"),
             Self::Landing(event) => event.to_string(),
             Self::Remote(event) => event.to_string(),
             Self::Care(event) => event.to_string(),
@@ -155,6 +156,10 @@ impl fmt::Display for CareEvent {
             Self::ClaimLost { by: Some(run) } => write!(out, "lost the ticket: run {run} has it now"),
             Self::ClaimLost { by: None } => write!(out, "lost the ticket: it was taken away from this run"),
             Self::GivenBack(ticket) => write!(out, "released {ticket}"),
+            Self::AgentRests { agent, outcome, why, until } => {
+                let name = outcome.name();
+                write!(out, "agent `{agent}` is not used again before {until} ({name}): {}", headline(why))
+            }
             Self::Archived { count } => {
                 write!(out, "archived {}", plural(*count, "ref", "refs"))
             }
@@ -179,10 +184,12 @@ impl fmt::Display for CareEvent {
             }
             Self::Idle { ready, because } => {
                 let because = match because {
-                    Idle::NoAgent => "no agent in the registry",
-                    Idle::Unborn => "no commit on its protected branch yet",
+                    Idle::NoAgent => "there is no agent in the registry",
+                    Idle::Unborn => "there is no commit on its protected branch yet",
+                    Idle::Agent => "its agent cannot be used now",
+                    Idle::CannotStart => "its agent cannot start; `git os doctor` says why",
                 };
-                write!(out, "cannot work on {}: there is {because}", plural(*ready, "ready ticket", "ready tickets"))
+                write!(out, "cannot work on {}: {because}", plural(*ready, "ready ticket", "ready tickets"))
             }
         }
     }
