@@ -103,6 +103,8 @@ pub(crate) enum Busy {
 pub(crate) enum WorkerEvent {
     /// No ticket is ready, and it waits for one.
     Waiting,
+    /// The registry is another one than in its last round.
+    RegistryChanged,
 }
 
 /// What happens in a session beyond its repositories.

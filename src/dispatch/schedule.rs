@@ -16,7 +16,7 @@ use crate::core::registry::RepoEntry;
 use crate::doctor::mistakes::find_missing;
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, shared_remote};
-use crate::local::runs::RunRecord;
+use crate::local::runs::{self, RunRecord};
 use crate::workspace::{Readiness, Workspace};
 
 /// How long a ticket rests whose attempts failed twice in the same way; twice as long each further time.
@@ -65,9 +65,34 @@ enum Task<'a> {
 /// Works on all ready tickets of the workspace.
 ///
 /// # Errors
-/// When somebody interrupts; lanes that work end their ticket first.
+/// When somebody interrupts; what this clone then holds is told.
 pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, DispatchError> {
-    run_without(at, jobs, &BTreeSet::new())
+    let done = run_without(at, jobs, &BTreeSet::new());
+    if let Err(DispatchError::Interrupted) = done {
+        for entry in &at.workspace.registry.repos {
+            if let Err(error) = tell_held(at, entry) {
+                at.tell_trouble(entry, &error);
+            }
+        }
+    }
+    done
+}
+
+/// Tells which tickets of a repository runs of this machine hold.
+fn tell_held(at: Workplace<'_>, entry: &RepoEntry) -> Result<(), DispatchError> {
+    let site = Site::open(at, entry)?;
+    let own = runs::here(&site.repo);
+    if own.is_empty() {
+        return Ok(());
+    }
+    for row in site.ledger()?.rows()?.tickets {
+        if row.ticket.state.is_held() && row.ticket.run.as_ref().is_some_and(|run| own.contains(run)) {
+            let is_shared = shared_remote(&site.repo).is_some();
+            let until = row.ticket.lease.filter(|_| is_shared);
+            site.tell(What::Care(CareEvent::StaysHeld { ticket: row.id, until }));
+        }
+    }
+    Ok(())
 }
 
 /// The same, except for tickets of repositories whose shared remote is known to be away.

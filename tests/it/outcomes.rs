@@ -1,5 +1,8 @@
 //! How runs end, and whose matter that is: only the work uses up attempts.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use crate::crew::Crew;
 
 /// Notes the number of its attempt, and ends as the next line of `../plan` says: `crash`, `fail` or `work`.
@@ -68,5 +71,28 @@ fn a_judge_that_breaks_down_says_nothing_about_the_work() {
     crew.os(&["dispatch"]).ok();
     assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
     assert_eq!(crew.sandbox.read("ws/attempts"), "1\n", "the work was done once");
+    crew.all_is_well();
+}
+
+#[test]
+fn what_an_interrupted_dispatch_holds_is_named_and_the_next_one_goes_on_with_it() {
+    let crew = crew("", "max_attempts = 1");
+    crew.agent(
+        "cat >/dev/null; top=$(dirname \"$0\"); echo \"$GIT_OS_ATTEMPT\" >>\"$top/attempts\"\n\
+         test -e \"$top/once\" || { : >\"$top/once\"; sleep 60; }; echo a >a\n",
+    );
+    let id = crew.ready("Do it");
+    let mut command = crew.sandbox.command("ws/hub", crew.sandbox.path("bin/git-os").to_str().expect("UTF-8"));
+    let dispatch = command.arg("dispatch").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    while !crew.sandbox.path("ws/once").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    crew.sandbox.sh(".", &format!("kill -INT {}", dispatch.id())).ok();
+    let said = dispatch.wait_with_output().expect("an end").stderr;
+    let held = format!("{id} stays with this clone, which goes on with it next time; `git os release {id}` gives it back now");
+    assert!(String::from_utf8_lossy(&said).contains(&held), "{}", String::from_utf8_lossy(&said));
+    crew.os(&["dispatch"]).ok();
+    assert_eq!((crew.state(&id).as_str(), count(&crew, &id, "claim")), ("merged", 1), "{}", crew.log(&id));
+    assert_eq!(crew.sandbox.read("ws/attempts"), "1\n1\n");
     crew.all_is_well();
 }

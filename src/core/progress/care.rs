@@ -37,6 +37,11 @@ pub(crate) enum CareEvent {
         by: Option<RunId>,
     },
     GivenBack(TicketId),
+    /// The next session of this clone goes on with it; others can take it after this time, if there are others.
+    StaysHeld {
+        ticket: TicketId,
+        until: Option<Timestamp>,
+    },
     /// Nobody is started with it before this time.
     AgentRests {
         agent: String,

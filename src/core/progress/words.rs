@@ -15,6 +15,7 @@ impl Event {
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::Session(event) => event.line(),
+            Self::Worker(WorkerEvent::RegistryChanged) => Some("the registry changed; going on by the new one".to_owned()),
             Self::Worker(WorkerEvent::Waiting) => Some("waiting for ready tickets".to_owned()),
             Self::Busy(_) | Self::Lane { .. } => None,
             Self::Work { brand, ticket: Some(ticket), what, .. } => what.line().map(|line| format!("{brand}: {ticket} {line}")),
@@ -156,6 +157,11 @@ impl fmt::Display for CareEvent {
             Self::ClaimLost { by: Some(run) } => write!(out, "lost the ticket: run {run} has it now"),
             Self::ClaimLost { by: None } => write!(out, "lost the ticket: it was taken away from this run"),
             Self::GivenBack(ticket) => write!(out, "released {ticket}"),
+            Self::StaysHeld { ticket, until } => {
+                write!(out, "{ticket} stays with this clone, which goes on with it next time")?;
+                until.map_or(Ok(()), |until| write!(out, "; others can take it after {until}"))?;
+                write!(out, "; `git os release {ticket}` gives it back now")
+            }
             Self::AgentRests { agent, outcome, why, until } => {
                 let name = outcome.name();
                 write!(out, "agent `{agent}` is not used again before {until} ({name}): {}", headline(why))
