@@ -54,6 +54,8 @@ pub(crate) enum ProcessError {
     Start { program: String, source: std::io::Error },
     #[error("cannot watch the processes")]
     Watch(#[source] std::io::Error),
+    #[error("cannot write what `{agent}` reads")]
+    Prepare { agent: String, source: std::io::Error },
 }
 
 /// What to run, where, and with what.
@@ -361,6 +363,12 @@ fn environment(spec: &Spec) -> Vec<(String, String)> {
     all.push(("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()));
     all.extend(spec.variables.iter().cloned());
     all
+}
+
+/// Those of these variables of the operator's that are set.
+#[expect(clippy::disallowed_methods, reason = "an agent's environment is built here from what it may see")]
+pub(super) fn passed<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
+    names.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
 }
 
 /// Ends every process that carries a run's mark, whatever session or parent it has by now.

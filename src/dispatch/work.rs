@@ -78,7 +78,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
             return Err(error);
         }
     };
-    let failure = outcome.failure().map(|failure| failure.to_string());
+    let failure = outcome.failure().map(ToString::to_string);
     let said = outcome.record.clone();
     record.advance(AgentStage::Worked {
         attempt,
