@@ -2,7 +2,7 @@
 
 use super::{DispatchError, Site};
 use crate::agent::process::Ended;
-use crate::agent::session::{Decision, Delivery, Event, Outcome, Session};
+use crate::agent::session::{Conclusion, Decision, Delivery, Event, Session};
 use crate::agent::{Brief, Surroundings};
 use crate::core::progress::What;
 use crate::local::output::Printer;
@@ -11,9 +11,10 @@ use crate::local::output::Printer;
 ///
 /// # Errors
 /// When it cannot be started, or somebody interrupts; how it ended is in the outcome.
-pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief, printer: Printer) -> Result<Outcome, DispatchError> {
+pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief, printer: Printer) -> Result<Conclusion, DispatchError> {
     let settings = site.settings_for_runs()?;
-    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir(), settings: &settings };
+    let (registry_dir, now) = (site.registry_dir(), site.repo.identity()?.time);
+    let around = Surroundings { program: &site.env.program, registry_dir: &registry_dir, settings: &settings, now };
     let mut session = Session::start(name, &site.workspace.registry.agents[name], brief, around, site.stop)?;
     while let Some(event) = session.next()? {
         match event {
@@ -27,7 +28,7 @@ pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief, printer: Printer) 
             }
         }
     }
-    let outcome = session.outcome();
+    let outcome = session.conclude();
     site.tell_cut(name, &outcome.transcript);
     site.keep(&brief.ticket, &brief.run, printer, &outcome.transcript);
     if !outcome.usage.is_unknown() {

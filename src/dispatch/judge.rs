@@ -58,7 +58,7 @@ pub(super) fn ask(
     for pause in JUDGE_PAUSES {
         site.tell(What::Begun(Activity::Judging { agent: name.to_owned() }));
         let conclusion = converse::run(site, name, &brief, Printer::Judge)?;
-        let (outcome, failure) = (conclusion.end(), conclusion.failure().map(|failure| failure.to_string()));
+        let (outcome, failure) = (conclusion.end(), conclusion.failure().map(ToString::to_string));
         let why = failure.unwrap_or_default();
         match outcome {
             Outcome::Crashed => {

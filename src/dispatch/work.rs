@@ -90,7 +90,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         agent: outcome.agent.clone(),
         record: outcome.record.clone(),
         outcome: outcome.end().to_string(),
-        failure: outcome.failure().map(|failure| failure.to_string()),
+        failure: outcome.failure().map(ToString::to_string),
         words: text::line(&outcome.answer, MAX_WORDS),
     };
     record.advance(AgentStage::Worked { attempt, came: came.clone() })?;

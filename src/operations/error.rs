@@ -8,6 +8,7 @@ use crate::core::event::{EventKind, State};
 use crate::core::fsm::Refusal;
 use crate::core::holding::Holding;
 use crate::core::id::{Brand, InvalidId, ObjectId, TicketId};
+use crate::core::outcome::Outcome;
 use crate::core::progress::Hold;
 use crate::core::prospect::route;
 use crate::core::text::{TooLong, comma, escape, plural, shell};
@@ -199,6 +200,10 @@ pub(crate) enum OperationError {
     AtWork(Utf8PathBuf),
     #[error("cannot remove the settings of git-os from the configuration of this repository")]
     SettingsStay,
+    #[error("the registry has no agent `{}`; expected one of: {}", escape(.agent), comma(.known))]
+    NoSuchAgent { agent: String, known: Vec<String> },
+    #[error("agent `{}` cannot be used ({outcome}): {why}", escape(.agent))]
+    Unusable { agent: String, outcome: Outcome, why: String },
     #[error(transparent)]
     Install(#[from] InstallError),
     #[error(transparent)]
@@ -240,6 +245,7 @@ impl OperationError {
         match self {
             Self::Refused { refusal, .. } | Self::NotCreated(refusal) => refusal.code(),
             Self::Held { why, .. } => why.code(),
+            Self::Unusable { outcome, .. } => outcome.name(),
             own => own.into(),
         }
     }
@@ -302,6 +308,9 @@ impl OperationError {
             Self::NoRemote(_) => "git remote -v".to_owned(),
             Self::AtWork(_) => "git os list   # what is being worked on".to_owned(),
             Self::SettingsStay => "git config --local --get-regexp '^git-os\\.'".to_owned(),
+            Self::NoSuchAgent { .. } | Self::Unusable { .. } => {
+                "git os agents   # which agents there are, and what they lack".to_owned()
+            }
             Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
             Self::NotCreated(_)
             | Self::NoBrand { .. }

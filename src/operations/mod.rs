@@ -4,6 +4,7 @@
 //! `core::fsm`; the guards here are those that need more than one ticket, such as who holds it, on what it depends, in
 //! which repository it belongs, and whether its work is on the tip of the protected branch.
 
+pub(crate) mod agents;
 pub(crate) mod archive;
 pub(crate) mod checkout;
 pub(crate) mod claim;
