@@ -5,7 +5,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use serde::Deserialize;
 
-use super::{DispatchError, Site, brief, converse, ended};
+use super::{DispatchError, Site, converse, ended};
 use crate::agent::{Brief, Duty};
 use crate::core::id::RunId;
 use crate::core::outcome::Outcome;
@@ -13,8 +13,8 @@ use crate::core::progress::{Activity, Hold, What};
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::text;
-use crate::core::verdict::{CheckResult, Judgement};
-use crate::ledger::{Entry, Ledger};
+use crate::core::verdict::Judgement;
+use crate::ledger::Entry;
 use crate::local::output::Printer;
 
 /// How long to wait before a judge that broke down is asked again, each time; then it is left alone.
@@ -38,15 +38,14 @@ pub(super) struct Answer {
 /// work: it is asked again, and then another time.
 pub(super) fn ask(
     site: &Site<'_>,
-    ledger: &Ledger<'_>,
     entry: &Entry,
     name: &str,
     run: &RunId,
     path: &Utf8Path,
-    checks: &[CheckResult],
+    text: String,
 ) -> Result<Ruling<Answer, Hold>, DispatchError> {
     let brief = Brief {
-        text: brief::verifier(ledger, entry, path, checks)?,
+        text,
         duty: Duty::Verifier,
         ticket: entry.id.clone(),
         run: run.clone(),

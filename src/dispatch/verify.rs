@@ -4,7 +4,7 @@ use crate::local::worktrees::of_verification;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::watch::Tips;
-use super::{DispatchError, Site, complete, ended, include, judge, write};
+use super::{DispatchError, Site, brief, complete, ended, include, judge, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
@@ -151,6 +151,8 @@ struct Found {
     checks: Vec<CheckResult>,
     reasons: Vec<String>,
     last_words: Vec<(String, String)>,
+    /// The end of what each check printed.
+    printed: Vec<String>,
     judge: Judge,
     judge_record: serde_json::Value,
 }
@@ -158,7 +160,14 @@ struct Found {
 impl Default for Found {
     fn default() -> Self {
         let judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
-        Self { checks: Vec::new(), reasons: Vec::new(), last_words: Vec::new(), judge, judge_record: serde_json::Value::Null }
+        Self {
+            checks: Vec::new(),
+            reasons: Vec::new(),
+            last_words: Vec::new(),
+            printed: Vec::new(),
+            judge,
+            judge_record: serde_json::Value::Null,
+        }
     }
 }
 
@@ -182,7 +191,8 @@ fn examine_work(
             }
             (Judging::Registry, Some(name)) => {
                 place.restore(site, head)?;
-                match judge::ask(site, ledger, entry, name, run, &place.path, &found.checks)? {
+                let text = brief::verifier(site, ledger, entry, &found.checks, &found.printed)?.whole();
+                match judge::ask(site, entry, name, run, &place.path, text)? {
                     Ruling::Granted(judge::Answer { agent, judged, record }) => {
                         found.judge = Judge { agent, reasons: judged.reasons.clone() };
                         found.judge_record = record;
@@ -293,6 +303,7 @@ fn checks(
             found.reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
             found.last_words.push((check.name.clone(), said.to_owned()));
         }
+        found.printed.push(secrets::redact(&finished.transcript.last_words()));
         found.checks.push(result);
     }
     Ok(found)

@@ -63,7 +63,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     remove_all(&box_dir)?;
     crate::git::process::write_file(&box_dir.join("README"), b"Messages of this run to its orchestrator.\n", 0o644)?;
     let name = super::agent_name(site.entry)?;
-    let text = brief::executor(site, ledger, entry, &worktree)?;
+    let text = brief::executor(site, ledger, entry, &worktree)?.whole();
     site.tell(What::Begun(Activity::Working { agent: name.to_owned(), attempt: number }));
     let brief = Brief {
         text,

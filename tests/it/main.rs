@@ -14,6 +14,7 @@ mod sync;
 
 mod crash;
 mod outcomes;
+mod prompts;
 
 mod heal;
 mod older;
