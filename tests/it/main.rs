@@ -29,6 +29,7 @@ mod reading;
 mod refusals;
 
 mod depends;
+mod former;
 mod include;
 mod lfs;
 mod pulls;
