@@ -32,6 +32,7 @@ mod depends;
 mod former;
 mod include;
 mod lfs;
+mod mistakes;
 mod pulls;
 mod rebase;
 mod registry;

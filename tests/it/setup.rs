@@ -301,7 +301,7 @@ fn a_mistake_in_the_registry_is_named_with_its_line_and_is_not_grade_a() {
     // A judge that may not be executed cannot start either.
     sandbox.write("hub/registry.toml", good.replacen("checks =", "verifier = \"judge\"\nchecks =", 1) + agent);
     sandbox.write("hub/judge.sh", "#!/bin/sh\n");
-    sandbox.os("hub", &["init"]).says("there is no program `").ok();
+    sandbox.os("hub", &["init"]).says("/hub/judge.sh` is not executable\n").ok();
     sandbox.script("hub/judge.sh", "#!/bin/sh\n");
     let out = sandbox.os("hub", &["init"]);
     assert_eq!(out.stderr, "", "{out}");
