@@ -49,7 +49,9 @@ pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Res
         // A ticket may be about to bring what the branch lacks.
         for (severity, lack) in [(Severity::Fault, lack), (Severity::Warning, lack_on_branch)] {
             let what = lack.map(|lack| format!("check `{}` of `{}` cannot run: {lack}", check.name, entry.name));
-            what.into_iter().for_each(|what| add(severity, entry.lines.of("checks"), what));
+            if let Some(what) = what {
+                add(severity, entry.lines.of("checks"), what);
+            }
         }
     }
     // What happens in a silo is not for git-os to verify.
