@@ -22,6 +22,7 @@ mod session;
 
 mod take_in;
 
+mod answers;
 mod by_hand;
 mod help;
 mod naming;

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What, WorkerEvent,
+    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, Unused, What,
+    WorkerEvent,
 };
 use crate::core::event::State;
 use crate::core::text::{escape, headline, plural};
@@ -47,6 +48,15 @@ impl SessionEvent {
             Self::WaitsFor { brand, date, words } => format!("{brand} waits for (answer of {date}): {}", headline(words)),
             Self::Brief(text) => text.clone(),
             Self::NobodyAnswered => "no answers given".to_owned(),
+            Self::AnswersUnused { brand, why } => {
+                let why = match why {
+                    Unused::AskedToday => "it was asked about today already",
+                    Unused::AnsweredBefore => "this session has other answers already",
+                    Unused::NoReason => "there is nothing to ask about it",
+                    Unused::NotMeant => "this session asks about other brands",
+                };
+                format!("the answers about {brand} are not used: {why}")
+            }
             Self::Approved { count } => format!("{} approved", plural(*count, "draft", "drafts")),
             Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line", "lines")),
             Self::UnknownRepo { repo, title } => format!("cannot draft `{title}`: repository `{repo}` not found"),
