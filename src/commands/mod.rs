@@ -20,6 +20,7 @@ mod list;
 mod listen;
 mod log;
 mod manual;
+mod meant;
 mod new;
 mod server;
 mod session;
@@ -200,9 +201,7 @@ pub fn main(args: &[String]) -> ExitCode {
             return ExitCode::from(Kind::Fatal as u8);
         }
     };
-    for dir in &cli.dirs {
-        env.dir = env.dir.join(dir);
-    }
+    env.enter(&cli.dirs);
     if !matches!(cli.command, Command::Init(_) | Command::Uninstall(_) | Command::Complete(_)) {
         manual::refresh(&env);
     }

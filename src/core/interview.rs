@@ -66,6 +66,14 @@ impl Answers {
         }
     }
 
+    /// Whether the same was said, whatever became of it.
+    #[must_use]
+    pub(crate) fn says_as(&self, other: &Self) -> bool {
+        let words =
+            |all: &Self| (all.matters.clone(), all.next.clone(), all.avoid.clone(), all.waiting.clone(), all.learned.clone());
+        words(self) == words(other)
+    }
+
     /// Whether anything was said.
     #[must_use]
     pub(crate) fn is_silent(&self) -> bool {

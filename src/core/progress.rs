@@ -138,6 +138,11 @@ pub(crate) enum SessionEvent {
     /// The brief, as a page.
     Brief(String),
     NobodyAnswered,
+    /// What was answered beforehand about a brand is not used.
+    AnswersUnused {
+        brand: Brand,
+        why: Unused,
+    },
     Approved {
         count: usize,
     },
@@ -152,6 +157,19 @@ pub(crate) enum SessionEvent {
         title: String,
     },
     Trouble(Trouble),
+}
+
+/// Why answers that were given beforehand are not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Unused {
+    AskedToday,
+    /// This session, which goes on, has other answers.
+    AnsweredBefore,
+    /// There is nothing to ask about the brand.
+    NoReason,
+    /// The session asks about others alone.
+    NotMeant,
 }
 
 /// What happens in a repository.

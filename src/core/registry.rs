@@ -109,7 +109,7 @@ impl Lines {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentEntry {
     pub(crate) kind: AgentKind,
-    /// The program and its arguments; a relative program with a slash is relative to the registry file.
+    /// The program and its arguments; see [`from_registry`].
     pub(crate) run: Vec<String>,
     pub(crate) model: Option<String>,
     /// After how many turns of its model a run is stopped.
@@ -131,7 +131,7 @@ const INTERPRETERS: &[&str] =
 #[must_use]
 pub(crate) fn from_registry(word: &str, registry_dir: &Utf8Path) -> String {
     let is_relative = word.starts_with("./") || word.starts_with("../");
-    if is_relative { registry_dir.join(word).to_string() } else { word.to_owned() }
+    if is_relative { registry_dir.join(word.trim_start_matches("./")).to_string() } else { word.to_owned() }
 }
 
 impl AgentEntry {

@@ -13,7 +13,8 @@ use crate::core::meta::OfflineClaims;
 use crate::core::outcome::Outcome;
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
-use crate::doctor::mistakes::find_missing;
+use crate::doctor::programs::{Lack, find_lack};
+use crate::git::{GitError, Repo};
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, shared_remote};
 use crate::local::runs::{self, RunRecord};
@@ -158,16 +159,26 @@ fn idle(site: &Site<'_>, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, Dispa
         None => Idle::NoAgent,
         Some(_) if ledger.find_trunk_tip()?.is_none() => Idle::Unborn,
         Some(agent) if ended::find_rest(site, agent)?.is_some() => Idle::Agent,
-        Some(agent) if !can_start(site.workspace, agent) => Idle::CannotStart,
-        Some(_) => return Ok(None),
+        Some(agent) => match find_lack_of(site.workspace, entry, &site.repo, agent)? {
+            Some(lack) => {
+                let (agent, why) = (agent.clone(), lack.to_string());
+                let ready = count_ready(ledger)?;
+                return Ok((ready > 0).then_some(CareEvent::AgentCannotStart { ready, agent, why }));
+            }
+            None => return Ok(None),
+        },
     };
-    let ready = ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count();
+    let ready = count_ready(ledger)?;
     Ok((ready > 0).then_some(CareEvent::Idle { ready, because }))
 }
 
-/// Whether there is a program to start an agent with; a ticket that is claimed in vain is a ticket that others wait for.
-fn can_start(workspace: &Workspace, agent: &str) -> bool {
-    workspace.registry.agents.get(agent).is_some_and(|agent| find_missing(agent, workspace).is_none())
+fn count_ready(ledger: &Ledger<'_>) -> Result<usize, DispatchError> {
+    Ok(ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count())
+}
+
+/// What an agent lacks to start in a repository; a ticket that is claimed in vain is a ticket that others wait for.
+fn find_lack_of(workspace: &Workspace, entry: &RepoEntry, repo: &Repo, agent: &str) -> Result<Option<Lack>, GitError> {
+    workspace.registry.agents.get(agent).map_or(Ok(None), |agent| find_lack(agent, workspace, entry, repo))
 }
 
 /// The ready tickets of a repository that nobody can take, since they wait for what will not land.
@@ -270,10 +281,13 @@ impl<'a> Board<'a> {
         for entry in self.at.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
             let is_away = self.away.contains(&entry.name) && entry.offline_claims == OfflineClaims::Refuse;
             let agent = entry.agent.as_deref().unwrap_or_default();
-            if self.busy.contains(&entry.brand) || is_away || !can_start(self.at.workspace, agent) {
+            if self.busy.contains(&entry.brand) || is_away {
                 continue;
             }
             let Ok(repo) = self.at.workspace.open(entry) else { continue };
+            if !matches!(find_lack_of(self.at.workspace, entry, &repo, agent), Ok(None)) {
+                continue;
+            }
             let Ok(ledger) = Ledger::open(&repo) else { continue };
             // Whoever would be sent to it would come back with nothing.
             let Ok(now) = repo.identity().map(|identity| identity.time) else { continue };

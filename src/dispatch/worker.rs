@@ -127,8 +127,8 @@ fn work(
 fn find_newer(known: &Workspace) -> Option<Workspace> {
     let hub = known.open(known.hub().ok()?).ok()?;
     match in_force::find(&hub).ok()? {
-        InForce::Found(found) => (found.registry != known.registry || found.file != known.file).then_some(found),
-        InForce::Missing(_) | InForce::Nothing => None,
+        InForce::Found(found, _) => (found.registry != known.registry || found.file != known.file).then_some(found),
+        InForce::Unlisted(_) | InForce::Missing(_) | InForce::Nothing => None,
     }
 }
 

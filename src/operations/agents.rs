@@ -14,8 +14,8 @@ use crate::core::registry::{AgentEntry, AgentKind};
 use crate::core::time::Timestamp;
 use crate::core::usage::Usage;
 use crate::dispatch::DispatchError;
+use crate::doctor::programs::find_lack_of_program;
 use crate::git::GitError;
-use crate::git::program::is_program;
 use crate::ledger::{LedgerError, new_run};
 use crate::workspace::Workspace;
 
@@ -62,16 +62,11 @@ pub(crate) fn list(workspace: &Workspace, program: &Utf8Path, stop: &Stop) -> Do
 fn look(name: &str, agent: &AgentEntry, root: &Utf8Path, git_os: &Utf8Path, run: &RunId, stop: &Stop) -> AgentView {
     let words = agent.words(root);
     let program = words.first().cloned().unwrap_or_default();
-    let found = if is_program(&program, root) {
+    let found = match find_lack_of_program(&program, root) {
+        Some(lack) => Err(probe::Unusable { outcome: Outcome::MissingClient, why: lack.to_string() }),
         // What another program does when it is asked for its version is not known.
-        match agent.kind.program() {
-            Some(_) => probe::version(&words, git_os, run, stop).and_then(|version| probe::is_new_enough(agent.kind, version)),
-            None => Ok(None),
-        }
-    } else {
-        let is_there = program.contains('/') && Utf8Path::new(&program).is_file();
-        let why = if is_there { format!("`{program}` is not executable") } else { format!("there is no program `{program}`") };
-        Err(probe::Unusable { outcome: Outcome::MissingClient, why })
+        None if agent.kind.program().is_none() => Ok(None),
+        None => probe::version(&words, git_os, run, stop).and_then(|version| probe::is_new_enough(agent.kind, version)),
     };
     let (version, unusable) = match found {
         Ok(version) => (version, None),

@@ -18,7 +18,7 @@ use crate::git::GitError;
 use crate::git::failure::Failure;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
-use crate::workspace::WorkspaceError;
+use crate::workspace::{ENLIST, WorkspaceError};
 
 /// What helps where the registry is not where a repository says.
 pub(crate) const FIND_REGISTRY: &str = "git os init   # run it where registry.toml is";
@@ -144,8 +144,10 @@ pub(crate) enum OperationError {
     NoRegistry,
     #[error("there is no registry at `{0}`, which this repository names")]
     RegistryMissing(Utf8PathBuf),
-    #[error("this repository is not in its registry")]
-    NotInRegistry,
+    #[error("the registry `{0}` is not in use")]
+    RegistryUnused(Utf8PathBuf),
+    #[error("the registry `{0}` does not have this repository")]
+    NotInRegistry(Utf8PathBuf),
     #[error("`--repo` needs a registry, and there is none")]
     RepoWithoutRegistry,
     #[error("no repository has the brand `{brand}`; expected one of: {}", comma(.known))]
@@ -300,8 +302,8 @@ impl OperationError {
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
             Self::RegistryMissing(_) => FIND_REGISTRY.to_owned(),
-            Self::NoRegistry | Self::RepoWithoutRegistry => "git os init".to_owned(),
-            Self::NotInRegistry => "git config git-os.registry   # the registry that this repository uses".to_owned(),
+            Self::NoRegistry | Self::RepoWithoutRegistry | Self::RegistryUnused(_) => "git os init".to_owned(),
+            Self::NotInRegistry(_) => ENLIST.to_owned(),
             Self::NotOnTip { trunk, .. } => format!("git rebase {trunk}"),
             Self::NothingToSubmit { .. } => "git os submit TICKET --head COMMIT".to_owned(),
             Self::NoSharedRemote => "git os sync REMOTE".to_owned(),

@@ -22,7 +22,7 @@ pub(crate) mod uninstall;
 pub(crate) mod which;
 
 pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError};
-pub(crate) use self::place::{Caller, Place, Scope};
+pub(crate) use self::place::{Apart, Caller, Place, Scope};
 use crate::core::fsm::Refusal;
 use crate::core::id::TicketId;
 use crate::core::ruling::Ruling;

@@ -2,17 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use super::log::Pending;
-use super::{Put, Said, Session, SessionError};
+use super::log::{Log, Pending};
+use super::{Interviewed, Put, Said, Session, SessionError};
 use crate::core::event::State;
+use crate::core::freshness::Decision;
 use crate::core::id::Brand;
 use crate::core::interview::{Answers, Question, Reason, Topic, Wish, next_question};
-use crate::core::progress::{SessionEvent, Stage};
+use crate::core::progress::{SessionEvent, Stage, Unused};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
 use crate::ledger::Ledger;
 use crate::memory::learnings::{self, Confidence, Learning};
+
+/// The brands about which answers were given beforehand that are not used, and why.
+pub(super) fn find_unused(
+    given: &BTreeMap<Brand, Answers>,
+    interviewed: &Interviewed,
+    decision: &Decision,
+    log: &Log,
+    date: &str,
+) -> Vec<SessionEvent> {
+    let why = |brand: &Brand, answers: &Answers| match log.answers.get(brand) {
+        // An interrupted session has them by now.
+        Some(held) if held.says_as(answers) => None,
+        Some(held) if held.is_closed => Some(Unused::AnsweredBefore),
+        _ if decision.runs && decision.brands.contains(brand) => None,
+        _ if matches!(interviewed, Interviewed::Only(_)) => Some(Unused::NotMeant),
+        _ if log.seen.interviewed.get(brand).is_some_and(|day| day == date) => Some(Unused::AskedToday),
+        _ => Some(Unused::NoReason),
+    };
+    let unused = given.iter().filter_map(|(brand, answers)| Some((brand.clone(), why(brand, answers)?)));
+    unused.map(|(brand, why)| SessionEvent::AnswersUnused { brand, why }).collect()
+}
 
 impl Session<'_> {
     pub(super) fn interview(&mut self) -> Result<(), SessionError> {

@@ -300,7 +300,7 @@ fn nobody_is_sent_to_an_agent_that_cannot_start() {
     crew.sandbox.write("ws/hub/registry.toml", registry);
     let id = crew.ready("Fail");
     let dispatch = crew.os(&["dispatch"]);
-    dispatch.says("cannot work on 1 ready ticket: its agent cannot start; `git os doctor` says why").ok();
+    dispatch.says("cannot work on 1 ready ticket: agent `crew` cannot start: there is no program `").ok();
     assert_eq!(crew.state(&id), "ready");
     assert!(!crew.log(&id).contains("claim"), "{}", crew.log(&id));
     assert!(crew.os(&["doctor"]).said().contains("no-such-agent"));

@@ -204,6 +204,7 @@ fn dependency(place: &Place, id: &TicketId) -> Result<Dependency, CliError> {
         Ok(found) if Some(&found.repo) == place.name.as_ref() => in_repo(&place.repo, id)?,
         Ok(found) => in_repo(&workspace.open(workspace.entry(found.repo.as_str())?)?, id)?,
         Err(WorkspaceError::Ledger(LedgerError::NotFound(_))) => None,
+        Err(WorkspaceError::Former { home, .. }) => in_repo(&Repo::open(&home)?, id)?,
         Err(error) => return Err(error.into()),
     };
     Ok(found.unwrap_or(unknown))

@@ -77,6 +77,12 @@ pub(crate) enum CareEvent {
         ready: usize,
         because: Idle,
     },
+    /// Nobody is sent to so many ready tickets.
+    AgentCannotStart {
+        ready: usize,
+        agent: String,
+        why: String,
+    },
     /// Settings of git that worktrees share changed while an agent worked.
     SettingsChanged {
         keys: Vec<String>,
@@ -92,6 +98,6 @@ pub(crate) enum CareEvent {
 named! {
     /// Why nobody takes the ready tickets of a repository.
     Idle, "reason to be idle", {
-        NoAgent = "no-agent", Unborn = "unborn", Agent = "agent-rests", CannotStart = "agent-cannot-start",
+        NoAgent = "no-agent", Unborn = "unborn", Agent = "agent-rests",
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What, WorkerEvent,
+    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, Unused, What,
+    WorkerEvent,
 };
 use crate::core::event::State;
 use crate::core::text::{escape, headline, plural};
@@ -48,6 +49,15 @@ impl SessionEvent {
             Self::WaitsFor { brand, date, words } => format!("{brand} waits for (answer of {date}): {}", headline(words)),
             Self::Brief(text) => text.clone(),
             Self::NobodyAnswered => "no answers given".to_owned(),
+            Self::AnswersUnused { brand, why } => {
+                let why = match why {
+                    Unused::AskedToday => "it was asked about today already",
+                    Unused::AnsweredBefore => "this session has other answers already",
+                    Unused::NoReason => "there is nothing to ask about it",
+                    Unused::NotMeant => "this session asks about other brands",
+                };
+                format!("the answers about {brand} are not used: {why}")
+            }
             Self::Approved { count } => format!("{} approved", plural(*count, "draft", "drafts")),
             Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line", "lines")),
             Self::UnknownRepo { repo, title } => format!("cannot draft `{title}`: repository `{repo}` not found"),
@@ -188,12 +198,18 @@ impl fmt::Display for CareEvent {
             Self::WaitsInVain { ticket, dependency, why } => {
                 write!(out, "{ticket} cannot be claimed: dependency {dependency} will never land: {why}")
             }
+            Self::AgentCannotStart { ready, agent, why } => {
+                write!(
+                    out,
+                    "cannot work on {}: agent `{agent}` cannot start: {why}",
+                    plural(*ready, "ready ticket", "ready tickets")
+                )
+            }
             Self::Idle { ready, because } => {
                 let because = match because {
                     Idle::NoAgent => "there is no agent in the registry",
                     Idle::Unborn => "there is no commit on its protected branch yet",
                     Idle::Agent => "its agent cannot be used now",
-                    Idle::CannotStart => "its agent cannot start; `git os doctor` says why",
                 };
                 write!(out, "cannot work on {}: {because}", plural(*ready, "ready ticket", "ready tickets"))
             }
