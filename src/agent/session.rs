@@ -128,7 +128,8 @@ impl Session {
         stop: &Stop,
     ) -> Result<Self, ProcessError> {
         let Launch { words, mut variables, passed, input, is_input_open, talk } = client.launch(name, agent, brief, around)?;
-        variables.extend(process::passed(clients::NETWORK.iter().copied().chain(agent.env.iter().map(String::as_str))));
+        variables.extend(clients::network());
+        variables.extend(process::passed(agent.env.iter().map(String::as_str)));
         let program = words.first().cloned().unwrap_or_default();
         let spec = Spec {
             words,

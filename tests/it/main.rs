@@ -23,6 +23,7 @@ mod session;
 mod take_in;
 
 mod by_hand;
+mod clients;
 mod help;
 mod naming;
 mod reading;

@@ -12,7 +12,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::process::{Ended, Finished, ProcessError};
+use super::process::{self, Ended, Finished, ProcessError};
 use super::session::{Decision, Event, Failure, Permission};
 use super::{Brief, Surroundings};
 use crate::core::outcome::Outcome;
@@ -32,7 +32,7 @@ const MAX_DETAIL: usize = 200;
 const MAX_DENIED: usize = 20;
 
 /// Of the operator's environment what any client needs to reach its model.
-pub(super) const NETWORK: &[&str] = &[
+const NETWORK: &[&str] = &[
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "ALL_PROXY",
@@ -44,6 +44,18 @@ pub(super) const NETWORK: &[&str] = &[
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
 ];
+
+/// What is on this machine itself, for which no proxy is asked.
+const LOOPBACK: &str = "localhost,127.0.0.1,::1";
+
+/// The operator's settings of the network. A model on this machine is reached although there is a proxy, unless they say otherwise.
+pub(super) fn network() -> Vec<(String, String)> {
+    let mut all = process::passed(NETWORK.iter().copied());
+    if !all.iter().any(|(key, _)| key.eq_ignore_ascii_case("no_proxy")) {
+        all.extend(["NO_PROXY", "no_proxy"].map(|key| (key.to_owned(), LOOPBACK.to_owned())));
+    }
+    all
+}
 
 /// How a client is started.
 pub(super) struct Launch {

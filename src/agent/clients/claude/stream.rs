@@ -29,6 +29,8 @@ pub(super) struct Run {
     waits: Option<Value>,
     /// When a limit that it ran into ends.
     limit: Option<Timestamp>,
+    /// The judgement that the model gave last, whether or not the client took it as it was.
+    judgement: Option<Value>,
 }
 
 impl Run {
@@ -43,6 +45,7 @@ impl Run {
             denied: Vec::new(),
             waits: None,
             limit: None,
+            judgement: None,
         }
     }
 
@@ -141,6 +144,12 @@ impl Talk for Run {
                 if value["message"]["model"] != "<synthetic>" {
                     self.waits = None;
                 }
+                let parts = || value["message"]["content"].as_array().into_iter().flatten();
+                let judged = parts().rfind(|part| part["name"] == "StructuredOutput").map(|part| &part["input"]);
+                if let Some(judged) = judged {
+                    // What was not asked for is nothing to read.
+                    self.judgement = Some(serde_json::json!({ "verdict": judged["verdict"], "reasons": judged["reasons"] }));
+                }
                 return tools(&value);
             }
             Some("result") => self.add_result(&value),
@@ -162,7 +171,11 @@ impl Talk for Run {
     fn report(&mut self, finished: &Finished) -> Report {
         let said = match self.result.as_ref().and_then(|result| result.get("structured_output")) {
             Some(answer) if !answer.is_null() => answer.to_string(),
-            _ => self.result.as_ref().and_then(|result| result["result"].as_str()).map(answer).unwrap_or_default(),
+            _ => {
+                let said = self.result.as_ref().and_then(|result| result["result"].as_str()).map(answer).unwrap_or_default();
+                let is_judgement = said.starts_with('{');
+                self.judgement.take().filter(|_| !is_judgement).map_or(said, |judgement| judgement.to_string())
+            }
         };
         Report {
             session: self.session.clone(),

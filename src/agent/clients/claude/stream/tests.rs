@@ -77,6 +77,14 @@ fn a_run_in_order_has_its_usage_and_what_was_refused() {
 }
 
 #[test]
+fn a_judgement_that_the_client_did_not_take_is_read_without_what_was_not_asked_for() {
+    let judged = r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"StructuredOutput","input":{"verdict":"pass","reasons":["fine"],"confidence":0.9}}]}}"#;
+    assert_eq!(hear(&[INIT, judged, DONE], &exited(0, "", "")).1.answer, r#"{"reasons":["fine"],"verdict":"pass"}"#);
+    let taken = DONE.replace("\"num_turns\"", "\"structured_output\":{\"verdict\":\"fail\"},\"num_turns\"");
+    assert_eq!(hear(&[INIT, judged, &taken], &exited(0, "", "")).1.answer, r#"{"verdict":"fail"}"#);
+}
+
+#[test]
 fn several_results_are_one_run_and_nothing_is_counted_twice() {
     // A sub-agent in the background: its tokens are in both results, the turns of each are its own.
     let first = r#"{"type":"result","subtype":"success","is_error":false,"num_turns":2,"duration_ms":209,"total_cost_usd":0.0032,"usage":{"input_tokens":200},"modelUsage":{"m":{"inputTokens":400,"outputTokens":80}},"permission_denials":[{"tool_name":"WebFetch","tool_use_id":"t1","tool_input":{"url":"http://x/"}}],"result":"Waiting."}"#;
