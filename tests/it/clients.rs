@@ -58,16 +58,22 @@ const GEMINI_ACP: Client = Client {
     setup: GEMINI_SETUP,
 };
 
-const OPENCODE: Client = Client {
-    program: "opencode",
-    agent: "kind = \"opencode\"\nmodel = \"scripted/m\"\n",
-    setup: r#"
+const OPENCODE: Client =
+    Client { program: "opencode", agent: "kind = \"opencode\"\nmodel = \"scripted/m\"\n", setup: OPENCODE_SETUP };
+
+const OPENCODE_SETUP: &str = r#"
 cat >"$TOP/opencode.json" <<CONFIG
 {"model":"scripted/m","small_model":"scripted/m","autoupdate":false,"provider":{"scripted":{"npm":"@ai-sdk/openai-compatible",
 "name":"scripted","options":{"baseURL":"$URL/v1","apiKey":"made-up"},"models":{"m":{"name":"m","cost":{"input":1,"output":2}}}}}}
 CONFIG
-export OPENCODE_CONFIG=$TOP/opencode.json OPENCODE_DISABLE_MODELS_FETCH=1
-"#,
+export OPENCODE_CONFIG=$TOP/opencode.json OPENCODE_DISABLE_MODELS_FETCH=1 OPENCODE_DISABLE_DEFAULT_PLUGINS=1
+"#;
+
+const OPENCODE_ACP: Client = Client {
+    program: "opencode",
+    agent: "kind = \"acp\"\nrun = [\"opencode\", \"acp\", \"--pure\"]\nmodel = \"scripted/m\"\n\
+            env = [\"OPENCODE_CONFIG\", \"OPENCODE_DISABLE_MODELS_FETCH\", \"OPENCODE_DISABLE_DEFAULT_PLUGINS\"]\n",
+    setup: OPENCODE_SETUP,
 };
 
 /// The work of a ticket, then its judgement. Where a sandbox forbids the commit, git-os makes it.
@@ -159,6 +165,16 @@ fn lands(client: &Client) {
     assert!(log.contains("\"input_tokens\":") && log.contains("\"session_id\":"), "{log}");
 }
 
+/// A question that an agent asks from within its sandbox comes to the operator.
+#[test]
+fn a_question_from_within_the_sandbox_of_codex_is_asked() {
+    let Some(bench) = Bench::new(&CODEX) else { return };
+    let id = bench.sandbox.ticket("hub", "Do it", "ready").id;
+    let script = r#"{ "work": [{ "shell": "git os ask 'This or that?'" }, { "say": "I asked." }] }"#;
+    let said = bench.os(script, "dispatch").ok();
+    assert_eq!(bench.sandbox.state("hub", &id), "awaiting-input", "{said}");
+}
+
 /// How a failing model is told, by the name of the outcome.
 fn fails(client: &Client, failures: &[(&str, &str)]) {
     let Some(bench) = Bench::new(client) else { return };
@@ -197,6 +213,7 @@ fn opencode_takes_a_ticket_from_ready_to_merged() {
 #[test]
 fn a_program_that_speaks_acp_takes_a_ticket_from_ready_to_merged() {
     lands(&GEMINI_ACP);
+    lands(&OPENCODE_ACP);
 }
 
 #[test]

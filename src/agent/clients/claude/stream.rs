@@ -3,6 +3,8 @@
 //! A run may have several results, since what it does in the background begins new turns. Cost and the usage of each model grow
 //! over all of them and count sub-agents; turns, time and refusals are those since the result before.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::agent::clients::{MAX_DETAIL, Report, Talk, Teller, answer, detail, object, tool};
@@ -31,6 +33,8 @@ pub(super) struct Run {
     limit: Option<Timestamp>,
     /// The judgement that the model gave last, whether or not the client took it as it was.
     judgement: Option<Value>,
+    /// The usage of each message by its name, for a run that ends without a result.
+    messages: BTreeMap<String, Value>,
 }
 
 impl Run {
@@ -46,6 +50,7 @@ impl Run {
             waits: None,
             limit: None,
             judgement: None,
+            messages: BTreeMap::new(),
         }
     }
 
@@ -101,8 +106,7 @@ impl Run {
     }
 
     fn usage(&self) -> Usage {
-        let none = Value::Null;
-        let result = self.result.as_ref().unwrap_or(&none);
+        let Some(result) = &self.result else { return self.usage_so_far() };
         let models = result["modelUsage"].as_object();
         let tokens = |of_model: &str, of_all: &str| {
             let mut sum = None;
@@ -120,8 +124,21 @@ impl Run {
             turns: self.turns,
             millis: self.millis,
             micro_dollars: dollars.map(|MicroDollars(micros)| micros),
-            denied: self.result.as_ref().and_then(|_| u64::try_from(self.denied.len()).ok()),
+            denied: u64::try_from(self.denied.len()).ok(),
         }
+    }
+
+    /// What the messages say of a run that has no result. Each is told once for each of its parts.
+    fn usage_so_far(&self) -> Usage {
+        let mut usage = Usage { model: self.model.clone(), ..Usage::default() };
+        for message in self.messages.values() {
+            add(&mut usage.turns, Some(1));
+            add(&mut usage.input_tokens, message["input_tokens"].as_u64());
+            add(&mut usage.output_tokens, message["output_tokens"].as_u64());
+            add(&mut usage.cache_read_tokens, message["cache_read_input_tokens"].as_u64());
+            add(&mut usage.cache_write_tokens, message["cache_creation_input_tokens"].as_u64());
+        }
+        usage
     }
 }
 
@@ -141,8 +158,11 @@ impl Talk for Run {
             }
             Some("assistant") => {
                 // Words of its own are no answer of the model.
-                if value["message"]["model"] != "<synthetic>" {
+                let message = &value["message"];
+                if message["model"] != "<synthetic>" {
                     self.waits = None;
+                    let id = message["id"].as_str().unwrap_or_default();
+                    self.messages.insert(id.to_owned(), message["usage"].clone());
                 }
                 let parts = || value["message"]["content"].as_array().into_iter().flatten();
                 let judged = parts().rfind(|part| part["name"] == "StructuredOutput").map(|part| &part["input"]);

@@ -85,6 +85,21 @@ fn a_judgement_that_the_client_did_not_take_is_read_without_what_was_not_asked_f
 }
 
 #[test]
+fn a_run_without_a_result_has_the_usage_of_its_messages() {
+    let part = |id: &str, kind: &str| {
+        format!(
+            r#"{{"type":"assistant","message":{{"id":"{id}","model":"claude-opus-5-5","content":[{{"type":"{kind}"}}],"usage":{{"input_tokens":100,"cache_creation_input_tokens":5,"cache_read_input_tokens":0,"output_tokens":3}}}}}}"#
+        )
+    };
+    let (_, report) = hear(&[INIT, &part("m1", "text"), &part("m1", "tool_use"), &part("m2", "text")], &timed_out("", ""));
+    let usage = &report.usage;
+    assert_eq!(
+        (usage.turns, usage.input_tokens, usage.output_tokens, usage.cache_write_tokens),
+        (Some(2), Some(200), Some(6), Some(10))
+    );
+}
+
+#[test]
 fn several_results_are_one_run_and_nothing_is_counted_twice() {
     // A sub-agent in the background: its tokens are in both results, the turns of each are its own.
     let first = r#"{"type":"result","subtype":"success","is_error":false,"num_turns":2,"duration_ms":209,"total_cost_usd":0.0032,"usage":{"input_tokens":200},"modelUsage":{"m":{"inputTokens":400,"outputTokens":80}},"permission_denials":[{"tool_name":"WebFetch","tool_use_id":"t1","tool_input":{"url":"http://x/"}}],"result":"Waiting."}"#;
