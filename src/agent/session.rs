@@ -12,8 +12,8 @@ use crate::core::event::named;
 use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
-use crate::core::text;
 use crate::core::usage::Usage;
+use crate::core::{secrets, text};
 
 /// The longest line in which a client is understood, in bytes; a longer one is in the transcript alone.
 const MAX_LINE: usize = 4 * 1024 * 1024;
@@ -60,7 +60,8 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(super) fn new(end: Outcome, words: &str) -> Self {
-        Self { end, words: text::line(words, MAX_WORDS) }
+        // A service may answer with what it was asked.
+        Self { end, words: text::line(&secrets::redact(words), MAX_WORDS) }
     }
 }
 
@@ -100,6 +101,8 @@ pub(crate) struct Session {
     talk: Box<dyn Talk>,
     live: Live,
     lines: Lines,
+    /// The same of its standard error.
+    asides: Lines,
     /// What was heard and not told yet.
     heard: VecDeque<Event>,
 }
@@ -144,7 +147,8 @@ impl Session {
             run: brief.run.clone(),
         };
         let live = Live::start(&spec, stop)?;
-        let mut session = Self { name: name.to_owned(), program, talk, live, lines: Lines::default(), heard: VecDeque::new() };
+        let (lines, asides) = (Lines::default(), Lines::default());
+        let mut session = Self { name: name.to_owned(), program, talk, live, lines, asides, heard: VecDeque::new() };
         session.say();
         Ok(session)
     }
@@ -160,11 +164,14 @@ impl Session {
                 return Ok(None);
             }
             let Some((channel, bytes)) = self.live.next()? else { return Ok(None) };
-            if channel == Channel::Stdout {
-                for line in self.lines.add(&bytes) {
-                    self.heard.extend(self.talk.hear(&line));
+            match channel {
+                Channel::Stdout => {
+                    for line in self.lines.add(&bytes) {
+                        self.heard.extend(self.talk.hear(&line));
+                    }
+                    self.say();
                 }
-                self.say();
+                Channel::Stderr => self.asides.add(&bytes).iter().for_each(|line| self.talk.overhear(line)),
             }
         }
         Ok(self.heard.pop_front())

@@ -56,7 +56,7 @@ pub(crate) fn list(workspace: &Workspace, program: &Utf8Path, stop: &Stop) -> Do
         // A thread that panicked has said so.
         looks.into_iter().filter_map(|look| look.join().ok()).collect()
     });
-    Ok(views)
+    if stop.is_interrupted() { Err(OperationError::Dispatch(DispatchError::Interrupted)) } else { Ok(views) }
 }
 
 fn look(name: &str, agent: &AgentEntry, root: &Utf8Path, git_os: &Utf8Path, run: &RunId, stop: &Stop) -> AgentView {

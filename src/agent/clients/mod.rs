@@ -18,9 +18,9 @@ use super::{Brief, Surroundings};
 use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::{AgentEntry, AgentKind};
-use crate::core::text;
 use crate::core::time::Timestamp;
 use crate::core::usage::{MicroDollars, Usage};
+use crate::core::{secrets, text};
 use crate::git::process::write_file;
 
 /// The shape of a verifier's answer. What it does not name would be refused when the answer is read.
@@ -99,7 +99,7 @@ impl Report {
             denied,
         } = &self.usage;
         let dollars = micro_dollars.and_then(|micros| MicroDollars(micros).to_string().parse::<serde_json::Number>().ok());
-        let tool = |tool: &ToolUse| serde_json::json!({ "tool_name": tool.name, "input": tool.detail });
+        let tool = |tool: &ToolUse| serde_json::json!({ "tool_name": tool.name, "input": secrets::redact(&tool.detail) });
         let tools: Vec<Value> = self.denied.iter().take(MAX_DENIED).map(tool).collect();
         let all = [
             ("session_id", self.session.clone().map(Value::from)),
@@ -133,6 +133,9 @@ pub(super) trait Talk {
     /// What a line of its standard output tells.
     fn hear(&mut self, line: &str) -> Vec<Event>;
 
+    /// What a line of its standard error tells.
+    fn overhear(&mut self, _line: &str) {}
+
     /// The line by which it is told what was decided; `None` when it cannot be told.
     fn reply(&mut self, _request: &Permission, _decision: Decision) -> Option<String> {
         None
@@ -143,7 +146,7 @@ pub(super) trait Talk {
         Vec::new()
     }
 
-    /// Whether all is said, and the client only waits to be ended.
+    /// Whether all is said, and the client only waits to be ended, or waits for what will not come.
     fn is_over(&self) -> bool {
         false
     }

@@ -16,6 +16,9 @@ use crate::core::text;
 use crate::core::time::Timestamp;
 use crate::core::usage::{MicroDollars, Usage, add};
 
+/// How often a refused key is tried.
+const LAST_TRY: u64 = 3;
+
 /// What is known of a run.
 pub(super) struct Run {
     teller: Teller,
@@ -186,6 +189,14 @@ impl Talk for Run {
         };
         let response = serde_json::json!({ "subtype": "success", "request_id": request.id, "response": response });
         Some(serde_json::json!({ "type": "control_response", "response": response }).to_string())
+    }
+
+    /// A key that was refused so often is refused for good; the client would ask with it for minutes.
+    fn is_over(&self) -> bool {
+        let is_refused = |waits: &Value| {
+            matches!(waits["error_status"].as_u64(), Some(401 | 403)) && waits["attempt"].as_u64() >= Some(LAST_TRY)
+        };
+        self.result.is_none() && self.waits.as_ref().is_some_and(is_refused)
     }
 
     fn report(&mut self, finished: &Finished) -> Report {

@@ -163,6 +163,27 @@ fn how_a_run_failed_is_told() {
 }
 
 #[test]
+fn a_key_that_is_refused_again_and_again_ends_the_run() {
+    let retry = |attempt: u64, status: u64| {
+        format!(
+            r#"{{"type":"system","subtype":"api_retry","attempt":{attempt},"max_retries":10,"retry_delay_ms":601,"error_status":{status},"error":"authentication_failed"}}"#
+        )
+    };
+    let mut run = run();
+    run.hear(&retry(2, 401));
+    assert!(!run.is_over());
+    run.hear(&retry(5, 529));
+    assert!(!run.is_over());
+    run.hear(&retry(3, 401));
+    assert!(run.is_over());
+    let failure = run.report(&exited(0, "", "")).failure.expect("a failure");
+    assert_eq!(
+        (failure.end, failure.to_string().as_str()),
+        (Outcome::NoLogin, "coder got 401 from its model: authentication_failed")
+    );
+}
+
+#[test]
 fn when_a_limit_ends_is_told_where_the_service_says_it() {
     let limited = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"terminal_reason":"api_error","result":"API Error: Request rejected (429) · limit","num_turns":1}"#;
     let at = |seconds: u64| Outcome::Limited { until: Some(NOW.plus(seconds)) };
