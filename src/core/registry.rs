@@ -142,15 +142,30 @@ impl AgentEntry {
             return self.kind.program().map(str::to_owned).into_iter().collect();
         };
         // An agent works in a worktree, which holds what agents wrote: nothing of it is run as the agent.
-        let place = |word: &String| if word.starts_with('/') { word.clone() } else { registry_dir.join(word).to_string() };
-        let is_interpreter = program.rsplit('/').next().is_some_and(|name| INTERPRETERS.contains(&name));
+        let place = |word: &String| in_folder(word, registry_dir);
+        let has_script = self.script(registry_dir).is_some();
         let program = if program.contains('/') { place(program) } else { program.clone() };
         let argument = |(at, word): (usize, &String)| match at {
-            0 if is_interpreter && !word.starts_with('-') => place(word),
+            0 if has_script => place(word),
             _ => from_registry(word, registry_dir),
         };
         std::iter::once(program).chain(arguments.iter().enumerate().map(argument)).collect()
     }
+}
+
+impl AgentEntry {
+    /// The script that an interpreter is to run, where the first argument is one.
+    #[must_use]
+    pub(crate) fn script(&self, registry_dir: &Utf8Path) -> Option<String> {
+        let (program, script) = (self.run.first()?, self.run.get(1)?);
+        let is_interpreter = program.rsplit('/').next().is_some_and(|name| INTERPRETERS.contains(&name));
+        (is_interpreter && !script.starts_with('-')).then(|| in_folder(script, registry_dir))
+    }
+}
+
+/// A path that counts from a folder.
+fn in_folder(word: &str, folder: &Utf8Path) -> String {
+    if word.starts_with('/') { word.to_owned() } else { folder.join(word).to_string() }
 }
 
 impl AgentKind {

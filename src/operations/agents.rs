@@ -62,16 +62,14 @@ pub(crate) fn list(workspace: &Workspace, program: &Utf8Path, stop: &Stop) -> Do
 fn look(name: &str, agent: &AgentEntry, root: &Utf8Path, git_os: &Utf8Path, run: &RunId, stop: &Stop) -> AgentView {
     let words = agent.words(root);
     let program = words.first().cloned().unwrap_or_default();
-    let found = if is_program(&program, root) {
+    let found = match find_missing(agent, &program, root) {
+        Some(why) => Err(probe::Unusable { outcome: Outcome::MissingClient, why }),
         // What another program does when it is asked for its version is not known.
-        match agent.kind.program() {
-            Some(_) => probe::version(&words, git_os, run, stop).and_then(|version| probe::is_new_enough(agent.kind, version)),
-            None => Ok(None),
+        None if agent.kind.program().is_none() => Ok(None),
+        None => {
+            let version = probe::version(&words, git_os, run, stop);
+            version.and_then(|version| probe::is_new_enough(agent.kind, version))
         }
-    } else {
-        let is_there = program.contains('/') && Utf8Path::new(&program).is_file();
-        let why = if is_there { format!("`{program}` is not executable") } else { format!("there is no program `{program}`") };
-        Err(probe::Unusable { outcome: Outcome::MissingClient, why })
     };
     let (version, unusable) = match found {
         Ok(version) => (version, None),
@@ -87,6 +85,17 @@ fn look(name: &str, agent: &AgentEntry, root: &Utf8Path, git_os: &Utf8Path, run:
         outcome: unusable.as_ref().map(|unusable| unusable.outcome.to_string()),
         reason: unusable.map(|unusable| unusable.why),
     }
+}
+
+/// What of an agent's program is not there, or cannot be run.
+fn find_missing(agent: &AgentEntry, program: &str, root: &Utf8Path) -> Option<String> {
+    if !is_program(program, root) {
+        let is_there = program.contains('/') && Utf8Path::new(program).is_file();
+        let why = if is_there { format!("`{program}` is not executable") } else { format!("there is no program `{program}`") };
+        return Some(why);
+    }
+    let script = agent.script(root).filter(|script| !Utf8Path::new(script).is_file())?;
+    Some(format!("there is no script `{script}`"))
 }
 
 /// Lets an agent do one turn in an empty folder, at its model's price.

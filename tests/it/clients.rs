@@ -287,6 +287,7 @@ fn agents_are_listed_with_what_they_lack() {
     sandbox.repo("hub", "");
     let repo = "version = 1\n[os]\nhub = \"hub\"\n[[repo]]\nname = \"hub\"\npath = \".\"\nbrand = \"hub\"\n";
     let agents = "[agents.a-script]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \"cat >/dev/null\"]\n\
+                  [agents.a2-script]\nkind = \"command\"\nrun = [\"sh\", \"gone.sh\"]\n\
                   [agents.b-plain]\nkind = \"command\"\nrun = [\"./plain.sh\"]\n\
                   [agents.c-gone]\nkind = \"codex\"\nrun = [\"no-such-client\"]\n\
                   [agents.d-old]\nkind = \"claude\"\nrun = [\"./old.sh\"]\nmodel = \"opus\"\n\
@@ -306,6 +307,7 @@ fn agents_are_listed_with_what_they_lack() {
         lines,
         [
             "a-script command sh - found".to_owned(),
+            format!("a2-script command sh - missing-client: there is no script `{hub}/gone.sh`"),
             format!("b-plain command {hub}/./plain.sh - missing-client: `{hub}/./plain.sh` is not executable"),
             "c-gone codex no-such-client - missing-client: there is no program `no-such-client`".to_owned(),
             format!("d-old claude {hub}/./old.sh - wrong-version: version 1.0.9 is too old; git-os needs 2.1.197 or newer"),
@@ -315,8 +317,8 @@ fn agents_are_listed_with_what_they_lack() {
     );
     let json: serde_json::Value = serde_json::from_str(&sandbox.os("hub", &["agents", "--json"]).ok()).expect("JSON");
     let agents = json["agents"].as_array().expect("a list");
-    assert_eq!((&agents[2]["is_usable"], &agents[2]["outcome"]), (&false.into(), &"missing-client".into()));
-    assert_eq!((&agents[4]["version"], &agents[4]["outcome"]), (&"99.0.1".into(), &serde_json::Value::Null));
+    assert_eq!((&agents[3]["is_usable"], &agents[3]["outcome"]), (&false.into(), &"missing-client".into()));
+    assert_eq!((&agents[5]["version"], &agents[5]["outcome"]), (&"99.0.1".into(), &serde_json::Value::Null));
 }
 
 #[test]
