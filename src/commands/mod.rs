@@ -8,6 +8,7 @@ mod demo;
 mod desk;
 mod dispatch;
 mod doctor;
+mod each;
 mod edit;
 pub(crate) mod fsck;
 mod fsm;

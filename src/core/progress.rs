@@ -12,7 +12,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 
 use super::event::{State, named};
 use super::freshness::Decision;
-use super::id::{Brand, ObjectId, RepoName, RunId, TicketId};
+use super::id::{Brand, ObjectId, RepoName, RunId, SessionId, TicketId};
 use super::prospect::Never;
 use super::session::Phase;
 use super::usage::Usage;
@@ -119,6 +119,8 @@ pub(crate) enum SessionEvent {
         reason: String,
         remedy: String,
     },
+    /// The latest session is of somebody else, who has not finished it.
+    OtherSession(SessionId, String),
     /// How many tickets are open, by state.
     Outstanding(Vec<(State, usize)>),
     /// So many blocked tickets are as an earlier session listed them.
@@ -388,4 +390,5 @@ pub(crate) enum DraftEvent {
     Opened { ticket: TicketId, title: String },
     Refused { title: String, refusal: String },
     Pending { title: String },
+    Known { ticket: TicketId, title: String },
 }

@@ -351,12 +351,14 @@ pub(crate) fn last_reason(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, 
     Ok(find_words(ledger, entry, &[EventKind::Fail, EventKind::Block, EventKind::Ask, EventKind::Release])?.unwrap_or_default())
 }
 
-/// Finds the text of the latest event of these kinds since the ticket was last made ready.
+/// Finds the text of the latest event of these kinds that has one, since the ticket was last made ready.
 fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result<Option<String>, DispatchError> {
     let Some(links) = replay::links(ledger.repo, entry.tip, None)?.granted() else { return Ok(None) };
     for link in links {
         match link.record.event.action.kind() {
-            kind if kinds.contains(&kind) => return Ok(Some(link.record.event.text)),
+            kind if kinds.contains(&kind) && !link.record.event.text.trim().is_empty() => {
+                return Ok(Some(link.record.event.text));
+            }
             EventKind::Unblock | EventKind::Approve => return Ok(None),
             _ => {}
         }

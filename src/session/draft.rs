@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::log::Pending;
+use super::log::{Pending, Source};
 use super::{Approval, Proposal, Session, SessionError};
 use crate::core::event::{Role, State};
 use crate::core::id::{Brand, InvalidId, Kind, Label, TicketId};
@@ -136,14 +136,13 @@ impl Session<'_> {
         let rows = ledger.rows()?.tickets;
         let same = rows.iter().find(|row| row.ticket.content.title == one.title && !row.ticket.state.is_terminal());
         if let Some(same) = same {
+            if one.source() == Source::Wish {
+                let (ticket, title) = (same.id.clone(), one.title.clone());
+                self.at.tell(entry, What::Draft(DraftEvent::Known { ticket, title }));
+            }
             return Ok(Some((same.id.clone(), false)));
         }
-        // Do not propose again what an operator rejected.
-        let is_unwanted = |row: &crate::ledger::cache::Row| {
-            self.seen.drafted.get(&one.key).is_some_and(|id| *id == row.id.to_string())
-                && matches!(row.ticket.state, State::Rejected | State::Canceled)
-        };
-        if rows.iter().any(is_unwanted) {
+        if self.is_done_with(&ledger, one)? {
             return Ok(None);
         }
         let depends = match &one.after {
@@ -179,6 +178,22 @@ impl Session<'_> {
                 None
             }
             Err(error) => return Err(error.into()),
+        })
+    }
+
+    /// Whether a signal had its ticket: it is not proposed again after an operator said no, and a comment not after its ticket landed
+    /// either. A check that fails is, because it passed in between, and so is what a person wishes for.
+    fn is_done_with(&self, ledger: &Ledger<'_>, one: &Pending) -> Result<bool, SessionError> {
+        let Some(id) = self.seen.drafted.get(&one.key).and_then(|id| TicketId::parse(id).ok()) else { return Ok(false) };
+        let state = match ledger.read_legal(&id) {
+            Ok((entry, _)) => entry.ticket.state,
+            Err(LedgerError::NotFound(_) | LedgerError::Quarantined { .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match one.source() {
+            Source::Wish => false,
+            Source::Check => matches!(state, State::Rejected | State::Canceled),
+            Source::Todo => matches!(state, State::Rejected | State::Canceled | State::Merged),
         })
     }
 

@@ -25,7 +25,6 @@ use serde::Serialize;
 use crate::core::event::State;
 use crate::core::freshness::{Decision, Present, decide};
 use crate::core::id::{Brand, RepoName, SessionId, TicketId};
-use crate::core::interview::DEFAULT_QUESTIONS;
 use crate::core::progress::{Event, FateKind, SessionEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
@@ -151,8 +150,8 @@ struct Session<'a> {
     seen: Seen,
     decisions: Vec<Decision>,
     date: String,
-    /// How many questions an interview may have.
-    questions: usize,
+    /// Somebody named the brands that they want to be asked about, so that nothing else limits the questions.
+    is_named: bool,
     /// The tickets whose question was left for later.
     unanswered: BTreeSet<TicketId>,
     /// All questions of agents were left for later.
@@ -208,9 +207,6 @@ pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, plan: &Plan) -> Result<Sum
         tickets: Vec::new(),
         brief: String::new(),
     };
-    // Who names brands wants to be asked, whatever the registry says.
-    let is_named = matches!(plan.interviewed, Interviewed::Only(_));
-    let questions = if is_named { workspace.registry.questions.max(DEFAULT_QUESTIONS) } else { workspace.registry.questions };
     let mut session = Session {
         at,
         workspace,
@@ -223,7 +219,7 @@ pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, plan: &Plan) -> Result<Sum
         seen,
         decisions,
         date: present.date,
-        questions,
+        is_named: matches!(plan.interviewed, Interviewed::Only(_)),
         unanswered: BTreeSet::new(),
         has_left_questions: false,
     };

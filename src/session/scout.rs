@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use camino::Utf8Path;
 
-use super::log::Pending;
+use super::log::{Pending, Source};
 use super::{Session, SessionError, event};
 use crate::agent::process::sweep_place;
 use crate::core::id::ObjectId;
@@ -170,7 +170,7 @@ fn failing_checks_at(
         let (result, finished) = verify::run_check(site, ledger, check, path, &run)?;
         if result.exit != 0 {
             failing.push(Pending {
-                key: format!("check:{}:{}", site.entry.name, check.name),
+                key: Source::Check.key(&site.entry.name, &check.name),
                 repo: site.entry.name.to_string(),
                 title: text::line(&format!("Make the check `{}` pass in {}", check.name, site.entry.name), text::MAX_TITLE),
                 kind: "fix".to_owned(),
@@ -217,7 +217,7 @@ fn todos(repo: &Repo, entry: &RepoEntry, head: ObjectId) -> Result<Vec<Pending>,
     found.sort();
     found.dedup();
     let pending = |(path, what): (String, String)| Pending {
-        key: format!("todo:{}:{path}:{what}", entry.name),
+        key: Source::Todo.key(&entry.name, format_args!("{path}:{what}")),
         repo: entry.name.to_string(),
         title: text::line(&format!("Resolve the TODO in {path}: {what}"), text::MAX_TITLE),
         kind: "task".to_owned(),

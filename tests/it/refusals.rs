@@ -128,7 +128,7 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
             &["submit", &running, "--head", "main"],
             1,
             &format!("cannot submit {tip}: it is the tip of `main`, so there is nothing to verify"),
-            "git os submit TICKET --head COMMIT",
+            &format!("git os take {running}   # says where its work is to be committed"),
             "",
         ),
         (

@@ -199,6 +199,53 @@ fn a_rejected_draft_is_not_proposed_again() {
 }
 
 #[test]
+fn a_comment_whose_ticket_landed_is_drafted_again_only_if_it_says_something_else() {
+    let crew = Crew::with(&REPOS, "agent = \"crew\"\n");
+    // It does the work, and leaves the comment.
+    crew.agent("cat >/dev/null; echo $GIT_OS_TICKET >>done");
+    commit(&crew, "ws/alpha", "list.sh", "# TODO: Sort the list\n");
+    crew.start().ok();
+    let landed = ("Resolve the TODO in list.sh: Sort the list".to_owned(), "merged".to_owned());
+    assert_eq!(crew.board(), BTreeSet::from([landed.clone()]));
+    for archived in [false, true] {
+        if archived {
+            crew.sandbox.os("ws/alpha", &["archive", "--after", "0m"]).ok();
+        }
+        commit(&crew, "ws/alpha", "other.md", if archived { "Two.\n" } else { "One.\n" });
+        crew.os(&["start"]).says("alpha: 1 new commit, 1 signal").ok();
+        assert_eq!(crew.board(), if archived { BTreeSet::new() } else { BTreeSet::from([landed.clone()]) });
+    }
+    commit(&crew, "ws/alpha", "list.sh", "# TODO: Sort the list by name\n");
+    crew.os(&["start"]).ok();
+    assert_eq!(drafts(&crew), BTreeSet::from(["Resolve the TODO in list.sh: Sort the list by name".to_owned()]));
+    crew.all_is_well();
+}
+
+#[test]
+fn a_check_that_fails_again_is_drafted_again_and_a_wish_that_was_rejected_once_too() {
+    let settings = "agent = \"crew\"\nchecks = [{ name = \"even\", run = \"test ! -e odd\" }]\n";
+    let crew = Crew::with(&["hub"], settings);
+    crew.agent("cat >/dev/null; git rm -q odd; git commit -qm \"Be even for $GIT_OS_TICKET\"");
+    crew.sandbox.write("ws/answers.toml", "[brand.hub]\nnext = [\"Paint it\"]\n");
+    for round in 1..3 {
+        commit(&crew, "ws/hub", "odd", &format!("{round}\n"));
+        crew.start().ok();
+        assert_eq!(crew.tickets().len(), round, "the check passed in between");
+    }
+    for round in 1..3 {
+        commit(&crew, "ws/hub", "news.md", &format!("{round}\n"));
+        crew.os(&["start", "--answers", "../answers.toml", "--interview", "hub"]).says("Paint it").ok();
+        assert_eq!(drafts(&crew), BTreeSet::from(["Paint it".to_owned()]));
+        crew.os(&["start", "--answers", "../answers.toml", "--interview", "hub"]).says("`Paint it` is open already: T-").ok();
+        let draft = crew.tickets().into_iter().find(|ticket| ticket.1.1 == "draft").expect("one").0.1;
+        crew.os(&["reject", draft.rsplit('/').next().expect("an id"), "--reason", "Not now."]).ok();
+        assert_eq!(crew.board().into_iter().filter(|ticket| ticket.1 == "rejected").count(), 1);
+        assert_eq!(crew.tickets().len(), 2 + round);
+    }
+    crew.all_is_well();
+}
+
+#[test]
 fn a_silo_gets_no_worktree_no_agent_and_no_scout() {
     let crew =
         Crew::with(&["hub", "vault"], "agent = \"crew\"\nchecks = [{ name = \"seen\", run = \"touch ../../../../seen\" }]\n");
