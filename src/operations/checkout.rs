@@ -128,7 +128,9 @@ pub(super) fn find_work(ledger: &Ledger<'_>, id: &TicketId, here: Option<&Checko
     let (head, top) = match (branch, here.and_then(|here| Some((here.head?, here)))) {
         (None, None) => return Err(OperationError::NoCommit(id.branch())),
         (None, Some((head, here))) => (head, Some(here.top.clone())),
-        (Some(tip), Some((head, here))) if tip == head => (tip, Some(here.top.clone())),
+        (Some(tip), Some((head, here))) if tip == head && (here.is_on(&id.branch()) || has_work(tip)?) => {
+            (tip, Some(here.top.clone()))
+        }
         (Some(tip), Some((head, here))) if has_work(head)? && (repo.is_ancestor(tip, head)? || !has_work(tip)?) => {
             (head, Some(here.top.clone()))
         }

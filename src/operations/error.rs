@@ -167,7 +167,7 @@ pub(crate) enum OperationError {
         /// Another branch, with commits, is checked out.
         has_other: bool,
     },
-    #[error("cannot submit {}: it is the tip of `{trunk}`, so there is nothing to verify", .head.short(12))]
+    #[error("cannot submit {}: `{trunk}` has it already, so there is nothing to verify", .head.short(12))]
     NothingToSubmit { id: TicketId, head: ObjectId, trunk: String },
     #[error("cannot submit {}: it is not based on the tip of `{trunk}`", .head.short(12))]
     NotOnTip {

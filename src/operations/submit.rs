@@ -55,7 +55,7 @@ fn base_of(ledger: &Ledger<'_>, id: &TicketId, head: ObjectId) -> Done<ObjectId>
         let trunk = ledger.policy.trunk().unwrap_or_default();
         trunk.trim_start_matches("refs/heads/").to_owned()
     };
-    if base == head {
+    if ledger.repo.is_ancestor(head, base)? {
         return Err(OperationError::NothingToSubmit { id: id.clone(), head, trunk: trunk() });
     }
     if !ledger.repo.is_ancestor(base, head)? {

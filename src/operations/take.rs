@@ -4,9 +4,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::checkout::{Checkout, is_held_here};
 use super::claim::{self, Lease};
-use super::{Caller, Done, OperationError, Place, Verb, refused, transition, trunk_tip};
+use super::{Caller, Done, OperationError, Place, Verb, transition, trunk_tip};
 use crate::core::event::{EventKind, State};
-use crate::core::fsm::{Refusal, rule_of};
+use crate::core::fsm::rule_of;
 use crate::core::id::{ObjectId, RunId, TicketId};
 use crate::core::progress::Hold;
 use crate::dispatch::prepare;
@@ -203,5 +203,5 @@ fn held_by_hand(ledger: &Ledger<'_>, id: &TicketId) -> Done<RunId> {
     if rule_of(EventKind::Release).allows(state) {
         return run.ok_or_else(|| OperationError::NotByHand(id.clone()));
     }
-    Err(refused(ledger, id, Refusal::WrongState { event: EventKind::Release, state }))
+    Err(OperationError::WrongState { verb: Verb::Drop, id: id.clone(), state, needed: State::Running })
 }

@@ -223,7 +223,7 @@ fn a_ticket_is_given_back_with_nothing_lost() {
     let worktrees = sandbox.git("hub", &["worktree", "list"]).ok();
     assert_eq!(worktrees.lines().count(), 1, "{worktrees}");
 
-    sandbox.os("hub", &["drop", &id]).fails("the ticket is `ready`");
+    sandbox.os("hub", &["drop", &id]).fails("it is `ready`, not `running`");
     sandbox.os("hub", &["claim", &id, "--run", RUN]).ok();
     std::fs::remove_dir_all(sandbox.path("hub/.git/os/held")).expect("another clone's");
     sandbox.os("hub", &["drop", &id]).fails("did not take");
@@ -378,10 +378,29 @@ fn of_what_this_clone_holds_only_that_is_meant_to_which_it_can_be_done() {
     sandbox.os("hub", &["pass", "--reason", "good"]).says(&format!("{one} is the only submitted ticket")).ok();
     sandbox.os("hub", &["merge"]).ok();
     // On the branch of what has landed, no other ticket is given back.
-    sandbox.os(&place, &["drop"]).fails(&format!("{one}: cannot release: the ticket is `merged`"));
+    sandbox.os(&place, &["drop"]).fails(&format!("cannot drop {one}: it is `merged`, not `running`"));
     assert_eq!(sandbox.state("hub", &two), "running");
     sandbox.os("hub", &["drop"]).says(&format!("{two} is the only ticket")).ok();
     assert_eq!(sandbox.state("hub", &two), "ready");
+}
+
+#[test]
+fn what_is_not_committed_where_the_ticket_is_not_worked_on_is_nobodys_business() {
+    let sandbox = hub();
+    let (id, place) = ready(&sandbox, "Mine");
+    sandbox.os("hub", &["take", &id]).ok();
+    sandbox.write("hub/a", "somebody else's\n");
+    let said = sandbox.os("hub", &["submit"]).fails("`main` has it already, so there is nothing to verify");
+    assert!(said.contains(&format!("hint: git os take {id}   # says where")), "{said}");
+    sandbox.write(&format!("{place}/a"), "forgotten\n");
+    for dir in ["hub", &place] {
+        sandbox.os(dir, &["submit"]).fails(&format!("{place} is not committed: a"));
+    }
+    // What git is to be told is told where the branch is checked out.
+    commit(&sandbox, &place, "work");
+    sandbox.sh("hub", "git -c core.hooksPath=/dev/null commit -qam else").ok();
+    let said = sandbox.os("hub", &["submit"]).fails("it is not based on the tip of `main`");
+    assert!(said.contains(&format!("{place} rebase main\n")), "{said}");
 }
 
 #[test]

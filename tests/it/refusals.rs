@@ -105,6 +105,7 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
     let main = sandbox.id("hub", "main");
     let tip = main.get(..12).expect("a commit");
     let below = sandbox.id("hub", "main~1");
+    let aside = sandbox.sh("hub", "git commit-tree -p main~1 -m aside main~1^{tree}").ok();
     let cases: &[Case<'_>] = &[
         (&["learn", " "], 1, "the learning is empty", "", ""),
         (
@@ -127,14 +128,24 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
         (
             &["submit", &running, "--head", "main"],
             1,
-            &format!("cannot submit {tip}: it is the tip of `main`, so there is nothing to verify"),
+            &format!("cannot submit {tip}: `main` has it already, so there is nothing to verify"),
             &format!("git os take {running}   # says where its work is to be committed"),
             "",
         ),
         (
             &["submit", &running, "--head", "main~1"],
             1,
-            &format!("cannot submit {}: it is not based on the tip of `main`", below.get(..12).expect("a commit")),
+            &format!(
+                "cannot submit {}: `main` has it already, so there is nothing to verify",
+                below.get(..12).expect("a commit")
+            ),
+            &format!("git os take {running}   # says where its work is to be committed"),
+            "",
+        ),
+        (
+            &["submit", &running, "--head", &aside],
+            1,
+            &format!("cannot submit {}: it is not based on the tip of `main`", aside.get(..12).expect("a commit")),
             "git rebase main",
             "",
         ),
