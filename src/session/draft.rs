@@ -142,7 +142,7 @@ impl Session<'_> {
             }
             return Ok(Some((same.id.clone(), false)));
         }
-        if self.is_done_with(&ledger, one)? {
+        if one.is_done_with(&ledger, &self.seen)? {
             return Ok(None);
         }
         let depends = match &one.after {
@@ -178,22 +178,6 @@ impl Session<'_> {
                 None
             }
             Err(error) => return Err(error.into()),
-        })
-    }
-
-    /// Whether a signal had its ticket: it is not proposed again after an operator said no, and a comment not after its ticket landed
-    /// either. A check that fails is, because it passed in between, and so is what a person wishes for.
-    fn is_done_with(&self, ledger: &Ledger<'_>, one: &Pending) -> Result<bool, SessionError> {
-        let Some(id) = self.seen.drafted.get(&one.key).and_then(|id| TicketId::parse(id).ok()) else { return Ok(false) };
-        let state = match ledger.read_legal(&id) {
-            Ok((entry, _)) => entry.ticket.state,
-            Err(LedgerError::NotFound(_) | LedgerError::Quarantined { .. }) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(match one.source() {
-            Source::Wish => false,
-            Source::Check => matches!(state, State::Rejected | State::Canceled),
-            Source::Todo => matches!(state, State::Rejected | State::Canceled | State::Merged),
         })
     }
 

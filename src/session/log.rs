@@ -6,8 +6,9 @@ use std::fmt::Display;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::core::event::State;
 use crate::core::holding::name_of;
-use crate::core::id::{Brand, ObjectId, SESSIONS, SessionId};
+use crate::core::id::{Brand, ObjectId, SESSIONS, SessionId, TicketId};
 use crate::core::interview::Answers;
 use crate::core::secrets;
 use crate::core::session::{Phase, Seen};
@@ -16,7 +17,7 @@ use crate::core::trailers::{self, Key, Message};
 use crate::core::wire::SCHEMA;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
-use crate::ledger::{LedgerError, random_hex};
+use crate::ledger::{Ledger, LedgerError, random_hex};
 use crate::refs::sessions::{self, Latest, MAX_FILE, SEEN};
 
 /// The file with the pending drafts.
@@ -76,6 +77,25 @@ impl Pending {
     pub(super) fn source(&self) -> Source {
         let word = self.key.split(':').next().unwrap_or_default();
         [Source::Todo, Source::Check, Source::Wish].into_iter().find(|source| source.word() == word).unwrap_or(Source::Check)
+    }
+
+    /// Whether it had its ticket: a signal is not proposed again after an operator said no, and a comment not after its ticket landed
+    /// either. A check that fails is, because it passed in between, and so is what a person wishes for.
+    ///
+    /// # Errors
+    /// If the ticket cannot be read.
+    pub(super) fn is_done_with(&self, ledger: &Ledger<'_>, seen: &Seen) -> Result<bool, LedgerError> {
+        let Some(id) = seen.drafted.get(&self.key).and_then(|id| TicketId::parse(id).ok()) else { return Ok(false) };
+        let state = match ledger.read_legal(&id) {
+            Ok((entry, _)) => entry.ticket.state,
+            Err(LedgerError::NotFound(_) | LedgerError::Quarantined { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        Ok(match self.source() {
+            Source::Wish => false,
+            Source::Check => matches!(state, State::Rejected | State::Canceled),
+            Source::Todo => matches!(state, State::Rejected | State::Canceled | State::Merged),
+        })
     }
 }
 
@@ -198,7 +218,7 @@ fn message(phase: Phase, outcome: &str, what: &str, body: &str, nonce: &str) -> 
 }
 
 /// Whether the session ended with this message.
-fn is_closed(message: &[u8]) -> bool {
+pub(crate) fn is_closed(message: &[u8]) -> bool {
     let keys = [Key::Schema, Key::Phase, Key::Outcome, Key::Nonce];
     trailers::read(message, &keys).is_ok_and(|parts| parts.trailers.find(Key::Outcome) == Some(CLOSED))
 }

@@ -39,6 +39,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::workspace::{Workspace, WorkspaceError};
 pub(crate) use desk::{Approval, Asked, Desk, Proposal, Put, Said};
 use log::Log;
+pub(crate) use log::is_closed;
 
 /// Why a session stopped.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]

@@ -192,7 +192,7 @@ fn a_rejected_draft_is_not_proposed_again() {
     crew.os(&["reject", id, "--reason", "It is sorted by hand."]).ok();
     for text in ["One.\n", "Two.\n", "Three.\n"] {
         commit(&crew, "ws/alpha", "other.md", text);
-        crew.os(&["start"]).says("alpha: 1 new commit, 2 signals").ok();
+        crew.os(&["start"]).says("alpha: 1 new commit, 1 signal").ok();
         assert_eq!(drafts(&crew), BTreeSet::from([print.clone()]));
     }
     crew.all_is_well();
@@ -212,12 +212,27 @@ fn a_comment_whose_ticket_landed_is_drafted_again_only_if_it_says_something_else
             crew.sandbox.os("ws/alpha", &["archive", "--after", "0m"]).ok();
         }
         commit(&crew, "ws/alpha", "other.md", if archived { "Two.\n" } else { "One.\n" });
-        crew.os(&["start"]).says("alpha: 1 new commit, 1 signal").ok();
+        crew.os(&["start"]).says("alpha: 1 new commit, 0 signals").ok();
         assert_eq!(crew.board(), if archived { BTreeSet::new() } else { BTreeSet::from([landed.clone()]) });
     }
     commit(&crew, "ws/alpha", "list.sh", "# TODO: Sort the list by name\n");
     crew.os(&["start"]).ok();
     assert_eq!(drafts(&crew), BTreeSet::from(["Resolve the TODO in list.sh: Sort the list by name".to_owned()]));
+    crew.all_is_well();
+}
+
+#[test]
+fn comments_that_nobody_wants_leave_room_for_others() {
+    let crew = Crew::with(&REPOS, "agent = \"crew\"\n");
+    let comments = |range: std::ops::Range<u32>| range.fold(String::new(), |all, number| format!("{all}# TODO: Do {number}\n"));
+    commit(&crew, "ws/alpha", "list.sh", &comments(10..20));
+    crew.os(&["start"]).says("alpha: 3 new commits, 10 signals").ok();
+    let ids: Vec<_> = crew.tickets().into_keys().filter_map(|key| Some(key.1.rsplit_once('/')?.1.to_owned())).collect();
+    let words: Vec<&str> = ["reject"].into_iter().chain(ids.iter().map(String::as_str)).chain(["--reason", "no"]).collect();
+    crew.os(&words).ok();
+    commit(&crew, "ws/alpha", "list.sh", &comments(10..32));
+    crew.os(&["start"]).says("alpha: 1 new commit, 10 signals").ok();
+    assert_eq!(drafts(&crew).len(), 10);
     crew.all_is_well();
 }
 

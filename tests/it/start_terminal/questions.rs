@@ -176,6 +176,8 @@ fn the_session_of_one_person_is_not_continued_by_another() {
     shows(&screen, "Ann has not finished session");
     board(&crew, &[("Do that", "merged")]);
     assert!(kept(&crew).contains(&of_ann), "what Ann said stays with her session: {}", kept(&crew));
+    let listed = crew.os(&["session"]).ok();
+    assert!(listed.contains("Ann  unfinished: [interview] alpha: next") && listed.contains("Bob  closed"), "{listed}");
     // His own is closed, and nobody else's is told of again.
     let said = crew.start().said();
     assert!(!said.contains("has not finished"), "{said}");
