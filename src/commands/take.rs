@@ -144,14 +144,12 @@ pub(super) fn run_drop(ctx: &Context, args: &DropArgs) -> Result<(), CliError> {
             ctx.ui.say(format!("hint: cd {}   # this folder is gone", shell(dropped.top.as_str())));
         }
     }
-    for Left { folder, to } in &dropped.left {
-        if let Some(branch) = to {
-            ctx.ui.say(format!("switched {folder} back to {branch}"));
+    for Left { folder, to, is_there } in &dropped.left {
+        if *is_there {
+            ctx.ui.say(format!("switched {folder} back to {to}"));
         } else {
-            ctx.ui.say(format!(
-                "left the files in {folder} as they are, on no branch: git could not switch it without losing changes"
-            ));
-            ctx.ui.say(format!("hint: git -C {} status", shell(folder.as_str())));
+            ctx.ui.say(format!("left {folder} on no branch, with every file as it is: some are not committed"));
+            ctx.ui.say(format!("hint: git -C {} switch {}   # takes the changes along", shell(folder.as_str()), shell(to)));
         }
     }
     report(ctx, &dropped.entry)

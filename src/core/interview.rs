@@ -75,11 +75,11 @@ impl Answers {
         }
     }
 
-    /// Whether anything was said.
+    /// How much was said: texts, and wishes.
     #[must_use]
-    pub(crate) fn is_silent(&self) -> bool {
+    pub(crate) fn count(&self) -> usize {
         let texts = [&self.matters, &self.avoid, &self.waiting, &self.learned];
-        self.next.is_empty() && texts.into_iter().all(String::is_empty)
+        self.next.len() + texts.into_iter().filter(|text| !text.is_empty()).count()
     }
 }
 

@@ -131,9 +131,9 @@ pub(crate) enum OperationError {
     NoneReady,
     #[error("no ticket of this repository is verified")]
     NoneVerified,
-    #[error("no run of this clone holds {0}")]
+    #[error("this clone does not hold {0}")]
     NoHolder(TicketId),
-    #[error("this clone holds no ticket by hand{}", if matches!(.0, Verb::Pass | Verb::Verify) { " that is submitted" } else { "" })]
+    #[error("this clone holds no {}", if matches!(.0, Verb::Pass | Verb::Verify) { "submitted ticket" } else { "ticket by hand" })]
     NoneHeld(Verb),
     #[error("this clone holds more than one ticket: {}", route_of(.ids))]
     SeveralHeld { verb: Verb, ids: Vec<TicketId> },
@@ -319,7 +319,7 @@ impl OperationError {
                 format!("git -C {} status   # says how to end it", shell(path.as_str()))
             }
             Self::Refused { id, .. } | Self::Held { id, .. } => format!("git os show {id}"),
-            Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
+            Self::NoHolder(id) => format!("git os show {id}   # names the run that does; act as it with `--run`"),
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
             Self::RegistryMissing(_) => FIND_REGISTRY.to_owned(),

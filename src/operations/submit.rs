@@ -1,9 +1,9 @@
 //! Submitting work, and judging it by hand.
 
 use super::checkout::{self, Checkout, FoundBy};
-use super::transition::holders;
+use super::transition::{holder, holders};
 use super::{Caller, Done, OperationError, trunk_tip, write};
-use crate::core::event::{Action, Role, State};
+use crate::core::event::{Action, EventKind, Role, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::text;
 use crate::core::verdict::Verdict;
@@ -23,6 +23,7 @@ pub(crate) enum Work<'a> {
 /// # Errors
 /// When the caller does not hold the ticket, the work is not on top of the protected branch, or some of it is not committed.
 pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, work: Work<'_>) -> Done<Entry> {
+    holder(ledger, id, caller, EventKind::Submit)?;
     let head = match work {
         Work::Revision(name) => revision(ledger, name)?,
         Work::Here(checkout, found_by) => checkout::find_work(ledger, id, checkout, found_by)?,

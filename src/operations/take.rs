@@ -122,8 +122,10 @@ pub(crate) struct Dropped {
 /// A checkout that is not on the ticket's branch any more.
 pub(crate) struct Left {
     pub(crate) folder: Utf8PathBuf,
-    /// The branch that it was switched to; `None` if its files stay as they are, on no branch.
-    pub(crate) to: Option<String>,
+    /// The branch that it came from, or else the protected one.
+    pub(crate) to: String,
+    /// Whether it was switched there; if not, its files are as they were, on no branch.
+    pub(crate) is_there: bool,
 }
 
 /// Gives back a ticket that was taken by hand: saves work that no protected branch has, removes the ticket's worktree and branch,
@@ -165,8 +167,7 @@ pub(crate) fn give_back(place: &Place, id: &TicketId) -> Done<Dropped> {
     let mut left = Vec::new();
     for one in repo.list_worktrees()?.into_iter().filter(|one| one.branch.as_ref() == Some(&branch)) {
         if one.path.as_std_path().exists() {
-            let to = leave(&repo, &one.path, &branch, &ledger.policy.trunk().unwrap_or_default())?;
-            left.push(Left { folder: one.path, to });
+            left.push(leave(&repo, one.path, &branch, &ledger.policy.trunk().unwrap_or_default())?);
         }
     }
     if let Some(tip) = repo.find_ref(&branch)? {
@@ -178,21 +179,21 @@ pub(crate) fn give_back(place: &Place, id: &TicketId) -> Done<Dropped> {
 }
 
 /// Takes a checkout off its branch: back to the branch that it came from, or else to the protected one. If git cannot switch it, or would
-/// carry changes along that are not committed, its files and its index stay as they are, on no branch. Returns the branch.
-fn leave(repo: &Repo, top: &Utf8Path, left: &str, trunk: &str) -> Done<Option<String>> {
-    let git = repo.git_at(top);
+/// carry changes along that are not committed, its files and its index stay as they are, on no branch.
+fn leave(repo: &Repo, folder: Utf8PathBuf, left: &str, trunk: &str) -> Done<Left> {
+    let git = repo.git_at(&folder);
     let is_clean = git.output(["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty();
     let came_from = git.line(["rev-parse", "--verify", "--quiet", "--symbolic-full-name", "@{-1}"])?;
-    for branch in came_from.as_deref().into_iter().chain([trunk]).filter(|branch| is_clean && *branch != left) {
-        if let Some(name) = branch.strip_prefix("refs/heads/")
-            && git.run(["switch", "--quiet", "--no-guess", name])?.code == 0
-        {
-            return Ok(Some(name.to_owned()));
+    let others = came_from.as_deref().into_iter().chain([trunk]).filter(|branch| *branch != left);
+    let others: Vec<&str> = others.filter_map(|branch| branch.strip_prefix("refs/heads/")).collect();
+    for name in others.iter().filter(|_| is_clean) {
+        if git.run(["switch", "--quiet", "--no-guess", name])?.code == 0 {
+            return Ok(Left { folder, to: (*name).to_owned(), is_there: true });
         }
     }
     let head = git.find_commit("HEAD")?.map(|head| head.to_string()).unwrap_or_default();
     git.output(["update-ref", "--no-deref", "-m", "git os drop", "HEAD", &head])?;
-    Ok(None)
+    Ok(Left { folder, to: others.first().copied().unwrap_or_default().to_owned(), is_there: false })
 }
 
 /// The run with which this clone holds a ticket by hand, if the ticket can be released as it is.

@@ -29,7 +29,7 @@ impl Session<'_> {
             None if self.desk.is_attended() => self.ask_about(&brands, extent)?,
             None => false,
         };
-        let said = self.log.answers.values().filter(|answers| !answers.is_silent()).count();
+        let said = self.log.answers.values().filter(|answers| answers.count() > 0).count();
         for brand in &brands {
             let was_asked = self.log.answers.get(brand).is_some_and(|answers| answers.is_closed || !answers.asked.is_empty());
             if was_asked || has_ended {

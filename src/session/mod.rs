@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::core::event::State;
 use crate::core::freshness::{Decision, Present, decide};
 use crate::core::id::{Brand, RepoName, SessionId, TicketId};
+use crate::core::interview::Answers;
 use crate::core::progress::{Event, FateKind, SessionEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
@@ -249,7 +250,7 @@ impl<'a> Session<'a> {
         match done {
             // A terminal interrupts what git is doing just now as well; that is not what went wrong.
             Err(error) if is_interrupted(self) || matches!(error, SessionError::Interrupted) => {
-                let answers = self.log.answers.values().map(|answers| answers.asked.len()).sum::<usize>() + self.summary.answered;
+                let answers = self.log.answers.values().map(Answers::count).sum::<usize>() + self.summary.answered;
                 let decided = self.summary.approved + self.summary.rejected;
                 Err(SessionError::Stopped(Kept { phase, answers, drafted: self.summary.drafted, decided }))
             }

@@ -227,6 +227,8 @@ fn a_ticket_is_given_back_with_nothing_lost() {
     sandbox.os("hub", &["claim", &id, "--run", RUN]).ok();
     std::fs::remove_dir_all(sandbox.path("hub/.git/os/held")).expect("another clone's");
     sandbox.os("hub", &["drop", &id]).fails("did not take");
+    let said = sandbox.os("hub", &["renew", &id]).fails(&format!("this clone does not hold {id}"));
+    assert!(said.contains(&format!("hint: git os show {id}   # names the run that does")), "{said}");
     assert_eq!(sandbox.state("hub", &id), "claimed");
 }
 
@@ -304,8 +306,8 @@ fn given_back_with_changes_a_checkout_keeps_every_file_and_a_session_can_work() 
         .sh("ws/hub", "echo mine >mine; git add mine; git commit -qm Mine; echo changed >mine; echo staged >s; git add s")
         .ok();
     let (mine, status) = (sandbox.id("ws/hub", "HEAD"), sandbox.git("ws/hub", &["status", "--porcelain"]).ok());
-    let said = crew.os(&["drop"]).says("as they are, on no branch").says("saved its work to refs/os/rescue/").said();
-    assert!(said.contains("hint: git -C ") && said.contains(" status"), "{said}");
+    let said = crew.os(&["drop"]).says("on no branch, with every file as it is").says("saved its work to refs/os/rescue/").said();
+    let hint = said.lines().find_map(|line| line.strip_prefix("hint: ")).expect("a hint").to_owned();
     assert_eq!((branch(sandbox, "ws/hub").as_str(), sandbox.id("ws/hub", "HEAD")), ("HEAD", mine.clone()));
     assert_eq!(sandbox.git("ws/hub", &["status", "--porcelain"]).ok(), status);
     assert_eq!(
@@ -316,6 +318,10 @@ fn given_back_with_changes_a_checkout_keeps_every_file_and_a_session_can_work() 
     crew.start().ok();
     assert_eq!(crew.state(&id), "merged");
     assert_eq!(sandbox.git("ws/hub", &["status", "--porcelain"]).ok(), status, "nobody touched it");
+    // It overwrites nothing, whether git can switch or not.
+    assert!(hint.contains(" switch main   # takes"), "{hint}");
+    let _out = sandbox.sh("ws/hub", &hint);
+    assert_eq!((sandbox.read("ws/hub/mine").as_str(), sandbox.read("ws/hub/s").as_str()), ("changed\n", "staged\n"));
 }
 
 #[test]
@@ -390,6 +396,9 @@ fn what_is_not_committed_where_the_ticket_is_not_worked_on_is_nobodys_business()
     let (id, place) = ready(&sandbox, "Mine");
     sandbox.os("hub", &["take", &id]).ok();
     sandbox.write("hub/a", "somebody else's\n");
+    // Of a ticket that nobody works on, files say nothing.
+    let other = sandbox.ticket("hub", "Other", "draft").id;
+    sandbox.os("hub", &["submit", &other]).fails("cannot submit: the ticket is `draft`, not `running`");
     let said = sandbox.os("hub", &["submit"]).fails("`main` has it already, so there is nothing to verify");
     assert!(said.contains(&format!("hint: git os take {id}   # says where")), "{said}");
     sandbox.write(&format!("{place}/a"), "forgotten\n");

@@ -111,8 +111,8 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
         (
             &["renew", &ready],
             1,
-            &format!("no run of this clone holds {ready}"),
-            &format!("the same command with `--run RUN`; `git os show {ready}` names the run"),
+            &format!("{ready}: cannot renew: the ticket is `ready`, not `claimed`, `running`, `awaiting-input` or `verifying`"),
+            &format!("git os show {ready}"),
             "",
         ),
         (
