@@ -74,7 +74,9 @@ struct Cli {
 const NAMING: &str = "\
 A ticket is named by its id, a part of its id, its title, or a part of its title. The first of these that fits any ticket of
 the workspace decides, and it must fit only one. With --repo, only that repository is searched. Case does not matter in
-titles. Archived tickets are searched if no live ticket fits.";
+titles. Archived tickets are searched if no live ticket fits.
+
+A command on several tickets does all that it can, says of each what came of it, and exits with an error if one was refused.";
 
 #[derive(Subcommand, Debug)]
 enum Command {

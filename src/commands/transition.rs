@@ -173,7 +173,9 @@ pub(super) fn run_asked(ctx: &Context, args: &Asked) -> Result<(), CliError> {
     let part = part.ok_or_else(|| CliError::no(Code::NoTicket, "no ticket given").hint("git os ask TICKET QUESTION"))?;
     let (place, id) = ctx.find(part)?;
     let text = words(ctx, &args.text)?;
-    if ctx.env.ticket.as_deref() == Some(id.as_str()) && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {
+    // That there is no question is for the rules to say.
+    let is_own = ctx.env.ticket.as_deref() == Some(id.as_str()) && !text.trim().is_empty();
+    if is_own && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {
         return ctx.ui.line("question sent; exit now, and you will be started again when there is an answer");
     }
     let caller = ctx.caller(args.who.run.as_deref())?;

@@ -12,6 +12,7 @@ use crate::core::progress::Hold;
 use crate::dispatch::prepare;
 use crate::git::Repo;
 use crate::git::failure::Failure;
+use crate::git::worktree::is_same_place;
 use crate::ledger::{Entry, Ledger};
 use crate::local::worktrees;
 
@@ -143,7 +144,7 @@ pub(crate) fn give_back(place: &Place, id: &TicketId) -> Done<Dropped> {
     let (own, branch) = (worktrees::of_ticket(&repo, id), id.branch());
     let mut saved = Vec::new();
     let mut removed = None;
-    if let Some((path, what)) = repo.find_operation_on(&branch)?.filter(|(path, _)| *path != own) {
+    if let Some((path, what)) = repo.find_operation_on(&branch)?.filter(|(path, _)| !is_same_place(path, &own)) {
         let why = Hold::InUse { branch: branch.trim_start_matches("refs/heads/").to_owned(), path, what: what.to_owned() };
         return Err(OperationError::Held { verb: Verb::Drop, id: id.clone(), why });
     }

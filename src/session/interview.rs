@@ -11,6 +11,7 @@ use crate::core::progress::{SessionEvent, Stage};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
+use crate::git::Repo;
 use crate::ledger::Ledger;
 use crate::memory::learnings::{self, Confidence, Learning};
 
@@ -140,9 +141,11 @@ impl Session<'_> {
     }
 
     fn learn(&self, brand: &Brand, words: &str) -> Result<(), SessionError> {
-        let home = self.workspace.registry.repos_of(brand).next();
-        if let (Some(entry), false) = (home, words.is_empty()) {
-            let repo = self.workspace.open(entry)?;
+        if !words.is_empty() {
+            let is_set_up = |repo: &Repo| Ledger::open(repo).is_ok();
+            let mut homes = self.workspace.registry.repos_of(brand).filter_map(|entry| self.workspace.open(entry).ok());
+            // What is said of a brand whose repositories are not here is kept in the hub.
+            let home = homes.find(is_set_up);
             let learning = Learning {
                 text: words.to_owned(),
                 brand: brand.clone(),
@@ -150,7 +153,7 @@ impl Session<'_> {
                 run: None,
                 confidence: Confidence::Medium,
             };
-            learnings::append_once(&repo, &learning)?;
+            learnings::append_once(home.as_ref().unwrap_or(&self.hub), &learning)?;
         }
         Ok(())
     }

@@ -190,6 +190,21 @@ fn what_was_learned_is_recorded_once() {
 }
 
 #[test]
+fn an_agent_that_says_nothing_is_told_so() {
+    let (mut sandbox, [.., running]) = workspace();
+    for (key, value) in [("GIT_OS_OUTBOX", "outbox"), ("GIT_OS_TICKET", running.as_str()), ("GIT_OS_RUN", RUN)] {
+        let value = if key == "GIT_OS_OUTBOX" { sandbox.path(value).display().to_string() } else { value.to_owned() };
+        sandbox.set(key, &value);
+    }
+    sandbox.os("hub", &["learn", " "]).fails("the learning is empty");
+    sandbox.os("hub", &["ask", " "]).fails("cannot ask without");
+    assert!(!sandbox.path("outbox").exists());
+    sandbox.os("hub", &["learn", "Prices are in cents"]).says("recorded").ok();
+    sandbox.os("hub", &["ask", "Red or blue?"]).says("question sent").ok();
+    assert_eq!(std::fs::read_dir(sandbox.path("outbox")).expect("a folder").count(), 2);
+}
+
+#[test]
 fn outside_of_a_workspace_it_is_said_how_to_begin() {
     let sandbox = Sandbox::new();
     sandbox.repo("hub", "");

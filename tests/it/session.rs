@@ -237,6 +237,16 @@ fn comments_that_nobody_wants_leave_room_for_others() {
 }
 
 #[test]
+fn what_was_learned_of_a_brand_that_is_not_here_is_kept_in_the_hub() {
+    let crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
+    crew.sandbox.sh("ws", "mv alpha away").ok();
+    crew.sandbox.write("ws/answers.toml", "[brand.alpha]\nlearned = \"Ground comes first.\"\n");
+    crew.os(&["start", "--answers", "../answers.toml", "--interview", "alpha"]).ok();
+    assert!(crew.os(&["learn"]).ok().contains("Ground comes first."));
+    assert!(crew.os(&["learn", "--json"]).ok().contains("\"brand\":\"alpha\""));
+}
+
+#[test]
 fn a_check_that_fails_again_is_drafted_again_and_a_wish_that_was_rejected_once_too() {
     let settings = "agent = \"crew\"\nchecks = [{ name = \"even\", run = \"test ! -e odd\" }]\n";
     let crew = Crew::with(&["hub"], settings);
