@@ -61,6 +61,8 @@ pub(crate) enum Code {
     HookProblems,
     WouldBeRejected,
     DemoFailed,
+    /// Not all of several tickets.
+    NotAll,
 }
 
 /// An error on its way to the user.

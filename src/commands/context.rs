@@ -16,7 +16,8 @@ use crate::error::{CliError, Code, Kind};
 use crate::git::Repo;
 use crate::ledger::replay::system_clock;
 use crate::ledger::{Entry, Ledger};
-use crate::operations::{Apart, Caller, FIND_REGISTRY, Place, Scope};
+use crate::operations::checkout::{self, Checkout, FoundBy};
+use crate::operations::{Apart, Caller, FIND_REGISTRY, Place, Scope, Verb};
 use crate::session::SessionError;
 use crate::sync;
 use crate::ui::Ui;
@@ -136,6 +137,28 @@ impl Context {
     pub(crate) fn find(&self, words: &str) -> Result<(Place, TicketId), CliError> {
         let scope = if self.repo_name.is_some() { Scope::Repository } else { Scope::Workspace };
         Ok(self.place()?.find(words, scope)?)
+    }
+
+    /// The ticket that was named, or the one that is meant by where the command was given, for what is done by hand.
+    ///
+    /// # Errors
+    /// When none or several fit.
+    pub(super) fn find_or_here(&self, words: Option<&str>, verb: Verb) -> Result<(Place, TicketId, FoundBy), CliError> {
+        if let Some(words) = words {
+            let (place, id) = self.find(words)?;
+            return Ok((place, id, FoundBy::Name));
+        }
+        let place = self.place()?;
+        let here = Checkout::around(&place.repo, &self.env.dir)?;
+        let (id, found_by) = checkout::find_ticket(&place.ledger()?, here.as_ref(), verb)?;
+        if found_by == FoundBy::OnlyOne {
+            let what = match verb {
+                Verb::Pass | Verb::Verify => "submitted ticket",
+                Verb::Submit | Verb::Drop | Verb::Land | Verb::Revert => "ticket",
+            };
+            self.ui.say(format!("{id} is the only {what} that this clone holds"));
+        }
+        Ok((place, id, found_by))
     }
 
     /// The ticket on which another one depends; it may be in any repository of the workspace, whatever `--repo` names.

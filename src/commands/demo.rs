@@ -18,7 +18,7 @@ use crate::git::process::write_file;
 use crate::git::{Git, Repo};
 use crate::ledger::Ledger;
 use crate::operations::ticket::{self, New};
-use crate::operations::{OperationError, transition};
+use crate::operations::{transition, trunk_tip};
 use crate::session::{self, Interviewed};
 use crate::workspace::Workspace;
 
@@ -134,7 +134,7 @@ fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
     let ticket = ticket::create(&ledger, new, Role::Operator)?;
     let branch = format!("claude/{}", ticket.id);
     let git = umano.git();
-    let tip = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+    let tip = trunk_tip(&ledger)?;
     let tree = umano.read_commit(tip)?.tree_id;
     let tree = umano.edit_tree(Some(tree), "hurry.txt", Some(umano.write_blob(b"not verified\n")?))?;
     let commit = umano.write_commit(tree, &[tip], &umano.identity()?, "Ship it\n")?;

@@ -3,21 +3,22 @@
 use clap::Args as ClapArgs;
 
 use super::context::Context;
+use super::each::each;
 use super::listen::OneTicket;
 use crate::core::event::State;
 use crate::core::id::TicketId;
-use crate::core::text::plural;
 use crate::error::{CliError, Code};
-use crate::operations::{Place, land, revert};
+use crate::operations::{Place, Verb, land, revert};
 
 /// Verify submitted work
 ///
 /// Runs the checks in a clean worktree at exactly the submitted commit, asks the judge if there is one, and records the
-/// verdict. Exits with 1 if the work does not pass.
+/// verdict. Exits with 1 if the work does not pass. Without an id, verifies the ticket whose branch or worktree this is, or else the
+/// only submitted one that this clone holds by hand.
 #[derive(ClapArgs, Debug)]
 pub(super) struct VerifyArgs {
-    /// Ticket id or title, or any unique part of one
-    id: String,
+    /// Ticket id or title, or any unique part of one [default: the ticket of this checkout]
+    id: Option<String>,
 }
 
 /// Land verified tickets
@@ -41,7 +42,7 @@ pub(super) struct RevertArgs {
 }
 
 pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliError> {
-    let (place, id) = ctx.find(&args.id)?;
+    let (place, id, _) = ctx.find_or_here(args.id.as_deref(), Verb::Verify)?;
     let entry = ctx.at_site(&place, &OneTicket::new(&ctx.ui, &id), |site| Ok(land::verify(&site.for_ticket(&id), &id)?))?;
     ctx.ui.line(format!("{id} {}", entry.ticket.state))?;
     match entry.ticket.state {
@@ -51,34 +52,17 @@ pub(super) fn run_verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CliErro
 }
 
 pub(super) fn run_merge(ctx: &Context, args: &MergeArgs) -> Result<(), CliError> {
-    let mut train = Vec::new();
-    if args.ids.is_empty() {
-        let place = ctx.place()?;
-        for id in land::list_verified(&place.ledger()?)? {
-            train.push(ctx.find(id.as_str())?);
-        }
-    }
-    for part in &args.ids {
-        train.push(ctx.find(part)?);
-    }
-    if let [(place, id)] = train.as_slice() {
+    let all: Vec<String>;
+    let named = if args.ids.is_empty() {
+        all = land::list_verified(&ctx.place()?.ledger()?)?.iter().map(ToString::to_string).collect();
+        &all
+    } else {
+        &args.ids
+    };
+    each(ctx, "merge", (Code::NotLanded, named), |place, id| {
         land_one(ctx, place, id)?;
-        return ctx.ui.line(format!("{id} merged"));
-    }
-    let mut failed = 0;
-    for (place, id) in &train {
-        match land_one(ctx, place, id) {
-            Ok(()) => ctx.ui.line(format!("{id} merged"))?,
-            Err(error) => {
-                failed += 1;
-                ctx.ui.error(&error, false);
-            }
-        }
-    }
-    if failed == 0 {
-        return Ok(());
-    }
-    Err(CliError::no(Code::NotLanded, format!("{failed} of {} did not land", plural(train.len(), "ticket", "tickets"))))
+        Ok(format!("{id} merged"))
+    })
 }
 
 fn land_one(ctx: &Context, place: &Place, id: &TicketId) -> Result<(), CliError> {

@@ -52,6 +52,7 @@ fn now_nanos() -> u128 {
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let Some(text) = &args.text else { return list(ctx, args.json) };
     let text = super::read_text(ctx, (text != "-").then_some(text.as_str()), (text == "-").then_some("-"))?.unwrap_or_default();
+    operations::learn::whole(&text)?;
     if leave(ctx, &Message::Learn { text: text.clone() })? {
         return ctx.ui.line("recorded");
     }

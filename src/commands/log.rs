@@ -12,10 +12,10 @@ use crate::core::event::{EventKind, Role, State};
 use crate::core::holding::{Holding, name_of, other_words};
 use crate::core::id::{ObjectId, RunId, TicketId};
 use crate::core::json::VERSION;
-use crate::core::text::{MAX_FILE, comma, escape, plural};
+use crate::core::text::{MAX_FILE, comma, escape, plural, shell};
 use crate::core::ticket::Content;
 use crate::core::time::Timestamp;
-use crate::core::verdict::PERSON;
+use crate::core::verdict::{CheckResult, PERSON};
 use crate::error::{CliError, Code};
 use crate::ledger::attempts::{Attempt, attempts};
 use crate::ledger::replay::Link;
@@ -252,6 +252,17 @@ fn printed(ledger: &Ledger<'_>, id: &TicketId, all: &[Attempt], args: &Args) -> 
     match output::find(ledger.repo, id, &run, printer) {
         Some(text) if args.check.is_none() => Ok((number, agent::plain(&text))),
         Some(text) => Ok((number, text)),
+        // No agent was started for it; a person worked.
+        None if args.check.is_none() && attempt.holding.agent.as_deref().is_none_or(|agent| agent == PERSON) => {
+            let by = &attempt.holding.person;
+            let error =
+                CliError::no(Code::NoOutput, format!("run {number} of {id} was worked by hand by {by}; it has no output"));
+            let verdict = ledger.find_verdict(attempt)?;
+            let checks = verdict.iter().flat_map(|verdict| &verdict.checks);
+            let hint = |check: &CheckResult| format!("git os log {id} --run {number} --check {}", shell(&check.name));
+            let error = checks.fold(error, |error, check| error.hint(hint(check)));
+            Err(error.hint(format!("git os log {id}   # what was done, and why")))
+        }
         None => {
             let path = output::path(ledger.repo, id, &run, printer);
             let machine = attempt.holding.machine.as_ref();

@@ -9,6 +9,7 @@ mod demo;
 mod desk;
 mod dispatch;
 mod doctor;
+mod each;
 mod edit;
 pub(crate) mod fsck;
 mod fsm;
@@ -30,6 +31,7 @@ mod sync;
 mod take;
 mod transition;
 mod uninstall;
+mod usage;
 mod which;
 mod worker;
 
@@ -75,7 +77,9 @@ struct Cli {
 const NAMING: &str = "\
 A ticket is named by its id, a part of its id, its title, or a part of its title. The first of these that fits any ticket of
 the workspace decides, and it must fit only one. With --repo, only that repository is searched. Case does not matter in
-titles. Archived tickets are searched if no live ticket fits.";
+titles. Archived tickets are searched if no live ticket fits.
+
+A command on several tickets does all that it can, says of each what came of it, and exits with an error if one was refused.";
 
 #[derive(Subcommand, Debug)]
 enum Command {
@@ -149,6 +153,7 @@ enum Command {
     Complete(complete::Args),
     Doctor(doctor::Args),
     Agents(agents::Args),
+    Usage(usage::Args),
     Hooks(hooks::Args),
     Gc(hooks::GcArgs),
     /// Answer a git hook
@@ -247,6 +252,7 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         | Command::Log(_)
         | Command::Which(_)
         | Command::Context(_)
+        | Command::Usage(_)
         | Command::Ask(_)
         | Command::Comment(_)
         | Command::Learn(_)
@@ -335,6 +341,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Complete(args) => complete::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Agents(args) => agents::run(ctx, args),
+        Command::Usage(args) => usage::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),
         Command::Gc(args) => hooks::run_gc(ctx, args),
         Command::Hook { .. } | Command::Enter { .. } => Ok(()),

@@ -8,6 +8,7 @@ use crate::core::id::{SESSIONS, SessionId};
 use crate::core::text::plural;
 use crate::error::{CliError, Code};
 use crate::ledger::archive;
+use crate::session::is_closed;
 use crate::ui::Tone;
 
 /// Show the log of a session, or list sessions
@@ -48,7 +49,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         let row = |(id, tip): &(String, _)| {
             let last = hub.read_commit(*tip)?;
             let (time, author) = (last.time().to_string(), name_of(&last.author).to_owned());
-            Ok(vec![(Tone::Strong, id.clone()), (Tone::Quiet, time), (Tone::Quiet, author), (Tone::Quiet, last.subject())])
+            let (tone, state) = match last.subject() {
+                _ if is_closed(&last.message) => (Tone::Quiet, "closed".to_owned()),
+                subject => (Tone::Busy, format!("unfinished: {subject}")),
+            };
+            Ok(vec![(Tone::Strong, id.clone()), (Tone::Quiet, time), (Tone::Quiet, author), (tone, state)])
         };
         return ctx.ui.table(&sessions.iter().map(row).collect::<Result<Vec<_>, CliError>>()?);
     };

@@ -71,7 +71,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["answers", "interview"])]
     no_interview: bool,
 
-    /// Ask about this brand, even without news, and about no other; repeatable
+    /// Ask everything about this brand, even without news, and nothing about others; repeatable
     #[arg(long, value_name = "BRAND", conflicts_with = "yes")]
     interview: Vec<String>,
 

@@ -6,16 +6,15 @@ use super::claim::{BY_HAND, until};
 use super::context::Context;
 use super::listen::OneTicket;
 use super::transition::{Who, report};
-use crate::core::id::TicketId;
 use crate::core::text::{escape, shell};
 use crate::core::verdict::Verdict;
 use crate::error::{CliError, Code};
 use crate::git::process::read_file;
-use crate::operations::checkout::{self, Checkout, FoundBy};
+use crate::operations::checkout::Checkout;
 use crate::operations::claim::Lease;
 use crate::operations::submit::{self, Work};
-use crate::operations::take::{self, Whereabouts};
-use crate::operations::{Place, land};
+use crate::operations::take::{self, Left, Whereabouts};
+use crate::operations::{Verb, land};
 
 /// Take a ready ticket to work on it by hand
 ///
@@ -23,7 +22,7 @@ use crate::operations::{Place, land};
 /// prints the folder. Taken again, prints the same.
 #[derive(ClapArgs, Debug)]
 pub(super) struct TakeArgs {
-    /// Ticket id, or any unique part of it
+    /// Ticket id or title, or any unique part of one
     id: String,
 
     /// Switch this checkout to the ticket's branch instead of making a worktree
@@ -40,7 +39,7 @@ pub(super) struct TakeArgs {
 /// Without an id, submits the ticket whose branch or worktree this is, or else the only one that this clone holds by hand.
 #[derive(ClapArgs, Debug)]
 pub(super) struct SubmitArgs {
-    /// Ticket id, or any unique part of it [default: the ticket of this checkout]
+    /// Ticket id or title, or any unique part of one [default: the ticket of this checkout]
     id: Option<String>,
 
     /// Commit to submit [default: the tip of the ticket's branch, or HEAD if it has work that the branch lacks]
@@ -56,12 +55,13 @@ pub(super) struct SubmitArgs {
 /// With `--reason`, runs the checks in a clean worktree at exactly the submitted commit, as `git os verify` does, and records
 /// the verdict with your reason in place of the judge's. Nothing is recorded if a check fails. With `--verdict`, records a
 /// verdict that was made elsewhere; docs/format.md describes the file, under "A verdict". The run that did the work cannot
-/// pass it.
+/// pass it. Without an id, passes the ticket whose branch or worktree this is, or else the only submitted one that this clone holds by
+/// hand.
 #[derive(ClapArgs, Debug)]
 #[command(group = clap::ArgGroup::new("judgement").required(true).args(["reason", "verdict"]))]
 pub(super) struct PassArgs {
-    /// Ticket id, or any unique part of it
-    id: String,
+    /// Ticket id or title, or any unique part of one [default: the ticket of this checkout]
+    id: Option<String>,
 
     /// Why the work is good
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -79,11 +79,13 @@ pub(super) struct PassArgs {
 /// Give back a ticket that was taken by hand
 ///
 /// Makes the ticket ready again and removes its worktree and its branch. Work that no protected branch has is saved to a ref
-/// below refs/os/rescue first.
+/// below refs/os/rescue first. A checkout of yours that is on the branch goes back to the branch that it came from; with changes that
+/// are not committed, its files stay as they are, on no branch. Without an id, gives back the ticket whose branch or worktree this is, or
+/// else the only one that this clone holds by hand.
 #[derive(ClapArgs, Debug)]
 pub(super) struct DropArgs {
-    /// Ticket id, or any unique part of it
-    id: String,
+    /// Ticket id or title, or any unique part of one [default: the ticket of this checkout]
+    id: Option<String>,
 }
 
 pub(super) fn run_take(ctx: &Context, args: &TakeArgs) -> Result<(), CliError> {
@@ -100,36 +102,25 @@ pub(super) fn run_take(ctx: &Context, args: &TakeArgs) -> Result<(), CliError> {
     } else {
         ctx.ui.line(format!("cd {}", shell(taken.folder.as_str())))?;
     }
-    ctx.ui.say("hint: commit your work there, then run `git os submit`");
+    ctx.ui.say(format!("hint: git os submit {id}   # when your work is committed"));
     ctx.ui.say(format!("hint: git os drop {id}   # gives it back"));
     Ok(())
 }
 
 pub(super) fn run_submit(ctx: &Context, args: &SubmitArgs) -> Result<(), CliError> {
-    let (place, id, found_by) = find(ctx, args.id.as_deref())?;
+    if ctx.env.outbox.is_some() {
+        // Whoever started the agent takes its work in, and looks at it first.
+        return ctx.ui.line("noted: what is in this worktree is submitted when this run ends");
+    }
+    let (place, id, found_by) = ctx.find_or_here(args.id.as_deref(), Verb::Submit)?;
     let ledger = place.ledger()?;
     let here = Checkout::around(&place.repo, &ctx.env.dir)?;
     let work = args.head.as_deref().map_or(Work::Here(here.as_ref(), found_by), Work::Revision);
     report(ctx, &submit::submit(&ledger, &id, &ctx.caller(args.who.run.as_deref())?, work)?)
 }
 
-/// The ticket that was named, or the one that is meant by where the command was given.
-fn find(ctx: &Context, part: Option<&str>) -> Result<(Place, TicketId, FoundBy), CliError> {
-    if let Some(part) = part {
-        let (place, id) = ctx.find(part)?;
-        return Ok((place, id, FoundBy::Name));
-    }
-    let place = ctx.place()?;
-    let here = Checkout::around(&place.repo, &ctx.env.dir)?;
-    let (id, found_by) = checkout::find_ticket(&place.ledger()?, here.as_ref())?;
-    if found_by == FoundBy::OnlyOne {
-        ctx.ui.say(format!("{id} is the only ticket that this clone holds"));
-    }
-    Ok((place, id, found_by))
-}
-
 pub(super) fn run_pass(ctx: &Context, args: &PassArgs) -> Result<(), CliError> {
-    let (place, id) = ctx.find(&args.id)?;
+    let (place, id, _) = ctx.find_or_here(args.id.as_deref(), Verb::Pass)?;
     if let Some(reason) = &args.reason {
         let caller = ctx.caller(args.run.as_deref())?;
         let listener = OneTicket::new(&ctx.ui, &id);
@@ -146,7 +137,7 @@ pub(super) fn run_pass(ctx: &Context, args: &PassArgs) -> Result<(), CliError> {
 }
 
 pub(super) fn run_drop(ctx: &Context, args: &DropArgs) -> Result<(), CliError> {
-    let (place, id) = ctx.find(&args.id)?;
+    let (place, id, _) = ctx.find_or_here(args.id.as_deref(), Verb::Drop)?;
     let dropped = take::give_back(&place, &id)?;
     for ref_name in &dropped.saved {
         ctx.ui.say(format!("saved its work to {ref_name}"));
@@ -157,8 +148,13 @@ pub(super) fn run_drop(ctx: &Context, args: &DropArgs) -> Result<(), CliError> {
             ctx.ui.say(format!("hint: cd {}   # this folder is gone", shell(dropped.top.as_str())));
         }
     }
-    if let Some(folder) = &dropped.stays {
-        ctx.ui.say(format!("its branch is still checked out in {folder}"));
+    for Left { folder, to, is_there } in &dropped.left {
+        if *is_there {
+            ctx.ui.say(format!("switched {folder} back to {to}"));
+        } else {
+            ctx.ui.say(format!("left {folder} on no branch, with every file as it is: some are not committed"));
+            ctx.ui.say(format!("hint: git -C {} switch {}   # takes the changes along", shell(folder.as_str()), shell(to)));
+        }
     }
     report(ctx, &dropped.entry)
 }

@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::claim::BY_HAND;
 use super::context::Context;
+use super::each::each;
 use crate::agent::outbox::Message;
 use crate::core::event::{EventKind, StepState};
 use crate::core::id::StepId;
@@ -118,40 +119,41 @@ pub(super) struct Who {
 }
 
 /// What became of a ticket.
+fn outcome(entry: &Entry) -> String {
+    format!("{} {}", entry.id, entry.ticket.state)
+}
+
+/// Prints it.
 pub(super) fn report(ctx: &Context, entry: &Entry) -> Result<(), CliError> {
-    ctx.ui.line(format!("{} {}", entry.id, entry.ticket.state))
+    ctx.ui.line(outcome(entry))
 }
 
 pub(super) fn run_plain(ctx: &Context, kind: EventKind, args: &Plain) -> Result<(), CliError> {
     let caller = ctx.caller(args.who.run.as_deref())?;
-    for part in &args.ids {
-        let (place, id) = ctx.find(part)?;
+    each(ctx, kind.as_str(), (Code::NotAll, &args.ids), |place, id| {
         let ledger = place.ledger()?;
         let entry = match kind {
-            EventKind::Approve => transition::approve(&ledger, &id),
-            EventKind::Unblock => transition::unblock(&ledger, &id),
-            EventKind::Expire => transition::expire(&ledger, &id),
-            _ => transition::release(&ledger, &id, &caller),
+            EventKind::Approve => transition::approve(&ledger, id),
+            EventKind::Unblock => transition::unblock(&ledger, id),
+            EventKind::Expire => transition::expire(&ledger, id),
+            _ => transition::release(&ledger, id, &caller),
         };
-        report(ctx, &entry?)?;
-    }
-    Ok(())
+        Ok(outcome(&entry?))
+    })
 }
 
 pub(super) fn run_reasoned(ctx: &Context, kind: EventKind, args: &Reasoned) -> Result<(), CliError> {
     let caller = ctx.caller(args.who.run.as_deref())?;
-    for part in &args.ids {
-        let (place, id) = ctx.find(part)?;
+    each(ctx, kind.as_str(), (Code::NotAll, &args.ids), |place, id| {
         let ledger = place.ledger()?;
         let entry = match kind {
-            EventKind::Reject => transition::reject(&ledger, &id, &args.reason),
-            EventKind::Cancel => transition::cancel(&ledger, &id, &args.reason),
-            EventKind::Fail => submit::fail(&ledger, &id, &caller, &args.reason),
-            _ => transition::block(&ledger, &id, &caller, &args.reason),
+            EventKind::Reject => transition::reject(&ledger, id, &args.reason),
+            EventKind::Cancel => transition::cancel(&ledger, id, &args.reason),
+            EventKind::Fail => submit::fail(&ledger, id, &caller, &args.reason),
+            _ => transition::block(&ledger, id, &caller, &args.reason),
         };
-        report(ctx, &entry?)?;
-    }
-    Ok(())
+        Ok(outcome(&entry?))
+    })
 }
 
 pub(super) fn run_worded(ctx: &Context, kind: EventKind, args: &Worded) -> Result<(), CliError> {
@@ -171,7 +173,9 @@ pub(super) fn run_asked(ctx: &Context, args: &Asked) -> Result<(), CliError> {
     let part = part.ok_or_else(|| CliError::no(Code::NoTicket, "no ticket given").hint("git os ask TICKET QUESTION"))?;
     let (place, id) = ctx.find(part)?;
     let text = words(ctx, &args.text)?;
-    if ctx.env.ticket.as_deref() == Some(id.as_str()) && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {
+    // That there is no question is for the rules to say.
+    let is_own = ctx.env.ticket.as_deref() == Some(id.as_str()) && !text.trim().is_empty();
+    if is_own && super::learn::leave(ctx, &Message::Ask { text: text.clone() })? {
         return ctx.ui.line("question sent; exit now, and you will be started again when there is an answer");
     }
     let caller = ctx.caller(args.who.run.as_deref())?;

@@ -65,6 +65,12 @@ pub(crate) fn name_of(author: &str) -> &str {
     author.rsplit_once(" <").map_or(author, |(name, _)| name)
 }
 
+/// The address in `Name <email>`.
+#[must_use]
+pub(crate) fn address_of(author: &str) -> &str {
+    author.rsplit_once(" <").and_then(|(_, rest)| rest.split_once('>')).map_or("", |(address, _)| address)
+}
+
 /// The body of a claim on a machine with this host name.
 #[must_use]
 pub(crate) fn claim_body(host: &str) -> String {
@@ -96,6 +102,8 @@ mod tests {
         assert_eq!(claim_body(".example.com"), "");
         assert_eq!(machine_of("a claim of an older git-os says nothing"), None);
         assert_eq!(name_of("Ann <a> B <ann@example.com>"), "Ann <a> B");
+        assert_eq!(address_of("Ann <a> B <ann@example.com> 1 +0000"), "ann@example.com");
+        assert_eq!((address_of("Ann"), address_of("Ann <ann")), ("", ""));
     }
 
     proptest! {

@@ -74,11 +74,20 @@ impl Answers {
         words(self) == words(other)
     }
 
-    /// Whether anything was said.
+    /// Lets everything be asked again. What was said stays until something else is; wishes that are drafts by now are no wishes any more.
+    pub(crate) fn reopen(&mut self) {
+        self.asked.clear();
+        self.is_closed = false;
+        if self.is_drafted {
+            self.next.clear();
+        }
+    }
+
+    /// How much was said: texts, and wishes.
     #[must_use]
-    pub(crate) fn is_silent(&self) -> bool {
+    pub(crate) fn count(&self) -> usize {
         let texts = [&self.matters, &self.avoid, &self.waiting, &self.learned];
-        self.next.is_empty() && texts.into_iter().all(String::is_empty)
+        self.next.len() + texts.into_iter().filter(|text| !text.is_empty()).count()
     }
 }
 
@@ -112,10 +121,9 @@ impl Reason {
     }
 
     /// The questions that there is a reason for, the most important first.
-    fn topics(&self, answers: &Answers) -> Vec<Topic> {
+    fn topics(&self, answers: &Answers, extent: Extent) -> Vec<Topic> {
         let has_news = self.commits > 0 || !self.signals.is_empty();
-        // Who names a brand without any reason is asked the same as about news.
-        let is_open = has_news || self.stuck.is_empty();
+        let is_open = has_news || extent == Extent::All;
         let will_draft = !self.signals.is_empty() || !answers.next.is_empty();
         let all = [
             (Topic::Next, is_open),
@@ -136,9 +144,26 @@ pub(crate) struct Question {
     pub(crate) text: &'static str,
 }
 
+/// How much is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What there is a reason for, and no more questions than this in all.
+    Most(usize),
+    /// All that can be asked, as somebody named the brands.
+    All,
+}
+
 /// The next question of a session, if there is one: the brands with the most to talk about come first, and share the questions.
 #[must_use]
-pub(crate) fn next_question(brands: &BTreeMap<Brand, Reason>, held: &BTreeMap<Brand, Answers>, limit: usize) -> Option<Question> {
+pub(crate) fn next_question(
+    brands: &BTreeMap<Brand, Reason>,
+    held: &BTreeMap<Brand, Answers>,
+    extent: Extent,
+) -> Option<Question> {
+    let limit = match extent {
+        Extent::Most(limit) => limit,
+        Extent::All => usize::MAX,
+    };
     let asked: usize = held.values().map(|answers| answers.asked.len()).sum();
     if asked >= limit {
         return None;
@@ -151,7 +176,7 @@ pub(crate) fn next_question(brands: &BTreeMap<Brand, Reason>, held: &BTreeMap<Br
         if answers.is_closed {
             continue;
         }
-        let topics: Vec<_> = reason.topics(&answers).into_iter().take(share).collect();
+        let topics: Vec<_> = reason.topics(&answers, extent).into_iter().take(share).collect();
         let open = Topic::ALL.iter().find(|topic| topics.contains(topic) && !answers.asked.contains(topic));
         if let Some(topic) = open {
             return Some(Question { brand: brand.clone(), topic: *topic, text: words(*topic, reason) });
@@ -185,10 +210,10 @@ mod tests {
     }
 
     /// All questions of a session in which somebody says `words` to each.
-    fn hold(brands: &BTreeMap<Brand, Reason>, limit: usize, words: &str) -> Vec<String> {
+    fn hold(brands: &BTreeMap<Brand, Reason>, extent: Extent, words: &str) -> Vec<String> {
         let mut held: BTreeMap<Brand, Answers> = BTreeMap::new();
         let mut asked = Vec::new();
-        while let Some(question) = next_question(brands, &held, limit) {
+        while let Some(question) = next_question(brands, &held, extent) {
             asked.push(format!("{} {}", question.brand, question.topic));
             let answers = held.entry(question.brand).or_default();
             if !words.is_empty() {
@@ -201,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_question_has_a_reason() {
-        let of = |reason: Reason, words: &str| hold(&[(brand("a"), reason)].into(), 10, words);
+        let of = |reason: Reason, words: &str| hold(&[(brand("a"), reason)].into(), Extent::Most(10), words);
         assert_eq!(of(news(1, &[], &[]), ""), ["a matters", "a next", "a learned"]);
         assert_eq!(of(news(1, &[], &[]), "x"), ["a matters", "a next", "a avoid", "a learned"]);
         assert_eq!(of(news(0, &[], &["T-1 is blocked"]), "x"), ["a waiting"]);
@@ -213,20 +238,40 @@ mod tests {
         let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
         let mut brands: BTreeMap<_, _> = names.map(|name| (brand(name), news(1, &[], &[]))).into();
         brands.insert(brand("z"), news(1, &["red"], &[]));
-        let asked = hold(&brands, DEFAULT_QUESTIONS, "x");
+        let asked = hold(&brands, Extent::Most(DEFAULT_QUESTIONS), "x");
         assert_eq!((asked.len(), asked[0].as_str()), (10, "z next"));
         assert!(asked.iter().all(|question| question.ends_with("next")), "{asked:?}");
-        assert_eq!(hold(&brands, 0, "x"), Vec::<String>::new());
+        assert_eq!(hold(&brands, Extent::Most(0), "x"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_names_brands_is_asked_everything_about_each() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        let brands: BTreeMap<_, _> = names.map(|name| (brand(name), news(0, &[], &["T-1 is blocked"]))).into();
+        assert_eq!(hold(&brands, Extent::All, "x").len(), 12 * Topic::ALL.len());
+    }
+
+    #[test]
+    fn what_is_asked_again_stays_said_until_then() {
+        let wish = Wish { title: "w".to_owned(), ..Wish::default() };
+        let asked = vec![Topic::Matters, Topic::Next];
+        let answers = Answers { matters: "m".to_owned(), next: vec![wish], asked, is_closed: true, ..Answers::default() };
+        let mut drafted = Answers { is_drafted: true, ..answers.clone() };
+        drafted.reopen();
+        assert_eq!(drafted, Answers { matters: "m".to_owned(), is_drafted: true, ..Answers::default() });
+        let mut open = answers.clone();
+        open.reopen();
+        assert_eq!(open, Answers { asked: Vec::new(), is_closed: false, ..answers }, "the wish is still one");
     }
 
     #[test]
     fn what_was_asked_is_not_asked_again() {
         let brands = [(brand("a"), news(1, &[], &[]))].into();
         let answers = Answers { asked: vec![Topic::Matters], ..Answers::default() };
-        let next = next_question(&brands, &[(brand("a"), answers)].into(), 10);
+        let next = next_question(&brands, &[(brand("a"), answers)].into(), Extent::Most(10));
         assert_eq!(next.map(|question| question.topic), Some(Topic::Next));
         let closed = Answers { is_closed: true, ..Answers::default() };
-        assert_eq!(next_question(&brands, &[(brand("a"), closed)].into(), 10), None);
+        assert_eq!(next_question(&brands, &[(brand("a"), closed)].into(), Extent::Most(10)), None);
     }
 
     #[test]

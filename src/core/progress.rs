@@ -14,7 +14,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 
 use super::event::{State, named};
 use super::freshness::Decision;
-use super::id::{Brand, ObjectId, RepoName, TicketId};
+use super::id::{Brand, ObjectId, RepoName, SessionId, TicketId};
 use super::outcome::Outcome;
 use super::session::Phase;
 use super::usage::Usage;
@@ -123,6 +123,8 @@ pub(crate) enum SessionEvent {
         reason: String,
         remedy: String,
     },
+    /// The latest session is of somebody else, who has not finished it.
+    OtherSession(SessionId, String),
     /// How many tickets are open, by state.
     Outstanding(Vec<(State, usize)>),
     /// So many blocked tickets are as an earlier session listed them.
@@ -343,4 +345,5 @@ pub(crate) enum DraftEvent {
     Opened { ticket: TicketId, title: String },
     Refused { title: String, refusal: String },
     Pending { title: String },
+    Known { ticket: TicketId, title: String },
 }

@@ -212,6 +212,15 @@ pub(crate) fn comma(names: &[impl ToString]) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Names of which one is meant, as a sentence has them.
+#[must_use]
+pub(crate) fn either(names: &[impl ToString]) -> String {
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {}", comma(rest), last.to_string()),
+        _ => comma(names),
+    }
+}
+
 /// A number and its noun, of which `one` is the singular and `many` the plural.
 #[must_use]
 pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {
@@ -229,6 +238,12 @@ mod tests {
         assert_eq!(escape("a\u{1b}[2Jb\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{202e}c\\nd");
         assert_eq!((shell("/a/b-c"), shell("a b's"), shell("")), ("/a/b-c".into(), r"'a b'\''s'".into(), "''".into()));
         assert_eq!(escape_lines("a\nb\tc\u{7}"), "a\nb\tc\\u{7}");
+    }
+
+    #[test]
+    fn of_several_names_the_last_comes_after_or() {
+        let all = ["a", "b", "c"];
+        assert_eq!([0, 1, 2, 3].map(|count| either(&all[..count])), ["", "a", "a or b", "a, b or c"]);
     }
 
     #[test]

@@ -30,6 +30,50 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// Reads what the record of a run says, of whatever version of git-os and of whatever client.
+    #[must_use]
+    pub(crate) fn of_record(record: &serde_json::Value) -> Self {
+        let count = |key: &str| record[key].as_u64();
+        let dollars = record["total_cost_usd"].as_number().map(ToString::to_string);
+        Self {
+            model: record["model"].as_str().map(str::to_owned),
+            input_tokens: count("input_tokens"),
+            output_tokens: count("output_tokens"),
+            cache_read_tokens: count("cache_read_tokens"),
+            cache_write_tokens: count("cache_write_tokens"),
+            turns: count("num_turns"),
+            millis: count("duration_ms"),
+            micro_dollars: dollars.and_then(|dollars| MicroDollars::parse(&dollars)).map(|MicroDollars(micros)| micros),
+            denied: count("denied"),
+        }
+    }
+
+    /// Adds another run; of two models the first stays.
+    pub(crate) fn add(&mut self, more: &Self) {
+        let Self {
+            model,
+            input_tokens,
+            output_tokens,
+            cache_read_tokens,
+            cache_write_tokens,
+            turns,
+            millis,
+            micro_dollars,
+            denied,
+        } = more;
+        self.model = self.model.take().or_else(|| model.clone());
+        add(&mut self.input_tokens, *input_tokens);
+        add(&mut self.output_tokens, *output_tokens);
+        add(&mut self.cache_read_tokens, *cache_read_tokens);
+        add(&mut self.cache_write_tokens, *cache_write_tokens);
+        add(&mut self.turns, *turns);
+        add(&mut self.millis, *millis);
+        add(&mut self.micro_dollars, *micro_dollars);
+        add(&mut self.denied, *denied);
+    }
+}
+
 /// Adds to a count that may not be known yet.
 pub(crate) fn add(sum: &mut Option<u64>, more: Option<u64>) {
     if let Some(more) = more {
@@ -74,6 +118,16 @@ mod tests {
         for text in ["1e-7", "-1", "", "x", "1.x"] {
             assert_eq!(MicroDollars::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_record_is_read_and_added() {
+        let record = serde_json::json!({ "model": "m", "input_tokens": 7, "num_turns": 2, "total_cost_usd": 0.25, "denied": 1 });
+        let mut sum = Usage::of_record(&record);
+        assert_eq!((sum.input_tokens, sum.turns, sum.micro_dollars, sum.output_tokens), (Some(7), Some(2), Some(250_000), None));
+        sum.add(&Usage::of_record(&serde_json::json!({ "model": "n", "total_cost_usd": 2, "output_tokens": "many" })));
+        assert_eq!((sum.model.as_deref(), sum.micro_dollars, sum.output_tokens), (Some("m"), Some(2_250_000), None));
+        assert!(Usage::of_record(&serde_json::Value::Null).is_unknown());
     }
 
     #[test]

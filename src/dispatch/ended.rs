@@ -17,16 +17,19 @@ pub(super) struct Loss {
     pub(super) why: String,
     /// What its agent says of itself; null if nothing.
     pub(super) said: serde_json::Value,
+    /// Its name and, where it says so, its model.
+    pub(super) agent: Option<String>,
 }
 
 impl Loss {
     /// That what the agent did cannot be taken in.
     pub(super) fn of_work(why: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Failed, why: why.into(), said: serde_json::Value::Null }
+        Self { outcome: Outcome::Failed, why: why.into(), said: serde_json::Value::Null, agent: None }
     }
 
-    pub(super) fn saying(self, said: &serde_json::Value) -> Self {
-        Self { said: said.clone(), ..self }
+    /// The same, with what an agent said of itself.
+    pub(super) fn told_by(self, agent: &str, said: &serde_json::Value) -> Self {
+        Self { said: said.clone(), agent: Some(agent.to_owned()), ..self }
     }
 }
 
@@ -41,7 +44,7 @@ pub(super) fn give_back(
     run: &RunId,
     loss: &Loss,
 ) -> Result<(), DispatchError> {
-    let Loss { outcome, why, said } = loss;
+    let Loss { outcome, why, said, agent } = loss;
     let used = ledger.used(entry)?;
     let max = ledger.policy.max_attempts;
     let mut words = why.clone();
@@ -65,7 +68,9 @@ pub(super) fn give_back(
         site.tell(What::RunEnded { outcome: *outcome, why: why.clone() });
     }
     let action = if is_over { Action::Block } else { Action::Release };
-    let draft = Draft::new(action, Role::Executor).by(run).saying(&report::body(&words, Some(*outcome), said));
+    let words = report::body(&words, Some(*outcome), said);
+    let draft = Draft::new(action, Role::Executor).by(run).saying(&words);
+    let draft = agent.as_ref().map_or(draft.clone(), |agent| draft.agent(agent));
     write(ledger, &entry.id, &draft).map(drop)
 }
 

@@ -26,10 +26,10 @@ pub(super) fn find_failure(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<
         EventKind::Release => outcome.is_some_and(Outcome::uses_up_attempt),
         _ => false,
     };
-    Ok(find_report(ledger, entry, is_failure)?.map(|(_, words)| words).filter(|words| !words.is_empty()))
+    Ok(find_report(ledger, entry, is_failure)?.map(|(_, words)| words))
 }
 
-/// The same for any events, with how the run ended that the event is about.
+/// The same for any events that have words, with how the run ended that the event is about.
 fn find_report(
     ledger: &Ledger<'_>,
     entry: &Entry,
@@ -39,7 +39,7 @@ fn find_report(
     for link in links {
         let kind = link.record.event.action.kind();
         let report = Report::read(&link.record.event.text);
-        if is_wanted(kind, report.outcome) {
+        if is_wanted(kind, report.outcome) && !report.words.trim().is_empty() {
             return Ok(Some((report.outcome, report.words.to_owned())));
         }
         if matches!(kind, EventKind::Unblock | EventKind::Approve) {

@@ -6,13 +6,13 @@ use super::{DispatchError, Site, brief, complete, converse, learn, mark, prepare
 use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
-use crate::core::event::{Action, Role};
+use crate::core::event::{Action, Role, State};
 use crate::core::outcome::Outcome;
 use crate::core::progress::{Activity, CareEvent, Stage, What};
 use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::text::{self, plural};
-use crate::git::process::{remove_all, remove_file};
+use crate::git::process::{Git, remove_all, remove_file};
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
 use crate::local::output::Printer;
@@ -124,6 +124,30 @@ fn name_settings(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &R
     Ok(())
 }
 
+/// Puts back what the agent took from the stash, which all worktrees share, and then says what keeps its work from being handed in.
+fn mend_stash(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    record: &RunRecord,
+    git: &Git,
+) -> Result<Option<String>, DispatchError> {
+    let gone = stash::restore(&site.repo, &record.stash())?;
+    if gone == 0 {
+        return Ok(None);
+    }
+    // What was in it may be in the work now, in commits or not; all of it is kept, and none of it is handed in.
+    let trunk = ledger.policy.trunk().unwrap_or_default();
+    let start = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
+    worktrees::rescue(&site.repo, &entry.id, &site.worktree(&entry.id), start)?;
+    prepare::set_branch(&site.repo, &entry.id.branch(), start)?;
+    take_in::sit_on(git, &entry.id.branch())?;
+    let entries = plural(gone, "entry", "entries");
+    Ok(Some(format!(
+        "{entries} of the stash went while the agent worked, and its work may contain them: worktrees share the stash; they are back on it"
+    )))
+}
+
 /// Records what the agent left: messages, commits and uncommitted changes.
 fn hand_in(
     site: &Site<'_>,
@@ -133,10 +157,17 @@ fn hand_in(
     came: &Came,
 ) -> Result<(), DispatchError> {
     let run = &record.run().clone();
-    let work_failed = |why: &str| Loss::of_work(why).saying(&came.record);
+    let work_failed = |why: &str| Loss::of_work(why).told_by(&came.agent, &came.record);
     let box_dir = record.outbox();
     let messages = outbox::read(&box_dir);
     learn::from_outbox(site, ledger, entry, run, &messages)?;
+    // It may have submitted by itself, past the words that it was told.
+    let now = ledger.find(&entry.id)?.map(|now| now.ticket);
+    if now.is_some_and(|now| now.state == State::Verifying && now.run.as_ref() == Some(run)) {
+        let words = report::body("the agent submitted by itself", None, &came.record);
+        write(ledger, &entry.id, &Draft::new(Action::Comment, Role::Executor).by(run).agent(&came.agent).saying(&words))?;
+        return Ok(());
+    }
     let questions: Vec<_> = messages
         .iter()
         .filter_map(|message| if let Message::Ask { text } = message { Some(text.as_str()) } else { None })
@@ -147,18 +178,7 @@ fn hand_in(
         return give_back(site, ledger, entry, run, &work_failed("the worktree is missing"));
     };
     name_settings(site, ledger, entry, record)?;
-    let gone = stash::restore(&site.repo, &record.stash())?;
-    if gone > 0 {
-        // What was in it may be in the work now, in commits or not; all of it is kept, and none of it is handed in.
-        let trunk = ledger.policy.trunk().unwrap_or_default();
-        let start = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
-        worktrees::rescue(&site.repo, &entry.id, &worktree, start)?;
-        prepare::set_branch(&site.repo, &entry.id.branch(), start)?;
-        take_in::sit_on(&git, &entry.id.branch())?;
-        let entries = plural(gone, "entry", "entries");
-        let why = format!(
-            "{entries} of the stash went while the agent worked, and its work may contain them: worktrees share the stash; they are back on it"
-        );
+    if let Some(why) = mend_stash(site, ledger, entry, record, &git)? {
         return give_back(site, ledger, entry, run, &work_failed(&why));
     }
     let taken = take_in::commit_all(site, entry, &worktree, &git)?;

@@ -2,7 +2,7 @@
 
 use super::replay::{Link, links, read_verdict};
 use super::{Entry, Ledger, LedgerError};
-use crate::core::event::{Action, State};
+use crate::core::event::{Action, State, named};
 use crate::core::holding::Holding;
 use crate::core::id::ObjectId;
 use crate::core::outcome::Outcome;
@@ -24,12 +24,25 @@ pub(crate) struct Attempt {
     pub(crate) stage: String,
     /// How its agent ended, where its chain says so.
     pub(crate) outcome: Option<Outcome>,
-    /// What its agents say they used, one after the other: with each answer a new one begins.
-    pub(crate) records: Vec<serde_json::Value>,
-    /// What its judges say they used.
-    pub(crate) judge_records: Vec<serde_json::Value>,
+    /// What its agents say they used, one after the other, since with each answer a new one begins; and then its judges.
+    pub(crate) told: Vec<Told>,
     /// The last verdict on it, as the tree and the number of its event.
     verdict: Option<(ObjectId, u32)>,
+}
+
+/// What an agent says of itself at its end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Told {
+    /// The agent, where the event names it.
+    pub(crate) agent: Option<String>,
+    pub(crate) by: Teller,
+    pub(crate) time: Timestamp,
+    pub(crate) record: serde_json::Value,
+}
+
+named! {
+    /// What an agent was there for.
+    Teller, "teller", { Executor = "executor", Verifier = "verifier" }
 }
 
 impl Attempt {
@@ -41,8 +54,7 @@ impl Attempt {
             ended: None,
             stage: stage.to_owned(),
             outcome: None,
-            records: Vec::new(),
-            judge_records: Vec::new(),
+            told: Vec::new(),
             verdict: None,
         }
     }
@@ -50,8 +62,7 @@ impl Attempt {
     /// What the attempt cost in US dollars, with those who judged it, if anybody says so.
     #[must_use]
     pub(crate) fn dollars(&self) -> Option<f64> {
-        let all = self.records.iter().chain(&self.judge_records).filter_map(|record| record["total_cost_usd"].as_f64());
-        all.reduce(|sum, one| sum + one)
+        self.told.iter().filter_map(|told| told.record["total_cost_usd"].as_f64()).reduce(|sum, one| sum + one)
     }
 }
 
@@ -82,6 +93,10 @@ fn tell(attempt: &mut Attempt, link: &Link) {
         "" => what.to_owned(),
         why => format!("{what}: {why}"),
     };
+    let by = if matches!(event.action, Action::Pass | Action::Fail { .. }) { Teller::Verifier } else { Teller::Executor };
+    let told = |record: Option<serde_json::Value>| {
+        record.map(|record| Told { agent: event.agent.clone(), by, time: link.commit.time(), record })
+    };
     let (stage, is_end) = match &event.action {
         Action::Start { .. } | Action::Answer => ("working".to_owned(), false),
         Action::Ask => ("waiting for an answer".to_owned(), false),
@@ -108,15 +123,18 @@ fn tell(attempt: &mut Attempt, link: &Link) {
         | Action::Renew { .. }
         | Action::Step { .. }
         | Action::Unblock
-        | Action::Comment
         | Action::Conflict => return,
+        Action::Comment => {
+            attempt.told.extend(told(report.record.filter(|_| attempt.ended.is_none())));
+            return;
+        }
     };
     let is_verdict = matches!(event.action, Action::Pass | Action::Fail { .. });
     // What a judge used is of the verdict, and not of the work.
-    if is_verdict {
-        attempt.judge_records.extend(report.record);
-    } else if attempt.ended.is_none() {
-        attempt.records.extend(report.record);
+    if is_verdict || attempt.ended.is_none() {
+        attempt.told.extend(told(report.record));
+    }
+    if !is_verdict && attempt.ended.is_none() {
         attempt.outcome = report.outcome.or(attempt.outcome);
     }
     if is_verdict {

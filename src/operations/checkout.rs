@@ -2,8 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Done, OperationError};
-use crate::core::event::State;
+use super::{Done, OperationError, Verb, trunk_tip};
+use crate::core::event::{EventKind, State};
+use crate::core::fsm::rule_of;
 use crate::core::id::{BRANCHES, ObjectId, TicketId};
 use crate::git::Repo;
 use crate::ledger::{Entry, Ledger};
@@ -71,32 +72,46 @@ pub(super) fn is_held_here(repo: &Repo, entry: &Entry) -> bool {
     run.is_some_and(|run| held::find(repo, &entry.id).as_deref() == Some(run.as_str()))
 }
 
-/// The ticket that is meant by where somebody stands: the one of the checkout, or else the only one that this clone holds by hand.
+/// Whether something can be done by hand to a ticket that this clone holds in this state.
+fn is_for(verb: Verb, state: State) -> bool {
+    match verb {
+        // That it was not started is for the rules to say.
+        Verb::Submit => matches!(state, State::Claimed | State::Running),
+        Verb::Pass | Verb::Verify => state == State::Verifying,
+        Verb::Drop => rule_of(EventKind::Release).allows(state),
+        Verb::Land | Verb::Revert => false,
+    }
+}
+
+/// The ticket that is meant by where somebody stands: the one of the checkout, or else the only one that this clone holds by hand
+/// and to which this can be done.
 ///
 /// # Errors
 /// If there is none, or more than one.
-pub(crate) fn find_ticket(ledger: &Ledger<'_>, checkout: Option<&Checkout>) -> Done<(TicketId, FoundBy)> {
+pub(crate) fn find_ticket(ledger: &Ledger<'_>, checkout: Option<&Checkout>, verb: Verb) -> Done<(TicketId, FoundBy)> {
     let here = checkout.and_then(|checkout| checkout.ticket(ledger.repo));
     if let Some(id) = &here
-        && ledger.find(id)?.is_some_and(|entry| entry.ticket.state.is_held())
+        && let Some(entry) = ledger.find(id)?
+        // On the branch of a ticket that has landed, somebody may submit the work of another; nothing else is done to another.
+        && (entry.ticket.state.is_held() || verb != Verb::Submit)
     {
         return Ok((id.clone(), FoundBy::Checkout));
     }
     let mut ids = Vec::new();
     for id in held::list(ledger.repo) {
         if let Some(entry) = ledger.find(&id)?
-            && matches!(entry.ticket.state, State::Claimed | State::Running)
+            && is_for(verb, entry.ticket.state)
             && is_held_here(ledger.repo, &entry)
         {
             ids.push(id);
         }
     }
     match (ids.as_slice(), here) {
-        ([], None) => Err(OperationError::NoneHeld),
+        ([], None) => Err(OperationError::NoneHeld(verb)),
         // That it is not held is for the rules to say.
         ([], Some(id)) => Ok((id, FoundBy::Checkout)),
         ([id], _) => Ok((id.clone(), FoundBy::OnlyOne)),
-        _ => Err(OperationError::SeveralHeld(ids)),
+        _ => Err(OperationError::SeveralHeld { verb, ids }),
     }
 }
 
@@ -107,13 +122,15 @@ pub(crate) fn find_ticket(ledger: &Ledger<'_>, checkout: Option<&Checkout>) -> D
 /// If there is none, if it cannot be told which is meant, or if files of it are not committed.
 pub(super) fn find_work(ledger: &Ledger<'_>, id: &TicketId, here: Option<&Checkout>, found_by: FoundBy) -> Done<ObjectId> {
     let repo = ledger.repo;
-    let trunk = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+    let trunk = trunk_tip(ledger)?;
     let has_work = |commit_id: ObjectId| Ok::<_, OperationError>(!repo.is_ancestor(commit_id, trunk)?);
     let branch = repo.find_ref(&id.branch())?;
     let (head, top) = match (branch, here.and_then(|here| Some((here.head?, here)))) {
         (None, None) => return Err(OperationError::NoCommit(id.branch())),
         (None, Some((head, here))) => (head, Some(here.top.clone())),
-        (Some(tip), Some((head, here))) if tip == head => (tip, Some(here.top.clone())),
+        (Some(tip), Some((head, here))) if tip == head && (here.is_on(&id.branch()) || has_work(tip)?) => {
+            (tip, Some(here.top.clone()))
+        }
         (Some(tip), Some((head, here))) if has_work(head)? && (repo.is_ancestor(tip, head)? || !has_work(tip)?) => {
             (head, Some(here.top.clone()))
         }

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use crate::core::event::{EventKind, State};
 use crate::core::fsm::Refusal;
 use crate::core::holding::Holding;
-use crate::core::id::{Brand, InvalidId, ObjectId, TicketId};
+use crate::core::id::{Brand, InvalidId, ObjectId, RepoName, TicketId};
 use crate::core::outcome::Outcome;
 use crate::core::progress::Hold;
 use crate::core::prospect::route;
@@ -132,12 +132,12 @@ pub(crate) enum OperationError {
     NoneReady,
     #[error("no ticket of this repository is verified")]
     NoneVerified,
-    #[error("no run of this clone holds {0}")]
+    #[error("this clone does not hold {0}")]
     NoHolder(TicketId),
-    #[error("this clone holds no ticket by hand")]
-    NoneHeld,
-    #[error("this clone holds more than one ticket: {}", route_of(.0))]
-    SeveralHeld(Vec<TicketId>),
+    #[error("this clone holds no {}", if matches!(.0, Verb::Pass | Verb::Verify) { "submitted ticket" } else { "ticket by hand" })]
+    NoneHeld(Verb),
+    #[error("this clone holds more than one ticket: {}", route_of(.ids))]
+    SeveralHeld { verb: Verb, ids: Vec<TicketId> },
     #[error("this clone did not take {0} by hand")]
     NotByHand(TicketId),
     #[error("this repository has no registry")]
@@ -162,12 +162,23 @@ pub(crate) enum OperationError {
     DependencyCycle { id: TicketId, on: TicketId, path: Vec<TicketId> },
     #[error("commit `{0}` not found")]
     NoCommit(String),
-    #[error("the protected branch does not exist yet")]
-    NoTrunk,
-    #[error("cannot submit {}: it is the tip of `{trunk}`, so there is nothing to verify", .head.short(12))]
-    NothingToSubmit { head: ObjectId, trunk: String },
+    #[error("the branch `{branch}` of `{repo}`, on which its tickets land, does not exist yet")]
+    NoTrunk {
+        branch: String,
+        repo: RepoName,
+        top: Utf8PathBuf,
+        /// Another branch, with commits, is checked out.
+        has_other: bool,
+    },
+    #[error("cannot submit {}: `{trunk}` has it already, so there is nothing to verify", .head.short(12))]
+    NothingToSubmit { id: TicketId, head: ObjectId, trunk: String },
     #[error("cannot submit {}: it is not based on the tip of `{trunk}`", .head.short(12))]
-    NotOnTip { head: ObjectId, trunk: String },
+    NotOnTip {
+        head: ObjectId,
+        trunk: String,
+        /// Where it is checked out, on the ticket's branch.
+        top: Option<Utf8PathBuf>,
+    },
     #[error("cannot submit {id}: both its branch, at {}, and the commit checked out here, {}, have work", .tip.short(12), .head.short(12))]
     SeveralHeads { id: TicketId, tip: ObjectId, head: ObjectId },
     #[error("cannot submit {id}: {} in {top} {} not committed: {}", plural(.files.len(), "file", "files"), if .files.len() == 1 { "is" } else { "are" }, some(.files))]
@@ -223,8 +234,10 @@ pub(crate) enum OperationError {
 /// What somebody wanted to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
+    Submit,
     Verify,
     Pass,
+    Drop,
     Land,
     Revert,
 }
@@ -232,8 +245,10 @@ pub(crate) enum Verb {
 impl fmt::Display for Verb {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
+            Self::Submit => "submit",
             Self::Verify => "verify",
             Self::Pass => "pass",
+            Self::Drop => "drop",
             Self::Land => "land",
             Self::Revert => "revert",
         })
@@ -264,7 +279,10 @@ impl OperationError {
                 format!("git os submit {id} --head {}   # the ticket's branch", id.branch().trim_start_matches("refs/heads/")),
                 format!("git os submit {id} --head HEAD   # what is checked out here"),
             ],
-            Self::SeveralHeld(ids) => ids.iter().map(|id| format!("git os submit {id}")).collect(),
+            Self::SeveralHeld { verb, ids } => {
+                let reason = if *verb == Verb::Pass { " --reason TEXT" } else { "" };
+                ids.iter().map(|id| format!("git os {verb} {id}{reason}")).collect()
+            }
             Self::ChecksFailed { id, failed } => {
                 let outputs = failed.iter().map(|check| {
                     format!("git cat-file -p {}   # all that `{}` printed", check.output.short(12), escape(&check.name))
@@ -286,7 +304,15 @@ impl OperationError {
             Self::Refused { id, refusal: Refusal::WrongState { event, state }, .. } => instead(id, *event, *state),
             Self::WrongState { verb: Verb::Revert, id, .. } => format!("git os show {id}"),
             Self::WrongState { id, state, .. } => next_step(id, *state),
-            Self::NoneHeld => "git os take TICKET".to_owned(),
+            Self::NoneHeld(Verb::Pass | Verb::Verify) => "git os list --state verifying".to_owned(),
+            Self::NoneHeld(_) => "git os ready   # what can be taken".to_owned(),
+            Self::NoTrunk { branch, top, has_other: true, .. } => {
+                let begin = format!("git -C {} branch {branch}   # begins it at what is checked out", shell(top.as_str()));
+                begin + "; or name another branch in `protected` of the registry"
+            }
+            Self::NoTrunk { top, .. } => {
+                format!("git -C {} commit --allow-empty --message Begin   # its first commit", shell(top.as_str()))
+            }
             Self::NotByHand(id) => format!("git os release {id}   # makes it ready again, whoever holds it"),
             Self::ChangesInTheWay(_) => "git stash   # or take it without `--here`, in a worktree of its own".to_owned(),
             Self::NotSwitched { id, .. } => format!("git os take {id}   # in a worktree of its own"),
@@ -297,15 +323,19 @@ impl OperationError {
             }
             Self::RevertBlocked { of, .. } => format!("git os new \"Revert {of}\"   # and resolve the conflicts in its work"),
             Self::Held { why: Hold::Grade { .. }, .. } => "git os doctor".to_owned(),
+            Self::Held { why: Hold::InUse { path, .. }, .. } => {
+                format!("git -C {} status   # says how to end it", shell(path.as_str()))
+            }
             Self::Refused { id, .. } | Self::Held { id, .. } => format!("git os show {id}"),
-            Self::NoHolder(id) => format!("the same command with `--run RUN`; `git os show {id}` names the run"),
+            Self::NoHolder(id) => format!("git os show {id}   # names the run that does; act as it with `--run`"),
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
             Self::RegistryMissing(_) => FIND_REGISTRY.to_owned(),
             Self::NoRegistry | Self::RepoWithoutRegistry | Self::RegistryUnused(_) => "git os init".to_owned(),
             Self::NotInRegistry(_) => ENLIST.to_owned(),
-            Self::NotOnTip { trunk, .. } => format!("git rebase {trunk}"),
-            Self::NothingToSubmit { .. } => "git os submit TICKET --head COMMIT".to_owned(),
+            Self::NotOnTip { trunk, top: Some(top), .. } => format!("git -C {} rebase {trunk}", shell(top.as_str())),
+            Self::NotOnTip { trunk, top: None, .. } => format!("git rebase {trunk}"),
+            Self::NothingToSubmit { id, .. } => format!("git os take {id}   # says where its work is to be committed"),
             Self::NoSharedRemote => "git os sync REMOTE".to_owned(),
             Self::NoRemote(_) => "git remote -v".to_owned(),
             Self::AtWork(_) => "git os list   # what is being worked on".to_owned(),
@@ -320,14 +350,13 @@ impl OperationError {
             | Self::TextTooLong(_)
             | Self::DependencyCycle { .. }
             | Self::SelfDependency(_)
-            | Self::SeveralHeld(_)
+            | Self::SeveralHeld { .. }
             | Self::SeveralHeads { .. }
             | Self::Uncommitted { .. }
             | Self::ChecksFailed { .. }
             | Self::Unfit { .. }
             | Self::NowBlocked { .. }
             | Self::NoCommit(_)
-            | Self::NoTrunk
             | Self::LearningEmpty
             | Self::InvalidValue(_)
             | Self::Ledger(_)

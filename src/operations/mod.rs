@@ -19,14 +19,16 @@ pub(crate) mod take;
 pub(crate) mod ticket;
 pub(crate) mod transition;
 pub(crate) mod uninstall;
+pub(crate) mod usage;
 pub(crate) mod which;
 
-pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError};
+pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError, Verb};
 pub(crate) use self::place::{Apart, Caller, Place, Scope};
 use crate::core::fsm::Refusal;
-use crate::core::id::TicketId;
+use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;
 use crate::ledger::{Draft, Entry, Ledger};
+use crate::local::worktrees;
 use crate::sync::submit_shared;
 
 /// What came of an operation: what it did, or why it did nothing.
@@ -41,6 +43,21 @@ fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
         Ruling::Granted(entry) => Ok(*entry),
         Ruling::Denied(refusal) => Err(refused(ledger, id, refusal)),
     }
+}
+
+/// The tip of the protected branch on which tickets land.
+///
+/// # Errors
+/// When it does not exist yet.
+pub(crate) fn trunk_tip(ledger: &Ledger<'_>) -> Done<ObjectId> {
+    if let Some(tip) = ledger.find_trunk_tip()? {
+        return Ok(tip);
+    }
+    let trunk = ledger.policy.trunk().unwrap_or_default();
+    let top = worktrees::top(ledger.repo);
+    let has_other = ledger.repo.git_at(&top).find_commit("HEAD")?.is_some();
+    let branch = trunk.trim_start_matches("refs/heads/").to_owned();
+    Err(OperationError::NoTrunk { branch, repo: ledger.policy.repo.clone(), top, has_other })
 }
 
 /// The refusal of an event, with who holds the ticket if that is why.

@@ -4,7 +4,7 @@ use super::claim::{Lease, start};
 use super::error::Verb;
 use super::ticket::{New, create};
 use super::transition::approve;
-use super::{Caller, Done, OperationError, write};
+use super::{Caller, Done, OperationError, trunk_tip, write};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId};
 use crate::core::ruling::Ruling;
@@ -46,7 +46,7 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     };
     let base = gate::find_pass(&site.repo, entry.tip)?.map_or(entry.ticket.base, |verdict| Some(verdict.base));
     let base = base.ok_or_else(|| OperationError::NoBase(id.clone()))?;
-    let tip = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+    let tip = trunk_tip(&ledger)?;
     if !site.repo.has_object(head) {
         // The clone in which the branch was rebased keeps it.
         let copy = entry.ticket.copy.map(|copy| format!("; the branch has a copy of it that ends at {copy}")).unwrap_or_default();

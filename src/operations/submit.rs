@@ -1,9 +1,9 @@
 //! Submitting work, and judging it by hand.
 
 use super::checkout::{self, Checkout, FoundBy};
-use super::transition::holders;
-use super::{Caller, Done, OperationError, write};
-use crate::core::event::{Action, Role, State};
+use super::transition::{holder, holders};
+use super::{Caller, Done, OperationError, trunk_tip, write};
+use crate::core::event::{Action, EventKind, Role, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::text;
 use crate::core::verdict::Verdict;
@@ -23,11 +23,12 @@ pub(crate) enum Work<'a> {
 /// # Errors
 /// When the caller does not hold the ticket, the work is not on top of the protected branch, or some of it is not committed.
 pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, work: Work<'_>) -> Done<Entry> {
+    holder(ledger, id, caller, EventKind::Submit)?;
     let head = match work {
         Work::Revision(name) => revision(ledger, name)?,
         Work::Here(checkout, found_by) => checkout::find_work(ledger, id, checkout, found_by)?,
     };
-    let base = base_of(ledger, head)?;
+    let base = base_of(ledger, id, head)?;
     write(ledger, id, &holders(ledger, id, caller, Action::Submit { head, base })?)
 }
 
@@ -37,7 +38,7 @@ pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, work: 
 /// When the work is not on top of the protected branch, or the rules refuse it.
 pub(crate) fn resubmit(ledger: &Ledger<'_>, id: &TicketId, name: Option<&str>) -> Done<Entry> {
     let head = revision(ledger, name.unwrap_or(&id.branch()))?;
-    let base = base_of(ledger, head)?;
+    let base = base_of(ledger, id, head)?;
     write(ledger, id, &Draft::new(Action::Stale { head, base }, Role::Gate))
 }
 
@@ -49,17 +50,19 @@ fn revision(ledger: &Ledger<'_>, name: &str) -> Done<ObjectId> {
 }
 
 /// The tip of the protected branch, which has to be below the work.
-fn base_of(ledger: &Ledger<'_>, head: ObjectId) -> Done<ObjectId> {
-    let base = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+fn base_of(ledger: &Ledger<'_>, id: &TicketId, head: ObjectId) -> Done<ObjectId> {
+    let base = trunk_tip(ledger)?;
     let trunk = || {
         let trunk = ledger.policy.trunk().unwrap_or_default();
         trunk.trim_start_matches("refs/heads/").to_owned()
     };
-    if base == head {
-        return Err(OperationError::NothingToSubmit { head, trunk: trunk() });
+    if ledger.repo.is_ancestor(head, base)? {
+        return Err(OperationError::NothingToSubmit { id: id.clone(), head, trunk: trunk() });
     }
     if !ledger.repo.is_ancestor(base, head)? {
-        return Err(OperationError::NotOnTip { head, trunk: trunk() });
+        let worktrees = ledger.repo.list_worktrees()?;
+        let of_ticket = worktrees.into_iter().find(|one| one.branch == Some(id.branch()) && one.head == Some(head));
+        return Err(OperationError::NotOnTip { head, trunk: trunk(), top: of_ticket.map(|one| one.path) });
     }
     Ok(base)
 }

@@ -4,13 +4,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::checkout::{Checkout, is_held_here};
 use super::claim::{self, Lease};
-use super::{Caller, Done, OperationError, Place, refused, transition};
+use super::{Caller, Done, OperationError, Place, Verb, transition, trunk_tip};
 use crate::core::event::{EventKind, State};
-use crate::core::fsm::{Refusal, rule_of};
+use crate::core::fsm::rule_of;
 use crate::core::id::{ObjectId, RunId, TicketId};
+use crate::core::progress::Hold;
 use crate::dispatch::prepare;
 use crate::git::Repo;
 use crate::git::failure::Failure;
+use crate::git::worktree::is_same_place;
 use crate::ledger::{Entry, Ledger};
 use crate::local::worktrees;
 
@@ -59,7 +61,7 @@ pub(crate) fn take(place: &Place, id: &TicketId, lease: &Lease, whereabouts: Whe
 
 /// Where the work begins: where an earlier attempt ended if it has work, and else at the tip of the protected branch.
 fn start(ledger: &Ledger<'_>, id: &TicketId) -> Done<ObjectId> {
-    let trunk = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+    let trunk = trunk_tip(ledger)?;
     Ok(match ledger.repo.find_ref(&id.branch())? {
         Some(tip) if !ledger.repo.is_ancestor(tip, trunk)? => tip,
         _ => trunk,
@@ -114,12 +116,21 @@ pub(crate) struct Dropped {
     pub(crate) removed: Option<Utf8PathBuf>,
     /// The main worktree.
     pub(crate) top: Utf8PathBuf,
-    /// Where the ticket's branch is still checked out.
-    pub(crate) stays: Option<Utf8PathBuf>,
+    /// The other checkouts that were on the ticket's branch.
+    pub(crate) left: Vec<Left>,
+}
+
+/// A checkout that is not on the ticket's branch any more.
+pub(crate) struct Left {
+    pub(crate) folder: Utf8PathBuf,
+    /// The branch that it came from, or else the protected one.
+    pub(crate) to: String,
+    /// Whether it was switched there; if not, its files are as they were, on no branch.
+    pub(crate) is_there: bool,
 }
 
 /// Gives back a ticket that was taken by hand: saves work that no protected branch has, removes the ticket's worktree and branch,
-/// and makes the ticket ready again.
+/// takes other checkouts off the branch, and makes the ticket ready again.
 ///
 /// # Errors
 /// When this clone does not hold it, or git fails.
@@ -129,15 +140,18 @@ pub(crate) fn give_back(place: &Place, id: &TicketId) -> Done<Dropped> {
     let repo = Repo::open(&top)?;
     let ledger = Ledger::open(&repo)?;
     let run = held_by_hand(&ledger, id)?;
-    let trunk = ledger.find_trunk_tip()?.ok_or(OperationError::NoTrunk)?;
+    let trunk = trunk_tip(&ledger)?;
     let (own, branch) = (worktrees::of_ticket(&repo, id), id.branch());
     let mut saved = Vec::new();
     let mut removed = None;
+    if let Some((path, what)) = repo.find_operation_on(&branch)?.filter(|(path, _)| !is_same_place(path, &own)) {
+        let why = Hold::InUse { branch: branch.trim_start_matches("refs/heads/").to_owned(), path, what: what.to_owned() };
+        return Err(OperationError::Held { verb: Verb::Drop, id: id.clone(), why });
+    }
     if prepare::is_worktree(&repo, &own)? {
         saved.extend(worktrees::rescue(&repo, id, &own, trunk)?);
     }
-    let elsewhere = repo.list_worktrees()?.into_iter().find(|one| one.branch.as_ref() == Some(&branch) && one.path != own);
-    if let Some(tip) = repo.find_ref(&branch)?.filter(|_| elsewhere.is_none()) {
+    if let Some(tip) = repo.find_ref(&branch)? {
         let mut is_lost = !repo.is_ancestor(tip, trunk)?;
         for name in &saved {
             let kept = repo.find_ref(name)?;
@@ -151,12 +165,36 @@ pub(crate) fn give_back(place: &Place, id: &TicketId) -> Done<Dropped> {
         repo.clear_worktree(&own)?;
         removed = Some(own);
     }
-    if let Some(tip) = repo.find_ref(&branch)?.filter(|_| elsewhere.is_none()) {
+    let mut left = Vec::new();
+    for one in repo.list_worktrees()?.into_iter().filter(|one| one.branch.as_ref() == Some(&branch)) {
+        if one.path.as_std_path().exists() {
+            left.push(leave(&repo, one.path, &branch, &ledger.policy.trunk().unwrap_or_default())?);
+        }
+    }
+    if let Some(tip) = repo.find_ref(&branch)? {
         repo.git().output(["update-ref", "-d", &branch, &tip.to_string()])?;
     }
     // Once it is ready, another run of this machine may make a worktree at the same path.
     let entry = transition::release(&ledger, id, &Caller::of(run))?;
-    Ok(Dropped { entry, saved, removed, top, stays: elsewhere.map(|one| one.path) })
+    Ok(Dropped { entry, saved, removed, top, left })
+}
+
+/// Takes a checkout off its branch: back to the branch that it came from, or else to the protected one. If git cannot switch it, or would
+/// carry changes along that are not committed, its files and its index stay as they are, on no branch.
+fn leave(repo: &Repo, folder: Utf8PathBuf, left: &str, trunk: &str) -> Done<Left> {
+    let git = repo.git_at(&folder);
+    let is_clean = git.output(["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty();
+    let came_from = git.line(["rev-parse", "--verify", "--quiet", "--symbolic-full-name", "@{-1}"])?;
+    let others = came_from.as_deref().into_iter().chain([trunk]).filter(|branch| *branch != left);
+    let others: Vec<&str> = others.filter_map(|branch| branch.strip_prefix("refs/heads/")).collect();
+    for name in others.iter().filter(|_| is_clean) {
+        if git.run(["switch", "--quiet", "--no-guess", name])?.code == 0 {
+            return Ok(Left { folder, to: (*name).to_owned(), is_there: true });
+        }
+    }
+    let head = git.find_commit("HEAD")?.map(|head| head.to_string()).unwrap_or_default();
+    git.output(["update-ref", "--no-deref", "-m", "git os drop", "HEAD", &head])?;
+    Ok(Left { folder, to: others.first().copied().unwrap_or_default().to_owned(), is_there: false })
 }
 
 /// The run with which this clone holds a ticket by hand, if the ticket can be released as it is.
@@ -167,5 +205,5 @@ fn held_by_hand(ledger: &Ledger<'_>, id: &TicketId) -> Done<RunId> {
     if rule_of(EventKind::Release).allows(state) {
         return run.ok_or_else(|| OperationError::NotByHand(id.clone()));
     }
-    Err(refused(ledger, id, Refusal::WrongState { event: EventKind::Release, state }))
+    Err(OperationError::WrongState { verb: Verb::Drop, id: id.clone(), state, needed: State::Running })
 }

@@ -1,15 +1,28 @@
 //! The verbs that write one event and need no more than its ticket: approve, reject, block, release, comment, ask, ….
 
-use super::{Caller, Done, OperationError, write};
-use crate::core::event::{Action, Role, StepState};
-use crate::core::id::{StepId, TicketId};
+use super::{Caller, Done, OperationError, refused, write};
+use crate::core::event::{Action, EventKind, Role, StepState};
+use crate::core::fsm::{Refusal, rule_of};
+use crate::core::id::{RunId, StepId, TicketId};
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::held;
 
 /// The draft of an event that only the holder of a ticket may write.
 pub(super) fn holders(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, action: Action) -> Done<Draft> {
-    let run = caller.run_on(ledger.repo, id)?;
+    let run = holder(ledger, id, caller, action.kind())?;
     Ok(Draft::new(action, Role::Executor).by(&run))
+}
+
+/// The run that acts on a ticket which it holds. What the state of the ticket does not allow is said first.
+///
+/// # Errors
+/// When the ticket cannot have such an event now, or this clone does not hold it.
+pub(super) fn holder(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, event: EventKind) -> Done<RunId> {
+    let state = ledger.read_legal(id)?.0.ticket.state;
+    if !rule_of(event).allows(state) {
+        return Err(refused(ledger, id, Refusal::WrongState { event, state }));
+    }
+    caller.run_on(ledger.repo, id)
 }
 
 /// The draft of an event that the holder of a ticket may write, and an operator if this clone holds it with no run.

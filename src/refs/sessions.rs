@@ -2,6 +2,7 @@
 
 use super::Kind;
 use super::sides::Sides;
+use crate::core::holding::address_of;
 use crate::core::id::{ObjectId, SESSIONS, SessionId};
 use crate::core::session::Seen;
 use crate::git::Repo;
@@ -46,6 +47,18 @@ pub(crate) struct Latest {
 /// # Errors
 /// If the hub cannot be read.
 pub(crate) fn find_latest(hub: &Repo) -> Result<Option<Latest>, LedgerError> {
+    find_latest_where(hub, |_| true)
+}
+
+/// Finds the latest session of the person with this address.
+///
+/// # Errors
+/// If the hub cannot be read.
+pub(crate) fn find_latest_of(hub: &Repo, address: &str) -> Result<Option<Latest>, LedgerError> {
+    find_latest_where(hub, |commit| address_of(&commit.author).eq_ignore_ascii_case(address))
+}
+
+fn find_latest_where(hub: &Repo, is_wanted: impl Fn(&Commit) -> bool) -> Result<Option<Latest>, LedgerError> {
     let seen = |commit: &Commit| -> Result<Seen, LedgerError> {
         let json = hub.find_file(commit.tree_id, SEEN, MAX_FILE)?;
         Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
@@ -55,6 +68,9 @@ pub(crate) fn find_latest(hub: &Repo) -> Result<Option<Latest>, LedgerError> {
         let Some(id) = id_of(&name) else { continue };
         // Ignore a ref that does not point to a commit.
         let Ok(commit) = hub.read_commit(tip) else { continue };
+        if !is_wanted(&commit) {
+            continue;
+        }
         let is_later = match &latest {
             None => true,
             Some((other, _, other_tip)) if commit.time() == other.time() => {

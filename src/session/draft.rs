@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::log::Pending;
+use super::log::{Pending, Source};
 use super::{Approval, Proposal, Session, SessionError};
 use crate::core::event::{Role, State};
 use crate::core::id::{Brand, InvalidId, Kind, Label, TicketId};
@@ -136,14 +136,13 @@ impl Session<'_> {
         let rows = ledger.rows()?.tickets;
         let same = rows.iter().find(|row| row.ticket.content.title == one.title && !row.ticket.state.is_terminal());
         if let Some(same) = same {
+            if one.source() == Source::Wish {
+                let (ticket, title) = (same.id.clone(), one.title.clone());
+                self.at.tell(entry, What::Draft(DraftEvent::Known { ticket, title }));
+            }
             return Ok(Some((same.id.clone(), false)));
         }
-        // Do not propose again what an operator rejected.
-        let is_unwanted = |row: &crate::ledger::cache::Row| {
-            self.seen.drafted.get(&one.key).is_some_and(|id| *id == row.id.to_string())
-                && matches!(row.ticket.state, State::Rejected | State::Canceled)
-        };
-        if rows.iter().any(is_unwanted) {
+        if one.is_done_with(&ledger, &self.seen)? {
             return Ok(None);
         }
         let depends = match &one.after {

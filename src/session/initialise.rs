@@ -3,7 +3,7 @@
 use super::{Session, SessionError, event};
 use crate::core::event::State;
 use crate::core::id::VERDICT_NOTES;
-use crate::core::progress::{Busy, CareEvent, Event, RemoteEvent, Trouble, What};
+use crate::core::progress::{Busy, CareEvent, Event, RemoteEvent, SessionEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::Phase;
 use crate::core::text::{in_one_line, plural};
@@ -18,6 +18,9 @@ use crate::sync;
 
 impl Session<'_> {
     pub(super) fn initialise(&mut self) -> Result<(), SessionError> {
+        if let Some((session, person)) = self.log.other.take() {
+            self.tell(SessionEvent::OtherSession(session, person));
+        }
         let mut remarks = Vec::new();
         let repos = &self.workspace.registry.repos;
         self.at.listener.hear(&Event::Busy(Busy::Begun { repos: repos.len() }));

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{Log, Pending};
+use super::log::{Log, Pending, Source};
 use super::{Interviewed, Put, Said, Session, SessionError};
 use crate::core::event::State;
 use crate::core::freshness::Decision;
 use crate::core::id::Brand;
-use crate::core::interview::{Answers, Question, Reason, Topic, Wish, next_question};
+use crate::core::interview::{Answers, Extent, Question, Reason, Topic, Wish, next_question};
 use crate::core::progress::{SessionEvent, Stage, Unused};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
+use crate::git::Repo;
 use crate::ledger::Ledger;
 use crate::memory::learnings::{self, Confidence, Learning};
 
@@ -39,26 +40,42 @@ pub(super) fn find_unused(
 impl Session<'_> {
     pub(super) fn interview(&mut self) -> Result<(), SessionError> {
         let brands = self.decision(Phase::Interview).brands.clone();
+        let extent = if self.is_named { Extent::All } else { Extent::Most(self.workspace.registry.questions) };
+        if self.is_named {
+            self.reopen(&brands)?;
+        }
         let has_ended = match self.desk.given() {
             Some(given) => {
                 self.take_given(&brands, given)?;
                 false
             }
-            None if self.desk.is_attended() => self.ask_about(&brands)?,
+            None if self.desk.is_attended() => self.ask_about(&brands, extent)?,
             None => false,
         };
-        let said = self.log.answers.values().filter(|answers| !answers.is_silent()).count();
+        let said = self.log.answers.values().filter(|answers| answers.count() > 0).count();
         for brand in &brands {
             let was_asked = self.log.answers.get(brand).is_some_and(|answers| answers.is_closed || !answers.asked.is_empty());
             if was_asked || has_ended {
                 self.seen.interviewed.insert(brand.clone(), self.date.clone());
             }
         }
-        self.remember();
         if said == 0 {
             self.tell(SessionEvent::NobodyAnswered);
         }
         self.record(Phase::Interview, &plural(said, "brand", "brands"), "", &[])
+    }
+
+    /// Lets a brand be asked about again with which this session is done; who names it wants to be asked.
+    fn reopen(&mut self, brands: &[Brand]) -> Result<(), SessionError> {
+        for brand in brands {
+            let alone = [(brand.clone(), self.reason(brand)?)].into();
+            if next_question(&alone, &self.log.answers, Extent::All).is_none()
+                && let Some(answers) = self.log.answers.get_mut(brand)
+            {
+                answers.reopen();
+            }
+        }
+        Ok(())
     }
 
     /// Takes what was answered beforehand.
@@ -69,6 +86,7 @@ impl Session<'_> {
                 self.learn(brand, &answers.learned)?;
                 let answers = Answers { asked: Topic::ALL.to_vec(), is_closed: true, ..answers.clone() };
                 self.log.answers.insert(brand.clone(), answers);
+                self.remember(brand);
                 self.keep(brand, "answers given", "")?;
             }
         }
@@ -76,13 +94,13 @@ impl Session<'_> {
     }
 
     /// Asks until there is no question left. Returns whether the person ended it.
-    fn ask_about(&mut self, brands: &[Brand]) -> Result<bool, SessionError> {
+    fn ask_about(&mut self, brands: &[Brand], extent: Extent) -> Result<bool, SessionError> {
         let mut reasons = BTreeMap::new();
         for brand in brands {
             reasons.insert(brand.clone(), self.reason(brand)?);
         }
         let (mut last, mut complaint): (Option<Question>, Option<String>) = (None, None);
-        while let Some(question) = next_question(&reasons, &self.log.answers, self.questions) {
+        while let Some(question) = next_question(&reasons, &self.log.answers, extent) {
             let is_new = last.as_ref().is_none_or(|last| last.brand != question.brand);
             let reason = reasons.get(&question.brand).filter(|_| is_new);
             let is_more = last.as_ref() == Some(&question) && complaint.is_none();
@@ -131,6 +149,9 @@ impl Session<'_> {
         if topic != Topic::Next {
             answers.asked.push(topic);
         }
+        if matches!(topic, Topic::Matters | Topic::Waiting) {
+            self.remember(brand);
+        }
         self.keep(brand, topic.as_str(), words)?;
         Ok(None)
     }
@@ -142,9 +163,11 @@ impl Session<'_> {
     }
 
     fn learn(&self, brand: &Brand, words: &str) -> Result<(), SessionError> {
-        let home = self.workspace.registry.repos_of(brand).next();
-        if let (Some(entry), false) = (home, words.is_empty()) {
-            let repo = self.workspace.open(entry)?;
+        if !words.is_empty() {
+            let is_set_up = |repo: &Repo| Ledger::open(repo).is_ok();
+            let mut homes = self.workspace.registry.repos_of(brand).filter_map(|entry| self.workspace.open(entry).ok());
+            // What is said of a brand whose repositories are not here is kept in the hub.
+            let home = homes.find(is_set_up);
             let learning = Learning {
                 text: words.to_owned(),
                 brand: brand.clone(),
@@ -152,7 +175,7 @@ impl Session<'_> {
                 run: None,
                 confidence: Confidence::Medium,
             };
-            learnings::append_once(&repo, &learning)?;
+            learnings::append_once(home.as_ref().unwrap_or(&self.hub), &learning)?;
         }
         Ok(())
     }
@@ -172,23 +195,19 @@ impl Session<'_> {
         Ok(reason)
     }
 
-    /// Remembers for later sessions what matters, and what is waited for.
-    fn remember(&mut self) {
-        for (brand, answers) in &self.log.answers {
-            let mut known = self.seen.said.remove(brand).unwrap_or_default();
-            if answers.asked.contains(&Topic::Matters) {
-                known.matters.clone_from(&answers.matters);
-            }
-            if answers.asked.contains(&Topic::Waiting) {
-                known.waiting.clone_from(&answers.waiting);
-            }
-            if !answers.asked.is_empty() {
-                known.date.clone_from(&self.date);
-            }
-            if !(known.matters.is_empty() && known.waiting.is_empty()) {
-                self.seen.said.insert(brand.clone(), known);
+    /// Remembers for later sessions what matters, and what is waited for. What was not said stays as it was said before.
+    fn remember(&mut self, brand: &Brand) {
+        let Some(Answers { matters, waiting, .. }) = self.log.answers.get(brand) else { return };
+        if matters.is_empty() && waiting.is_empty() {
+            return;
+        }
+        let known = self.seen.said.entry(brand.clone()).or_default();
+        for (said, kept) in [(matters, &mut known.matters), (waiting, &mut known.waiting)] {
+            if !said.is_empty() {
+                kept.clone_from(said);
             }
         }
+        known.date.clone_from(&self.date);
     }
 
     /// Makes pending drafts of the wishes that are none yet.
@@ -197,6 +216,13 @@ impl Session<'_> {
         for (brand, answers) in answers.iter_mut().filter(|(_, answers)| !answers.is_drafted) {
             let default_repo = self.workspace.registry.repos_of(brand).next().map(|entry| entry.name.to_string());
             let avoid = if answers.avoid.is_empty() { String::new() } else { format!("\n\nDo not touch: {}", answers.avoid) };
+            // What scouts found is drafted in the same breath.
+            let is_of_brand = |repo: &str| self.workspace.registry.repos_of(brand).any(|entry| entry.name.as_str() == repo);
+            for found in
+                self.log.pending.iter_mut().filter(|found| is_of_brand(&found.repo) && !found.description.ends_with(&avoid))
+            {
+                found.description += &avoid;
+            }
             for wish in &answers.next {
                 let Some(repo) = wish.repo.clone().or_else(|| default_repo.clone()) else { continue };
                 let pending = pending(wish, repo, &avoid);
@@ -213,7 +239,7 @@ impl Session<'_> {
 fn pending(wish: &Wish, repo: String, avoid: &str) -> Pending {
     let title = text::line(&wish.title, text::MAX_TITLE);
     Pending {
-        key: format!("wish:{repo}:{title}"),
+        key: Source::Wish.key(&repo, &title),
         repo,
         kind: wish.kind.clone().unwrap_or_else(|| "task".to_owned()),
         priority: wish.priority.unwrap_or(2),

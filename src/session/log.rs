@@ -1,10 +1,14 @@
 //! The log of a session: one commit per phase; its tree contains what the next session needs.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::core::id::{Brand, ObjectId, SESSIONS, SessionId};
+use crate::core::event::State;
+use crate::core::holding::name_of;
+use crate::core::id::{Brand, ObjectId, SESSIONS, SessionId, TicketId};
 use crate::core::interview::Answers;
 use crate::core::secrets;
 use crate::core::session::{Phase, Seen};
@@ -13,7 +17,7 @@ use crate::core::trailers::{self, Key, Message};
 use crate::core::wire::SCHEMA;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::{GitError, Repo};
-use crate::ledger::{LedgerError, random_hex};
+use crate::ledger::{Ledger, LedgerError, random_hex};
 use crate::refs::sessions::{self, Latest, MAX_FILE, SEEN};
 
 /// The file with the pending drafts.
@@ -42,7 +46,60 @@ pub(super) struct Pending {
     pub(super) brand: Option<String>,
 }
 
-/// The latest session of a hub.
+/// Where an item comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A comment in a file.
+    Todo,
+    /// A check that fails.
+    Check,
+    /// What a person said should be done next.
+    Wish,
+}
+
+impl Source {
+    /// The key of an item of this source.
+    pub(super) fn key(self, repo: impl Display, what: impl Display) -> String {
+        format!("{}:{repo}:{what}", self.word())
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Todo => "todo",
+            Self::Check => "check",
+            Self::Wish => "wish",
+        }
+    }
+}
+
+impl Pending {
+    /// Where it comes from, as its key says; what an older git-os had other names for was found by a scout.
+    pub(super) fn source(&self) -> Source {
+        let word = self.key.split(':').next().unwrap_or_default();
+        [Source::Todo, Source::Check, Source::Wish].into_iter().find(|source| source.word() == word).unwrap_or(Source::Check)
+    }
+
+    /// Whether it had its ticket: a signal is not proposed again after an operator said no, and a comment not after its ticket landed
+    /// either. A check that fails is, because it passed in between, and so is what a person wishes for.
+    ///
+    /// # Errors
+    /// If the ticket cannot be read.
+    pub(super) fn is_done_with(&self, ledger: &Ledger<'_>, seen: &Seen) -> Result<bool, LedgerError> {
+        let Some(id) = seen.drafted.get(&self.key).and_then(|id| TicketId::parse(id).ok()) else { return Ok(false) };
+        let state = match ledger.read_legal(&id) {
+            Ok((entry, _)) => entry.ticket.state,
+            Err(LedgerError::NotFound(_) | LedgerError::Quarantined { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        Ok(match self.source() {
+            Source::Wish => false,
+            Source::Check => matches!(state, State::Rejected | State::Canceled),
+            Source::Todo => matches!(state, State::Rejected | State::Canceled | State::Merged),
+        })
+    }
+}
+
+/// The session of a person in a hub.
 pub(super) struct Log {
     pub(super) id: Option<SessionId>,
     tip: Option<ObjectId>,
@@ -50,25 +107,33 @@ pub(super) struct Log {
     pub(super) pending: Vec<Pending>,
     /// What was answered in this session, as far as it came.
     pub(super) answers: BTreeMap<Brand, Answers>,
+    /// The latest session, if it is of somebody else and not closed.
+    pub(super) other: Option<(SessionId, String)>,
 }
 
 impl Log {
-    /// Reads the log of the latest session. A session that was not closed is continued.
+    /// Reads what the latest session knows, whoever held it. The latest session of the person who asks is continued if it was not
+    /// closed, with its answers; that of anybody else is left to them.
     ///
     /// # Errors
     /// If the hub cannot be read.
     pub(super) fn open(hub: &Repo) -> Result<Self, LedgerError> {
-        let Some(Latest { id, tip, commit, mut seen }) = sessions::find_latest(hub)? else {
-            let (seen, pending, answers) = (Seen::default(), Vec::new(), BTreeMap::new());
-            return Ok(Self { id: None, tip: None, seen, pending, answers });
-        };
-        let pending = hub.find_file(commit.tree_id, PENDING, MAX_FILE)?.and_then(|json| serde_json::from_slice(&json).ok());
-        let is_closed = is_closed(&commit.message);
-        let answers = if is_closed { None } else { hub.find_file(commit.tree_id, ANSWERS, MAX_FILE)? };
-        let answers = answers.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        seen.number += u64::from(is_closed);
-        let (id, tip) = if is_closed { (None, None) } else { (Some(id), Some(tip)) };
-        Ok(Self { id, tip, seen, pending: pending.unwrap_or_default(), answers })
+        let mut log =
+            Self { id: None, tip: None, seen: Seen::default(), pending: Vec::new(), answers: BTreeMap::new(), other: None };
+        let Some(latest) = sessions::find_latest(hub)? else { return Ok(log) };
+        let own = sessions::find_latest_of(hub, &hub.identity()?.email)?.filter(|own| !is_closed(&own.commit.message));
+        let is_own = own.as_ref().is_some_and(|own| own.id == latest.id);
+        if !is_own && !is_closed(&latest.commit.message) {
+            log.other = Some((latest.id, name_of(&latest.commit.author).to_owned()));
+        }
+        log.pending = read(hub, latest.commit.tree_id, PENDING)?;
+        log.seen = latest.seen;
+        log.seen.number += u64::from(!is_own);
+        if let Some(Latest { id, tip, commit, .. }) = own {
+            log.answers = read(hub, commit.tree_id, ANSWERS)?;
+            (log.id, log.tip) = (Some(id), Some(tip));
+        }
+        Ok(log)
     }
 
     /// Adds the result of a phase.
@@ -142,13 +207,18 @@ impl Log {
     }
 }
 
+/// What a file of a session says; nothing if it says nothing.
+fn read<T: DeserializeOwned + Default>(hub: &Repo, tree_id: ObjectId, path: &str) -> Result<T, LedgerError> {
+    Ok(hub.find_file(tree_id, path, MAX_FILE)?.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
+}
+
 fn message(phase: Phase, outcome: &str, what: &str, body: &str, nonce: &str) -> String {
     let message = Message::new(format_args!("[{phase}] {}", text::line(what, text::MAX_TITLE)), body, SCHEMA);
     message.with(Key::Phase, phase.number()).with(Key::Outcome, outcome).with(Key::Nonce, nonce).into()
 }
 
 /// Whether the session ended with this message.
-fn is_closed(message: &[u8]) -> bool {
+pub(crate) fn is_closed(message: &[u8]) -> bool {
     let keys = [Key::Schema, Key::Phase, Key::Outcome, Key::Nonce];
     trailers::read(message, &keys).is_ok_and(|parts| parts.trailers.find(Key::Outcome) == Some(CLOSED))
 }

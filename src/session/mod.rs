@@ -13,25 +13,20 @@ mod interview;
 mod log;
 mod outstanding;
 mod scout;
+mod summary;
 
 use crate::local::locks::take_session;
 use crate::operations::OperationError;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fs::File;
-
-use serde::Serialize;
 
 use crate::core::event::State;
 use crate::core::freshness::{Decision, Present, decide};
-use crate::core::id::{Brand, RepoName, SessionId, TicketId};
-use crate::core::interview::{Answers, DEFAULT_QUESTIONS};
-use crate::core::progress::{Event, FateKind, SessionEvent, Trouble, What};
+use crate::core::id::{Brand, RepoName, TicketId};
+use crate::core::interview::Answers;
+use crate::core::progress::{Event, SessionEvent, Trouble, What};
 use crate::core::registry::RepoEntry;
 use crate::core::session::{Phase, Seen};
-use crate::core::text::{self, plural};
-use crate::core::verdict::Grade;
-use crate::dispatch::schedule::Ending;
 use crate::dispatch::{DispatchError, Workplace};
 use crate::env::Env;
 use crate::git::{GitError, Repo};
@@ -40,6 +35,8 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::workspace::{Workspace, WorkspaceError};
 pub(crate) use desk::{Approval, Asked, Desk, Proposal, Put, Said};
 use log::Log;
+pub(crate) use log::is_closed;
+pub(crate) use summary::{Kept, Summary, TicketEnd};
 
 /// Why a session stopped.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
@@ -66,29 +63,6 @@ pub(crate) enum SessionError {
     Git(#[from] GitError),
 }
 
-/// What a session that was interrupted has kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kept {
-    phase: Phase,
-    answers: usize,
-    drafted: usize,
-    decided: usize,
-}
-
-impl fmt::Display for Kept {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = [
-            (self.answers, "answer", "answers"),
-            (self.drafted, "new draft", "new drafts"),
-            (self.decided, "decision", "decisions"),
-        ];
-        let kept: Vec<_> =
-            counts.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| plural(*count, one, many)).collect();
-        let kept = if kept.is_empty() { "nothing is lost".to_owned() } else { format!("kept {}", kept.join(", ")) };
-        write!(out, "interrupted in phase {} ({}), {kept}; `git os start` continues", self.phase.number(), self.phase)
-    }
-}
-
 /// With which brands the interview is held.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Interviewed {
@@ -110,33 +84,6 @@ pub(crate) struct Plan {
     pub(crate) interviewed: Interviewed,
 }
 
-/// The result of a session.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Summary {
-    pub(crate) version: u32,
-    pub(crate) session: Option<SessionId>,
-    pub(crate) phases: Vec<Decision>,
-    pub(crate) drafted: usize,
-    pub(crate) approved: usize,
-    pub(crate) rejected: usize,
-    /// How many questions of agents were answered.
-    pub(crate) answered: usize,
-    pub(crate) grade: Option<Grade>,
-    pub(crate) tickets: Vec<TicketEnd>,
-    pub(crate) brief: String,
-}
-
-/// How a ticket ended.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct TicketEnd {
-    pub(crate) id: String,
-    pub(crate) repo: RepoName,
-    pub(crate) brand: Brand,
-    pub(crate) title: String,
-    pub(crate) fate: FateKind,
-    pub(crate) reason: String,
-}
-
 /// The state that the phases share.
 struct Session<'a> {
     at: Workplace<'a>,
@@ -152,8 +99,8 @@ struct Session<'a> {
     seen: Seen,
     decisions: Vec<Decision>,
     date: String,
-    /// How many questions an interview may have.
-    questions: usize,
+    /// Somebody named the brands that they want to be asked about, so that nothing else limits the questions.
+    is_named: bool,
     /// The tickets whose question was left for later.
     unanswered: BTreeSet<TicketId>,
     /// All questions of agents were left for later.
@@ -220,9 +167,6 @@ pub(crate) fn run<'a>(at: Workplace<'a>, desk: &'a dyn Desk, plan: &'a Plan) -> 
         tickets: Vec::new(),
         brief: String::new(),
     };
-    // Who names brands wants to be asked, whatever the registry says.
-    let is_named = matches!(plan.interviewed, Interviewed::Only(_));
-    let questions = if is_named { workspace.registry.questions.max(DEFAULT_QUESTIONS) } else { workspace.registry.questions };
     let mut session = Session {
         at,
         workspace,
@@ -236,7 +180,7 @@ pub(crate) fn run<'a>(at: Workplace<'a>, desk: &'a dyn Desk, plan: &'a Plan) -> 
         seen,
         decisions,
         date: present.date,
-        questions,
+        is_named: matches!(plan.interviewed, Interviewed::Only(_)),
         unanswered: BTreeSet::new(),
         has_left_questions: false,
     };
@@ -277,7 +221,7 @@ impl<'a> Session<'a> {
         match done {
             // A terminal interrupts what git is doing just now as well; that is not what went wrong.
             Err(error) if is_interrupted(self) || matches!(error, SessionError::Interrupted) => {
-                let answers = self.log.answers.values().map(|answers| answers.asked.len()).sum::<usize>() + self.summary.answered;
+                let answers = self.log.answers.values().map(Answers::count).sum::<usize>() + self.summary.answered;
                 let decided = self.summary.approved + self.summary.rejected;
                 Err(SessionError::Stopped(Kept { phase, answers, drafted: self.summary.drafted, decided }))
             }
@@ -386,17 +330,4 @@ fn fingerprint(repo: &Repo, name: &RepoName, head: &str) -> Result<String, Sessi
     }
     all += &format!("{:?}\n", repo.find_ref(crate::core::id::META)?);
     Ok(all)
-}
-
-impl TicketEnd {
-    fn of(ending: &Ending) -> Self {
-        Self {
-            id: ending.id.to_string(),
-            repo: ending.repo.clone(),
-            brand: ending.brand.clone(),
-            title: ending.title.clone(),
-            fate: ending.fate.kind(),
-            reason: text::body(&ending.fate.reason()),
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use camino::Utf8Path;
 
-use super::log::Pending;
+use super::log::{Pending, Source};
 use super::{Session, SessionError, event};
 use crate::agent::process::sweep_place;
 use crate::core::id::ObjectId;
@@ -127,13 +127,22 @@ fn scout_one(at: Workplace<'_>, seen: &Seen, entry: &RepoEntry) -> Result<Scouti
     if report.new > MAX_COMMITS {
         report.commits.push(format!("- and {} more", report.new - MAX_COMMITS));
     }
-    let failing = failing_checks(at, &site, &ledger, head)?;
+    let mut failing = Vec::new();
+    for check in failing_checks(at, &site, &ledger, head)? {
+        if !check.is_done_with(&ledger, seen)? {
+            failing.push(check);
+        }
+    }
     let first_failing = failing.first().map(|signal| signal.title.clone());
     report.signals.extend(failing);
-    for mut todo in todos(&site.repo, entry, head)? {
-        // First fix the failing check: no other work can be verified before.
-        todo.after.clone_from(&first_failing);
-        report.signals.push(todo);
+    let mut count = 0;
+    for todo in todos(&site.repo, entry, head)? {
+        // Those that nobody will draft leave room for others.
+        if count < MAX_TODOS && !todo.is_done_with(&ledger, seen)? {
+            count += 1;
+            // First fix the failing check: no other work can be verified before.
+            report.signals.push(Pending { after: first_failing.clone(), ..todo });
+        }
     }
     Ok(report)
 }
@@ -170,7 +179,7 @@ fn failing_checks_at(
         let (result, finished) = verify::run_check(site, ledger, check, path, &run)?;
         if result.exit != 0 {
             failing.push(Pending {
-                key: format!("check:{}:{}", site.entry.name, check.name),
+                key: Source::Check.key(&site.entry.name, &check.name),
                 repo: site.entry.name.to_string(),
                 title: text::line(&format!("Make the check `{}` pass in {}", check.name, site.entry.name), text::MAX_TITLE),
                 kind: "fix".to_owned(),
@@ -217,7 +226,7 @@ fn todos(repo: &Repo, entry: &RepoEntry, head: ObjectId) -> Result<Vec<Pending>,
     found.sort();
     found.dedup();
     let pending = |(path, what): (String, String)| Pending {
-        key: format!("todo:{}:{path}:{what}", entry.name),
+        key: Source::Todo.key(&entry.name, format_args!("{path}:{what}")),
         repo: entry.name.to_string(),
         title: text::line(&format!("Resolve the TODO in {path}: {what}"), text::MAX_TITLE),
         kind: "task".to_owned(),
@@ -227,7 +236,7 @@ fn todos(repo: &Repo, entry: &RepoEntry, head: ObjectId) -> Result<Vec<Pending>,
         labels: vec!["todo".to_owned()],
         brand: None,
     };
-    Ok(found.into_iter().take(MAX_TODOS).map(pending).collect())
+    Ok(found.into_iter().map(pending).collect())
 }
 
 /// The task in a line, if the line is a comment that begins with TODO.

@@ -223,10 +223,12 @@ fn a_ticket_is_given_back_with_nothing_lost() {
     let worktrees = sandbox.git("hub", &["worktree", "list"]).ok();
     assert_eq!(worktrees.lines().count(), 1, "{worktrees}");
 
-    sandbox.os("hub", &["drop", &id]).fails("the ticket is `ready`");
+    sandbox.os("hub", &["drop", &id]).fails("it is `ready`, not `running`");
     sandbox.os("hub", &["claim", &id, "--run", RUN]).ok();
     std::fs::remove_dir_all(sandbox.path("hub/.git/os/held")).expect("another clone's");
     sandbox.os("hub", &["drop", &id]).fails("did not take");
+    let said = sandbox.os("hub", &["renew", &id]).fails(&format!("this clone does not hold {id}"));
+    assert!(said.contains(&format!("hint: git os show {id}   # names the run that does")), "{said}");
     assert_eq!(sandbox.state("hub", &id), "claimed");
 }
 
@@ -258,12 +260,262 @@ fn work_that_conflicts_with_what_landed_names_the_files() {
 fn a_branch_that_somebody_has_checked_out_is_not_moved_by_a_session() {
     let crew = crate::crew::Crew::alone("echo agent >agent", "max_attempts = 1\n");
     let id = crew.ready("Work");
-    crew.os(&["take", &id, "--here"]).ok();
-    crew.sandbox.sh("ws/hub", "echo mine >mine; git add mine; git commit -qm Mine").ok();
+    crew.sandbox.sh("ws/hub", &format!("git switch -q -c claude/{id}; echo mine >mine; git add mine; git commit -qm Mine")).ok();
     let mine = crew.sandbox.id("ws/hub", "HEAD");
-    crew.os(&["drop", &id]).ok();
     crew.start().says("is checked out in `").ok();
     assert_eq!(crew.state(&id), "blocked");
     assert_eq!(crew.sandbox.id("ws/hub", "HEAD"), mine);
     assert_eq!(crew.sandbox.git("ws/hub", &["status", "--porcelain", "--untracked-files=no"]).ok(), "");
+}
+
+/// The branch that is checked out, or `HEAD`.
+fn branch(sandbox: &Sandbox, dir: &str) -> String {
+    sandbox.git(dir, &["rev-parse", "--abbrev-ref", "HEAD"]).ok()
+}
+
+#[test]
+fn given_back_a_checkout_is_where_it_was_before_and_a_session_can_work() {
+    let crew = crate::crew::Crew::alone("cat >/dev/null; echo $GIT_OS_TICKET >agent; git add .; git commit -qm Agent", "");
+    let sandbox = &crew.sandbox;
+    sandbox.sh("ws/hub", "git switch -q -c my-own").ok();
+    for has_work in [false, true] {
+        let id = crew.ready(&format!("Work {has_work}"));
+        crew.os(&["take", &id, "--here"]).ok();
+        if has_work {
+            sandbox.sh("ws/hub", "echo mine >mine; git add mine; git commit -qm Mine; echo untracked >untracked").ok();
+        }
+        let mine = sandbox.id("ws/hub", "HEAD");
+        let said = crew.os(&["drop"]).says("back to my-own").said();
+        assert_eq!(said.contains("saved its work to refs/os/rescue/"), has_work, "{said}");
+        assert_eq!((branch(sandbox, "ws/hub"), crew.state(&id)), ("my-own".to_owned(), "ready".to_owned()));
+        assert_eq!(sandbox.id("ws/hub", &format!("claude/{id}")), "");
+        let saved = sandbox.git("ws/hub", &["for-each-ref", "--format=%(objectname)", &format!("refs/os/rescue/{id}")]).ok();
+        assert_eq!(saved, if has_work { mine } else { String::new() });
+        assert_eq!(sandbox.read("ws/hub/untracked"), if has_work { "untracked\n" } else { "" });
+        crew.start().ok();
+        assert_eq!(crew.state(&id), "merged");
+    }
+}
+
+#[test]
+fn given_back_with_changes_a_checkout_keeps_every_file_and_a_session_can_work() {
+    let crew = crate::crew::Crew::alone("cat >/dev/null; echo agent >agent; git add .; git commit -qm Agent", "");
+    let (sandbox, id) = (&crew.sandbox, crew.ready("Work"));
+    crew.os(&["take", &id, "--here"]).ok();
+    sandbox
+        .sh("ws/hub", "echo mine >mine; git add mine; git commit -qm Mine; echo changed >mine; echo staged >s; git add s")
+        .ok();
+    let (mine, status) = (sandbox.id("ws/hub", "HEAD"), sandbox.git("ws/hub", &["status", "--porcelain"]).ok());
+    let said = crew.os(&["drop"]).says("on no branch, with every file as it is").says("saved its work to refs/os/rescue/").said();
+    let hint = said.lines().find_map(|line| line.strip_prefix("hint: ")).expect("a hint").to_owned();
+    assert_eq!((branch(sandbox, "ws/hub").as_str(), sandbox.id("ws/hub", "HEAD")), ("HEAD", mine.clone()));
+    assert_eq!(sandbox.git("ws/hub", &["status", "--porcelain"]).ok(), status);
+    assert_eq!(
+        (sandbox.read("ws/hub/mine").as_str(), sandbox.id("ws/hub", &format!("claude/{id}"))),
+        ("changed\n", String::new())
+    );
+    assert_eq!(sandbox.git("ws/hub", &["for-each-ref", "--format=%(objectname)", "refs/os/rescue"]).ok(), mine);
+    crew.start().ok();
+    assert_eq!(crew.state(&id), "merged");
+    assert_eq!(sandbox.git("ws/hub", &["status", "--porcelain"]).ok(), status, "nobody touched it");
+    // It overwrites nothing, whether git can switch or not.
+    assert!(hint.contains(" switch main   # takes"), "{hint}");
+    let _out = sandbox.sh("ws/hub", &hint);
+    assert_eq!((sandbox.read("ws/hub/mine").as_str(), sandbox.read("ws/hub/s").as_str()), ("changed\n", "staged\n"));
+}
+
+#[test]
+fn in_the_midst_of_a_rebase_nothing_is_given_back() {
+    let sandbox = hub();
+    let (id, _) = ready(&sandbox, "Mine");
+    sandbox.os("hub", &["take", &id, "--here"]).ok();
+    commit(&sandbox, "hub", "mine");
+    sandbox.sh("hub", "git switch -q -c other HEAD~1; echo other >a; git commit -qam other; git switch -q -").ok();
+    sandbox.git("hub", &["rebase", "-q", "other"]).fails("CONFLICT");
+    let said = sandbox.os("hub", &["drop", &id]).fails("a rebase of it is in progress");
+    assert!(said.contains(" status   # says how to end it") && !said.contains("--abort"), "{said}");
+    assert_eq!(sandbox.state("hub", &id), "running");
+    sandbox.git("hub", &["rebase", "--abort"]).ok();
+    sandbox.os("hub", &["drop"]).says("back to other").ok();
+}
+
+#[test]
+fn where_the_ticket_is_worked_on_nobody_has_to_name_it() {
+    for here in [false, true] {
+        let sandbox = hub();
+        let ((id, place), (other, _)) = (ready(&sandbox, "Mine"), ready(&sandbox, "Other"));
+        let take: &[&str] = if here { &["take", &id, "--here"] } else { &["take", &id] };
+        let place = if here { "hub".to_owned() } else { place };
+        sandbox.os("hub", &["take", &other]).ok();
+        sandbox.os("hub", take).ok();
+        sandbox.os(&place, &["drop"]).ok();
+        assert_eq!((sandbox.state("hub", &id), sandbox.state("hub", &other)), ("ready".to_owned(), "running".to_owned()));
+        sandbox.os("hub", take).ok();
+        sandbox.os(&place, &["pass", "--reason", "good"]).fails(&format!("{id}: cannot pass: the ticket is `running`"));
+        sandbox.os(&place, &["verify"]).fails(&format!("cannot verify {id}"));
+        commit(&sandbox, &place, "work");
+        for verb in [&["pass", "--reason", "good"][..], &["verify"]] {
+            sandbox.os(&place, &["submit"]).ok();
+            sandbox.os(&place, verb).says(&format!("{id} verified")).ok();
+            let head = sandbox.id(&place, "HEAD");
+            // Once more, by the other verb.
+            sandbox.os("hub", &["block", &id, "--reason", "again"]).ok();
+            sandbox.os("hub", &["unblock", &id]).ok();
+            sandbox.os("hub", take).ok();
+            assert_eq!(sandbox.id(&place, "HEAD"), head);
+        }
+    }
+}
+
+#[test]
+fn of_what_this_clone_holds_only_that_is_meant_to_which_it_can_be_done() {
+    let sandbox = hub();
+    let ((one, place), (two, _)) = (ready(&sandbox, "One"), ready(&sandbox, "Two"));
+    sandbox.os("hub", &["drop"]).fails("git os ready");
+    for verb in [&["pass", "--reason", "good"][..], &["verify"]] {
+        sandbox.os("hub", verb).fails("git os list --state verifying");
+    }
+    sandbox.os("hub", &["take", &one]).ok();
+    sandbox.os("hub", &["take", &two]).ok();
+    let said = sandbox.os("hub", &["drop"]).fails("more than one ticket");
+    assert!(said.contains(&format!("git os drop {one}")) && said.contains(&format!("git os drop {two}")), "{said}");
+    commit(&sandbox, &place, "work");
+    sandbox.os(&place, &["submit"]).ok();
+    sandbox.os("hub", &["pass", "--reason", "good"]).says(&format!("{one} is the only submitted ticket")).ok();
+    sandbox.os("hub", &["merge"]).ok();
+    // On the branch of what has landed, no other ticket is given back.
+    sandbox.os(&place, &["drop"]).fails(&format!("cannot drop {one}: it is `merged`, not `running`"));
+    assert_eq!(sandbox.state("hub", &two), "running");
+    sandbox.os("hub", &["drop"]).says(&format!("{two} is the only ticket")).ok();
+    assert_eq!(sandbox.state("hub", &two), "ready");
+}
+
+#[test]
+fn what_is_not_committed_where_the_ticket_is_not_worked_on_is_nobodys_business() {
+    let sandbox = hub();
+    let (id, place) = ready(&sandbox, "Mine");
+    sandbox.os("hub", &["take", &id]).ok();
+    sandbox.write("hub/a", "somebody else's\n");
+    // Of a ticket that nobody works on, files say nothing.
+    let other = sandbox.ticket("hub", "Other", "draft").id;
+    sandbox.os("hub", &["submit", &other]).fails("cannot submit: the ticket is `draft`, not `running`");
+    let said = sandbox.os("hub", &["submit"]).fails("`main` has it already, so there is nothing to verify");
+    assert!(said.contains(&format!("hint: git os take {id}   # says where")), "{said}");
+    sandbox.write(&format!("{place}/a"), "forgotten\n");
+    for dir in ["hub", &place] {
+        sandbox.os(dir, &["submit"]).fails(&format!("{place} is not committed: a"));
+    }
+    // What git is to be told is told where the branch is checked out.
+    commit(&sandbox, &place, "work");
+    sandbox.sh("hub", "git -c core.hooksPath=/dev/null commit -qam else").ok();
+    let said = sandbox.os("hub", &["submit"]).fails("it is not based on the tip of `main`");
+    assert!(said.contains(&format!("{place} rebase main\n")), "{said}");
+}
+
+#[test]
+fn a_run_by_hand_printed_nothing_and_its_checks_did() {
+    let sandbox = hub();
+    let (id, place) = ready(&sandbox, "Mine");
+    sandbox.os("hub", &["take", &id]).ok();
+    let said = sandbox.os("hub", &["log", &id, "--run", "1"]).fails("run 1 of ");
+    assert!(
+        said.contains("was worked by hand by Ann; it has no output") && said.contains(&format!("hint: git os log {id} ")),
+        "{said}"
+    );
+    commit(&sandbox, &place, "work");
+    sandbox.os(&place, &["submit"]).ok();
+    sandbox.os(&place, &["pass", "--reason", "good"]).ok();
+    let said = sandbox.os("hub", &["log", &id, "--run", "1"]).fails("worked by hand");
+    let hint = format!("git os log {id} --run 1 --check words");
+    assert!(said.contains(&format!("hint: {hint}\n")), "{said}");
+    let printed = sandbox.os("hub", &hint.split(' ').skip(2).collect::<Vec<_>>()).ok();
+    assert!(printed.starts_with("1\n2\n"), "{printed}");
+}
+
+#[test]
+fn nothing_is_learned_of_a_ticket_that_was_given_back_without_a_word() {
+    let sandbox = hub();
+    let (id, place) = ready(&sandbox, "Mine");
+    for dropped in [true, false] {
+        sandbox.os("hub", &["take", &id]).ok();
+        let end: &[&str] = if dropped { &["drop", &id] } else { &["release", &id] };
+        sandbox.os("hub", end).ok();
+    }
+    sandbox.os("hub", &["take", &id]).ok();
+    commit(&sandbox, &place, "work");
+    sandbox.os(&place, &["submit"]).ok();
+    sandbox.os(&place, &["pass", "--reason", "good"]).ok();
+    sandbox.os("hub", &["merge", &id]).ok();
+    assert_eq!(sandbox.os("hub", &["learn"]).ok(), "");
+    // What was said of an attempt that failed is still learned.
+    let (id, place) = ready(&sandbox, "Again");
+    sandbox.os("hub", &["take", &id]).ok();
+    commit(&sandbox, &place, "first");
+    sandbox.os(&place, &["submit"]).ok();
+    sandbox.os("hub", &["fail", &id, "--reason", "The roof leaks."]).ok();
+    sandbox.os("hub", &["drop", &id]).ok();
+    sandbox.os("hub", &["take", &id]).ok();
+    commit(&sandbox, &place, "second");
+    sandbox.os(&place, &["submit"]).ok();
+    sandbox.os(&place, &["pass", "--reason", "good"]).ok();
+    sandbox.os("hub", &["merge", &id]).ok();
+    assert!(sandbox.os("hub", &["learn"]).ok().contains("The roof leaks. (found while working on: Again)"));
+}
+
+#[test]
+fn a_branch_that_is_not_there_is_named_with_what_makes_it() {
+    for has_other in [false, true] {
+        let sandbox = Sandbox::new();
+        sandbox.sh(".", "git init -q -b main hub").ok();
+        if has_other {
+            sandbox.sh("hub", "git commit -q --allow-empty -m one; git branch -q -m trunk").ok();
+        }
+        sandbox.registry(&["hub"], "");
+        sandbox.os("hub", &["init"]).ok();
+        let (id, _) = ready(&sandbox, "Mine");
+        let said =
+            sandbox.os("hub", &["take", &id]).fails("the branch `main` of `hub`, on which its tickets land, does not exist yet");
+        let hint = said.lines().find_map(|line| line.strip_prefix("hint: ")).expect("a hint");
+        sandbox.sh(".", hint).ok();
+        sandbox.os("hub", &["take", &id]).ok();
+        assert_eq!(sandbox.state("hub", &id), "running");
+    }
+}
+
+#[test]
+fn of_several_tickets_all_is_done_that_can_be_and_each_refusal_is_told() {
+    let reason: &[&str] = &["--reason", "so"];
+    for (verb, state, more, becomes) in [
+        ("approve", "draft", &[][..], "ready"),
+        ("reject", "draft", reason, "rejected"),
+        ("cancel", "ready", reason, "canceled"),
+        ("release", "claimed", &[], "ready"),
+        ("block", "running", reason, "blocked"),
+        ("fail", "verifying", reason, "running"),
+        ("merge", "verified", &[], "merged"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.workspace(&["hub"], "");
+        let [first, last] = ["First", "Last"].map(|title| sandbox.ticket("hub", title, state).id);
+        let [closed, too] = ["Closed", "Closed too"].map(|title| sandbox.ticket("hub", title, "draft").id);
+        sandbox.os("hub", &["reject", &closed, &too, "--reason", "no"]).ok();
+        // The same ticket by its title is not another one.
+        let named = [&[verb, &first, &closed, "nobody", &last, "Last"], more].concat();
+        let out = sandbox.os("hub", &named);
+        assert_eq!(out.code, Some(128), "{out}");
+        let said = out.fails(&format!("error: cannot {verb} 2 of 4 tickets"));
+        for line in [format!("{first} {becomes}"), format!("{last} {becomes}"), "error: ticket `nobody` not found".to_owned()] {
+            assert_eq!(said.matches(&line).count(), 1, "{verb}: {line}: {said}");
+        }
+        let refusals = said.lines().filter(|line| line.starts_with("error: ") && line.contains(&closed)).count();
+        assert_eq!(refusals, 1, "{verb}: {said}");
+        assert_eq!(
+            (sandbox.state("hub", &first), sandbox.state("hub", &last)),
+            (becomes.to_owned(), becomes.to_owned()),
+            "{said}"
+        );
+        let out = sandbox.os("hub", &[&[verb, &closed, &too], more].concat());
+        assert_eq!(out.code, Some(1), "{out}");
+        let _said = out.fails(&format!("cannot {verb} 2 of 2 tickets"));
+    }
 }

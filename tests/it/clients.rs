@@ -307,12 +307,12 @@ fn agents_are_listed_with_what_they_lack() {
         lines,
         [
             "a-script command sh - found".to_owned(),
-            format!("a2-script command sh - missing-client: there is no script `{hub}/gone.sh`"),
-            format!("b-plain command {hub}/./plain.sh - missing-client: `{hub}/./plain.sh` is not executable"),
-            "c-gone codex no-such-client - missing-client: there is no program `no-such-client`".to_owned(),
-            format!("d-old claude {hub}/./old.sh - wrong-version: version 1.0.9 is too old; git-os needs 2.1.197 or newer"),
-            format!("e-new claude {hub}/./new.sh 99.0.1 found"),
-            format!("f-fails gemini {hub}/./fails.sh - crashed: `{hub}/./fails.sh --version` exited with 3: there is no node"),
+            format!("a2-script command sh - missing-client: there is no file `{hub}/gone.sh`"),
+            format!("b-plain command {hub}/plain.sh - missing-client: `{hub}/plain.sh` is not executable"),
+            "c-gone codex no-such-client - missing-client: there is no program `no-such-client` in PATH".to_owned(),
+            format!("d-old claude {hub}/old.sh - wrong-version: version 1.0.9 is too old; git-os needs 2.1.197 or newer"),
+            format!("e-new claude {hub}/new.sh 99.0.1 found"),
+            format!("f-fails gemini {hub}/fails.sh - crashed: `{hub}/fails.sh --version` exited with 3: there is no node"),
         ]
     );
     let json: serde_json::Value = serde_json::from_str(&sandbox.os("hub", &["agents", "--json"]).ok()).expect("JSON");

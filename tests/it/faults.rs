@@ -104,6 +104,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("fsck", "--repair", ""),
     ("doctor", "", ""),
     ("agents", "", ""),
+    ("usage", "", ""),
     ("hooks", "install", ""),
     ("gc", "", ""),
 ];

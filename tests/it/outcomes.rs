@@ -96,3 +96,72 @@ fn what_an_interrupted_dispatch_holds_is_named_and_the_next_one_goes_on_with_it(
     assert_eq!(crew.sandbox.read("ws/attempts"), "1\n1\n");
     crew.all_is_well();
 }
+
+#[test]
+fn an_agent_that_submits_is_taken_in_when_it_ends() {
+    let agents = [
+        (
+            "git os submit \"$GIT_OS_TICKET\" >\"$(dirname \"$0\")/said\"; echo b >b",
+            "noted: what is in this worktree is submitted",
+        ),
+        // It finds another way to the same verb.
+        ("git add -A; git commit -qm a; GIT_OS_OUTBOX= git os submit >\"$(dirname \"$0\")/said\"", "verifying"),
+    ];
+    for (agent, said) in agents {
+        let crew = Crew::alone(&format!("cat >/dev/null; echo a >a; {agent}\n"), "max_attempts = 1");
+        let id = crew.ready("Do it");
+        crew.os(&["dispatch"]).ok();
+        assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+        assert!(crew.sandbox.read("ws/said").contains(said), "{}", crew.sandbox.read("ws/said"));
+        crew.all_is_well();
+    }
+}
+
+#[test]
+fn an_agent_at_its_limit_is_left_alone_until_the_reset_and_no_attempt_is_used() {
+    let mut crew = Crew::with(&["hub", "alpha", "beta"], "agent = \"crew\"\nmax_attempts = 1\n");
+    let registry = crew.sandbox.read("ws/hub/registry.toml").replacen("kind = \"command\"", "kind = \"claude\"", 1);
+    crew.sandbox.write("ws/hub/registry.toml", registry);
+    // 12:30 of the day of these tests.
+    let reset = 1_778_157_000;
+    crew.agent(&format!(
+        "cat >/dev/null; top=$(dirname \"$0\"); echo started >>\"$top/starts\"\n\
+         if test -e \"$top/open\"; then echo \"$GIT_OS_TICKET\" >a; echo '{{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"done\",\"total_cost_usd\":0.01,\"usage\":{{\"output_tokens\":3}}}}'; exit; fi\n\
+         echo '{{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,\"api_error_status\":429,\"result\":\"Claude AI usage limit reached|{reset}\"}}'; exit 1\n"
+    ));
+    let mut ids = Vec::new();
+    for number in 0..30 {
+        let repo = ["hub", "alpha", "beta"][number % 3];
+        let made = crew.sandbox.os(&format!("ws/{repo}"), &["new", &format!("Ticket {number}"), "--json"]).ok();
+        let made: serde_json::Value = serde_json::from_str(&made).expect("JSON");
+        ids.push(made["id"].as_str().expect("an id").to_owned());
+    }
+    let all: Vec<&str> = std::iter::once("approve").chain(ids.iter().map(String::as_str)).collect();
+    crew.os(&all).ok();
+    let starts = |crew: &Crew| crew.sandbox.read("ws/starts").lines().count();
+    let ready = |crew: &Crew| crew.os(&["list", "--json"]).ok().matches("\"state\":\"ready\"").count();
+    crew.os(&["dispatch", "--jobs", "1"]).says("agent `crew` is not used again before 2026-05-07T12:30:00Z (limited)").ok();
+    assert_eq!((starts(&crew), ready(&crew)), (1, 30));
+    // Another process knows it, and says so in a line for each repository.
+    let said = crew.os(&["dispatch"]).ok();
+    assert_eq!((starts(&crew), ready(&crew), said.as_str()), (1, 30, "0 of 0 tickets landed"));
+    crew.sandbox.write("ws/open", "");
+    crew.sandbox.set("GIT_COMMITTER_DATE", "2026-05-07T12:30:01Z");
+    crew.os(&["dispatch"]).says("30 of 30 tickets landed").ok();
+    assert_eq!(starts(&crew), 31);
+    let used = |args: &[&str]| -> serde_json::Value {
+        let all = [&["usage", "--json"], args].concat();
+        serde_json::from_str(&crew.os(&all).ok()).expect("JSON")
+    };
+    let total = &used(&[])["total"];
+    assert_eq!(
+        (&total["runs"], &total["usage"]["micro_dollars"], &total["usage"]["output_tokens"]),
+        (&31.into(), &300_000.into(), &90.into())
+    );
+    let rows = used(&["--by", "brand"])["rows"].as_array().map(Vec::len);
+    assert_eq!((rows, used(&["--by", "ticket"])["rows"].as_array().map(Vec::len)), (Some(3), Some(30)));
+    assert_eq!(used(&["--since", "2026-05-08"])["total"]["runs"], 0);
+    let shown = crew.os(&["usage", "--by", "day"]).ok();
+    assert!(shown.contains("2026-05-07  31") && shown.ends_with("$0.3"), "{shown}");
+    crew.all_is_well();
+}

@@ -1,4 +1,4 @@
-//! What agents are told, word for word: the pages in `prompts/` are what they read.
+//! What agents are told, word for word: the pages in `fixtures/prompts/` are what they read.
 
 use std::path::Path;
 
@@ -73,7 +73,7 @@ fn agents_are_told_this() {
         ("executor-again.md", crew.sandbox.read("ws/brief-2")),
         ("judge.md", crew.sandbox.read("ws/judge-brief")),
     ] {
-        let stored = Data::read_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/prompts").join(name), None);
+        let stored = Data::read_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/prompts").join(name), None);
         snapbox::Assert::new().action_env("SNAPSHOTS").eq(Data::text(steady(&text)), stored.raw());
     }
 }

@@ -105,13 +105,14 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
     let main = sandbox.id("hub", "main");
     let tip = main.get(..12).expect("a commit");
     let below = sandbox.id("hub", "main~1");
+    let aside = sandbox.sh("hub", "git commit-tree -p main~1 -m aside main~1^{tree}").ok();
     let cases: &[Case<'_>] = &[
         (&["learn", " "], 1, "the learning is empty", "", ""),
         (
             &["renew", &ready],
             1,
-            &format!("no run of this clone holds {ready}"),
-            &format!("the same command with `--run RUN`; `git os show {ready}` names the run"),
+            &format!("{ready}: cannot renew: the ticket is `ready`, not `claimed`, `running`, `awaiting-input` or `verifying`"),
+            &format!("git os show {ready}"),
             "",
         ),
         (
@@ -127,14 +128,24 @@ fn a_refused_command_says_what_was_tried_why_and_what_to_do_next() {
         (
             &["submit", &running, "--head", "main"],
             1,
-            &format!("cannot submit {tip}: it is the tip of `main`, so there is nothing to verify"),
-            "git os submit TICKET --head COMMIT",
+            &format!("cannot submit {tip}: `main` has it already, so there is nothing to verify"),
+            &format!("git os take {running}   # says where its work is to be committed"),
             "",
         ),
         (
             &["submit", &running, "--head", "main~1"],
             1,
-            &format!("cannot submit {}: it is not based on the tip of `main`", below.get(..12).expect("a commit")),
+            &format!(
+                "cannot submit {}: `main` has it already, so there is nothing to verify",
+                below.get(..12).expect("a commit")
+            ),
+            &format!("git os take {running}   # says where its work is to be committed"),
+            "",
+        ),
+        (
+            &["submit", &running, "--head", &aside],
+            1,
+            &format!("cannot submit {}: it is not based on the tip of `main`", aside.get(..12).expect("a commit")),
             "git rebase main",
             "",
         ),
@@ -176,6 +187,21 @@ fn what_was_learned_is_recorded_once() {
         "",
     );
     check(&sandbox, case);
+}
+
+#[test]
+fn an_agent_that_says_nothing_is_told_so() {
+    let (mut sandbox, [.., running]) = workspace();
+    for (key, value) in [("GIT_OS_OUTBOX", "outbox"), ("GIT_OS_TICKET", running.as_str()), ("GIT_OS_RUN", RUN)] {
+        let value = if key == "GIT_OS_OUTBOX" { sandbox.path(value).display().to_string() } else { value.to_owned() };
+        sandbox.set(key, &value);
+    }
+    sandbox.os("hub", &["learn", " "]).fails("the learning is empty");
+    sandbox.os("hub", &["ask", " "]).fails("cannot ask without");
+    assert!(!sandbox.path("outbox").exists());
+    sandbox.os("hub", &["learn", "Prices are in cents"]).says("recorded").ok();
+    sandbox.os("hub", &["ask", "Red or blue?"]).says("question sent").ok();
+    assert_eq!(std::fs::read_dir(sandbox.path("outbox")).expect("a folder").count(), 2);
 }
 
 #[test]

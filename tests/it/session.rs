@@ -192,8 +192,80 @@ fn a_rejected_draft_is_not_proposed_again() {
     crew.os(&["reject", id, "--reason", "It is sorted by hand."]).ok();
     for text in ["One.\n", "Two.\n", "Three.\n"] {
         commit(&crew, "ws/alpha", "other.md", text);
-        crew.os(&["start"]).says("alpha: 1 new commit, 2 signals").ok();
+        crew.os(&["start"]).says("alpha: 1 new commit, 1 signal").ok();
         assert_eq!(drafts(&crew), BTreeSet::from([print.clone()]));
+    }
+    crew.all_is_well();
+}
+
+#[test]
+fn a_comment_whose_ticket_landed_is_drafted_again_only_if_it_says_something_else() {
+    let crew = Crew::with(&REPOS, "agent = \"crew\"\n");
+    // It does the work, and leaves the comment.
+    crew.agent("cat >/dev/null; echo $GIT_OS_TICKET >>done");
+    commit(&crew, "ws/alpha", "list.sh", "# TODO: Sort the list\n");
+    crew.start().ok();
+    let landed = ("Resolve the TODO in list.sh: Sort the list".to_owned(), "merged".to_owned());
+    assert_eq!(crew.board(), BTreeSet::from([landed.clone()]));
+    for archived in [false, true] {
+        if archived {
+            crew.sandbox.os("ws/alpha", &["archive", "--after", "0m"]).ok();
+        }
+        commit(&crew, "ws/alpha", "other.md", if archived { "Two.\n" } else { "One.\n" });
+        crew.os(&["start"]).says("alpha: 1 new commit, 0 signals").ok();
+        assert_eq!(crew.board(), if archived { BTreeSet::new() } else { BTreeSet::from([landed.clone()]) });
+    }
+    commit(&crew, "ws/alpha", "list.sh", "# TODO: Sort the list by name\n");
+    crew.os(&["start"]).ok();
+    assert_eq!(drafts(&crew), BTreeSet::from(["Resolve the TODO in list.sh: Sort the list by name".to_owned()]));
+    crew.all_is_well();
+}
+
+#[test]
+fn comments_that_nobody_wants_leave_room_for_others() {
+    let crew = Crew::with(&REPOS, "agent = \"crew\"\n");
+    let comments = |range: std::ops::Range<u32>| range.fold(String::new(), |all, number| format!("{all}# TODO: Do {number}\n"));
+    commit(&crew, "ws/alpha", "list.sh", &comments(10..20));
+    crew.os(&["start"]).says("alpha: 3 new commits, 10 signals").ok();
+    let ids: Vec<_> = crew.tickets().into_keys().filter_map(|key| Some(key.1.rsplit_once('/')?.1.to_owned())).collect();
+    let words: Vec<&str> = ["reject"].into_iter().chain(ids.iter().map(String::as_str)).chain(["--reason", "no"]).collect();
+    crew.os(&words).ok();
+    commit(&crew, "ws/alpha", "list.sh", &comments(10..32));
+    crew.os(&["start"]).says("alpha: 1 new commit, 10 signals").ok();
+    assert_eq!(drafts(&crew).len(), 10);
+    crew.all_is_well();
+}
+
+#[test]
+fn what_was_learned_of_a_brand_that_is_not_here_is_kept_in_the_hub() {
+    let crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
+    crew.sandbox.sh("ws", "mv alpha away").ok();
+    crew.sandbox.write("ws/answers.toml", "[brand.alpha]\nlearned = \"Ground comes first.\"\n");
+    crew.os(&["start", "--answers", "../answers.toml", "--interview", "alpha"]).ok();
+    assert!(crew.os(&["learn"]).ok().contains("Ground comes first."));
+    assert!(crew.os(&["learn", "--json"]).ok().contains("\"brand\":\"alpha\""));
+}
+
+#[test]
+fn a_check_that_fails_again_is_drafted_again_and_a_wish_that_was_rejected_once_too() {
+    let settings = "agent = \"crew\"\nchecks = [{ name = \"even\", run = \"test ! -e odd\" }]\n";
+    let crew = Crew::with(&["hub"], settings);
+    crew.agent("cat >/dev/null; git rm -q odd; git commit -qm \"Be even for $GIT_OS_TICKET\"");
+    crew.sandbox.write("ws/answers.toml", "[brand.hub]\nnext = [\"Paint it\"]\n");
+    for round in 1..3 {
+        commit(&crew, "ws/hub", "odd", &format!("{round}\n"));
+        crew.start().ok();
+        assert_eq!(crew.tickets().len(), round, "the check passed in between");
+    }
+    for round in 1..3 {
+        commit(&crew, "ws/hub", "news.md", &format!("{round}\n"));
+        crew.os(&["start", "--answers", "../answers.toml", "--interview", "hub"]).says("Paint it").ok();
+        assert_eq!(drafts(&crew), BTreeSet::from(["Paint it".to_owned()]));
+        crew.os(&["start", "--answers", "../answers.toml", "--interview", "hub"]).says("`Paint it` is open already: T-").ok();
+        let draft = crew.tickets().into_iter().find(|ticket| ticket.1.1 == "draft").expect("one").0.1;
+        crew.os(&["reject", draft.rsplit('/').next().expect("an id"), "--reason", "Not now."]).ok();
+        assert_eq!(crew.board().into_iter().filter(|ticket| ticket.1 == "rejected").count(), 1);
+        assert_eq!(crew.tickets().len(), 2 + round);
     }
     crew.all_is_well();
 }

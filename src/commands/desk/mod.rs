@@ -21,6 +21,12 @@ use crate::ui::Ui;
 /// The columns before a question, and before what belongs to it.
 const AT: usize = 3;
 const BELOW: usize = 6;
+/// What is said of the keys at the questions of the interview.
+const INTERVIEW_KEYS: &str = "Enter skips a question, `-` the rest of a brand, `q` the rest of the interview; what was answered is kept. `?` shows this again.";
+/// The same at the question of an agent.
+const ANSWER_KEYS: &str = "Enter leaves it for later, `q` leaves all questions for later.";
+/// The same where a reason is asked for.
+const WHY_NOT: &str = "Why not? A rejection needs a reason; Ctrl-D goes back to the draft.";
 /// How many rows of a description are shown before it is decided about.
 const MAX_ROWS: usize = 20;
 
@@ -50,7 +56,7 @@ pub(super) struct Operator<'a> {
 /// When somebody interrupts, or the terminal is gone.
 pub(super) fn confirm(ui: &Ui, stop: &Stop, indent: usize, question: &str) -> Result<bool, SessionError> {
     loop {
-        ui.say_indented(indent, &format!("{question} [y]es [n]o"));
+        ui.say_indented(indent, &format!("{question} [y]es [n]o (Enter asks again)"));
         match prompt::ask(ui, stop)? {
             Reply::Text(word) if ["y", "yes"].contains(&word.as_str()) => return Ok(true),
             Reply::Text(word) if ["n", "no"].contains(&word.as_str()) => return Ok(false),
@@ -69,6 +75,16 @@ impl<'a> Operator<'a> {
     fn ask_for(&self, question: &str) -> Result<Reply, SessionError> {
         self.ui.say_indented(AT, question);
         prompt::ask(self.ui, self.stop)
+    }
+
+    /// Reads a text; `?` shows which keys mean what, and is no text.
+    fn ask_helping(&self, keys: &str) -> Result<Reply, SessionError> {
+        loop {
+            match prompt::ask(self.ui, self.stop)? {
+                Reply::Text(text) if text == "?" => self.ui.say_indented(AT, keys),
+                reply => return Ok(reply),
+            }
+        }
     }
 
     fn show(&self, draft: &Proposal) {
@@ -92,8 +108,9 @@ impl<'a> Operator<'a> {
         loop {
             match self.ask_for(question)? {
                 Reply::End => return Ok(None),
+                Reply::Text(reason) if reason == "?" => question = WHY_NOT,
                 Reply::Text(reason) if !reason.is_empty() => return Ok(Some(reason)),
-                Reply::Text(_) => question = "Why not? A rejection needs a reason; Ctrl-D goes back to the draft.",
+                Reply::Text(_) => question = WHY_NOT,
             }
         }
     }
@@ -149,8 +166,7 @@ impl Desk for Operator<'_> {
             return Ok(Said::Quit);
         }
         if !self.has_said_how.replace(true) {
-            let how = "Enter skips a question, `-` the rest of a brand, `q` the rest of the interview.";
-            self.ui.say_indented(AT, how);
+            self.ui.say_indented(AT, INTERVIEW_KEYS);
         }
         if let Some(reason) = put.reason {
             self.ui.say("");
@@ -162,7 +178,7 @@ impl Desk for Operator<'_> {
         if !put.is_more {
             self.ui.say_indented(AT, put.question.text);
         }
-        Ok(match prompt::ask(self.ui, self.stop)? {
+        Ok(match self.ask_helping(INTERVIEW_KEYS)? {
             Reply::Text(text) if text == "-" => Said::NothingMore,
             Reply::Text(text) if text == "q" => Said::Quit,
             Reply::Text(text) if !text.is_empty() => Said::Text(text),
@@ -180,8 +196,8 @@ impl Desk for Operator<'_> {
         }
         self.show(draft);
         loop {
-            let keys = "[a]pprove [r]eject [e]dit [l]ater [A]ll [q]uit [?]";
-            let Reply::Text(key) = self.ask_for(&format!("Approve this ticket? {keys}"))? else { return Ok(Approval::Later) };
+            let keys = "[a]pprove [r]eject [e]dit [l]ater [A]ll [q]uit [Enter] help";
+            let Reply::Text(key) = self.ask_for(&format!("Approve it? {keys}"))? else { return Ok(Approval::Later) };
             match key.as_str() {
                 "a" | "approve" => return Ok(Approval::Approve),
                 "r" | "reject" => {
@@ -220,8 +236,8 @@ impl Desk for Operator<'_> {
         self.ui.say_indented(AT, &format!("An agent asks about {} ({}): {}", asked.id, asked.repo, asked.title));
         self.ui.say_indented(BELOW, &asked.doing.join("\n"));
         self.ui.say_indented(AT, &asked.question);
-        self.ui.say_indented(AT, "Your answer? Enter leaves it for later, `q` leaves all questions for later.");
-        Ok(match prompt::ask(self.ui, self.stop)? {
+        self.ui.say_indented(AT, &format!("Your answer? {ANSWER_KEYS}"));
+        Ok(match self.ask_helping(ANSWER_KEYS)? {
             Reply::Text(text) if text == "q" => Said::Quit,
             Reply::Text(text) if !text.is_empty() => Said::Text(text),
             Reply::Text(_) | Reply::End => Said::Nothing,

@@ -144,7 +144,10 @@ impl Account {
             ctx.ui.table(&self.dependencies.iter().map(|one| one.cells(view)).collect::<Vec<_>>())?;
         }
         if !self.runs.is_empty() {
-            heading(&format!("runs (output: `git os log {} --run N`)", view.id))?;
+            // Who works by hand prints nothing that is kept.
+            let has_output = self.runs.iter().any(|run| run.holding.agent.is_some());
+            let output = if has_output { format!(" (output: `git os log {} --run N`)", view.id) } else { String::new() };
+            heading(&format!("runs{output}"))?;
             ctx.ui.table(&self.runs.iter().map(|run| run.cells(now)).collect::<Vec<_>>())?;
         }
         if let Some(verdict) = &self.verdict {

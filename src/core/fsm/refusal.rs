@@ -6,6 +6,7 @@ use super::{From, LEASE_GRACE_SECONDS, rule_of};
 use crate::core::event::{EventKind, Role, State};
 use crate::core::id::{RunId, TicketId};
 use crate::core::prospect::Never;
+use crate::core::text::either;
 use crate::core::time::Timestamp;
 
 /// Why an event is not allowed: an answer, not a failure.
@@ -52,7 +53,7 @@ impl fmt::Display for Refusal {
                 match rule_of(*event).from {
                     From::In(states) => {
                         let states: Vec<_> = states.iter().map(|state| format!("`{state}`")).collect();
-                        write!(out, ", not {}", states.join(" or "))
+                        write!(out, ", not {}", either(&states))
                     }
                     From::Nothing | From::Open | From::Any => Ok(()),
                 }

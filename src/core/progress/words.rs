@@ -38,6 +38,9 @@ impl SessionEvent {
             Self::Graded(grade) => format!("grade {grade}"),
             Self::DoctorFailed { number, name, reason, remedy } if remedy.is_empty() => format!("{number} {name}: {reason}"),
             Self::DoctorFailed { number, name, reason, remedy } => format!("{number} {name}: {reason}; repair: `{remedy}`"),
+            Self::OtherSession(session, person) => {
+                format!("{person} has not finished session {session}; it stays theirs, and this is a new one")
+            }
             Self::Outstanding(counts) if counts.is_empty() => "no open tickets".to_owned(),
             Self::Outstanding(counts) => {
                 counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
@@ -221,6 +224,7 @@ impl fmt::Display for DraftEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opened { ticket, title } => write!(out, "drafted {ticket} {title}"),
+            Self::Known { ticket, title } => write!(out, "`{title}` is open already: {ticket}"),
             Self::Refused { title, refusal } => write!(out, "cannot draft `{title}`: {refusal}"),
             Self::Pending { title } => {
                 write!(out, "cannot draft `{title}` yet: its repository is missing, or git-os is not set up in it")

@@ -46,7 +46,7 @@ fn shows(screen: &str, text: &str) {
     assert!(words(screen).contains(&words(text)), "`{text}` is not shown:\n{screen}");
 }
 
-const APPROVE: &str = "Approve this ticket?";
+const APPROVE: &str = "Approve it?";
 
 /// The title of the draft that is asked about now.
 #[track_caller]

@@ -117,6 +117,172 @@ fn the_registry_says_how_many_questions_there_are() {
     let _said = crew.os(&["init"]).fails("`questions` is not a number from 0 to 1000");
 }
 
+#[test]
+fn who_names_a_brand_is_asked_though_the_session_has_no_questions_left() {
+    let crew = crew();
+    news(&crew, "hub");
+    let registry = crew.sandbox.read("ws/hub/registry.toml").replace("jobs = 2\n", "jobs = 2\nquestions = 1\n");
+    crew.sandbox.write("ws/hub/registry.toml", registry);
+    let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };
+    person.asked("alpha: 1 new commit");
+    for wish in ["Do this", ""] {
+        person.press(&format!("{wish}\r"));
+        person.asked("");
+    }
+    // The only question was asked; the session is not over.
+    shows(&person.screen(), APPROVE);
+    person.press("\u{3}");
+    person.ends(&crew, 130);
+    // Of the other brand nothing was asked, and of this one not all; then all was asked, and is asked again.
+    for (brand, second) in [("hub", "should be done next?"), ("alpha", "must not be touched?"), ("alpha", "should be done next?")]
+    {
+        let mut person = Person::sit_down(&crew, 80, &format!("start --interview {brand}")).expect("it was there before");
+        person.answer("What matters most now?", &format!("All of {brand}."));
+        person.asked(second);
+        person.press("-\r");
+        person.asked(APPROVE);
+        person.press("\u{3}");
+        person.ends(&crew, 130);
+    }
+    assert!(kept(&crew).contains("All of hub.") && kept(&crew).contains("All of alpha."), "{}", kept(&crew));
+}
+
+/// From now on, somebody else types.
+fn change_places(crew: &Crew, name: &str) {
+    let settings = ["git config --global user.name NAME", "git config --global user.email NAME@example.com"].join("; ");
+    crew.sandbox.sh("ws/hub", &settings.replace("NAME", name)).ok();
+}
+
+#[test]
+fn the_session_of_one_person_is_not_continued_by_another() {
+    let crew = crew();
+    let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };
+    person.answer("What matters most now?", "The roof.");
+    person.answer("What should be done next?", "Do this");
+    person.asked("");
+    person.press("\u{3}");
+    person.ends(&crew, 130);
+    let of_ann = kept(&crew);
+
+    change_places(&crew, "Bob");
+    let mut person = Person::sit_down(&crew, 80, "start").expect("it was there before");
+    person.answer("What matters most now?", "The cellar.");
+    person.answer("What should be done next?", "Do that");
+    person.asked("");
+    person.press("\r");
+    person.answer("What must not be touched?", "q");
+    person.answer(APPROVE, "a");
+    let screen = person.ends(&crew, 0);
+    shows(&screen, "Ann has not finished session");
+    board(&crew, &[("Do that", "merged")]);
+    assert!(kept(&crew).contains(&of_ann), "what Ann said stays with her session: {}", kept(&crew));
+    let listed = crew.os(&["session"]).ok();
+    assert!(listed.contains("Ann  unfinished: [interview] alpha: next") && listed.contains("Bob  closed"), "{listed}");
+    // His own is closed, and nobody else's is told of again.
+    let said = crew.start().said();
+    assert!(!said.contains("has not finished"), "{said}");
+
+    change_places(&crew, "Ann");
+    let before = crew.sandbox.git("ws/hub", &["for-each-ref", "refs/os/sessions"]).ok().lines().count();
+    let mut person = Person::sit_down(&crew, 80, "start").expect("it was there before");
+    person.answer(APPROVE, "a");
+    let screen = person.ends(&crew, 0);
+    shows(&screen, "drafted T-");
+    board(&crew, &[("Do this", "merged"), ("Do that", "merged")]);
+    let after = crew.sandbox.git("ws/hub", &["for-each-ref", "refs/os/sessions"]).ok().lines().count();
+    assert_eq!(after, before, "she went on with hers");
+    crew.all_is_well();
+}
+
+#[test]
+fn a_question_mark_asks_for_the_keys_and_is_no_answer() {
+    let crew = crew();
+    let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };
+    person.asked("What matters most now?");
+    for question in ["What should be done next?", "What did you learn"] {
+        person.press("?\r");
+        person.asked("Enter skips a question");
+        person.press("\r");
+        person.asked(question);
+    }
+    person.press("\r");
+    shows(&person.ends(&crew, 0), "no answers given");
+    assert_eq!(crew.sandbox.os("ws/alpha", &["learn"]).ok(), "");
+    crew.sandbox.os("ws/alpha", &["new", "Wait"]).ok();
+    let mut person = Person::sit_down(&crew, 80, "start").expect("it was there before");
+    person.answer(APPROVE, "?");
+    person.answer(APPROVE, "r");
+    person.answer("Why not?", "?");
+    person.asked("Ctrl-D goes back to the draft");
+    person.press("\u{4}");
+    person.answer(APPROVE, "A");
+    person.asked("[y]es [n]o (Enter asks again)");
+    person.press("\r");
+    person.answer("Approve this draft?", "n");
+    person.answer(APPROVE, "q");
+    shows(&person.ends(&crew, 0), "a - approve this ticket");
+    board(&crew, &[("Wait", "draft")]);
+    crew.agent(ASKS);
+    crew.os(&["approve", "Wait"]).ok();
+    let mut person = Person::sit_down(&crew, 80, "start --no-interview").expect("it was there before");
+    person.answer("Your answer?", "?");
+    person.answer("Enter leaves it for later", "");
+    person.ends(&crew, 0);
+    board(&crew, &[("Wait", "awaiting-input")]);
+}
+
+#[test]
+fn what_was_answered_reappears_though_the_interview_was_left_or_interrupted() {
+    for keys in ["q\r", "\u{3}"] {
+        let crew = crew();
+        crew.sandbox.sh("ws/alpha", "echo '# TODO: Mend the door' >door.sh; git add .; git commit -qm door").ok();
+        let id = crew.sandbox.ticket("ws/alpha", "Stuck", "running").id;
+        crew.sandbox.os("ws/alpha", &["block", &id, "--reason", "no key"]).ok();
+        let Some(mut person) = Person::sit_down(&crew, 80, "start") else { return };
+        person.answer("What matters most now?", "The summer hours.");
+        person.answer("What should be done next?", "Open on Sundays");
+        person.asked("");
+        person.press("\r");
+        person.answer("What must not be touched?", "The roof.");
+        person.answer("What is this ticket waiting for?", "The key.");
+        person.asked("What did you learn");
+        person.press(keys);
+        if keys == "q\r" {
+            person.asked(APPROVE);
+            person.press("q\r");
+            person.ends(&crew, 0);
+        } else {
+            person.ends(&crew, 130);
+            // The next one is not even attended.
+            crew.os(&["start", "--no-interview"]).ok();
+        }
+        for title in ["Open on Sundays", "Resolve the TODO in door.sh: Mend the door"] {
+            let shown = crew.sandbox.os("ws/alpha", &["show", title]).ok();
+            assert_eq!(shown.matches("Do not touch: The roof.").count(), 1, "{shown}");
+        }
+        let brief = crew.sandbox.os("ws/alpha", &["context", "Open on Sundays"]).ok();
+        assert!(
+            brief.contains("What matters most: The summer hours.") && brief.contains("What is waited for: The key."),
+            "{brief}"
+        );
+        news(&crew, "alpha");
+        crew.os(&["start"])
+            .says("alpha waits for (answer of 2026-05-07): The key.")
+            .says("matters (answer of 2026-05-07): The summer")
+            .ok();
+        // Whoever skips a question takes back nothing.
+        let mut person = Person::sit_down(&crew, 80, "start --interview alpha").expect("it was there before");
+        person.answer("What matters most now?", "");
+        person.answer("What should be done next?", "");
+        person.answer("What is this ticket waiting for?", "");
+        person.answer("What did you learn", "");
+        person.answer(APPROVE, "q");
+        person.ends(&crew, 0);
+        let brief = crew.sandbox.os("ws/alpha", &["context", "Open on Sundays"]).ok();
+        assert!(brief.contains("What matters most: The summer hours.") && brief.contains("The key."), "{brief}");
+    }
+}
+
 /// An agent that asks once, and then does as it is told.
 const ASKS: &str = r#"brief=$(cat)
 case "$brief" in *"the answer"*) printf '%s' "$brief" >told; exit 0;; esac
