@@ -67,6 +67,17 @@ impl Env {
         std::env::var(PLACE).ok().filter(|value| !value.is_empty()).map(Utf8PathBuf::from)
     }
 
+    /// Goes where `-C` says, as git does; where there is no such folder, whoever looks for a repository in it says so.
+    pub(crate) fn enter(&mut self, dirs: &[String]) {
+        for dir in dirs {
+            self.dir = self.dir.join(dir);
+        }
+        // What is started from here must not stand in a folder that a command removes.
+        if !dirs.is_empty() {
+            std::env::set_current_dir(&self.dir).unwrap_or_default();
+        }
+    }
+
     /// A path as the caller meant it.
     #[must_use]
     pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {

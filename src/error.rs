@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::core::id::InvalidId;
-use crate::core::text::chain;
+use crate::core::text::{chain, shell};
 use crate::dispatch::DispatchError;
 use crate::doctor::setup::SetupError;
 use crate::git::GitError;
@@ -53,6 +53,7 @@ pub(crate) enum Code {
     NotSetUp,
     NotForAgents,
     NotConfirmed,
+    InsideWorktree,
     NoPolicy,
     RemoteUnreachable,
     Findings,
@@ -161,7 +162,16 @@ impl From<WorkspaceError> for CliError {
         match error {
             WorkspaceError::Ledger(error) => error.into(),
             error => {
-                let hint = matches!(error, WorkspaceError::Unreadable { .. }).then(|| FIND_REGISTRY.to_owned());
+                let hint = match &error {
+                    WorkspaceError::Unreadable { .. } => Some(FIND_REGISTRY.to_owned()),
+                    WorkspaceError::Former { home, .. } => {
+                        Some(format!("git -C {} os list   # what is there", shell(home.as_str())))
+                    }
+                    WorkspaceError::Faults { .. }
+                    | WorkspaceError::NoRepo { .. }
+                    | WorkspaceError::Open { .. }
+                    | WorkspaceError::Ledger(_) => None,
+                };
                 Self { hints: hint.into_iter().collect(), ..Self::of(Kind::Fatal, (&error).into(), &error) }
             }
         }

@@ -4,6 +4,11 @@ use std::os::unix::process::CommandExt as _;
 
 use rustix::process::Signal;
 
+use super::process::{Ended, Finished};
+
+/// With what this process exits when it could not become the agent. An agent may exit so too, so its words decide.
+pub(crate) const EXIT: i32 = 127;
+
 /// Replaces this process with the given command. Returns only if it fails.
 pub(crate) fn enter(words: &[String], parent: Option<i32>) -> std::io::Error {
     #[cfg(target_os = "linux")]
@@ -22,5 +27,21 @@ pub(crate) fn enter(words: &[String], parent: Option<i32>) -> std::io::Error {
     };
     #[expect(clippy::disallowed_methods, reason = "this is the one place where a process becomes an agent")]
     let error = std::process::Command::new(program).args(args).exec();
-    std::io::Error::new(error.kind(), format!("cannot start `{program}`: {error}"))
+    std::io::Error::new(error.kind(), format!("{}{error}", refusal(program)))
+}
+
+/// How the words begin with which it says that it cannot become a program.
+fn refusal(program: &str) -> String {
+    format!("cannot start `{program}`: ")
+}
+
+/// Why the program was not started; `None` if it was, however it ended then.
+pub(super) fn find_refusal(program: &str, finished: &Finished) -> Option<String> {
+    if finished.ended != Ended::Exit(EXIT) || !finished.transcript.stdout.bytes().is_empty() {
+        return None;
+    }
+    // It says one line, and nothing else was there to speak.
+    let said = finished.transcript.stderr.text();
+    let why = said.trim_end().strip_prefix("error: ")?.strip_prefix(&refusal(program))?;
+    (!why.contains('\n')).then(|| format!("cannot start `{program}`: {why}"))
 }

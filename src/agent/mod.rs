@@ -2,7 +2,9 @@
 
 mod clients;
 pub(crate) mod enter;
+mod environment;
 pub(crate) mod outbox;
+pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod session;
 pub(crate) mod stop;
@@ -12,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::core::event::named;
 use crate::core::id::{RunId, TicketId};
+use crate::core::time::Timestamp;
 
 named! {
     /// What an agent is there for.
@@ -67,4 +70,6 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) program: &'a Utf8Path,
     pub(crate) registry_dir: &'a Utf8Path,
     pub(crate) settings: &'a [(String, String)],
+    /// When the run begins.
+    pub(crate) now: Timestamp,
 }

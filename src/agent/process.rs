@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::runtime::Runtime;
 
+use super::environment;
 use super::stop::Stop;
 use super::transcript::{Channel, Transcript};
 use crate::core::id::RunId;
@@ -19,33 +20,9 @@ use crate::git::process::{Charge, take_charge};
 const MERCY: Duration = Duration::from_secs(3);
 /// How long its streams are read after its end: a background process may keep them open.
 const LAST_OUTPUT: Duration = Duration::from_millis(200);
-/// What every agent and check may see of the operator's environment.
-const PASSED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "XDG_CONFIG_HOME",
-    "XDG_CACHE_HOME",
-    "XDG_DATA_HOME",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    // Whoever git-os takes for the person, the agent's own git takes too.
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "EMAIL",
-    "CARGO_HOME",
-    "RUSTUP_HOME",
-];
-
+/// How long at least to wait for each piece of what it printed, and for how long in all.
+const LAST_READ: Duration = Duration::from_millis(20);
+const MAX_LAST_OUTPUT: Duration = Duration::from_secs(10);
 /// Why a process could not be run.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", prefix = "process-")]
@@ -54,6 +31,8 @@ pub(crate) enum ProcessError {
     Start { program: String, source: std::io::Error },
     #[error("cannot watch the processes")]
     Watch(#[source] std::io::Error),
+    #[error("cannot write what `{agent}` reads")]
+    Prepare { agent: String, source: std::io::Error },
 }
 
 /// What to run, where, and with what.
@@ -234,7 +213,7 @@ impl Running {
         let program = spec.words.first().cloned().unwrap_or_default();
         let mut command = tokio::process::Command::new(spec.program.as_std_path());
         command.arg("enter").arg(rustix::process::getpid().as_raw_nonzero().to_string()).arg("--").args(&spec.words);
-        command.current_dir(&spec.dir).env_clear().envs(environment(spec)).process_group(0).kill_on_drop(true);
+        command.current_dir(&spec.dir).env_clear().envs(environment::of(spec)).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         stop.heed_interrupts();
         let child = {
@@ -273,10 +252,12 @@ impl Running {
     /// What it printed before its end, which came after so long, and nobody has read yet.
     fn rest(&mut self, took: Duration) -> Option<(Channel, Vec<u8>)> {
         let Self { runtime, streams, started, .. } = self;
-        let left = LAST_OUTPUT.saturating_sub(started.elapsed().saturating_sub(took));
-        if left.is_zero() {
+        let since = started.elapsed().saturating_sub(took);
+        if since > MAX_LAST_OUTPUT {
             return None;
         }
+        // What is there already is read, however slow this machine is.
+        let left = LAST_OUTPUT.saturating_sub(since).max(LAST_READ);
         runtime.block_on(async { tokio::time::timeout(left, streams.next_or_end()).await }).ok().flatten()
     }
 }
@@ -347,20 +328,10 @@ fn exit_code(status: std::process::ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
+/// Those of these variables of the operator's that are set.
 #[expect(clippy::disallowed_methods, reason = "an agent's environment is built here from what it may see")]
-fn environment(spec: &Spec) -> Vec<(String, String)> {
-    let names = PASSED.iter().chain(spec.passed);
-    let mut all: Vec<_> = names.filter_map(|key| std::env::var(key).ok().map(|value| ((*key).to_owned(), value))).collect();
-    // `git os` has to be the very git-os that runs the agent.
-    if let (Some(dir), Some(path)) = (spec.program.parent(), all.iter_mut().find(|(key, _)| key == "PATH")) {
-        path.1 = format!("{dir}:{}", path.1);
-    }
-    all.extend(crate::git::process::settings_for_agents(&spec.settings));
-    all.push((PLACE.to_owned(), spec.dir.to_string()));
-    all.push(("TERM".to_owned(), "dumb".to_owned()));
-    all.push(("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()));
-    all.extend(spec.variables.iter().cloned());
-    all
+pub(super) fn passed<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
+    names.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
 }
 
 /// Ends every process that carries a run's mark, whatever session or parent it has by now.

@@ -1,19 +1,26 @@
-//! A run of an agent from its start to its outcome: events come, permissions are asked for and answered, and it can be canceled.
+//! A run of an agent from its start to its conclusion: events come, permissions are asked for and answered, and it can be canceled.
 
 use std::collections::VecDeque;
 
-use super::clients::{self, Client, Launch};
-use super::process::{Ended, Live, ProcessError, Spec};
+use super::clients::{self, Client, Launch, Talk};
+use super::enter;
+use super::process::{self, Ended, Live, ProcessError, Spec};
 use super::stop::Stop;
 use super::transcript::{Channel, Transcript};
 use super::{Brief, Surroundings};
 use crate::core::event::named;
+use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
+use crate::core::text;
 use crate::core::usage::Usage;
 
 /// The longest line in which a client is understood, in bytes; a longer one is in the transcript alone.
 const MAX_LINE: usize = 4 * 1024 * 1024;
+/// How long the words of a failure are, in bytes.
+const MAX_WORDS: usize = 400;
+/// How much of what a program said they have, in bytes.
+const MAX_QUOTE: usize = 4000;
 
 /// A question of an agent whether it may use a tool. It waits for the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,57 +51,61 @@ pub(crate) enum Delivery {
     Closed,
 }
 
-/// Why a run did not succeed.
+/// Why a run did not succeed: one of the ends that a run can have, and words for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error("{0}")]
-    Refused(String),
-    #[error("{agent} exited with {code}: {said}")]
-    Exit { agent: String, code: i32, said: String },
-    #[error("{0} was stopped: it reached its time limit")]
-    TimedOut(String),
-    #[error("{0} was interrupted")]
-    Interrupted(String),
-    #[error("{0} asked for permission, and git-os cannot grant it to this kind of agent")]
-    Canceled(String),
+#[error("{words}")]
+pub(crate) struct Failure {
+    pub(crate) end: Outcome,
+    /// Without what only programs read.
+    words: String,
 }
 
-/// How a run of an agent ended.
+impl Failure {
+    /// In one short line.
+    pub(super) fn new(end: Outcome, words: &str) -> Self {
+        Self { end, words: text::line(words, MAX_WORDS) }
+    }
+
+    /// With what a program said that speaks to people.
+    pub(super) fn quoting(end: Outcome, words: &str) -> Self {
+        Self { end, words: text::excerpt(words, MAX_QUOTE) }
+    }
+}
+
+/// What a run of an agent came to.
 #[derive(Debug, Clone)]
-pub(crate) struct Outcome {
+pub(crate) struct Conclusion {
     pub(crate) ended: Ended,
     pub(crate) transcript: Transcript,
     /// The agent's name and, where it says so, its model.
     pub(crate) agent: String,
     /// What it says of itself: cost, turns, its session. Null for programs that say nothing.
     pub(crate) record: serde_json::Value,
-    /// Why it did not succeed although it exited with 0.
-    refusal: Option<String>,
+    failure: Option<Failure>,
     /// Its last words: where a verifier's judgement stands.
     pub(crate) answer: String,
     pub(crate) usage: Usage,
 }
 
-impl Outcome {
+impl Conclusion {
+    /// How the run ended, as far as the client can tell: whether there is work is for others to see.
+    #[must_use]
+    pub(crate) fn end(&self) -> Outcome {
+        self.failure.as_ref().map_or(Outcome::HandedIn, |failure| failure.end)
+    }
+
     /// Why the run failed; `None` when it did not.
     #[must_use]
-    pub(crate) fn failure(&self) -> Option<Failure> {
-        let agent = || self.agent.clone();
-        match (self.ended, &self.refusal) {
-            (Ended::Exit(0), None) => None,
-            (Ended::Exit(0), Some(refusal)) => Some(Failure::Refused(refusal.clone())),
-            (Ended::Exit(code), _) => Some(Failure::Exit { agent: agent(), code, said: self.transcript.last_words() }),
-            (Ended::TimedOut, _) => Some(Failure::TimedOut(agent())),
-            (Ended::Interrupted, _) => Some(Failure::Interrupted(agent())),
-            (Ended::Canceled, _) => Some(Failure::Canceled(agent())),
-        }
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
     }
 }
 
 /// A run that was started. Dropping it ends it.
 pub(crate) struct Session {
     name: String,
-    client: &'static dyn Client,
+    program: String,
+    talk: Box<dyn Talk>,
     live: Live,
     lines: Lines,
     /// What was heard and not told yet.
@@ -124,7 +135,9 @@ impl Session {
         around: Surroundings<'_>,
         stop: &Stop,
     ) -> Result<Self, ProcessError> {
-        let Launch { words, variables, passed, input, is_input_open } = client.launch(agent, brief, around);
+        let Launch { words, mut variables, passed, input, is_input_open, talk } = client.launch(name, agent, brief, around)?;
+        variables.extend(process::passed(clients::NETWORK.iter().copied().chain(agent.env.iter().map(String::as_str))));
+        let program = words.first().cloned().unwrap_or_default();
         let spec = Spec {
             words,
             dir: brief.worktree.clone(),
@@ -138,7 +151,9 @@ impl Session {
             run: brief.run.clone(),
         };
         let live = Live::start(&spec, stop)?;
-        Ok(Self { name: name.to_owned(), client, live, lines: Lines::default(), heard: VecDeque::new() })
+        let mut session = Self { name: name.to_owned(), program, talk, live, lines: Lines::default(), heard: VecDeque::new() };
+        session.say();
+        Ok(session)
     }
 
     /// Waits for what happens next; `None` when the run is over.
@@ -147,19 +162,31 @@ impl Session {
     /// When the agent cannot be watched any more.
     pub(crate) fn next(&mut self) -> Result<Option<Event>, ProcessError> {
         while self.heard.is_empty() {
+            if self.talk.is_over() {
+                self.live.cancel();
+                return Ok(None);
+            }
             let Some((channel, bytes)) = self.live.next()? else { return Ok(None) };
             if channel == Channel::Stdout {
                 for line in self.lines.add(&bytes) {
-                    self.heard.extend(self.client.hear(&line));
+                    self.heard.extend(self.talk.hear(&line));
                 }
+                self.say();
             }
         }
         Ok(self.heard.pop_front())
     }
 
+    /// Writes what the client is to be told by now. One that reads no more says so by its end.
+    fn say(&mut self) {
+        for line in self.talk.say() {
+            self.live.write(format!("{line}\n").as_bytes());
+        }
+    }
+
     /// Answers a permission that was asked for.
     pub(crate) fn answer(&mut self, request: &Permission, decision: Decision) -> Delivery {
-        let is_sent = self.client.reply(request, decision).is_some_and(|line| self.live.write(format!("{line}\n").as_bytes()));
+        let is_sent = self.talk.reply(request, decision).is_some_and(|line| self.live.write(format!("{line}\n").as_bytes()));
         if is_sent { Delivery::Sent } else { Delivery::Closed }
     }
 
@@ -168,17 +195,40 @@ impl Session {
         self.live.cancel();
     }
 
-    /// How it ended. A run that is not over is canceled.
+    /// What it came to. A run that is not over is canceled.
     #[must_use]
-    pub(crate) fn outcome(self) -> Outcome {
+    pub(crate) fn conclude(mut self) -> Conclusion {
         let finished = self.live.finish();
-        let report = self.client.report(&self.name, &finished);
-        Outcome {
+        if let Some(line) = self.lines.rest() {
+            drop(self.talk.hear(&line));
+        }
+        let report = self.talk.report(&finished);
+        let name = &self.name;
+        // A client that waits for its service to serve it again is not slow.
+        let waited = report.failure.clone().filter(|failure| failure.end.is_of_agent());
+        let failure = match finished.ended {
+            Ended::Exit(_) => match enter::find_refusal(&self.program, &finished) {
+                Some(why) => Some(Failure::new(Outcome::MissingClient, &format!("{name}: {why}"))),
+                None => report.failure.clone(),
+            },
+            Ended::TimedOut => {
+                let late = || Failure::new(Outcome::TimedOut, &format!("{name} was stopped: it reached its time limit"));
+                Some(waited.unwrap_or_else(late))
+            }
+            Ended::Interrupted => Some(Failure::new(Outcome::Interrupted, &format!("{name} was interrupted"))),
+            Ended::Canceled if self.talk.is_over() => report.failure.clone(),
+            Ended::Canceled => {
+                let why = format!("{name} asked for permission, and git-os cannot grant it to this kind of agent");
+                Some(Failure::new(Outcome::Failed, &why))
+            }
+        };
+        let agent = report.usage.model.as_ref().map_or_else(|| name.clone(), |model| format!("{name}/{model}"));
+        Conclusion {
             ended: finished.ended,
             transcript: finished.transcript,
-            agent: report.agent,
-            record: report.record,
-            refusal: report.refusal,
+            agent,
+            record: report.record(),
+            failure,
             answer: report.answer,
             usage: report.usage,
         }
@@ -212,6 +262,12 @@ impl Lines {
             }
         }
         whole
+    }
+
+    /// The last line, which nothing ended.
+    fn rest(&mut self) -> Option<String> {
+        let line = std::mem::take(&mut self.begun);
+        (!line.is_empty()).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 }
 

@@ -110,12 +110,19 @@ impl Stop {
     #[expect(clippy::disallowed_methods, reason = "what is waited for happens on another machine")]
     pub(crate) fn pause(&self, time: Duration) {
         const STEP: Duration = Duration::from_millis(100);
-        let mut left = time;
+        let mut left = longest().map_or(time, |longest| time.min(longest));
         while !left.is_zero() && !self.is_asked() {
             std::thread::sleep(left.min(STEP));
             left = left.saturating_sub(STEP);
         }
     }
+}
+
+/// The longest pause, where a test of a debug build does not want to wait.
+#[expect(clippy::disallowed_methods, reason = "a test says it to the program that it starts")]
+fn longest() -> Option<Duration> {
+    let told = cfg!(debug_assertions).then(|| std::env::var("GIT_OS_MAX_PAUSE").ok()?.parse().ok()).flatten();
+    told.map(Duration::from_millis)
 }
 
 /// Returns once somebody interrupts by this sender.

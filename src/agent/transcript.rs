@@ -8,6 +8,8 @@ pub(crate) const MAX_HEAD: usize = 256 * 1024;
 pub(crate) const MAX_TAIL: usize = 768 * 1024;
 /// How many lines of the end a reason has.
 const LAST_WORDS: usize = 30;
+/// How much of a line a short reason has, in bytes.
+const MAX_USEFUL: usize = 300;
 
 /// Which of its streams a process printed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    pub(super) fn add(&mut self, channel: Channel, bytes: &[u8]) {
+    pub(in crate::agent) fn add(&mut self, channel: Channel, bytes: &[u8]) {
         match channel {
             Channel::Stdout => self.stdout.add(bytes),
             Channel::Stderr => self.stderr.add(bytes),
@@ -96,6 +98,15 @@ impl Transcript {
         self.stdout.text().lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
     }
 
+    /// The last line that tells a person something: from standard error if there is any, without stack traces and what only
+    /// programs read.
+    #[must_use]
+    pub(crate) fn last_useful_line(&self) -> String {
+        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+        let find = |text: &str| text.lines().rev().find(|line| is_useful(line)).map(|line| text::line(line, MAX_USEFUL));
+        find(&stderr).or_else(|| find(&stdout)).unwrap_or_default()
+    }
+
     /// The end of what it said, for a reason: from standard error if there is any.
     #[must_use]
     pub(crate) fn last_words(&self) -> String {
@@ -106,9 +117,29 @@ impl Transcript {
     }
 }
 
+/// Whether a line says something to a person: not blank, not of a stack trace, and no JSON.
+fn is_useful(line: &str) -> bool {
+    let line = line.trim();
+    let is_trace = line.starts_with("at ") || line.starts_with("Node.js v");
+    line.chars().any(char::is_alphanumeric) && !is_trace && !line.starts_with(['{', '['])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_line_that_a_person_reads_is_found() {
+        let said = |stdout: &str, stderr: &str| {
+            let mut transcript = Transcript::default();
+            transcript.add(Channel::Stdout, stdout.as_bytes());
+            transcript.add(Channel::Stderr, stderr.as_bytes());
+            transcript.last_useful_line()
+        };
+        assert_eq!(said("out\n{\"type\":\"result\"}\n", ""), "out");
+        assert_eq!(said("out", "Error: no  key\n    at main (x.js:1)\n\n}\nNode.js v20.1.0\n"), "Error: no key");
+        assert_eq!(said("{\"type\":\"result\"}\n", "\n"), "");
+    }
 
     #[test]
     fn up_to_the_bound_all_is_kept() {

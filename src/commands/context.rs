@@ -17,11 +17,11 @@ use crate::git::Repo;
 use crate::ledger::replay::system_clock;
 use crate::ledger::{Entry, Ledger};
 use crate::operations::checkout::{self, Checkout, FoundBy};
-use crate::operations::{Caller, FIND_REGISTRY, Place, Scope, Verb};
+use crate::operations::{Apart, Caller, FIND_REGISTRY, Place, Scope, Verb};
 use crate::session::SessionError;
 use crate::sync;
 use crate::ui::Ui;
-use crate::workspace::{Readiness, Source, Workspace};
+use crate::workspace::{ENLIST, Readiness, Source, Workspace};
 
 /// What every command needs.
 pub(crate) struct Context {
@@ -56,13 +56,26 @@ impl Context {
         Ok(place)
     }
 
-    /// Says once that the registry is missing, or which one is used instead of the file.
+    /// Says once why a repository is by itself though it names a registry, or which registry is used instead of the file.
     fn warn_of_registry(&self, place: &Place) {
-        if let Some(file) = &place.missing
+        let told = match &place.apart {
+            Apart::Missing(file) => {
+                Some((format!("cannot read the registry `{file}`; using this repository alone"), FIND_REGISTRY))
+            }
+            Apart::Unlisted(workspace) => {
+                let (file, name) = (&workspace.file, place.label());
+                Some((format!("the registry `{file}` does not have `{name}`; using this repository alone"), ENLIST))
+            }
+            Apart::Unnamed => {
+                let alone = |file| format!("the registry `{file}` is not in use; using this repository alone");
+                place.find_unused().map(|file| (alone(file), "git os init"))
+            }
+        };
+        if let Some((warning, hint)) = told
             && self.warned.set(()).is_ok()
         {
-            self.ui.say(format!("warning: cannot read the registry `{file}`; using this repository alone"));
-            self.ui.say(format!("hint: {FIND_REGISTRY}"));
+            self.ui.say(format!("warning: {warning}"));
+            self.ui.say(format!("hint: {hint}"));
         }
         place.workspace.iter().for_each(|workspace| self.name_source(workspace));
     }

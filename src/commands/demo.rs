@@ -80,7 +80,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     if args.bare_setup {
         return ctx.ui.line(format!("{}", workspace.root()));
     }
-    let answers = interview::parse(FILES[1].1)
+    let answers = interview::parse(FILES[1].1, &workspace.registry)
         .map_err(|_| CliError::new(Kind::Fatal, Code::DemoFailed, "cannot read the answers of the demo"))?;
     let hub = workspace.open(workspace.hub()?)?;
     let desk =

@@ -1,12 +1,16 @@
 //! `git os dispatch` and `git os context`
 
 use clap::Args as ClapArgs;
+use serde::Serialize;
 
 use super::context::Context;
 use super::listen::{JsonLines, Terminal};
+use crate::core::id::{ObjectId, TicketId};
+use crate::core::json::VERSION;
 use crate::core::progress::{Fate, Nobody};
 use crate::core::text::plural;
-use crate::dispatch::{brief, schedule};
+use crate::dispatch::brief::{self, Part};
+use crate::dispatch::schedule;
 use crate::error::CliError;
 
 /// Work on every ready ticket, without a session
@@ -26,6 +30,21 @@ pub(super) struct Args {
 pub(super) struct ContextArgs {
     /// Ticket id or title, or any unique part of one
     id: String,
+
+    /// Print the parts with their sizes, and the hash of the whole, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a brief is made of.
+#[derive(Serialize)]
+struct Made<'a> {
+    version: u32,
+    id: &'a TicketId,
+    /// That of a blob with the whole brief.
+    hash: ObjectId,
+    bytes: usize,
+    parts: &'a [Part],
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
@@ -47,6 +66,12 @@ pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliEr
         let (entry, _) = ledger.read_legal(&id)?;
         let worktree = site.worktree(&id);
         let worktree = if worktree.as_std_path().exists() { worktree } else { site.repo.home().to_owned() };
-        ctx.ui.line(brief::executor(&site, &ledger, &entry, &worktree)?.trim_end())
+        let brief = brief::executor(&site, &ledger, &entry, &worktree)?;
+        let whole = brief.whole();
+        if args.json {
+            let (hash, bytes) = (site.repo.blob_id(whole.as_bytes()), whole.len());
+            return ctx.ui.json(&Made { version: VERSION, id: &id, hash, bytes, parts: brief.parts() });
+        }
+        ctx.ui.line(whole.trim_end())
     })
 }

@@ -10,7 +10,7 @@ use crate::doctor::repair::{Repair, repair_repo};
 use crate::doctor::{COUNT, Counts, Examined, Outcome, Report, examine, examine_repo};
 use crate::error::{CliError, Code};
 use crate::git::Repo;
-use crate::operations::Place;
+use crate::operations::{Apart, Place};
 use crate::ui::Tone;
 
 /// Check the health of the workspace and grade it
@@ -68,7 +68,11 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
 }
 
 fn look(ctx: &Context, place: &Place) -> Report {
-    match &place.workspace {
+    let named = match &place.apart {
+        Apart::Unlisted(workspace) => Some(workspace),
+        Apart::Unnamed | Apart::Missing(_) => place.workspace.as_ref(),
+    };
+    match named {
         Some(workspace) if ctx.repo_name.is_none() && place.name.is_some() => examine(workspace, &ctx.env.program),
         Some(workspace) => {
             let entry = place.name.as_ref().and_then(|name| workspace.registry.find_repo(name.as_str()));

@@ -3,23 +3,28 @@
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::context::Context;
+use super::meant::{self, Meant, Reach};
 use crate::core::progress::Nobody;
-use crate::core::text::chain;
 use crate::core::text::plural;
 use crate::dispatch::Site;
 use crate::dispatch::collect::{self, When};
 use crate::error::{CliError, Code};
-use crate::git::Repo;
 use crate::hook::install;
 use crate::ledger::Ledger;
-use crate::operations::Place;
 
 /// Install, remove or check the hooks
+///
+/// Installs and removes them in the current repository, or with `--all` in all of the workspace. `status` looks at all of them, or
+/// at the one that `--repo` names.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// What to do
     #[arg(value_enum, default_value = "status")]
     what: What,
+
+    /// Change all repositories of the workspace [default: the current repository]
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,47 +48,38 @@ pub(super) struct GcArgs {
     now: bool,
 }
 
-/// The repositories a command is about: all of the workspace, or the one that is named or alone.
-fn repos(ctx: &Context, place: Place) -> Vec<(String, Repo)> {
-    let workspace = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none());
-    let Some(workspace) = workspace else {
-        let name = place.name.map_or_else(|| place.repo.home().to_string(), |name| name.to_string());
-        return vec![(name, place.repo)];
-    };
-    let open = |entry| match workspace.open(entry) {
-        Ok(repo) => Some((entry.name.to_string(), repo)),
-        Err(error) => {
-            ctx.ui.say(format!("warning: {}", chain(&error)));
-            None
-        }
-    };
-    workspace.registry.repos.iter().filter_map(open).collect()
-}
-
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
+    let place = ctx.place_of_all()?;
+    // To look at all of them changes nothing.
+    let looks = args.what == What::Status && ctx.repo_name.is_none();
+    let workspace = place.workspace.clone();
+    let meant = meant::repos(ctx, place, Reach::of(args.all || looks))?;
     let mut faults = 0;
-    for (name, repo) in repos(ctx, ctx.place_of_all()?) {
+    for Meant { name, repo, .. } in &meant {
         let done = match args.what {
             What::Uninstall => {
-                install::uninstall(&repo)?;
+                install::uninstall(repo)?;
                 "removed".to_owned()
             }
             What::Install => {
-                let policy = Ledger::open(&repo)?.policy;
-                if install::install(&repo, install::Side::Clone(&policy), &ctx.env.program)? { "installed" } else { "in place" }
+                let policy = Ledger::open(repo)?.policy;
+                if install::install(repo, install::Side::Clone(&policy), &ctx.env.program)? { "installed" } else { "in place" }
                     .to_owned()
             }
             What::Status => {
-                let found = install::faults(&repo, install::Side::Clone(&Ledger::open(&repo)?.policy), &ctx.env.program)?;
+                let found = install::faults(repo, install::Side::Clone(&Ledger::open(repo)?.policy), &ctx.env.program)?;
                 faults += found.len();
                 if found.is_empty() { "in place".to_owned() } else { found.join("; ") }
             }
         };
         ctx.ui.line(format!("{name}: {done}"))?;
     }
+    if args.what == What::Uninstall {
+        meant::name_others(ctx, workspace.as_ref(), &meant)?;
+    }
     if faults > 0 {
-        Err(CliError::no(Code::HookProblems, format!("{} with the hooks", plural(faults, "problem", "problems")))
-            .hint("git os hooks install"))
+        let remedy = if meant.len() > 1 { "git os hooks install --all" } else { "git os hooks install" };
+        Err(CliError::no(Code::HookProblems, format!("{} with the hooks", plural(faults, "problem", "problems"))).hint(remedy))
     } else {
         Ok(())
     }

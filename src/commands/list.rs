@@ -12,7 +12,7 @@ use crate::core::holding::Holding;
 use crate::core::id::{Label, ObjectId, RepoName, TicketId};
 use crate::core::json::{QuarantineView, TicketView, VERSION};
 use crate::core::prospect::Never;
-use crate::core::text::{chain, comma, escape, plural};
+use crate::core::text::{chain, comma, escape, plural, shell};
 use crate::core::ticket::Ticket;
 use crate::core::time::Timestamp;
 use crate::core::wrap::cut;
@@ -142,6 +142,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let left_out = if args.states.is_empty() { taken.len() - shown.len() } else { 0 };
     let readiness = Readiness::new(place.workspace.as_ref(), &place.repo).knowing(found.iter().map(|found| &found.row));
     let vain = in_vain(ctx, &readiness, shown.iter().copied());
+    if ctx.repo_name.is_none() {
+        name_former(ctx, &place, |row| args.filter.takes(&row.ticket) && is_wanted(row.ticket.state))?;
+    }
     let shown =
         Shown { found: shown, vain, strange, with_quarantined: args.states.is_empty(), closed: left_out, now: now(&place.repo) };
     print(ctx, &shown, args.filter.json)
@@ -160,11 +163,30 @@ pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError>
         }
     }
     let vain = in_vain(ctx, &readiness, taken());
+    if ctx.repo_name.is_none() {
+        name_former(ctx, &place, |row| args.filter.takes(&row.ticket) && row.ticket.state == State::Ready)?;
+    }
     print(
         ctx,
         &Shown { found: ready, vain, strange, with_quarantined: false, closed: 0, now: now(&place.repo) },
         args.filter.json,
     )
+}
+
+/// Counts the tickets that are left out because their repository is no longer in the registry.
+fn name_former(ctx: &Context, place: &Place, is_wanted: impl Fn(&Row) -> bool) -> Result<(), CliError> {
+    let Some(workspace) = &place.workspace else { return Ok(()) };
+    for former in workspace.list_former()? {
+        // What cannot be read there is said by whoever looks there.
+        let rows = Ledger::open(&former.repo).and_then(|ledger| ledger.rows()).map(|rows| rows.tickets).unwrap_or_default();
+        let count = rows.iter().filter(|row| is_wanted(row)).count();
+        if count > 0 {
+            let (are, name) = (plural(count, "ticket is", "tickets are"), &former.name);
+            ctx.ui.say(format!("note: {are} left out in `{name}`, which is no longer in the registry"));
+            ctx.ui.say(format!("hint: git -C {} os list", shell(former.repo.home().as_str())));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a brand that nobody has, and says so of a label.

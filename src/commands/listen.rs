@@ -2,6 +2,7 @@
 
 use crate::dispatch::Site;
 use crate::error::CliError;
+use crate::local::resting::Resting;
 use crate::operations::Place;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -140,7 +141,7 @@ impl Context {
     pub(super) fn at_work<T>(&self, workspace: &Workspace, listener: &dyn Listener, act: impl FnOnce(Workplace<'_>) -> T) -> T {
         let kill_point = KillPoint(&self.env);
         let listener = All(&[listener, &kill_point]);
-        act(Workplace { workspace, env: &self.env, stop: &self.stop, listener: &listener })
+        act(Workplace { workspace, env: &self.env, stop: &self.stop, listener: &listener, resting: &Resting::default() })
     }
 
     /// As [`Context::at_work`], in one repository of its workspace.

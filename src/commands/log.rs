@@ -126,7 +126,9 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             let shown = |text: &str| if text.is_empty() { "(none)".to_owned() } else { escape(text) };
             ctx.ui.line(format!("    {field}: {} -> {}", shown(old), shown(new)))?;
         }
-        for line in other_words(&link.record.event).lines() {
+        let event = &link.record.event;
+        let words = if event.action.kind() == EventKind::Claim { other_words(&event.text) } else { &event.text };
+        for line in words.lines() {
             ctx.ui.line(format!("    {line}"))?;
         }
         if args.patch {

@@ -1,5 +1,6 @@
 //! The command line: one file a command, `Args` (its doc comment is the help) and `run`.
 
+mod agents;
 mod archive;
 mod claim;
 mod complete;
@@ -20,6 +21,7 @@ mod list;
 mod listen;
 mod log;
 mod manual;
+mod meant;
 mod new;
 mod server;
 mod session;
@@ -149,6 +151,7 @@ enum Command {
     #[command(hide = true)]
     Complete(complete::Args),
     Doctor(doctor::Args),
+    Agents(agents::Args),
     Hooks(hooks::Args),
     Gc(hooks::GcArgs),
     /// Answer a git hook
@@ -186,7 +189,7 @@ pub fn main(args: &[String]) -> ExitCode {
     }
     if let Command::Enter { parent, words } = &cli.command {
         drop(std::io::stderr().lock().write_all(format!("error: {}\n", agent::enter::enter(words, Some(*parent))).as_bytes()));
-        return ExitCode::from(127);
+        return u8::try_from(agent::enter::EXIT).map_or(ExitCode::FAILURE, ExitCode::from);
     }
     let stop = Stop::default();
     if let Command::Worker(_) = &cli.command {
@@ -201,9 +204,7 @@ pub fn main(args: &[String]) -> ExitCode {
             return ExitCode::from(Kind::Fatal as u8);
         }
     };
-    for dir in &cli.dirs {
-        env.dir = env.dir.join(dir);
-    }
+    env.enter(&cli.dirs);
     if !matches!(cli.command, Command::Init(_) | Command::Uninstall(_) | Command::Complete(_)) {
         manual::refresh(&env);
     }
@@ -336,6 +337,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(ctx, args),
         Command::Complete(args) => complete::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
+        Command::Agents(args) => agents::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),
         Command::Gc(args) => hooks::run_gc(ctx, args),
         Command::Hook { .. } | Command::Enter { .. } => Ok(()),

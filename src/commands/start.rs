@@ -9,7 +9,7 @@ use super::listen::Terminal;
 use crate::core::freshness::Decision;
 use crate::core::id::Brand;
 use crate::core::interview;
-use crate::core::progress::FateKind;
+use crate::core::progress::{FateKind, SessionEvent};
 use crate::core::text::{escape, plural};
 use crate::error::{CliError, Code};
 use crate::git::process::read_file;
@@ -97,28 +97,25 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
     let plan = session::Plan { jobs: args.jobs.unwrap_or(workspace.registry.jobs), interviewed: interviewed(workspace, args)? };
+    let answers = args.answers.as_deref().map(|file| read_answers(ctx, workspace, file)).transpose()?;
     if args.plan {
-        return print_plan(ctx, workspace, &plan, args.json);
+        return print_plan(ctx, workspace, &plan, answers.as_ref(), args.json);
     }
-    let answers = match &args.answers {
-        Some(file) => {
-            let text = read_file(&ctx.env.path(file))?;
-            let faults = |faults: Vec<crate::core::registry::Fault>| {
-                let list = faults.iter().fold(String::new(), |all, fault| all + "\n  " + &fault.to_string());
-                CliError::no(
-                    Code::InvalidAnswers,
-                    format!("cannot use `{}`: {}:{list}", escape(file), plural(faults.len(), "error", "errors")),
-                )
-            };
-            Some(interview::parse(&text).map_err(faults)?)
-        }
-        None => None,
-    };
     let is_interactive = ctx.env.stdin_is_terminal && ctx.env.stderr_is_terminal && !args.yes && !args.json;
     let hub = workspace.open(workspace.hub()?)?;
     let desk = Operator::new(&ctx.ui, &ctx.stop, Given { answers, approves_all: args.yes, is_interactive, hub: &hub });
     let summary = ctx.at_work(workspace, &Terminal::new(&ctx.ui), |at| session::run(at, &desk, &plan))?;
     if args.json { ctx.ui.json(&summary) } else { print(ctx, &summary) }
+}
+
+/// Reads a file with answers.
+fn read_answers(ctx: &Context, workspace: &Workspace, file: &str) -> Result<session::Given, CliError> {
+    let text = read_file(&ctx.env.path(file))?;
+    interview::parse(&text, &workspace.registry).map_err(|faults| {
+        let list = faults.iter().fold(String::new(), |all, fault| all + "\n  " + &fault.to_string());
+        let errors = plural(faults.len(), "error", "errors");
+        CliError::no(Code::InvalidAnswers, format!("cannot use `{}`: {errors}:{list}", escape(file)))
+    })
 }
 
 /// With which brands the interview is held.
@@ -141,8 +138,17 @@ fn interviewed(workspace: &Workspace, args: &Args) -> Result<Interviewed, CliErr
     })
 }
 
-fn print_plan(ctx: &Context, workspace: &Workspace, plan: &session::Plan, as_json: bool) -> Result<(), CliError> {
-    let phases = session::decisions(workspace, plan)?;
+fn print_plan(
+    ctx: &Context,
+    workspace: &Workspace,
+    plan: &session::Plan,
+    given: Option<&session::Given>,
+    as_json: bool,
+) -> Result<(), CliError> {
+    let (phases, told) = session::foresee(workspace, plan, given)?;
+    for line in told.iter().filter_map(SessionEvent::line) {
+        ctx.ui.say(format!("note: {line}"));
+    }
     if as_json {
         return ctx.ui.json(&Plan { version: crate::core::json::VERSION, phases });
     }

@@ -2,20 +2,28 @@
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use camino::Utf8Path;
+
 use super::context::Context;
 use super::manual;
-use crate::core::registry::RepoEntry;
-use crate::core::text::{chain, plural};
+use super::meant::{self, Meant, Reach};
+use crate::core::text::{plural, shell};
 use crate::error::{CliError, Code};
-use crate::git::Repo;
+use crate::ledger::shared_remote;
 use crate::operations::uninstall::{self, Inventory};
 
-/// Remove git-os from the repositories of the registry
+/// Remove git-os from a repository
 ///
-/// Removes hooks, settings and refspecs, and restores the previous hooks; with `--repo`, from that repository alone. The refs
-/// of git-os stay, and so do the registry, the man pages and the completions.
+/// Removes hooks, settings and refspecs, and restores the previous hooks: in the current repository, in the one that `--repo`
+/// names, or with `--all` in all of the workspace, also in those that are no longer in its registry. The refs of git-os stay, and
+/// so do the registry, the man pages and the completions.
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the command line")]
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
+    /// Remove git-os from all repositories of the workspace [default: from the current repository]
+    #[arg(long)]
+    all: bool,
+
     /// What happens to the worktrees of tickets [default: ask at a terminal, else keep]
     ///
     /// `remove` also deletes the branches whose work has landed. What is not committed in a worktree is saved under
@@ -32,7 +40,7 @@ pub(super) struct Args {
     yes: bool,
 
     /// Remove the man pages and completions of this user, and nothing else
-    #[arg(long, conflicts_with_all = ["worktrees", "purge"])]
+    #[arg(long, conflicts_with_all = ["worktrees", "purge", "all"])]
     pages: bool,
 }
 
@@ -44,10 +52,20 @@ enum Worktrees {
 
 /// One repository to take git-os out of.
 struct Site {
-    name: String,
-    repo: Repo,
-    remote: Option<String>,
+    meant: Meant,
     inventory: Inventory,
+}
+
+impl Site {
+    fn name(&self) -> &str {
+        &self.meant.name
+    }
+
+    /// The shared remote, as the registry says, or where it no longer does, as the repository itself says.
+    fn remote(&self) -> Option<String> {
+        let entry = self.meant.entry.as_ref();
+        entry.and_then(|entry| entry.remote.clone()).or_else(|| shared_remote(&self.meant.repo))
+    }
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
@@ -57,8 +75,13 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         }
         return Ok(());
     }
-    let sites = sites(ctx)?;
+    let place = ctx.place_of_all()?;
+    let workspace = place.workspace.clone();
+    let sites = sites(meant::repos(ctx, place, Reach::of(args.all))?)?;
     let worktrees = choose(ctx, args, &sites)?;
+    if worktrees == Worktrees::Remove {
+        refuse_inside(ctx, &sites)?;
+    }
     if args.purge {
         confirm_purge(ctx, args, &sites, worktrees)?;
     }
@@ -66,31 +89,30 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         take_out(ctx, args, site, worktrees)?;
     }
     ctx.ui.say("the registry stays, and so do the man pages and completions (`git os uninstall --pages` removes those)");
-    Ok(())
+    let meant: Vec<Meant> = sites.into_iter().map(|site| site.meant).collect();
+    meant::name_others(ctx, workspace.as_ref(), &meant)
 }
 
 /// The repositories that are meant, with what they have.
-fn sites(ctx: &Context) -> Result<Vec<Site>, CliError> {
-    let place = ctx.place_of_all()?;
-    let site = |name: String, repo: Repo, remote: Option<String>| -> Result<Site, CliError> {
-        let inventory = uninstall::look(&repo)?;
-        Ok(Site { name, repo, remote, inventory })
-    };
-    let entry_of = |name: &str| place.workspace.as_ref().and_then(|workspace| workspace.registry.find_repo(name));
-    let remote_of = |entry: Option<&RepoEntry>| entry.and_then(|entry| entry.remote.clone());
-    let name = place.name.as_ref().map(ToString::to_string);
-    let Some(workspace) = place.workspace.as_ref().filter(|_| ctx.repo_name.is_none() && name.is_some()) else {
-        let remote = remote_of(name.as_deref().and_then(entry_of));
-        return Ok(vec![site(name.unwrap_or_else(|| place.repo.home().to_string()), place.repo, remote)?]);
-    };
-    let mut sites = Vec::new();
-    for entry in &workspace.registry.repos {
-        match workspace.open(entry) {
-            Ok(repo) => sites.push(site(entry.name.to_string(), repo, remote_of(Some(entry)))?),
-            Err(error) => ctx.ui.say(format!("warning: {}", chain(&error))),
+fn sites(meant: Vec<Meant>) -> Result<Vec<Site>, CliError> {
+    let site = |meant: Meant| Ok(Site { inventory: uninstall::look(&meant.repo)?, meant });
+    meant.into_iter().map(site).collect()
+}
+
+/// Refuses to remove the worktree in which this command was started: whoever is in it would be nowhere.
+fn refuse_inside(ctx: &Context, sites: &[Site]) -> Result<(), CliError> {
+    let here = ctx.env.dir.canonicalize_utf8().unwrap_or_else(|_| ctx.env.dir.clone());
+    let is_around = |path: &Utf8Path| path.canonicalize_utf8().is_ok_and(|path| here.starts_with(path));
+    for Site { meant, inventory } in sites {
+        if let Some((id, path)) = inventory.worktrees.iter().find(|(_, path)| is_around(path)) {
+            let top = meant.repo.main_top().unwrap_or_else(|| meant.repo.common_dir().to_owned());
+            let message =
+                format!("cannot remove the worktree of {id}, `{path}`: this command was started in it; nothing was changed");
+            let hint = format!("cd {}   # and then the same command", shell(top.as_str()));
+            return Err(CliError::no(Code::InsideWorktree, message).hint(hint));
         }
     }
-    Ok(sites)
+    Ok(())
 }
 
 /// What happens to the worktrees.
@@ -108,7 +130,7 @@ fn choose(ctx: &Context, args: &Args, sites: &[Site]) -> Result<Worktrees, CliEr
     }
     for site in sites {
         let Inventory { worktrees, branches, .. } = &site.inventory;
-        ctx.ui.say(format!("{}: {}", site.name, counted(worktrees.len(), branches.len())));
+        ctx.ui.say(format!("{}: {}", site.name(), counted(worktrees.len(), branches.len())));
     }
     let is_yes = ctx.confirm("remove the worktrees, saving what is not committed, and the branches whose work has landed?")?;
     Ok(if is_yes { Worktrees::Remove } else { Worktrees::Keep })
@@ -122,13 +144,13 @@ fn counted(worktrees: usize, branches: usize) -> String {
 fn confirm_purge(ctx: &Context, args: &Args, sites: &[Site], worktrees: Worktrees) -> Result<(), CliError> {
     for site in sites {
         if worktrees == Worktrees::Remove && !site.inventory.worktrees.is_empty() {
-            let message = format!("`{}` has worktrees: what is saved of them would go with the refs", site.name);
+            let message = format!("`{}` has worktrees: what is saved of them would go with the refs", site.name());
             return Err(CliError::no(Code::NotConfirmed, message).hint("the same command with `--worktrees keep`"));
         }
         let kinds: Vec<_> = site.inventory.kinds().iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
-        let there = site.remote.as_ref().map(|remote| format!("; those at `{remote}` stay")).unwrap_or_default();
+        let there = site.remote().map(|remote| format!("; those at `{remote}` stay")).unwrap_or_default();
         let count = plural(site.inventory.refs.len(), "ref", "refs");
-        ctx.ui.say(format!("{}: {count} would be removed: {}{there}", site.name, kinds.join(", ")));
+        ctx.ui.say(format!("{}: {count} would be removed: {}{there}", site.name(), kinds.join(", ")));
     }
     if args.yes || ctx.confirm("remove them? They cannot be brought back from here")? {
         return Ok(());
@@ -138,7 +160,7 @@ fn confirm_purge(ctx: &Context, args: &Args, sites: &[Site], worktrees: Worktree
 }
 
 fn take_out(ctx: &Context, args: &Args, site: &Site, worktrees: Worktrees) -> Result<(), CliError> {
-    let Site { name, repo, remote, inventory } = site;
+    let (Site { meant: Meant { name, repo, .. }, inventory }, remote) = (site, site.remote());
     if worktrees == Worktrees::Remove {
         let cleared = uninstall::clear(repo, inventory)?;
         ctx.ui.line(format!("{name}: removed {}", counted(cleared.worktrees, cleared.branches)))?;

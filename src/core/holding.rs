@@ -84,13 +84,10 @@ fn machine_of(body: &str) -> Option<&str> {
     (!name.is_empty() && name.len() <= MAX_MACHINE).then_some(name)
 }
 
-/// The words of an event that are not said elsewhere.
+/// The words in the body of a claim beside the machine.
 #[must_use]
-pub(crate) fn other_words(event: &Event) -> &str {
-    match &event.action {
-        Action::Claim { .. } if machine_of(&event.text).is_some() => event.text.split_once('\n').map_or("", |(_, rest)| rest),
-        _ => &event.text,
-    }
+pub(crate) fn other_words(body: &str) -> &str {
+    if machine_of(body).is_some() { body.split_once('\n').map_or("", |(_, rest)| rest) } else { body }
 }
 
 #[cfg(test)]

@@ -75,6 +75,14 @@ impl Answers {
         }
     }
 
+    /// Whether the same was said, whatever became of it.
+    #[must_use]
+    pub(crate) fn says_as(&self, other: &Self) -> bool {
+        let words =
+            |all: &Self| (all.matters.clone(), all.next.clone(), all.avoid.clone(), all.waiting.clone(), all.learned.clone());
+        words(self) == words(other)
+    }
+
     /// How much was said: texts, and wishes.
     #[must_use]
     pub(crate) fn count(&self) -> usize {

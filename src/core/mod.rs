@@ -13,12 +13,12 @@ pub(crate) mod json;
 pub(crate) mod merge;
 pub(crate) mod meta;
 pub(crate) mod naming;
-#[expect(dead_code, reason = "the dispatcher learns to tell them apart next")]
 pub(crate) mod outcome;
 pub(crate) mod progress;
 pub(crate) mod prospect;
 pub(crate) mod refs;
 pub(crate) mod registry;
+pub(crate) mod report;
 // The hook programs are compiled from this file too.
 #[path = "../../hooks/rule.rs"]
 pub(crate) mod rule;

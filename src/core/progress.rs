@@ -2,18 +2,20 @@
 //!
 //! How an event reads is in [`words`]; whoever listens decides where it goes.
 
+mod care;
 mod fate;
 mod words;
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+pub(crate) use care::{CareEvent, Idle};
 pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 
 use super::event::{State, named};
 use super::freshness::Decision;
-use super::id::{Brand, ObjectId, RepoName, RunId, SessionId, TicketId};
-use super::prospect::Never;
+use super::id::{Brand, ObjectId, RepoName, SessionId, TicketId};
+use super::outcome::Outcome;
 use super::session::Phase;
 use super::usage::Usage;
 use super::verdict::{Grade, Judgement};
@@ -101,6 +103,8 @@ pub(crate) enum Busy {
 pub(crate) enum WorkerEvent {
     /// No ticket is ready, and it waits for one.
     Waiting,
+    /// The registry is another one than in its last round.
+    RegistryChanged,
 }
 
 /// What happens in a session beyond its repositories.
@@ -136,6 +140,11 @@ pub(crate) enum SessionEvent {
     /// The brief, as a page.
     Brief(String),
     NobodyAnswered,
+    /// What was answered beforehand about a brand is not used.
+    AnswersUnused {
+        brand: Brand,
+        why: Unused,
+    },
     Approved {
         count: usize,
     },
@@ -150,6 +159,19 @@ pub(crate) enum SessionEvent {
         title: String,
     },
     Trouble(Trouble),
+}
+
+/// Why answers that were given beforehand are not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Unused {
+    AskedToday,
+    /// This session, which goes on, has other answers.
+    AnsweredBefore,
+    /// There is nothing to ask about the brand.
+    NoReason,
+    /// The session asks about others alone.
+    NotMeant,
 }
 
 /// What happens in a repository.
@@ -178,6 +200,11 @@ pub(crate) enum What {
     Question(String),
     AttemptFailed {
         attempt: u32,
+        why: String,
+    },
+    /// It ended, and that is not the work's fault.
+    RunEnded {
+        outcome: Outcome,
         why: String,
     },
     /// The same went wrong again, and the next attempt waits for so many seconds.
@@ -309,78 +336,6 @@ pub(crate) enum RemoteEvent {
         ref_name: String,
         why: String,
     },
-}
-
-/// What is put in order, or found out of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum CareEvent {
-    NotInitialised,
-    LockRemoved {
-        path: Utf8PathBuf,
-    },
-    HooksRestored,
-    HooksMissing {
-        why: String,
-    },
-    LandedBefore(TicketId),
-    Quarantined {
-        ref_name: String,
-        reason: String,
-    },
-    LeaseExpired(TicketId),
-    /// It is tried again.
-    LeaseNotRenewed {
-        trouble: Trouble,
-    },
-    /// Its lease was over, and it was taken away.
-    ClaimLost {
-        by: Option<RunId>,
-    },
-    GivenBack(TicketId),
-    Archived {
-        count: usize,
-    },
-    WorktreeSaved {
-        ticket: TicketId,
-        ref_name: String,
-    },
-    WorktreeRemoved(TicketId),
-    WorktreeStays {
-        ticket: TicketId,
-        trouble: Trouble,
-    },
-    /// Commits came to a protected branch since an agent or the checks of a ticket began, and no ticket landed them.
-    Strayed {
-        repo: String,
-        branch: String,
-        agent: String,
-        count: usize,
-        newest: ObjectId,
-        subject: String,
-    },
-    WorktreeLost {
-        path: Utf8PathBuf,
-    },
-    Idle {
-        ready: usize,
-        because: Idle,
-    },
-    /// Settings of git that worktrees share changed while an agent worked.
-    SettingsChanged {
-        keys: Vec<String>,
-    },
-    /// A ready ticket waits for one that will not land.
-    WaitsInVain {
-        ticket: TicketId,
-        dependency: TicketId,
-        why: Never,
-    },
-}
-
-named! {
-    /// Why nobody takes the ready tickets of a repository.
-    Idle, "reason to be idle", { NoAgent = "no-agent", Unborn = "unborn" }
 }
 
 /// What becomes of signals and wishes.

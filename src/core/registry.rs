@@ -13,6 +13,7 @@ use super::event::named;
 use super::id::{Brand, RepoName};
 use super::meta::{Check, Gate, Land, OfflineClaims, Push};
 use super::signer::Actor;
+use super::usage::MicroDollars;
 use super::verdict::Grade;
 
 /// The name of the file.
@@ -20,7 +21,15 @@ pub(crate) const FILE: &str = "registry.toml";
 
 named! {
     /// Which program an agent is.
-    AgentKind, "supported kind of agent", { Claude = "claude", Command = "command" }
+    AgentKind, "supported kind of agent", {
+        Claude = "claude",
+        Codex = "codex",
+        Gemini = "gemini",
+        Opencode = "opencode",
+        /// Any program that speaks the Agent Client Protocol.
+        Acp = "acp",
+        Command = "command",
+    }
 }
 
 named! {
@@ -100,29 +109,80 @@ impl Lines {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentEntry {
     pub(crate) kind: AgentKind,
-    /// The program and its arguments; a relative program with a slash is relative to the registry file.
+    /// The program and its arguments; see [`from_registry`].
     pub(crate) run: Vec<String>,
     pub(crate) model: Option<String>,
+    /// After how many turns of its model a run is stopped.
+    pub(crate) max_turns: Option<u32>,
+    /// After how much money a run is stopped.
+    pub(crate) max_dollars: Option<MicroDollars>,
+    /// Further variables of the operator's that it may see.
+    pub(crate) env: Vec<String>,
     /// Who it is as an author, `Name <mail>`.
     pub(crate) identity: Option<String>,
     pub(crate) lines: Lines,
 }
 
+/// Programs whose first argument is a script.
+const INTERPRETERS: &[&str] =
+    &["sh", "bash", "dash", "zsh", "ksh", "fish", "python", "python3", "node", "deno", "bun", "ruby", "perl", "php", "lua"];
+
 /// A word of a command line in the registry: what begins with `./` or `../` counts from the registry's folder.
 #[must_use]
 pub(crate) fn from_registry(word: &str, registry_dir: &Utf8Path) -> String {
     let is_relative = word.starts_with("./") || word.starts_with("../");
-    if is_relative { registry_dir.join(word).to_string() } else { word.to_owned() }
+    if is_relative { registry_dir.join(word.trim_start_matches("./")).to_string() } else { word.to_owned() }
 }
 
 impl AgentEntry {
     /// The program and its first arguments.
     #[must_use]
     pub(crate) fn words(&self, registry_dir: &Utf8Path) -> Vec<String> {
-        let resolve = |word: &String| from_registry(word, registry_dir);
-        match (self.run.is_empty(), self.kind) {
-            (true, AgentKind::Claude) => vec!["claude".to_owned()],
-            (true, AgentKind::Command) | (false, _) => self.run.iter().map(resolve).collect(),
+        let Some((program, arguments)) = self.run.split_first() else {
+            return self.kind.program().map(str::to_owned).into_iter().collect();
+        };
+        // An agent works in a worktree, which holds what agents wrote: nothing of it is run as the agent.
+        let place = |word: &String| if word.starts_with('/') { word.clone() } else { registry_dir.join(word).to_string() };
+        let is_interpreter = program.rsplit('/').next().is_some_and(|name| INTERPRETERS.contains(&name));
+        let program = if program.contains('/') { place(program) } else { program.clone() };
+        let argument = |(at, word): (usize, &String)| match at {
+            0 if is_interpreter && !word.starts_with('-') => place(word),
+            _ => from_registry(word, registry_dir),
+        };
+        std::iter::once(program).chain(arguments.iter().enumerate().map(argument)).collect()
+    }
+}
+
+impl AgentKind {
+    /// The program of a kind, unless the registry has to name it.
+    #[must_use]
+    pub(crate) fn program(self) -> Option<&'static str> {
+        match self {
+            Self::Claude => Some("claude"),
+            Self::Codex => Some("codex"),
+            Self::Gemini => Some("gemini"),
+            Self::Opencode => Some("opencode"),
+            Self::Acp | Self::Command => None,
+        }
+    }
+
+    /// The oldest version with which git-os was tried, where an older one was seen to fail.
+    #[must_use]
+    pub(crate) fn oldest(self) -> Option<&'static str> {
+        match self {
+            Self::Claude => Some("2.1.197"),
+            Self::Codex | Self::Gemini | Self::Opencode | Self::Acp | Self::Command => None,
+        }
+    }
+
+    /// The keys of an agent's table that mean something to this kind.
+    #[must_use]
+    pub(crate) fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Claude => &["kind", "run", "model", "identity", "env", "max_turns", "max_dollars"],
+            Self::Codex | Self::Gemini | Self::Opencode | Self::Acp | Self::Command => {
+                &["kind", "run", "model", "identity", "env"]
+            }
         }
     }
 }
@@ -294,9 +354,57 @@ line 24: the actors `ben` and `ben` have the same key
 
     #[test]
     fn a_kind_that_cannot_run_is_refused_where_it_stands() {
-        let faults = Registry::parse(&GOOD.replace("kind = \"claude\"", "kind = \"codex\"")).expect_err("bad");
-        let what = "`kind`: not a supported kind of agent; expected one of: claude, command".to_owned();
+        let faults = Registry::parse(&GOOD.replace("kind = \"claude\"", "kind = \"cursor\"")).expect_err("bad");
+        let what =
+            "`kind`: not a supported kind of agent; expected one of: claude, codex, gemini, opencode, acp, command".to_owned();
         assert_eq!(faults, [Fault { line: 14, what }]);
+    }
+
+    #[test]
+    fn what_a_kind_cannot_do_is_refused_where_it_stands() {
+        let said = |table: &str| {
+            let faults = Registry::parse(&GOOD.replace("kind = \"claude\"\n", table)).expect_err("bad");
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        for (table, fault) in [
+            ("kind = \"codex\"\nmax_turns = 3\n", "line 15: `max_turns` has no effect on agents of kind `codex`"),
+            ("kind = \"acp\"\n", "line 13: `[agents.claude]` is of kind `acp` and needs `run = [\"program\", …]`"),
+            ("kind = \"claude\"\nmax_turns = 0\n", "line 15: `max_turns` is not a number from 1 to 10000"),
+            ("kind = \"claude\"\nmax_dollars = -1\n", "line 15: `max_dollars` is not an amount such as 2.50"),
+            ("kind = \"gemini\"\nenv = [\"A B\"]\n", "line 15: `env`: `A B` is not the name of a variable"),
+            (
+                "kind = \"command\"\nrun = [\"x\"]\nenv = [\"CLAUDECODE\"]\n",
+                "line 16: `env`: `CLAUDECODE` is not passed to agents",
+            ),
+        ] {
+            assert_eq!(said(table), fault);
+        }
+        let registry = Registry::parse(&format!("{GOOD}max_turns = 40\nmax_dollars = 2.50\nenv = [\"MY_KEY\"]\n")).expect("good");
+        let agent = &registry.agents["claude"];
+        assert_eq!(
+            (agent.max_turns, agent.max_dollars, agent.env.as_slice()),
+            (Some(40), Some(MicroDollars(2_500_000)), ["MY_KEY".to_owned()].as_slice())
+        );
+    }
+
+    #[test]
+    fn no_word_of_an_agent_is_looked_for_in_the_worktree() {
+        let words = |run: &str| {
+            let registry =
+                Registry::parse(&GOOD.replace("kind = \"claude\"", &format!("kind = \"claude\"\nrun = {run}"))).expect("good");
+            registry.agents["claude"].words(Utf8Path::new("/reg")).join(" ")
+        };
+        for (run, expected) in [
+            ("[]", "claude"),
+            ("[\"claude\", \"--x\"]", "claude --x"),
+            ("[\"./agents/x.sh\", \"./a\"]", "/reg/./agents/x.sh /reg/./a"),
+            ("[\"agents/x.sh\"]", "/reg/agents/x.sh"),
+            ("[\"sh\", \"agents/x.sh\", \"b/c\"]", "sh /reg/agents/x.sh b/c"),
+            ("[\"/usr/bin/python3\", \"x.py\"]", "/usr/bin/python3 /reg/x.py"),
+            ("[\"sh\", \"-c\", \"exec claude\"]", "sh -c exec claude"),
+        ] {
+            assert_eq!(words(run), expected);
+        }
     }
 
     #[test]

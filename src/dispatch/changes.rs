@@ -92,7 +92,9 @@ impl Listener for Changes<'_> {
 fn stands(event: &Event) -> bool {
     let Event::Work { what, .. } = event else { return false };
     match what {
-        What::Care(care) => matches!(care, CareEvent::Idle { .. } | CareEvent::WaitsInVain { .. }),
+        What::Care(care) => {
+            matches!(care, CareEvent::Idle { .. } | CareEvent::AgentCannotStart { .. } | CareEvent::WaitsInVain { .. })
+        }
         What::Ended { fate, .. } => matches!(fate, Fate::Held(_) | Fate::Waiting(_) | Fate::Failed(_) | Fate::Gone),
         What::Remote(_) | What::Trouble(_) => true,
         What::Reached(_)
@@ -105,6 +107,7 @@ fn stands(event: &Event) -> bool {
         | What::Verdict { .. }
         | What::Question(_)
         | What::AttemptFailed { .. }
+        | What::RunEnded { .. }
         | What::AttemptWaits { .. }
         | What::Landing(_)
         | What::Draft(_)

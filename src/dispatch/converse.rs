@@ -2,18 +2,19 @@
 
 use super::{DispatchError, Site};
 use crate::agent::process::Ended;
-use crate::agent::session::{Decision, Delivery, Event, Outcome, Session};
-use crate::agent::{Brief, Duty, Surroundings};
+use crate::agent::session::{Conclusion, Decision, Delivery, Event, Session};
+use crate::agent::{Brief, Surroundings};
 use crate::core::progress::What;
 use crate::local::output::Printer;
 
-/// Runs an agent to its end.
+/// Runs an agent to its end; what it prints is kept as that of this printer.
 ///
 /// # Errors
 /// When it cannot be started, or somebody interrupts; how it ended is in the outcome.
-pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief) -> Result<Outcome, DispatchError> {
+pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief, printer: Printer) -> Result<Conclusion, DispatchError> {
     let settings = site.settings_for_runs()?;
-    let around = Surroundings { program: &site.env.program, registry_dir: &site.registry_dir(), settings: &settings };
+    let (registry_dir, now) = (site.registry_dir(), site.repo.identity()?.time);
+    let around = Surroundings { program: &site.env.program, registry_dir: &registry_dir, settings: &settings, now };
     let mut session = Session::start(name, &site.workspace.registry.agents[name], brief, around, site.stop)?;
     while let Some(event) = session.next()? {
         match event {
@@ -27,12 +28,8 @@ pub(super) fn run(site: &Site<'_>, name: &str, brief: &Brief) -> Result<Outcome,
             }
         }
     }
-    let outcome = session.outcome();
+    let outcome = session.conclude();
     site.tell_cut(name, &outcome.transcript);
-    let printer = match brief.duty {
-        Duty::Executor => Printer::Agent { attempt: brief.attempt },
-        Duty::Verifier => Printer::Judge,
-    };
     site.keep(&brief.ticket, &brief.run, printer, &outcome.transcript);
     if !outcome.usage.is_unknown() {
         site.tell(What::Usage(outcome.usage.clone()));

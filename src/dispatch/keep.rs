@@ -48,7 +48,7 @@ pub(super) fn while_alive<T, E: From<DispatchError>>(
     let is_lost = AtomicBool::new(false);
     let end = End::default();
     let part = site.stop.part();
-    let at = Workplace { workspace: site.workspace, env: site.env, stop: &part, listener: site.listener };
+    let at = Workplace { workspace: site.workspace, env: site.env, stop: &part, listener: site.listener, resting: site.resting };
     let entry = site.entry;
     let done = std::thread::scope(|scope| {
         let (end, is_lost) = (&end, &is_lost);

@@ -1,8 +1,8 @@
 //! Makes learnings of what a run leaves behind.
 
-use super::{DispatchError, Site, find_words};
+use super::{DispatchError, Site, find_failure};
 use crate::agent::outbox::Message;
-use crate::core::event::{Action, EventKind, Role};
+use crate::core::event::{Action, Role};
 use crate::core::id::RunId;
 use crate::core::progress::Stage;
 use crate::ledger::{Draft, Entry, Ledger};
@@ -39,9 +39,7 @@ pub(super) fn from_outbox(
 
 /// Makes a learning of the reason why an earlier attempt failed, now that the work has landed.
 pub(super) fn after_landing(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<(), DispatchError> {
-    if entry.ticket.attempt > 1
-        && let Some(reason) = find_words(ledger, entry, &[EventKind::Fail, EventKind::Release])?
-    {
+    if let Some(reason) = find_failure(ledger, entry)? {
         let learning = Learning {
             text: format!("{} (found while working on: {})", crate::core::text::first_line(&reason), entry.ticket.content.title),
             brand: entry.ticket.content.brand.clone(),

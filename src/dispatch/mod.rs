@@ -8,12 +8,15 @@ mod changes;
 pub(crate) mod collect;
 mod complete;
 mod converse;
+mod ended;
+mod judge;
 pub(crate) mod keep;
 pub(crate) mod land;
 mod learn;
 mod mark;
 pub(crate) mod prepare;
 mod pull;
+mod reasons;
 pub(crate) mod recover;
 pub(crate) mod schedule;
 pub(crate) mod settle;
@@ -26,7 +29,11 @@ pub(crate) mod worker;
 
 use std::sync::OnceLock;
 
+use self::ended::Loss;
+pub(crate) use self::reasons::last_reason;
+use self::reasons::{find_failure, find_words};
 use crate::local::output::{self, Printer};
+use crate::local::resting::Resting;
 use crate::local::runs::RunRecord;
 use crate::local::{self, worktrees};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -34,7 +41,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::agent::process::ProcessError;
 use crate::agent::stop::Stop;
 use crate::agent::transcript::Transcript;
-use crate::core::event::{Action, EventKind, Role, State};
+use crate::core::event::{Action, Role, State};
 use crate::core::fsm::Refusal;
 use crate::core::id::{RunId, TicketId};
 use crate::core::progress::{Event, Fate, Listener, Nobody, Stage, Trouble, What};
@@ -43,7 +50,6 @@ use crate::core::ruling::Ruling;
 use crate::env::Env;
 use crate::git::{GitError, Repo};
 use crate::hook;
-use crate::ledger::replay;
 use crate::ledger::{Draft, Entry, Ledger, LedgerError, new_run};
 use crate::workspace::{Workspace, WorkspaceError};
 
@@ -87,6 +93,8 @@ pub(crate) struct Workplace<'a> {
     pub(crate) env: &'a Env,
     pub(crate) stop: &'a Stop,
     pub(crate) listener: &'a dyn Listener,
+    /// The agents that may not be used for now.
+    pub(crate) resting: &'a Resting,
 }
 
 impl Workplace<'_> {
@@ -114,6 +122,7 @@ pub(crate) struct Site<'a> {
     pub(crate) env: &'a Env,
     pub(crate) stop: &'a Stop,
     listener: &'a dyn Listener,
+    pub(crate) resting: &'a Resting,
     /// The ticket that is worked on.
     ticket: Option<TicketId>,
     settings: OnceLock<Vec<(String, String)>>,
@@ -125,8 +134,18 @@ impl<'a> Site<'a> {
     /// # Errors
     /// When it cannot be opened.
     pub(crate) fn open(at: Workplace<'a>, entry: &'a RepoEntry) -> Result<Self, DispatchError> {
-        let Workplace { workspace, env, stop, listener } = at;
-        Ok(Self { workspace, entry, repo: workspace.open(entry)?, env, stop, listener, ticket: None, settings: OnceLock::new() })
+        let Workplace { workspace, env, stop, listener, resting } = at;
+        Ok(Self {
+            workspace,
+            entry,
+            repo: workspace.open(entry)?,
+            env,
+            stop,
+            listener,
+            resting,
+            ticket: None,
+            settings: OnceLock::new(),
+        })
     }
 
     /// The same, for work on this ticket.
@@ -285,7 +304,7 @@ fn go_on(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate,
             },
             State::Running if is_ours => match work::run(site, &ledger, &entry, record) {
                 Err(error) if is_for_a_person(&error) => {
-                    give_back(site, &ledger, &entry, &run, &Trouble::of(&error).to_string())?;
+                    ended::give_back(site, &ledger, &entry, &run, &Loss::of_work(Trouble::of(&error).to_string()))?;
                 }
                 done => done?,
             },
@@ -341,34 +360,4 @@ pub(crate) fn write(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Result
         Ruling::Granted(entry) => Ok(*entry),
         Ruling::Denied(refusal) => Err(DispatchError::Refused { id: id.clone(), refusal }),
     }
-}
-
-/// Returns the text of the latest event that gives a reason for a stop.
-///
-/// # Errors
-/// If the chain cannot be read.
-pub(crate) fn last_reason(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, DispatchError> {
-    Ok(find_words(ledger, entry, &[EventKind::Fail, EventKind::Block, EventKind::Ask, EventKind::Release])?.unwrap_or_default())
-}
-
-/// Finds the text of the latest event of these kinds that has one, since the ticket was last made ready.
-fn find_words(ledger: &Ledger<'_>, entry: &Entry, kinds: &[EventKind]) -> Result<Option<String>, DispatchError> {
-    let Some(links) = replay::links(ledger.repo, entry.tip, None)?.granted() else { return Ok(None) };
-    for link in links {
-        match link.record.event.action.kind() {
-            kind if kinds.contains(&kind) && !link.record.event.text.trim().is_empty() => {
-                return Ok(Some(link.record.event.text));
-            }
-            EventKind::Unblock | EventKind::Approve => return Ok(None),
-            _ => {}
-        }
-    }
-    Ok(None)
-}
-
-/// Ends a failed attempt: makes the ticket ready again, or blocks it if all attempts are used up.
-fn give_back(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, run: &RunId, why: &str) -> Result<(), DispatchError> {
-    let action = if entry.ticket.attempt >= ledger.policy.max_attempts { Action::Block } else { Action::Release };
-    site.tell(What::AttemptFailed { attempt: entry.ticket.attempt, why: why.to_owned() });
-    write(ledger, &entry.id, &Draft::new(action, Role::Executor).by(run).saying(why)).map(drop)
 }

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use super::land::bring_trunk;
 use super::recover::{self, Orphans};
-use super::{DispatchError, Site, Workplace, carry, claim, keep, last_reason, pull};
+use super::{DispatchError, Site, Workplace, carry, claim, ended, keep, pull, reasons};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::meta::OfflineClaims;
+use crate::core::outcome::Outcome;
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
+use crate::doctor::programs::{Lack, find_lack};
+use crate::git::{GitError, Repo};
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, shared_remote};
-use crate::local::runs::RunRecord;
+use crate::local::runs::{self, RunRecord};
 use crate::workspace::{Readiness, Workspace};
 
 /// How long a ticket rests whose attempts failed twice in the same way; twice as long each further time.
@@ -40,7 +43,7 @@ impl Ending {
 
 /// The state that lanes share.
 struct Board<'a> {
-    workspace: &'a Workspace,
+    at: Workplace<'a>,
     busy: BTreeSet<Brand>,
     /// Runs of a killed session, which are continued first.
     orphans: Vec<(&'a RepoEntry, RunRecord)>,
@@ -63,9 +66,34 @@ enum Task<'a> {
 /// Works on all ready tickets of the workspace.
 ///
 /// # Errors
-/// When somebody interrupts; lanes that work end their ticket first.
+/// When somebody interrupts; what this clone then holds is told.
 pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, DispatchError> {
-    run_without(at, jobs, &BTreeSet::new())
+    let done = run_without(at, jobs, &BTreeSet::new());
+    if let Err(DispatchError::Interrupted) = done {
+        for entry in &at.workspace.registry.repos {
+            if let Err(error) = tell_held(at, entry) {
+                at.tell_trouble(entry, &error);
+            }
+        }
+    }
+    done
+}
+
+/// Tells which tickets of a repository runs of this machine hold.
+fn tell_held(at: Workplace<'_>, entry: &RepoEntry) -> Result<(), DispatchError> {
+    let site = Site::open(at, entry)?;
+    let own = runs::here(&site.repo);
+    if own.is_empty() {
+        return Ok(());
+    }
+    for row in site.ledger()?.rows()?.tickets {
+        if row.ticket.state.is_held() && row.ticket.run.as_ref().is_some_and(|run| own.contains(run)) {
+            let is_shared = shared_remote(&site.repo).is_some();
+            let until = row.ticket.lease.filter(|_| is_shared);
+            site.tell(What::Care(CareEvent::StaysHeld { ticket: row.id, until }));
+        }
+    }
+    Ok(())
 }
 
 /// The same, except for tickets of repositories whose shared remote is known to be away.
@@ -74,6 +102,9 @@ pub(crate) fn run(at: Workplace<'_>, jobs: usize) -> Result<Vec<Ending>, Dispatc
 /// As for [`run`].
 pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoName>) -> Result<Vec<Ending>, DispatchError> {
     let workspace = at.workspace;
+    if let Some(hub) = workspace.hub().ok().and_then(|hub| workspace.open(hub).ok()) {
+        at.resting.keep_in(&hub);
+    }
     let (mut orphans, mut in_doubt) = (Vec::new(), Vec::new());
     for entry in &workspace.registry.repos {
         let found = Site::open(at.in_silence(), entry).and_then(|site| {
@@ -82,7 +113,7 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
                 bring_trunk(&site, &ledger, &remote, &trunk)?;
             }
             pull::follow_all(&Site::open(at, entry)?, &ledger)?;
-            if let Some(idle) = idle(entry, &ledger)? {
+            if let Some(idle) = idle(&site, &ledger)? {
                 at.tell(entry, What::Care(idle));
             }
             match vain(workspace, &site, &ledger) {
@@ -100,16 +131,8 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
             Err(error) => at.tell_trouble(entry, &error),
         }
     }
-    let board = Board {
-        workspace,
-        busy: BTreeSet::new(),
-        orphans,
-        in_doubt,
-        tried: BTreeSet::new(),
-        away,
-        results: Vec::new(),
-        error: None,
-    };
+    let board =
+        Board { at, busy: BTreeSet::new(), orphans, in_doubt, tried: BTreeSet::new(), away, results: Vec::new(), error: None };
     let (board, freed) = (Mutex::new(board), Condvar::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -128,16 +151,34 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
 }
 
 /// Why nobody takes the ready tickets of a repository, if there are any and nobody does.
-fn idle(entry: &RepoEntry, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, DispatchError> {
+fn idle(site: &Site<'_>, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, DispatchError> {
+    let entry = site.entry;
     let because = match &entry.agent {
         // That no agent works in a silo is how it should be.
         None if entry.silo => return Ok(None),
         None => Idle::NoAgent,
         Some(_) if ledger.find_trunk_tip()?.is_none() => Idle::Unborn,
-        Some(_) => return Ok(None),
+        Some(agent) if ended::find_rest(site, agent)?.is_some() => Idle::Agent,
+        Some(agent) => match find_lack_of(site.workspace, entry, &site.repo, agent)? {
+            Some(lack) => {
+                let (agent, why) = (agent.clone(), lack.to_string());
+                let ready = count_ready(ledger)?;
+                return Ok((ready > 0).then_some(CareEvent::AgentCannotStart { ready, agent, why }));
+            }
+            None => return Ok(None),
+        },
     };
-    let ready = ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count();
+    let ready = count_ready(ledger)?;
     Ok((ready > 0).then_some(CareEvent::Idle { ready, because }))
+}
+
+fn count_ready(ledger: &Ledger<'_>) -> Result<usize, DispatchError> {
+    Ok(ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count())
+}
+
+/// What an agent lacks to start in a repository; a ticket that is claimed in vain is a ticket that others wait for.
+fn find_lack_of(workspace: &Workspace, entry: &RepoEntry, repo: &Repo, agent: &str) -> Result<Option<Lack>, GitError> {
+    workspace.registry.agents.get(agent).map_or(Ok(None), |agent| find_lack(agent, workspace, entry, repo))
 }
 
 /// The ready tickets of a repository that nobody can take, since they wait for what will not land.
@@ -237,15 +278,24 @@ impl<'a> Board<'a> {
             return Some(Task::Continue(entry, record));
         }
         let mut best: Option<(Row, &RepoEntry)> = None;
-        for entry in self.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
+        for entry in self.at.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
             let is_away = self.away.contains(&entry.name) && entry.offline_claims == OfflineClaims::Refuse;
+            let agent = entry.agent.as_deref().unwrap_or_default();
             if self.busy.contains(&entry.brand) || is_away {
                 continue;
             }
-            let Ok(repo) = self.workspace.open(entry) else { continue };
+            let Ok(repo) = self.at.workspace.open(entry) else { continue };
+            if !matches!(find_lack_of(self.at.workspace, entry, &repo, agent), Ok(None)) {
+                continue;
+            }
             let Ok(ledger) = Ledger::open(&repo) else { continue };
+            // Whoever would be sent to it would come back with nothing.
+            let Ok(now) = repo.identity().map(|identity| identity.time) else { continue };
+            if self.at.resting.find(agent, now).is_some() {
+                continue;
+            }
             let Ok(rows) = ledger.rows() else { continue };
-            let readiness = Readiness::new(Some(self.workspace), &repo);
+            let readiness = Readiness::new(Some(self.at.workspace), &repo);
             for row in rows.tickets {
                 let is_better = best.as_ref().is_none_or(|(best, _)| row.urgency() < best.urgency());
                 if is_better && !self.tried.contains(&row.id) && readiness.is_ready(&row).unwrap_or(false) {
@@ -288,8 +338,13 @@ fn work(at: Workplace<'_>, task: Task<'_>) -> Result<Fate, DispatchError> {
         if !keep::was_given_back(&ledger, &back, &run)? {
             return Ok(fate);
         }
-        let failure = last_reason(&ledger, &back)?;
-        if last_failure.replace(failure.clone()).is_some_and(|last| last == failure) {
+        let (outcome, failure) = reasons::find_end(&ledger, &back)?;
+        if outcome.is_some_and(Outcome::is_of_agent) {
+            let agent = entry.agent.clone().unwrap_or_default();
+            return Ok(Fate::Held(Hold::Agent { agent, why: failure }));
+        }
+        let is_in_vain = matches!(outcome, Some(Outcome::Crashed | Outcome::TimedOut));
+        if last_failure.replace(failure.clone()).is_some_and(|last| last == failure) || is_in_vain {
             // The brief of the last attempt named the failure, and that did not help. What passes by itself may have passed by then.
             site.tell(What::AttemptWaits { seconds: pause.as_secs() });
             stop_for(&site, pause)?;

@@ -2,19 +2,17 @@
 
 use crate::local::worktrees::of_verification;
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Deserialize;
 
 use super::watch::Tips;
-use super::{DispatchError, Site, brief, complete, converse, include, write};
+use super::{DispatchError, Site, brief, complete, ended, include, judge, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
-use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
-use crate::core::progress::{Activity, CareEvent, CheckEvent, Hold, Stage, Trouble, What};
+use crate::core::progress::{CareEvent, CheckEvent, Hold, Stage, Trouble, What};
+use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
-use crate::core::text;
 use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, PERSON, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
@@ -45,6 +43,8 @@ pub(crate) struct Examined {
     pub(crate) reasons: Vec<String>,
     /// What each failed check printed at the end.
     pub(crate) last_words: Vec<(String, String)>,
+    /// What the judge says of itself; null if nothing.
+    judge_record: serde_json::Value,
 }
 
 /// Verifies submitted work, and writes the verdict. Returns a reason if it cannot be verified now. That is not a fault of the work,
@@ -79,10 +79,19 @@ pub(crate) fn examine(
         Ruling::Granted(grade) => grade,
         Ruling::Denied(hold) => return Ok(Ruling::Denied(hold)),
     };
+    if let (Judging::Registry, Some(name)) = (judging, &site.entry.verifier)
+        && let Some(hold) = ended::find_rest(site, name)?
+    {
+        return Ok(Ruling::Denied(hold));
+    }
     let tips = Tips::take(site);
     let found = match complete::judge_files(site, base, head)? {
         Ruling::Granted(()) => examine_work(site, ledger, entry, head, run, judging)?,
-        Ruling::Denied(why) => Found { reasons: vec![why.to_string()], ..Found::default() },
+        Ruling::Denied(why) => Ruling::Granted(Found { reasons: vec![why.to_string()], ..Found::default() }),
+    };
+    let found = match found {
+        Ruling::Granted(found) => found,
+        Ruling::Denied(hold) => return Ok(Ruling::Denied(hold)),
     };
     tips.compare(site, &entry.id, run, &found.judge.agent);
     let judgement = if found.reasons.is_empty() { Judgement::Pass } else { Judgement::Fail };
@@ -99,7 +108,8 @@ pub(crate) fn examine(
         judge: found.judge,
         grade,
     };
-    Ok(Ruling::Granted(Some(Examined { verdict, reasons: found.reasons, last_words: found.last_words })))
+    let Found { reasons, last_words, judge_record, .. } = found;
+    Ok(Ruling::Granted(Some(Examined { verdict, reasons, last_words, judge_record })))
 }
 
 /// The grade of the repository, if work may be verified with it.
@@ -141,13 +151,23 @@ struct Found {
     checks: Vec<CheckResult>,
     reasons: Vec<String>,
     last_words: Vec<(String, String)>,
+    /// The end of what each check printed.
+    printed: Vec<String>,
     judge: Judge,
+    judge_record: serde_json::Value,
 }
 
 impl Default for Found {
     fn default() -> Self {
         let judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
-        Self { checks: Vec::new(), reasons: Vec::new(), last_words: Vec::new(), judge }
+        Self {
+            checks: Vec::new(),
+            reasons: Vec::new(),
+            last_words: Vec::new(),
+            printed: Vec::new(),
+            judge,
+            judge_record: serde_json::Value::Null,
+        }
     }
 }
 
@@ -159,10 +179,11 @@ fn examine_work(
     head: ObjectId,
     run: &RunId,
     judging: Judging<'_>,
-) -> Result<Found, DispatchError> {
+) -> Result<Ruling<Found, Hold>, DispatchError> {
     let place = Scratch::add(site, &entry.id, head)?;
     let mut found = checks(site, ledger, &entry.id, &place, head, run)?;
     site.reached(Stage::Checked);
+    let mut hold = None;
     if found.reasons.is_empty() {
         match (judging, &site.entry.verifier) {
             (Judging::Person { reason }, _) => {
@@ -170,12 +191,18 @@ fn examine_work(
             }
             (Judging::Registry, Some(name)) => {
                 place.restore(site, head)?;
-                let (agent, judgement) = ask(site, ledger, entry, name, run, &place.path, &found.checks)?;
-                found.judge = Judge { agent, reasons: judgement.reasons.clone() };
-                if judgement.verdict == Judgement::Fail {
-                    found.reasons = judgement.reasons;
+                let text = brief::verifier(site, ledger, entry, &found.checks, &found.printed)?.whole();
+                match judge::ask(site, entry, name, run, &place.path, text)? {
+                    Ruling::Granted(judge::Answer { agent, judged, record }) => {
+                        found.judge = Judge { agent, reasons: judged.reasons.clone() };
+                        found.judge_record = record;
+                        if judged.verdict == Judgement::Fail {
+                            found.reasons = judged.reasons;
+                        }
+                        site.reached(Stage::Judged);
+                    }
+                    Ruling::Denied(why) => hold = Some(why),
                 }
-                site.reached(Stage::Judged);
             }
             (Judging::Registry, None) => {}
         }
@@ -183,7 +210,7 @@ fn examine_work(
     if let Err(error) = place.remove(site) {
         site.tell(What::Trouble(Trouble::of(&error)));
     }
-    Ok(found)
+    Ok(hold.map_or(Ruling::Granted(found), Ruling::Denied))
 }
 
 /// Writes the verdict to the chain, and then as a note.
@@ -194,15 +221,16 @@ pub(crate) fn record(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
     entry: &Entry,
-    Examined { verdict, reasons, .. }: &Examined,
+    Examined { verdict, reasons, judge_record, .. }: &Examined,
     role: Role,
 ) -> Result<(), DispatchError> {
-    let is_used_up = entry.ticket.attempt >= ledger.policy.max_attempts;
+    let is_used_up = ledger.used(entry)?.attempts + 1 >= ledger.policy.max_attempts;
     let (action, words) = match verdict.verdict {
         Judgement::Pass => (Action::Pass, verdict.judge.reasons.join("\n")),
         Judgement::Fail => (Action::Fail { then: if is_used_up { State::Blocked } else { State::Running } }, reasons.join("\n")),
     };
     site.tell(What::Verdict { judgement: verdict.verdict, why: words.clone() });
+    let words = report::body(&words, None, judge_record);
     let mut draft = Draft::new(action, role).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
     draft.verdict = Some(verdict.clone());
     write(ledger, &entry.id, &draft)?;
@@ -275,6 +303,7 @@ fn checks(
             found.reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
             found.last_words.push((check.name.clone(), said.to_owned()));
         }
+        found.printed.push(secrets::redact(&finished.transcript.last_words()));
         found.checks.push(result);
     }
     Ok(found)
@@ -313,80 +342,4 @@ pub(crate) fn run_check(
     let output = ledger.repo.blob_id(&finished.transcript.bytes());
     let millis = u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX);
     Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis }, finished))
-}
-
-/// A judge's answer: the last line it prints.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Judged {
-    verdict: Judgement,
-    reasons: Vec<String>,
-}
-
-/// Asks the judge; any unclear answer is a fail.
-fn ask(
-    site: &Site<'_>,
-    ledger: &Ledger<'_>,
-    entry: &Entry,
-    name: &str,
-    run: &RunId,
-    path: &Utf8Path,
-    checks: &[CheckResult],
-) -> Result<(String, Judged), DispatchError> {
-    site.tell(What::Begun(Activity::Judging { agent: name.to_owned() }));
-    let brief = Brief {
-        text: brief::verifier(ledger, entry, path, checks)?,
-        duty: Duty::Verifier,
-        ticket: entry.id.clone(),
-        run: run.clone(),
-        attempt: entry.ticket.attempt,
-        worktree: path.to_owned(),
-        outbox: path.join(".git-os-none"),
-        timeout: site.entry.timeout,
-    };
-    let outcome = converse::run(site, name, &brief)?;
-    let answer = match outcome.failure() {
-        Some(why) => fail(why.to_string()),
-        None => read_answer(&outcome.answer).unwrap_or_else(|| {
-            fail(format!("{name} gave no clear verdict; its last line was `{}`", text::line(&outcome.answer, 200)))
-        }),
-    };
-    Ok((outcome.agent, answer))
-}
-
-fn fail(why: String) -> Judged {
-    Judged { verdict: Judgement::Fail, reasons: vec![why] }
-}
-
-fn read_answer(line: &str) -> Option<Judged> {
-    let mut answer: Judged = serde_json::from_str(line.trim()).ok()?;
-    answer.reasons = answer
-        .reasons
-        .iter()
-        .map(|reason| text::line(&secrets::redact(reason), 2000))
-        .filter(|reason| !reason.is_empty())
-        .collect();
-    // A fail must give a reason.
-    (answer.verdict == Judgement::Pass || !answer.reasons.is_empty()).then_some(answer)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn anything_unclear_is_no_answer() {
-        assert!(read_answer(r#"{"verdict":"pass","reasons":[]}"#).is_some());
-        for line in [
-            "",
-            "pass",
-            r#"{"verdict":"maybe","reasons":[]}"#,
-            r#"{"verdict":"pass"}"#,
-            r#"{"verdict":"fail","reasons":[]}"#,
-            r#"{"verdict":"pass","reasons":[],"but":1}"#,
-            r#"{"verdict":"pass","reasons":[]} trailing"#,
-        ] {
-            assert!(read_answer(line).is_none(), "{line}");
-        }
-    }
 }

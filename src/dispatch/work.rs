@@ -1,27 +1,34 @@
 //! Running → verifying: runs the agent and submits its work.
 
+use super::ended::{Loss, give_back};
 use super::watch::Tips;
-use super::{DispatchError, Site, brief, complete, converse, give_back, learn, mark, prepare, take_in, write};
+use super::{DispatchError, Site, brief, complete, converse, learn, mark, prepare, take_in, write};
 use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role};
+use crate::core::outcome::Outcome;
 use crate::core::progress::{Activity, CareEvent, Stage, What};
+use crate::core::report;
 use crate::core::ruling::Ruling;
-use crate::core::text::plural;
+use crate::core::text::{self, plural};
 use crate::git::process::{remove_all, remove_file};
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
-use crate::local::runs::{AgentStage, RunRecord};
+use crate::local::output::Printer;
+use crate::local::runs::{AgentStage, Came, RunRecord};
 use crate::local::{settings, stash, worktrees};
+
+/// How much of the last words of an agent is kept, in bytes.
+const MAX_WORDS: usize = 1000;
 
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
-        AgentStage::Worked { attempt: done, agent, record: said, failure } if done == attempt => {
+        AgentStage::Worked { attempt: done, came } if done == attempt => {
             name_strays(site, entry, record)?;
             clear_locks(site, entry)?;
-            hand_in(site, ledger, entry, record, &agent, &said, failure)
+            hand_in(site, ledger, entry, record, &came)
         }
         AgentStage::Working { attempt: begun, from } if begun == attempt => {
             // The orchestrator was killed under it. Nobody knows how far it was, so it begins anew, and nothing is lost.
@@ -50,19 +57,20 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     }
     let from = ledger.repo.find_ref(&branch)?.ok_or_else(|| DispatchError::Unborn(branch.clone()))?;
     let attempt = entry.ticket.attempt;
+    let number = ledger.used(entry)?.attempts + 1;
     record.advance(AgentStage::Working { attempt, from })?;
     let box_dir = record.outbox();
     remove_all(&box_dir)?;
     crate::git::process::write_file(&box_dir.join("README"), b"Messages of this run to its orchestrator.\n", 0o644)?;
     let name = super::agent_name(site.entry)?;
-    let text = brief::executor(site, ledger, entry, &worktree)?;
-    site.tell(What::Begun(Activity::Working { agent: name.to_owned(), attempt }));
+    let text = brief::executor(site, ledger, entry, &worktree)?.whole();
+    site.tell(What::Begun(Activity::Working { agent: name.to_owned(), attempt: number }));
     let brief = Brief {
         text,
         duty: Duty::Executor,
         ticket: entry.id.clone(),
         run: record.run().clone(),
-        attempt,
+        attempt: number,
         worktree: worktree.clone(),
         outbox: box_dir.clone(),
         timeout: site.entry.timeout,
@@ -71,26 +79,26 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     Tips::take(site).keep(&record.tips())?;
     settings::note(&site.repo, &record.settings())?;
     site.reached(Stage::Briefed);
-    let outcome = match converse::run(site, name, &brief) {
+    let outcome = match converse::run(site, name, &brief, Printer::Agent { attempt }) {
         Ok(outcome) => outcome,
         Err(error) => {
             name_strays(site, entry, record)?;
             return Err(error);
         }
     };
-    let failure = outcome.failure().map(|failure| failure.to_string());
-    let said = outcome.record.clone();
-    record.advance(AgentStage::Worked {
-        attempt,
+    let came = Came {
         agent: outcome.agent.clone(),
-        record: said.clone(),
-        failure: failure.clone(),
-    })?;
+        record: outcome.record.clone(),
+        outcome: outcome.end().to_string(),
+        failure: outcome.failure().map(ToString::to_string),
+        words: text::line(&outcome.answer, MAX_WORDS),
+    };
+    record.advance(AgentStage::Worked { attempt, came: came.clone() })?;
     site.reached(Stage::Worked);
     sweep(record.run());
     name_strays(site, entry, record)?;
     clear_locks(site, entry)?;
-    hand_in(site, ledger, entry, record, &outcome.agent, &said, failure)
+    hand_in(site, ledger, entry, record, &came)
 }
 
 /// Names what came to protected branches since the agent began.
@@ -122,11 +130,10 @@ fn hand_in(
     ledger: &Ledger<'_>,
     entry: &Entry,
     record: &mut RunRecord,
-    agent: &str,
-    said: &serde_json::Value,
-    failure: Option<String>,
+    came: &Came,
 ) -> Result<(), DispatchError> {
     let run = &record.run().clone();
+    let work_failed = |why: &str| Loss::of_work(why).saying(&came.record);
     let box_dir = record.outbox();
     let messages = outbox::read(&box_dir);
     learn::from_outbox(site, ledger, entry, run, &messages)?;
@@ -137,7 +144,7 @@ fn hand_in(
     let worktree = site.worktree(&entry.id);
     let Some(git) = site.repo.pinned(&worktree).filter(|_| worktree.is_dir()) else {
         site.repo.git().output(["worktree", "prune"])?;
-        return give_back(site, ledger, entry, run, "the worktree is missing");
+        return give_back(site, ledger, entry, run, &work_failed("the worktree is missing"));
     };
     name_settings(site, ledger, entry, record)?;
     let gone = stash::restore(&site.repo, &record.stash())?;
@@ -152,7 +159,7 @@ fn hand_in(
         let why = format!(
             "{entries} of the stash went while the agent worked, and its work may contain them: worktrees share the stash; they are back on it"
         );
-        return give_back(site, ledger, entry, run, &why);
+        return give_back(site, ledger, entry, run, &work_failed(&why));
     }
     let taken = take_in::commit_all(site, entry, &worktree, &git)?;
     if let Ruling::Granted(taken) = &taken {
@@ -161,45 +168,49 @@ fn hand_in(
     }
     if !questions.is_empty() {
         let question = questions.join("\n\n");
-        write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(agent).saying(&question))?;
+        let words = report::body(&question, Some(Outcome::Asked), &came.record);
+        write(ledger, &entry.id, &Draft::new(Action::Ask, Role::Executor).by(run).agent(&came.agent).saying(&words))?;
         site.tell(What::Question(question));
         // With the answer a new session of the agent begins.
         record.advance(AgentStage::Claimed)?;
         remove_all(&box_dir)?;
         return Ok(());
     }
-    if let Some(why) = failure {
-        return give_back(site, ledger, entry, run, &why);
+    if let Some(why) = &came.failure {
+        let outcome = Outcome::parse(&came.outcome).filter(|outcome| *outcome != Outcome::HandedIn).unwrap_or(Outcome::Failed);
+        return give_back(site, ledger, entry, run, &Loss { outcome, ..work_failed(why) });
     }
+    site.resting.wake(super::agent_name(site.entry)?, site.repo.identity()?.time)?;
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let base = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
     let taken = match taken {
         Ruling::Granted(taken) => taken,
-        Ruling::Denied(why) => return give_back(site, ledger, entry, run, &why.to_string()),
+        Ruling::Denied(why) => return give_back(site, ledger, entry, run, &work_failed(&why.to_string())),
     };
     let head = match take_in::onto(site, &entry.id, taken.head, base)? {
         Ruling::Granted(head) => head,
-        Ruling::Denied(why) => return give_back(site, ledger, entry, run, &why.to_string()),
+        Ruling::Denied(why) => return give_back(site, ledger, entry, run, &work_failed(&why.to_string())),
     };
     let head = mark::run(site, entry, run, base, head)?;
     if head == base || ledger.repo.read_commit(head)?.tree_id == ledger.repo.read_commit(base)?.tree_id {
-        return give_back(site, ledger, entry, run, "the agent changed nothing");
+        let why = match came.words.as_str() {
+            "" => "the agent changed nothing".to_owned(),
+            words => format!("the agent changed nothing; its last words: {words}"),
+        };
+        return give_back(site, ledger, entry, run, &Loss { outcome: Outcome::NothingChanged, ..work_failed(&why) });
     }
     if !ledger.repo.is_ancestor(base, head)? {
-        return give_back(site, ledger, entry, run, "the commits are not based on the protected branch");
+        return give_back(site, ledger, entry, run, &work_failed("the commits are not based on the protected branch"));
     }
     if let Ruling::Denied(why) = complete::judge(site, &worktree, &git, base, head)? {
-        return give_back(site, ledger, entry, run, &why.to_string());
+        return give_back(site, ledger, entry, run, &work_failed(&why.to_string()));
     }
     if head != taken.head {
         prepare::set_branch(&site.repo, &entry.id.branch(), head)?;
         take_in::sit_on(&git, &entry.id.branch())?;
     }
-    let mut words = taken.note.unwrap_or_default();
-    if !said.is_null() {
-        words += &format!("\nRecord: {said}");
-    }
-    let draft = Draft::new(Action::Submit { head, base }, Role::Executor).by(run).agent(agent).saying(&words);
+    let words = report::body(&taken.note.unwrap_or_default(), None, &came.record);
+    let draft = Draft::new(Action::Submit { head, base }, Role::Executor).by(run).agent(&came.agent).saying(&words);
     write(ledger, &entry.id, &draft)?;
     site.reached(Stage::Submitted);
     Ok(())

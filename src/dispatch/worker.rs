@@ -10,7 +10,7 @@ use super::land::{self, Followed};
 use super::{DispatchError, Site, Workplace, recover, schedule};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::RepoName;
-use crate::core::progress::{CareEvent, Fate, RemoteEvent, What};
+use crate::core::progress::{CareEvent, Event, Fate, RemoteEvent, What, WorkerEvent};
 use crate::core::registry::RepoEntry;
 use crate::core::time::Timestamp;
 use crate::ledger::{Draft, shared_remote};
@@ -18,6 +18,7 @@ use crate::local::locks;
 use crate::refs;
 use crate::sync::{self, submit_shared};
 use crate::workspace::Workspace;
+use crate::workspace::in_force::{self, InForce};
 
 /// The maximum time between two attempts to reach a remote.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
@@ -58,8 +59,9 @@ pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError
     stop.heed_interrupts();
     let changes = Changes::new(at.listener);
     let at = Workplace { listener: &changes, ..at };
-    let ended = work(at, plan, &changes);
-    give_back(at, plan);
+    let mut newer = None;
+    let ended = work(at, plan, &changes, &mut newer);
+    give_back(Workplace { workspace: newer.as_ref().unwrap_or(at.workspace), ..at }, plan);
     match ended {
         // Whoever asks twice to end wants an end, and not an error.
         (landed, _) if stop.is_interrupted() => {
@@ -73,12 +75,23 @@ pub(crate) fn run(at: Workplace<'_>, plan: &Plan) -> Result<usize, DispatchError
     }
 }
 
-/// Works until there is a reason to end. Returns the number of tickets that landed.
-fn work(at: Workplace<'_>, plan: &Plan, changes: &Changes<'_>) -> (usize, Result<(), DispatchError>) {
+/// Works until there is a reason to end. Returns the number of tickets that landed. A registry that changes meanwhile counts from the
+/// next round on.
+fn work(
+    at: Workplace<'_>,
+    plan: &Plan,
+    changes: &Changes<'_>,
+    newer: &mut Option<Workspace>,
+) -> (usize, Result<(), DispatchError>) {
     let stop = at.stop;
     let (mut landed, mut failures) = (0, 0_u32);
     let mut outages = BTreeMap::new();
     loop {
+        if let Some(found) = find_newer(newer.as_ref().unwrap_or(at.workspace)) {
+            at.listener.hear(&Event::Worker(WorkerEvent::RegistryChanged));
+            *newer = Some(found);
+        }
+        let at = Workplace { workspace: newer.as_ref().unwrap_or(at.workspace), ..at };
         let away = bring(at, plan, &mut outages);
         failures = if away.is_empty() { 0 } else { failures.saturating_add(1) };
         let pause = if away.is_empty() { plan.poll } else { backoff(plan.poll, failures) };
@@ -107,6 +120,15 @@ fn work(at: Workplace<'_>, plan: &Plan, changes: &Changes<'_>) -> (usize, Result
             changes.tell_waiting();
         }
         stop.pause(pause);
+    }
+}
+
+/// The registry that counts by now, if it is another one. While it cannot be read, what was known goes on.
+fn find_newer(known: &Workspace) -> Option<Workspace> {
+    let hub = known.open(known.hub().ok()?).ok()?;
+    match in_force::find(&hub).ok()? {
+        InForce::Found(found, _) => (found.registry != known.registry || found.file != known.file).then_some(found),
+        InForce::Unlisted(_) | InForce::Missing(_) | InForce::Nothing => None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::core::wire::SCHEMA;
 use crate::git::process::git_version;
 use crate::git::{FLAWED_GIT, GitError, OLDEST_GIT, RefBackend};
 use crate::workspace::in_force::NotTheFile;
-use crate::workspace::{CONFIG_KEY, Source, Workspace};
+use crate::workspace::{CONFIG_KEY, ENLIST, Source, Workspace};
 
 /// What helps against mistakes in the registry.
 const REMEDY: &str = "git os init   # once the registry is corrected";
@@ -31,7 +31,7 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     };
     let Some(entry) = subject.entry else {
         let reason = format!("the registry `{}` has no repository at `{}`", workspace.file, repo.home());
-        return Ok(Finding::fail(reason, "git os init"));
+        return Ok(Finding::fail(reason, ENLIST));
     };
     let hub = workspace.hub()?;
     if hub.name != entry.name
@@ -39,7 +39,7 @@ pub(super) fn registry(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     {
         return Ok(Finding::fail(format!("cannot open the hub: {}", in_one_line(&error)), "git os init"));
     }
-    let file = setup::registry_file(workspace);
+    let file = workspace.recorded_file();
     if noted.as_deref() != Some(file.as_str()) {
         let reason = match noted {
             Some(noted) => format!("this repository uses another registry, `{noted}`"),

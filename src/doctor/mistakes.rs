@@ -1,8 +1,8 @@
 //! What a registry says that cannot work here, with its line: branches, programs and repositories that are not there.
 
+use super::programs;
 use crate::core::meta::Gate;
-use crate::core::registry::{AgentEntry, RepoEntry};
-use crate::git::program::is_program;
+use crate::core::registry::RepoEntry;
 use crate::git::{GitError, Repo};
 use crate::workspace::Workspace;
 
@@ -39,15 +39,19 @@ pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Res
     // Without its agent a repository is worked on by hand; without its judge nothing passes.
     for (severity, key, name) in [(Severity::Warning, "agent", &entry.agent), (Severity::Fault, "verifier", &entry.verifier)] {
         let Some(agent) = name.as_ref().and_then(|name| workspace.registry.agents.get(name)) else { continue };
-        if let Some(program) = find_missing(agent, workspace) {
+        if let Some(lack) = programs::find_lack(agent, workspace, entry, repo)? {
             let name = name.as_deref().unwrap_or_default();
-            add(severity, agent.lines.of("run"), format!("{key} `{name}` cannot start: there is no program `{program}`"));
+            add(severity, agent.lines.of("run"), format!("{key} `{name}` cannot start: {lack}"));
         }
     }
     for check in &entry.checks {
-        if let Some(program) = find_program(&check.run).filter(|program| !is_program(program, repo.home())) {
-            let what = format!("check `{}` of `{}` cannot run: there is no program `{program}`", check.name, entry.name);
-            add(Severity::Fault, entry.lines.of("checks"), what);
+        let (lack, lack_on_branch) = programs::find_lacks_of_check(&check.run, entry, repo)?;
+        // A ticket may be about to bring what the branch lacks.
+        for (severity, lack) in [(Severity::Fault, lack), (Severity::Warning, lack_on_branch)] {
+            let what = lack.map(|lack| format!("check `{}` of `{}` cannot run: {lack}", check.name, entry.name));
+            if let Some(what) = what {
+                add(severity, entry.lines.of("checks"), what);
+            }
         }
     }
     // What happens in a silo is not for git-os to verify.
@@ -78,47 +82,4 @@ fn has_branch(repo: &Repo, branch: &str) -> Result<bool, GitError> {
     let ending = format!("/{branch}");
     let is_it = |name: &str| name.strip_prefix("refs/remotes/").is_some_and(|rest| rest.ends_with(&ending));
     Ok(repo.list_refs("refs/remotes/")?.iter().any(|(name, _)| is_it(name)))
-}
-
-/// The program of an agent, if it is not there.
-fn find_missing(agent: &AgentEntry, workspace: &Workspace) -> Option<String> {
-    let program = agent.words(workspace.root()).into_iter().next()?;
-    (!is_program(&program, workspace.root())).then_some(program)
-}
-
-/// What a shell has by itself.
-const BUILT_IN: [&str; 28] = [
-    ":", ".", "[", "test", "true", "false", "cd", "echo", "printf", "exit", "export", "set", "unset", "exec", "eval", "command",
-    "if", "for", "while", "until", "case", "umask", "ulimit", "trap", "read", "shift", "type", "wait",
-];
-
-/// The program that a line of shell begins with, if that can be told, and is to be found in `PATH`. What has a slash may be
-/// made by the checks before it.
-fn find_program(line: &str) -> Option<&str> {
-    let is_plain = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte));
-    let word = line.split_whitespace().next().filter(is_plain)?;
-    (!BUILT_IN.contains(&word)).then_some(word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_is_named_only_where_a_line_says_it_plainly() {
-        for (line, program) in [
-            ("make test", Some("make")),
-            ("  pytest -q", Some("pytest")),
-            ("clang-format-15 --check", Some("clang-format-15")),
-            ("test -e done", None),
-            ("A=1 make", None),
-            ("./run.sh", None),
-            ("node_modules/.bin/jest", None),
-            ("$TOOL x", None),
-            ("(cd a; make)", None),
-            ("", None),
-        ] {
-            assert_eq!(find_program(line), program, "{line}");
-        }
-    }
 }

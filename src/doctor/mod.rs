@@ -9,6 +9,7 @@ mod filters;
 mod hooks;
 mod memory;
 pub(crate) mod mistakes;
+pub(crate) mod programs;
 mod refs;
 pub(crate) mod repair;
 pub(crate) mod setup;

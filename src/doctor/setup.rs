@@ -81,9 +81,8 @@ impl Setup<'_> {
     /// The registry that the repository uses now, if that is another one and has it.
     #[must_use]
     pub(crate) fn find_other_registry(&self) -> Option<Utf8PathBuf> {
-        let InForce::Found(other) = in_force::find(self.repo).ok()? else { return None };
-        let is_other = registry_file(&other) != registry_file(self.workspace);
-        (is_other && other.name_of(self.repo).is_some()).then_some(other.file)
+        let InForce::Found(other, _) = in_force::find(self.repo).ok()? else { return None };
+        (other.recorded_file() != self.workspace.recorded_file()).then_some(other.file)
     }
 
     /// The text to publish, in the hub.
@@ -152,7 +151,7 @@ impl Setup<'_> {
 
     /// Records where the registry and the hub are.
     fn record(&self, done: &mut Vec<String>) -> Result<(), SetupError> {
-        let file = registry_file(self.workspace);
+        let file = self.workspace.recorded_file();
         let noted = self.repo.config(CONFIG_KEY);
         if noted.as_deref() != Some(file.as_str()) {
             done.push("registry recorded".to_owned());
@@ -238,12 +237,6 @@ fn between(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
     let up = from.components().skip(shared).map(|_| "..");
     let path: Utf8PathBuf = up.chain(to.components().skip(shared).map(|part| part.as_str())).collect();
     if path == "" { ".".into() } else { path }
-}
-
-/// The registry's file as a repository's configuration names it.
-#[must_use]
-pub(crate) fn registry_file(workspace: &Workspace) -> Utf8PathBuf {
-    workspace.file.canonicalize_utf8().unwrap_or_else(|_| workspace.file.clone())
 }
 
 /// The refspecs that keep a plain fetch away from the refs of git-os.

@@ -246,6 +246,15 @@ impl Repo {
         self.work_dir.as_deref()
     }
 
+    /// The top of the main work tree, also for a linked one.
+    #[must_use]
+    pub(crate) fn main_top(&self) -> Option<Utf8PathBuf> {
+        if self.git_dir == self.common_dir {
+            return self.work_dir.clone();
+        }
+        self.common_dir.parent().filter(|_| self.common_dir.file_name() == Some(".git")).map(Utf8Path::to_owned)
+    }
+
     /// The working directory for commands that concern the whole repository.
     #[must_use]
     pub(crate) fn home(&self) -> &Utf8Path {

@@ -6,6 +6,10 @@ use crate::core::id::ObjectId;
 
 /// The mode of a file in a tree.
 pub(crate) const FILE: u32 = 0o100_644;
+/// The mode of a file in a tree that may be executed.
+pub(crate) const PROGRAM: u32 = 0o100_755;
+/// The mode of a link in a tree.
+pub(crate) const LINK: u32 = 0o120_000;
 /// The mode of a folder in a tree.
 pub(crate) const FOLDER: u32 = 0o040_000;
 /// The mode of a commit in a tree.

@@ -1,16 +1,15 @@
 //! The attempts at a ticket, one after the other, as its chain tells them.
 
-use super::replay::{Link, read_verdict};
-use super::{Ledger, LedgerError};
+use super::replay::{Link, links, read_verdict};
+use super::{Entry, Ledger, LedgerError};
 use crate::core::event::{Action, State};
 use crate::core::holding::Holding;
 use crate::core::id::ObjectId;
+use crate::core::outcome::Outcome;
+use crate::core::report::Report;
 use crate::core::text::headline;
 use crate::core::time::Timestamp;
 use crate::core::verdict::Verdict;
-
-/// How the line of a submitted work begins that says what its agent used.
-const RECORD: &str = "Record: ";
 
 /// One attempt: from its claim, or from the failure of the one before, to its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,30 +21,37 @@ pub(crate) struct Attempt {
     /// `None` while it goes on.
     pub(crate) ended: Option<Timestamp>,
     /// What came of it so far, in a few words.
-    pub(crate) outcome: String,
-    /// What the agent says it used.
-    pub(crate) record: Option<serde_json::Value>,
+    pub(crate) stage: String,
+    /// How its agent ended, where its chain says so.
+    pub(crate) outcome: Option<Outcome>,
+    /// What its agents say they used, one after the other: with each answer a new one begins.
+    pub(crate) records: Vec<serde_json::Value>,
+    /// What its judges say they used.
+    pub(crate) judge_records: Vec<serde_json::Value>,
     /// The last verdict on it, as the tree and the number of its event.
     verdict: Option<(ObjectId, u32)>,
 }
 
 impl Attempt {
-    fn begin(holding: Holding, link: &Link, outcome: &str) -> Self {
+    fn begin(holding: Holding, link: &Link, stage: &str) -> Self {
         Self {
             holding,
             number: link.record.after.attempt,
             begun: link.commit.time(),
             ended: None,
-            outcome: outcome.to_owned(),
-            record: None,
+            stage: stage.to_owned(),
+            outcome: None,
+            records: Vec::new(),
+            judge_records: Vec::new(),
             verdict: None,
         }
     }
 
-    /// What the attempt cost in US dollars, if its agent says so.
+    /// What the attempt cost in US dollars, with those who judged it, if anybody says so.
     #[must_use]
     pub(crate) fn dollars(&self) -> Option<f64> {
-        self.record.as_ref()?["total_cost_usd"].as_f64()
+        let all = self.records.iter().chain(&self.judge_records).filter_map(|record| record["total_cost_usd"].as_f64());
+        all.reduce(|sum, one| sum + one)
     }
 }
 
@@ -71,19 +77,19 @@ pub(crate) fn attempts(links: &[Link]) -> Vec<Attempt> {
 /// Adds to an attempt what an event says of it.
 fn tell(attempt: &mut Attempt, link: &Link) {
     let event = &link.record.event;
-    let because = |what: &str| match headline(&event.text).as_str() {
+    let report = Report::read(&event.text);
+    let because = |what: &str| match headline(report.words).as_str() {
         "" => what.to_owned(),
         why => format!("{what}: {why}"),
     };
-    let (outcome, is_end) = match &event.action {
+    let (stage, is_end) = match &event.action {
         Action::Start { .. } | Action::Answer => ("working".to_owned(), false),
         Action::Ask => ("waiting for an answer".to_owned(), false),
         Action::Submit { .. } => {
             if let Some(agent) = &event.agent {
                 attempt.holding.agent = Some(agent.clone());
             }
-            let record = event.text.lines().rev().find_map(|line| line.strip_prefix(RECORD));
-            attempt.record = record.and_then(|record| serde_json::from_str(record).ok());
+            attempt.outcome = Some(Outcome::HandedIn);
             ("submitted".to_owned(), false)
         }
         Action::Stale { .. } => ("submitted again".to_owned(), false),
@@ -105,17 +111,88 @@ fn tell(attempt: &mut Attempt, link: &Link) {
         | Action::Comment
         | Action::Conflict => return,
     };
-    if matches!(event.action, Action::Pass | Action::Fail { .. }) {
+    let is_verdict = matches!(event.action, Action::Pass | Action::Fail { .. });
+    // What a judge used is of the verdict, and not of the work.
+    if is_verdict {
+        attempt.judge_records.extend(report.record);
+    } else if attempt.ended.is_none() {
+        attempt.records.extend(report.record);
+        attempt.outcome = report.outcome.or(attempt.outcome);
+    }
+    if is_verdict {
         attempt.verdict = Some((link.commit.tree_id, link.record.after.seq));
     }
     // What happens to the ticket after an attempt is over is not of it, but for its landing.
     if attempt.ended.is_none() || matches!(event.action, Action::Merge { .. }) {
-        attempt.outcome = outcome;
+        attempt.stage = stage;
         attempt.ended = attempt.ended.or(is_end.then(|| link.commit.time()));
     }
 }
 
+/// What a ticket has used up since an operator last made it ready.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Attempts at the work that failed.
+    pub(crate) attempts: u32,
+    /// Runs in a row, up to now, that ended without being the work's fault.
+    pub(crate) in_vain: u32,
+}
+
+/// What the chain of a ticket says that it has used up; the links are those of [`super::replay::links`], newest first.
+#[must_use]
+pub(crate) fn used(links: &[Link]) -> Used {
+    let mut used = Used::default();
+    let mut is_in_a_row = true;
+    for link in links {
+        let event = &link.record.event;
+        let outcome = || Report::read(&event.text).outcome;
+        match &event.action {
+            Action::Approve | Action::Unblock => break,
+            Action::Fail { .. } => {
+                used.attempts += 1;
+                is_in_a_row = false;
+            }
+            Action::Submit { .. } | Action::Answer => is_in_a_row = false,
+            Action::Release if outcome().is_some_and(Outcome::uses_up_attempt) => {
+                used.attempts += 1;
+                is_in_a_row = false;
+            }
+            Action::Release if is_in_a_row && matches!(outcome(), Some(Outcome::Crashed | Outcome::TimedOut)) => {
+                used.in_vain += 1;
+            }
+            // Whoever took it died with it.
+            Action::Expire if is_in_a_row => used.in_vain += 1,
+            Action::Create { .. }
+            | Action::Edit { .. }
+            | Action::Reject
+            | Action::Claim { .. }
+            | Action::Start { .. }
+            | Action::Renew { .. }
+            | Action::Step { .. }
+            | Action::Ask
+            | Action::Pass
+            | Action::Stale { .. }
+            | Action::Merge { .. }
+            | Action::Block
+            | Action::Release
+            | Action::Expire
+            | Action::Cancel
+            | Action::Comment
+            | Action::Conflict => {}
+        }
+    }
+    used
+}
+
 impl Ledger<'_> {
+    /// What a ticket has used up.
+    ///
+    /// # Errors
+    /// When its chain cannot be read.
+    pub(crate) fn used(&self, entry: &Entry) -> Result<Used, LedgerError> {
+        Ok(links(self.repo, entry.tip, None)?.granted().map(|links| used(&links)).unwrap_or_default())
+    }
+
     /// The last verdict on an attempt. One that was given by hand without a file is none.
     ///
     /// # Errors

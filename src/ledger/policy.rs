@@ -1,5 +1,7 @@
 //! The policy on `refs/os/meta`, as everybody reads it. It is published and moved by `refs`.
 
+use std::collections::HashSet;
+
 use super::{Ledger, LedgerError};
 use crate::core::id::{META, ObjectId};
 use crate::core::meta::{FILE, Policy};
@@ -100,6 +102,25 @@ pub(crate) fn is_earlier_registry(repo: &Repo, text: &str) -> Result<bool, Ledge
         is_last = false;
     }
     Ok(false)
+}
+
+/// The registries that were published, each text once, the last one first.
+///
+/// # Errors
+/// When the chain cannot be read.
+pub(crate) fn list_registries(repo: &Repo) -> Result<Vec<String>, LedgerError> {
+    let mut seen = HashSet::new();
+    let mut all = Vec::new();
+    for commit in publications(repo, META)? {
+        let tree_id = commit?.tree_id;
+        if let Some(entry) = repo.find_entry(tree_id, registry::FILE)?
+            && seen.insert(entry.id)
+            && let Some(text) = repo.find_file(tree_id, registry::FILE, MAX_FILE)?
+        {
+            all.push(String::from_utf8_lossy(&text).into_owned());
+        }
+    }
+    Ok(all)
 }
 
 /// The publications of a chain, the last one first.

@@ -6,6 +6,7 @@ pub(crate) mod locks;
 pub(crate) mod machine;
 pub(crate) mod output;
 pub(crate) mod pulls;
+pub(crate) mod resting;
 pub(crate) mod runs;
 pub(crate) mod settings;
 pub(crate) mod stash;

@@ -24,7 +24,21 @@ pub(crate) enum AgentStage {
     /// An agent works, from this commit on.
     Working { attempt: u32, from: ObjectId },
     /// It is done and its work waits to be handed in.
-    Worked { attempt: u32, agent: String, record: serde_json::Value, failure: Option<String> },
+    Worked { attempt: u32, came: Came },
+}
+
+/// What an agent came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Came {
+    pub(crate) agent: String,
+    /// What it says of itself; null if nothing.
+    pub(crate) record: serde_json::Value,
+    /// The written form of how it ended.
+    pub(crate) outcome: String,
+    /// Why it did not succeed, if it did not.
+    pub(crate) failure: Option<String>,
+    /// The last that it said.
+    pub(crate) words: String,
 }
 
 /// The contents of the file.

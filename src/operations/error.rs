@@ -8,6 +8,7 @@ use crate::core::event::{EventKind, State};
 use crate::core::fsm::Refusal;
 use crate::core::holding::Holding;
 use crate::core::id::{Brand, InvalidId, ObjectId, RepoName, TicketId};
+use crate::core::outcome::Outcome;
 use crate::core::progress::Hold;
 use crate::core::prospect::route;
 use crate::core::text::{TooLong, comma, escape, plural, shell};
@@ -17,7 +18,7 @@ use crate::git::GitError;
 use crate::git::failure::Failure;
 use crate::hook::install::InstallError;
 use crate::ledger::LedgerError;
-use crate::workspace::WorkspaceError;
+use crate::workspace::{ENLIST, WorkspaceError};
 
 /// What helps where the registry is not where a repository says.
 pub(crate) const FIND_REGISTRY: &str = "git os init   # run it where registry.toml is";
@@ -143,8 +144,10 @@ pub(crate) enum OperationError {
     NoRegistry,
     #[error("there is no registry at `{0}`, which this repository names")]
     RegistryMissing(Utf8PathBuf),
-    #[error("this repository is not in its registry")]
-    NotInRegistry,
+    #[error("the registry `{0}` is not in use")]
+    RegistryUnused(Utf8PathBuf),
+    #[error("the registry `{0}` does not have this repository")]
+    NotInRegistry(Utf8PathBuf),
     #[error("`--repo` needs a registry, and there is none")]
     RepoWithoutRegistry,
     #[error("no repository has the brand `{brand}`; expected one of: {}", comma(.known))]
@@ -210,6 +213,10 @@ pub(crate) enum OperationError {
     AtWork(Utf8PathBuf),
     #[error("cannot remove the settings of git-os from the configuration of this repository")]
     SettingsStay,
+    #[error("the registry has no agent `{}`; expected one of: {}", escape(.agent), comma(.known))]
+    NoSuchAgent { agent: String, known: Vec<String> },
+    #[error("agent `{}` cannot be used ({outcome}): {why}", escape(.agent))]
+    Unusable { agent: String, outcome: Outcome, why: String },
     #[error(transparent)]
     Install(#[from] InstallError),
     #[error(transparent)]
@@ -255,6 +262,7 @@ impl OperationError {
         match self {
             Self::Refused { refusal, .. } | Self::NotCreated(refusal) => refusal.code(),
             Self::Held { why, .. } => why.code(),
+            Self::Unusable { outcome, .. } => outcome.name(),
             own => own.into(),
         }
     }
@@ -323,8 +331,8 @@ impl OperationError {
             Self::NotPassed { id, .. } | Self::NoBase(id) | Self::NothingToRevert(id) => format!("git os log {id}"),
             Self::NoneReady | Self::NoneVerified => "git os list".to_owned(),
             Self::RegistryMissing(_) => FIND_REGISTRY.to_owned(),
-            Self::NoRegistry | Self::RepoWithoutRegistry => "git os init".to_owned(),
-            Self::NotInRegistry => "git config git-os.registry   # the registry that this repository uses".to_owned(),
+            Self::NoRegistry | Self::RepoWithoutRegistry | Self::RegistryUnused(_) => "git os init".to_owned(),
+            Self::NotInRegistry(_) => ENLIST.to_owned(),
             Self::NotOnTip { trunk, top: Some(top), .. } => format!("git -C {} rebase {trunk}", shell(top.as_str())),
             Self::NotOnTip { trunk, top: None, .. } => format!("git rebase {trunk}"),
             Self::NothingToSubmit { id, .. } => format!("git os take {id}   # says where its work is to be committed"),
@@ -332,6 +340,9 @@ impl OperationError {
             Self::NoRemote(_) => "git remote -v".to_owned(),
             Self::AtWork(_) => "git os list   # what is being worked on".to_owned(),
             Self::SettingsStay => "git config --local --get-regexp '^git-os\\.'".to_owned(),
+            Self::NoSuchAgent { .. } | Self::Unusable { .. } => {
+                "git os agents   # which agents there are, and what they lack".to_owned()
+            }
             Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
             Self::NotCreated(_)
             | Self::NoBrand { .. }

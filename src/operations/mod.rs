@@ -4,6 +4,7 @@
 //! `core::fsm`; the guards here are those that need more than one ticket, such as who holds it, on what it depends, in
 //! which repository it belongs, and whether its work is on the tip of the protected branch.
 
+pub(crate) mod agents;
 pub(crate) mod archive;
 pub(crate) mod checkout;
 pub(crate) mod claim;
@@ -21,7 +22,7 @@ pub(crate) mod uninstall;
 pub(crate) mod which;
 
 pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError, Verb};
-pub(crate) use self::place::{Caller, Place, Scope};
+pub(crate) use self::place::{Apart, Caller, Place, Scope};
 use crate::core::fsm::Refusal;
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;

@@ -19,10 +19,22 @@ use crate::workspace::{Workspace, resolve_in};
 pub(crate) struct Place {
     pub(crate) repo: Repo,
     pub(crate) workspace: Option<Workspace>,
-    /// The registry that the repository names, if there is no such file and none at the top of the work tree.
-    pub(crate) missing: Option<Utf8PathBuf>,
-    /// Its name in the registry, if the registry has it.
+    /// Its name in the registry; without a workspace it has none.
     pub(crate) name: Option<RepoName>,
+    /// Why there is no workspace.
+    pub(crate) apart: Apart,
+}
+
+/// Why a repository is by itself.
+#[derive(Debug, Default)]
+pub(crate) enum Apart {
+    /// It names no registry, or was asked for alone.
+    #[default]
+    Unnamed,
+    /// The file that it names is not there, nor is one at the top of the work tree.
+    Missing(Utf8PathBuf),
+    /// The registry that it names does not have it, or no longer.
+    Unlisted(Workspace),
 }
 
 /// Where a ticket is looked for.
@@ -41,30 +53,66 @@ impl Place {
     /// When there is none.
     pub(crate) fn around(dir: &Utf8Path, name: Option<&str>) -> Done<Self> {
         let around = Repo::discover(dir);
-        let (workspace, missing) = match &around {
-            Ok(repo) => workspace_of(repo)?,
-            Err(_) => (workspace_around(dir)?, None),
+        let found = match &around {
+            Ok(repo) => in_force::find(repo)?,
+            Err(_) => InForce::Nothing,
         };
         if let Some(name) = name {
-            let workspace =
-                workspace.ok_or_else(|| missing.map_or(OperationError::RepoWithoutRegistry, OperationError::RegistryMissing))?;
-            let entry = workspace.entry(name)?;
-            let repo = workspace.open(entry)?;
-            return Ok(Self { repo, name: Some(entry.name.clone()), workspace: Some(workspace), missing: None });
+            return match (found, &around) {
+                (InForce::Found(workspace, _) | InForce::Unlisted(workspace), _) => Self::named(workspace, name),
+                (InForce::Missing(file), _) => Err(OperationError::RegistryMissing(file)),
+                (InForce::Nothing, Ok(_)) => Err(OperationError::RepoWithoutRegistry),
+                (InForce::Nothing, Err(_)) => {
+                    Self::named(workspace_around(dir)?.ok_or(OperationError::RepoWithoutRegistry)?, name)
+                }
+            };
         }
-        let repo = match (around, &workspace) {
-            (Ok(repo), _) => repo,
-            (Err(GitError::NoRepository(_)), Some(workspace)) => workspace.open(workspace.hub()?)?,
-            (Err(error), _) => return Err(error.into()),
+        let repo = match around {
+            Ok(repo) => repo,
+            Err(error @ GitError::NoRepository(_)) => {
+                let workspace = workspace_around(dir)?.ok_or(error)?;
+                let repo = workspace.open(workspace.hub()?)?;
+                let name = workspace.name_of(&repo).cloned();
+                return Ok(Self { repo, workspace: Some(workspace), name, apart: Apart::default() });
+            }
+            Err(error) => return Err(error.into()),
         };
-        let name = workspace.as_ref().and_then(|workspace| workspace.name_of(&repo).cloned());
-        Ok(Self { repo, workspace, missing, name })
+        Ok(match found {
+            InForce::Found(workspace, name) => {
+                Self { repo, workspace: Some(workspace), name: Some(name), apart: Apart::default() }
+            }
+            InForce::Unlisted(workspace) => Self { apart: Apart::Unlisted(workspace), ..Self::alone(repo) },
+            InForce::Missing(file) => Self { apart: Apart::Missing(file), ..Self::alone(repo) },
+            InForce::Nothing => Self::alone(repo),
+        })
+    }
+
+    /// The repository with this name, in the registry or in an earlier one.
+    fn named(workspace: Workspace, name: &str) -> Done<Self> {
+        let entry = match workspace.entry(name) {
+            Ok(entry) => entry,
+            Err(unknown) => {
+                let former = workspace.list_former()?.into_iter().find(|former| former.name.as_str() == name);
+                let repo = former.ok_or(unknown)?.repo;
+                return Ok(Self { apart: Apart::Unlisted(workspace), ..Self::alone(repo) });
+            }
+        };
+        let (repo, name) = (workspace.open(entry)?, Some(entry.name.clone()));
+        Ok(Self { repo, name, workspace: Some(workspace), apart: Apart::default() })
     }
 
     /// A repository by itself, whatever registry it names.
     #[must_use]
     pub(crate) fn alone(repo: Repo) -> Self {
-        Self { repo, workspace: None, missing: None, name: None }
+        Self { repo, workspace: None, name: None, apart: Apart::default() }
+    }
+
+    /// What it is called: by its registry, or by its policy, or else by its path.
+    #[must_use]
+    pub(crate) fn label(&self) -> String {
+        let of_policy = || self.ledger().ok().map(|ledger| ledger.policy.repo.to_string());
+        let name = self.name.as_ref().map(ToString::to_string).or_else(of_policy);
+        name.unwrap_or_else(|| self.repo.home().to_string())
     }
 
     /// The ledger of this repository.
@@ -103,7 +151,19 @@ impl Place {
     /// Why there is no workspace.
     #[must_use]
     pub(crate) fn without_workspace(&self) -> OperationError {
-        self.missing.clone().map_or(OperationError::NoRegistry, OperationError::RegistryMissing)
+        match &self.apart {
+            Apart::Missing(file) => OperationError::RegistryMissing(file.clone()),
+            Apart::Unlisted(workspace) => OperationError::NotInRegistry(workspace.file.clone()),
+            Apart::Unnamed => self.find_unused().map_or(OperationError::NoRegistry, OperationError::RegistryUnused),
+        }
+    }
+
+    /// The registry at the top of this repository, if git-os was set up here once and is no longer.
+    #[must_use]
+    pub(crate) fn find_unused(&self) -> Option<Utf8PathBuf> {
+        let is_unused = self.workspace.is_none() && matches!(self.apart, Apart::Unnamed);
+        let file = self.repo.work_dir().filter(|_| is_unused)?.join(FILE);
+        (file.as_std_path().is_file() && self.ledger().is_ok()).then_some(file)
     }
 
     /// The place of work in this repository.
@@ -111,7 +171,7 @@ impl Place {
     /// # Errors
     /// When it is not in a registry.
     pub(crate) fn site<'a>(&'a self, at: Workplace<'a>) -> Done<Site<'a>> {
-        let name = self.name.as_ref().ok_or(OperationError::NotInRegistry)?;
+        let name = self.name.as_ref().ok_or_else(|| self.without_workspace())?;
         Ok(Site::open(at, at.workspace.entry(name.as_str())?)?)
     }
 
@@ -131,7 +191,7 @@ impl Place {
                     (self, found.id)
                 } else {
                     let repo = workspace.open(workspace.entry(found.repo.as_str())?)?;
-                    (Self { repo, workspace: self.workspace, missing: None, name: Some(found.repo) }, found.id)
+                    (Self { repo, workspace: self.workspace, name: Some(found.repo), apart: self.apart }, found.id)
                 }
             }
         };
@@ -151,7 +211,7 @@ impl Place {
         let no_brand = || OperationError::NoBrand { brand: brand.to_string(), known: workspace.registry.brands() };
         let entry = workspace.registry.repos_of(brand).next().ok_or_else(no_brand)?;
         let (repo, name) = (workspace.open(entry)?, Some(entry.name.clone()));
-        Ok(Self { repo, name, missing: None, workspace: self.workspace })
+        Ok(Self { repo, name, apart: self.apart, workspace: self.workspace })
     }
 
     /// The brands that tickets can have here.
@@ -174,15 +234,6 @@ impl Place {
         }
         Ok(())
     }
-}
-
-/// The workspace a repository says it belongs to, or else the file that is not there.
-fn workspace_of(repo: &Repo) -> Done<(Option<Workspace>, Option<Utf8PathBuf>)> {
-    Ok(match in_force::find(repo)? {
-        InForce::Found(workspace) => (Some(workspace), None),
-        InForce::Missing(file) => (None, Some(file)),
-        InForce::Nothing => (None, None),
-    })
 }
 
 /// The workspace whose registry is here or above, for a directory outside of any repository.

@@ -86,7 +86,7 @@ pub(crate) fn fail(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, reason: 
         Some(run) => run.clone(),
         None => new_run()?,
     };
-    let attempt = ledger.find(id)?.map_or(0, |entry| entry.ticket.attempt);
-    let then = if attempt >= ledger.policy.max_attempts { State::Blocked } else { State::Running };
+    let used = ledger.find(id)?.map(|entry| ledger.used(&entry)).transpose()?.unwrap_or_default();
+    let then = if used.attempts + 1 >= ledger.policy.max_attempts { State::Blocked } else { State::Running };
     write(ledger, id, &Draft::new(Action::Fail { then }, Role::Reviewer).by(&run).quoting(reason)?)
 }

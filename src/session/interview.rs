@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{Pending, Source};
-use super::{Put, Said, Session, SessionError};
+use super::log::{Log, Pending, Source};
+use super::{Interviewed, Put, Said, Session, SessionError};
 use crate::core::event::State;
+use crate::core::freshness::Decision;
 use crate::core::id::Brand;
 use crate::core::interview::{Answers, Extent, Question, Reason, Topic, Wish, next_question};
-use crate::core::progress::{SessionEvent, Stage};
+use crate::core::progress::{SessionEvent, Stage, Unused};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
@@ -15,11 +16,38 @@ use crate::git::Repo;
 use crate::ledger::Ledger;
 use crate::memory::learnings::{self, Confidence, Learning};
 
+/// The brands about which answers were given beforehand that are not used, and why.
+pub(super) fn find_unused(
+    given: &BTreeMap<Brand, Answers>,
+    interviewed: &Interviewed,
+    decision: &Decision,
+    log: &Log,
+    date: &str,
+) -> Vec<SessionEvent> {
+    let why = |brand: &Brand, answers: &Answers| match log.answers.get(brand) {
+        // An interrupted session has them by now.
+        Some(held) if held.says_as(answers) => None,
+        _ if matches!(interviewed, Interviewed::Only(brands) if brands.contains(brand)) => None,
+        Some(held) if held.is_closed => Some(Unused::AnsweredBefore),
+        _ if decision.runs && decision.brands.contains(brand) => None,
+        _ if matches!(interviewed, Interviewed::Only(_)) => Some(Unused::NotMeant),
+        _ if log.seen.interviewed.get(brand).is_some_and(|day| day == date) => Some(Unused::AskedToday),
+        _ => Some(Unused::NoReason),
+    };
+    let unused = given.iter().filter_map(|(brand, answers)| Some((brand.clone(), why(brand, answers)?)));
+    unused.map(|(brand, why)| SessionEvent::AnswersUnused { brand, why }).collect()
+}
+
 impl Session<'_> {
     pub(super) fn interview(&mut self) -> Result<(), SessionError> {
         let brands = self.decision(Phase::Interview).brands.clone();
-        let extent = if self.is_named { Extent::All } else { Extent::Most(self.workspace.registry.questions) };
-        if self.is_named {
+        let extent = match self.interviewed {
+            Interviewed::Only(_) => Extent::All,
+            Interviewed::WithReason | Interviewed::Answered | Interviewed::NoBrand => {
+                Extent::Most(self.workspace.registry.questions)
+            }
+        };
+        if extent == Extent::All {
             self.reopen(&brands)?;
         }
         let has_ended = match self.desk.given() {
@@ -43,9 +71,20 @@ impl Session<'_> {
         self.record(Phase::Interview, &plural(said, "brand", "brands"), "", &[])
     }
 
-    /// Lets a brand be asked about again with which this session is done; who names it wants to be asked.
+    /// Lets a brand be asked about again with which this session is done; who names it wants to be asked. Answers that were given
+    /// beforehand, and that the session has by now, are not taken a second time.
     fn reopen(&mut self, brands: &[Brand]) -> Result<(), SessionError> {
         for brand in brands {
+            let is_known = match self.desk.given() {
+                Some(given) => match (given.get(brand), self.log.answers.get(brand)) {
+                    (Some(new), Some(held)) => held.says_as(new),
+                    (None, _) | (_, None) => true,
+                },
+                None => !self.desk.is_attended(),
+            };
+            if is_known {
+                continue;
+            }
             let alone = [(brand.clone(), self.reason(brand)?)].into();
             if next_question(&alone, &self.log.answers, Extent::All).is_none()
                 && let Some(answers) = self.log.answers.get_mut(brand)

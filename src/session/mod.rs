@@ -147,27 +147,37 @@ struct Session<'a> {
     hub: Repo,
     log: Log,
     jobs: usize,
+    interviewed: &'a Interviewed,
     summary: Summary,
     /// What sessions have seen, including this one.
     seen: Seen,
     decisions: Vec<Decision>,
     date: String,
-    /// Somebody named the brands that they want to be asked about, so that nothing else limits the questions.
-    is_named: bool,
     /// The tickets whose question was left for later.
     unanswered: BTreeSet<TicketId>,
     /// All questions of agents were left for later.
     has_left_questions: bool,
 }
 
-/// Decides which phases to run, without running them.
+/// Answers to the interview that were given beforehand, by brand.
+pub(crate) type Given = BTreeMap<Brand, Answers>;
+
+/// Decides which phases to run, without running them; with what would be told of the answers that were given beforehand.
 ///
 /// # Errors
 /// If a repository cannot be read.
-pub(crate) fn decisions(workspace: &Workspace, plan: &Plan) -> Result<Vec<Decision>, SessionError> {
+pub(crate) fn foresee(
+    workspace: &Workspace,
+    plan: &Plan,
+    given: Option<&Given>,
+) -> Result<(Vec<Decision>, Vec<SessionEvent>), SessionError> {
     let hub = workspace.open(workspace.hub()?)?;
-    let seen = Log::open(&hub)?.seen;
-    Ok(decide_as(workspace, plan, &seen, &present(workspace, &hub)?))
+    let log = Log::open(&hub)?;
+    let present = present(workspace, &hub)?;
+    let decisions = decide_as(workspace, plan, &log.seen, &present);
+    let decision = &decisions[Phase::Interview.number()];
+    let unused = given.map(|given| interview::find_unused(given, &plan.interviewed, decision, &log, &present.date));
+    Ok((decisions, unused.unwrap_or_default()))
 }
 
 fn decide_as(workspace: &Workspace, plan: &Plan, seen: &Seen, present: &Present) -> Vec<Decision> {
@@ -189,7 +199,7 @@ fn decide_as(workspace: &Workspace, plan: &Plan, seen: &Seen, present: &Present)
 ///
 /// # Errors
 /// When another session runs, somebody interrupts, or git fails; the next session goes on from there.
-pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, plan: &Plan) -> Result<Summary, SessionError> {
+pub(crate) fn run<'a>(at: Workplace<'a>, desk: &'a dyn Desk, plan: &'a Plan) -> Result<Summary, SessionError> {
     let Workplace { workspace, env, stop, .. } = at;
     let hub = workspace.open(workspace.hub()?)?;
     let _lock = lock(&hub)?;
@@ -217,11 +227,11 @@ pub(crate) fn run(at: Workplace<'_>, desk: &dyn Desk, plan: &Plan) -> Result<Sum
         hub,
         log,
         jobs: plan.jobs,
+        interviewed: &plan.interviewed,
         summary,
         seen,
         decisions,
         date: present.date,
-        is_named: matches!(plan.interviewed, Interviewed::Only(_)),
         unanswered: BTreeSet::new(),
         has_left_questions: false,
     };
@@ -236,11 +246,23 @@ impl<'a> Session<'a> {
             let decision = self.decisions[phase.number()].clone();
             self.or_stopped(*phase, |session| {
                 session.tell(SessionEvent::Phase(decision.clone()));
+                if *phase == Phase::Interview {
+                    session.tell_unused();
+                }
                 if decision.runs { session.run_phase(*phase) } else { Ok(()) }
             })?;
             self.tell(SessionEvent::PhaseEnded(*phase));
         }
         self.or_stopped(Phase::Close, Self::close)
+    }
+
+    /// Tells which answers that were given beforehand are not used.
+    fn tell_unused(&self) {
+        let Some(given) = self.desk.given() else { return };
+        let decision = self.decision(Phase::Interview);
+        for event in interview::find_unused(given, self.interviewed, decision, &self.log, &self.date) {
+            self.tell(event);
+        }
     }
 
     /// Does a part of a session, unless somebody interrupts before or meanwhile.

@@ -6,6 +6,7 @@ use super::{Asked, Said, Session, SessionError, event};
 use crate::core::event::{EventKind, State};
 use crate::core::progress::{SessionEvent, What};
 use crate::core::registry::RepoEntry;
+use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::session::Phase;
 use crate::core::text::{first_line, plural};
@@ -111,7 +112,8 @@ impl Session<'_> {
 /// The question of a ticket, and what its agent was doing.
 fn asked(entry: &RepoEntry, ledger: &Ledger<'_>, found: &Entry) -> Result<Asked, SessionError> {
     let ticket = &found.ticket;
-    let mut doing = vec![format!("attempt {} of {}", ticket.attempt, ledger.policy.max_attempts)];
+    let attempt = ledger.used(found)?.attempts + 1;
+    let mut doing = vec![format!("attempt {attempt} of {}", ledger.policy.max_attempts)];
     if !ticket.steps.is_empty() {
         let steps: Vec<_> = ticket.steps.iter().map(|(step, state)| format!("{step} {state}")).collect();
         doing.push(format!("steps: {}", steps.join(", ")));
@@ -122,9 +124,9 @@ fn asked(entry: &RepoEntry, ledger: &Ledger<'_>, found: &Entry) -> Result<Asked,
         let mut last: Vec<_> = links
             .iter()
             .map(|link| &link.record.event)
-            .filter(|event| is_told(event.action.kind()) && !event.text.is_empty())
+            .filter(|event| is_told(event.action.kind()) && !report::words(event).is_empty())
             .take(EVENTS)
-            .map(|event| format!("{}: {}", event.action.kind(), first_line(&event.text)))
+            .map(|event| format!("{}: {}", event.action.kind(), first_line(report::words(event))))
             .collect();
         last.reverse();
         doing.extend(last);

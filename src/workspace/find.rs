@@ -57,7 +57,21 @@ impl Workspace {
         }
         ledgers.extend(ledger_here);
         ledgers.sort_by(|left, right| left.policy.repo.cmp(&right.policy.repo));
-        Ok(choose(&ledgers, words)?)
+        match choose(&ledgers, words) {
+            Err(error @ LedgerError::NotFound(_)) => Err(self.find_in_former(words)?.unwrap_or(error.into())),
+            found => Ok(found?),
+        }
+    }
+
+    /// Why a ticket is not found here that is in a repository which is no longer in the registry.
+    fn find_in_former(&self, words: &str) -> Result<Option<WorkspaceError>, WorkspaceError> {
+        for former in self.list_former()? {
+            if resolve_in(&former.repo, words).is_ok() {
+                let (words, home) = (text::escape(words), former.repo.home().to_owned());
+                return Ok(Some(WorkspaceError::Former { words, name: former.name, file: self.file.clone(), home }));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{CONFIG_KEY, Workspace, WorkspaceError};
+use crate::core::id::RepoName;
 use crate::core::registry::{FILE, Registry};
 use crate::core::text::in_one_line;
 use crate::core::time::Timestamp;
@@ -50,11 +51,24 @@ impl fmt::Display for NotTheFile {
 /// The registry that counts in a repository.
 #[derive(Debug)]
 pub(crate) enum InForce {
-    Found(Workspace),
+    /// The registry has the repository, by this name.
+    Found(Workspace, RepoName),
+    /// The repository names this registry, which does not have it.
+    Unlisted(Workspace),
     /// The repository names this file, which is not there, and nothing else is known of the registry.
     Missing(Utf8PathBuf),
     /// The repository names none.
     Nothing,
+}
+
+impl InForce {
+    /// A registry that counts in a repository, which it may not have.
+    fn of(workspace: Workspace, repo: &Repo) -> Self {
+        match workspace.name_of(repo).cloned() {
+            Some(name) => Self::Found(workspace, name),
+            None => Self::Unlisted(workspace),
+        }
+    }
 }
 
 /// Finds the registry that counts in a repository.
@@ -64,8 +78,17 @@ pub(crate) enum InForce {
 pub(crate) fn find(repo: &Repo) -> Result<InForce, WorkspaceError> {
     let Some(named) = repo.config(CONFIG_KEY).map(Utf8PathBuf::from) else { return Ok(InForce::Nothing) };
     let trouble = match Workspace::load(&named) {
-        Ok(workspace) if workspace.name_of(repo).is_some() => return Ok(InForce::Found(workspace.or_later(repo)?)),
-        Ok(workspace) => return Ok(InForce::Found(find_copied(repo)?.unwrap_or(workspace))),
+        Ok(workspace) => {
+            let Some(name) = workspace.name_of(repo).cloned() else {
+                return Ok(find_copied(repo)?.unwrap_or(InForce::Unlisted(workspace)));
+            };
+            let workspace = workspace.or_later(repo)?;
+            return Ok(if workspace.source == Source::File {
+                InForce::Found(workspace, name)
+            } else {
+                InForce::of(workspace, repo)
+            });
+        }
         Err(error) => error,
     };
     let is_missing = trouble.is_missing();
@@ -73,7 +96,7 @@ pub(crate) fn find(repo: &Repo) -> Result<InForce, WorkspaceError> {
     let hub = find_hub(repo, &named)?;
     let main = hub.as_ref().unwrap_or(repo);
     if is_moved && let Some(workspace) = find_at_top(main)? {
-        return Ok(InForce::Found(workspace.or_later(main)?));
+        return Ok(InForce::of(workspace.or_later(main)?, repo));
     }
     if let Some(hub) = &hub
         && let Some(published) = policy::find_registry(hub)?
@@ -82,21 +105,22 @@ pub(crate) fn find(repo: &Repo) -> Result<InForce, WorkspaceError> {
         let file = if is_moved { moved(hub, &registry) } else { Some(named.clone()) };
         if let Some(file) = file {
             let why = if is_missing { NotTheFile::Missing } else { NotTheFile::Invalid(first_fault(&trouble)) };
-            return Ok(InForce::Found(of_published(published, registry, file, why)));
+            return Ok(InForce::of(of_published(published, registry, file, why), repo));
         }
     }
     if !is_missing {
         return Err(trouble);
     }
     // The registry of the work tree counts, where nothing else is left.
-    Ok(find_at_top(repo)?.map_or(InForce::Missing(named), InForce::Found))
+    Ok(find_at_top(repo)?.map_or(InForce::Missing(named), |workspace| InForce::of(workspace, repo)))
 }
 
 /// The registry beside which a repository is, where it was copied with its whole workspace and names that of the original.
-fn find_copied(repo: &Repo) -> Result<Option<Workspace>, WorkspaceError> {
+fn find_copied(repo: &Repo) -> Result<Option<InForce>, WorkspaceError> {
     let hub = repo.config(HUB_KEY).and_then(|hub| Repo::open(&repo.common_dir().join(hub)).ok());
     let found = find_at_top(hub.as_ref().unwrap_or(repo))?;
-    Ok(found.filter(|workspace| workspace.name_of(repo).is_some()))
+    let found = found.map(|workspace| InForce::of(workspace, repo));
+    Ok(found.filter(|found| matches!(found, InForce::Found(..))))
 }
 
 /// The workspace of a registry that was published, in a clone that has no file of it.
@@ -118,7 +142,7 @@ impl Workspace {
     /// # Errors
     /// When the refs of the hub cannot be read.
     pub(crate) fn or_later(self, hub: &Repo) -> Result<Self, WorkspaceError> {
-        let is_of_hub = self.source == Source::File && self.root().canonicalize_utf8().ok() == main_top(hub);
+        let is_of_hub = self.source == Source::File && self.root().canonicalize_utf8().ok() == hub.main_top();
         let Some(published) = is_of_hub.then(|| policy::find_registry(hub)).transpose()?.flatten() else { return Ok(self) };
         if published.text == self.text
             || !policy::is_earlier_registry(hub, &self.text)?
@@ -168,24 +192,16 @@ fn find_hub(repo: &Repo, named: &Utf8Path) -> Result<Option<Repo>, WorkspaceErro
 
 /// The registry at the top of a repository's main work tree.
 fn find_at_top(repo: &Repo) -> Result<Option<Workspace>, WorkspaceError> {
-    match main_top(repo) {
+    match repo.main_top() {
         Some(top) => Workspace::find(&top.join(FILE)),
         None => Ok(None),
     }
 }
 
-/// The top of the main work tree, also for a linked one.
-fn main_top(repo: &Repo) -> Option<Utf8PathBuf> {
-    if repo.git_dir() == repo.common_dir() {
-        return repo.work_dir().map(Utf8Path::to_owned);
-    }
-    repo.common_dir().parent().filter(|_| repo.common_dir().file_name() == Some(".git")).map(Utf8Path::to_owned)
-}
-
 /// Where the file of a registry would be, now that its hub is elsewhere.
 fn moved(hub: &Repo, registry: &Registry) -> Option<Utf8PathBuf> {
     let entry = registry.find_repo(registry.hub.as_str())?;
-    root_of(&main_top(hub)?, Utf8Path::new(&entry.path)).map(|root| root.join(FILE))
+    root_of(&hub.main_top()?, Utf8Path::new(&entry.path)).map(|root| root.join(FILE))
 }
 
 /// The folder from which a path leads to a repository at `top`.

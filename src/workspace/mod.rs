@@ -1,6 +1,7 @@
 //! The repositories of one registry, opened; which ticket a person means, and which tickets are ready.
 
 mod find;
+mod former;
 pub(crate) mod in_force;
 mod ready;
 
@@ -19,6 +20,9 @@ use crate::ledger::LedgerError;
 /// Where a repository's own configuration says where the registry is.
 pub(crate) const CONFIG_KEY: &str = "git-os.registry";
 
+/// What helps where the registry does not have a repository.
+pub(crate) const ENLIST: &str = "git os init   # in the hub, once the registry has a `[[repo]]` table for this repository";
+
 /// What can be wrong with a workspace.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", prefix = "registry-")]
@@ -31,6 +35,8 @@ pub(crate) enum WorkspaceError {
     NoRepo { name: String, known: Vec<RepoName> },
     #[error("cannot open repository `{name}`")]
     Open { name: RepoName, source: GitError },
+    #[error("ticket `{words}` is in `{name}`, which is no longer in the registry `{file}`")]
+    Former { words: String, name: RepoName, file: Utf8PathBuf, home: Utf8PathBuf },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -95,6 +101,12 @@ impl Workspace {
     #[must_use]
     pub(crate) fn root(&self) -> &Utf8Path {
         self.file.parent().unwrap_or(Utf8Path::new("."))
+    }
+
+    /// The file as the configuration of a repository names it.
+    #[must_use]
+    pub(crate) fn recorded_file(&self) -> Utf8PathBuf {
+        self.file.canonicalize_utf8().unwrap_or_else(|_| self.file.clone())
     }
 
     /// Where a repository is.

@@ -160,6 +160,13 @@ impl<'a> Readiness<'a> {
                 Err(_) => was_everywhere = false,
             }
         }
+        for former in workspace.list_former()? {
+            match look_in(&former.repo, id)? {
+                Found::Nowhere => {}
+                Found::Unknown => was_everywhere = false,
+                found @ Found::Here { .. } => return Ok(found),
+            }
+        }
         Ok(if was_everywhere { Found::Nowhere } else { Found::Unknown })
     }
 }

@@ -294,14 +294,20 @@ fn an_agent_that_fails_is_told_why() {
 }
 
 #[test]
-fn an_agent_whose_program_is_missing_is_named() {
+fn nobody_is_sent_to_an_agent_that_cannot_start() {
     let crew = Crew::alone("true", "max_attempts = 1");
     let registry = crew.sandbox.read("ws/hub/registry.toml").replace("[\"sh\", \"../agent.sh\"]", "[\"../no-such-agent\"]");
     crew.sandbox.write("ws/hub/registry.toml", registry);
     let id = crew.ready("Fail");
-    crew.start().ok();
-    assert_eq!(crew.state(&id), "blocked");
-    assert!(crew.log(&id).contains("no-such-agent"), "{}", crew.log(&id));
+    let dispatch = crew.os(&["dispatch"]);
+    dispatch.says("cannot work on 1 ready ticket: agent `crew` cannot start: there is no program `").ok();
+    assert_eq!(crew.state(&id), "ready");
+    assert!(!crew.log(&id).contains("claim"), "{}", crew.log(&id));
+    assert!(crew.os(&["doctor"]).said().contains("no-such-agent"));
+    crew.sandbox.write("ws/no-such-agent", "#!/bin/sh\ncat >/dev/null; echo a >a\n");
+    crew.sandbox.sh("ws", "chmod +x no-such-agent").ok();
+    crew.os(&["dispatch"]).ok();
+    assert_eq!(crew.state(&id), "merged");
     crew.all_is_well();
 }
 

@@ -103,6 +103,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("fsm", "", ""),
     ("fsck", "--repair", ""),
     ("doctor", "", ""),
+    ("agents", "", ""),
     ("hooks", "install", ""),
     ("gc", "", ""),
 ];

@@ -13,6 +13,8 @@ mod race;
 mod sync;
 
 mod crash;
+mod outcomes;
+mod prompts;
 
 mod heal;
 mod older;
@@ -22,6 +24,7 @@ mod session;
 
 mod take_in;
 
+mod answers;
 mod by_hand;
 mod help;
 mod naming;
@@ -29,8 +32,10 @@ mod reading;
 mod refusals;
 
 mod depends;
+mod former;
 mod include;
 mod lfs;
+mod mistakes;
 mod pulls;
 mod rebase;
 mod registry;

@@ -162,9 +162,10 @@ fn a_ticket_is_shown_with_who_worked_where_and_what_came_of_it() {
     assert!(shown.contains(&format!("depends on\n  {id}  merged  hub  Do it well")), "{shown}");
     let shown = json(crew.os(&["show", &id, "--json"]));
     assert_eq!(
-        (shown["runs"][0]["holder"]["machine"].as_str(), shown["runs"][1]["outcome"].as_str()),
+        (shown["runs"][0]["holder"]["machine"].as_str(), shown["runs"][1]["stage"].as_str()),
         (Some("desk"), Some("landed"))
     );
+    assert_eq!(shown["runs"][1]["outcome"].as_str(), Some("handed-in"));
     assert_eq!((shown["landed"].as_str(), shown["verdict"]["judge"]["agent"].as_str()), (Some(head.as_str()), Some("judge")));
     assert_eq!(shown["comments"][0]["text"].as_str(), Some("Well done."));
     crew.os(&["claim", &next]).ok();

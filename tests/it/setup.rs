@@ -100,6 +100,62 @@ fn uninstall_keeps_to_the_repository_it_was_told() {
     let _said = sandbox.os("hub", &["uninstall", "--repo", "none"]).fails("repository `none` is not in the registry");
 }
 
+/// Whether git-os is in a repository.
+fn is_wired(sandbox: &Sandbox, dir: &str) -> bool {
+    let has_hooks = sandbox.path(&format!("{dir}/.git/hooks/reference-transaction")).exists();
+    let is_named = !sandbox.git(dir, &["config", "--local", "git-os.registry"]).stdout.is_empty();
+    has_hooks && is_named
+}
+
+#[test]
+fn one_repository_is_changed_unless_all_are_asked_for() {
+    let sandbox = Sandbox::new();
+    let all = ["hub", "one", "two"];
+    sandbox.workspace(&all, "");
+    let hooks = || all.map(|dir| sandbox.path(&format!("{dir}/.git/hooks/reference-transaction")).exists());
+    let out = sandbox.os("one", &["hooks", "uninstall"]);
+    assert!(out.stderr.contains("note: nothing was changed in hub, two; `--all` means all repositories"), "{out}");
+    assert_eq!(out.ok(), "one: removed");
+    assert_eq!(hooks(), [true, false, true]);
+    // To look at all of them changes nothing.
+    let said = sandbox.os("hub", &["hooks"]).fails("hint: git os hooks install --all");
+    assert!(said.contains("hub: in place\none: hook `reference-transaction` is missing"), "{said}");
+    assert_eq!(sandbox.os("hub", &["hooks", "uninstall"]).ok(), "hub: removed");
+    assert_eq!(hooks(), [false, false, true]);
+    assert_eq!(sandbox.os("hub", &["hooks", "install"]).ok(), "hub: installed");
+    assert_eq!(hooks(), [true, false, true]);
+    assert_eq!(sandbox.os("hub", &["hooks", "install", "--all"]).ok(), "hub: in place\none: installed\ntwo: in place");
+    sandbox.os("two", &["hooks", "uninstall", "--all"]).ok();
+    assert_eq!(hooks(), [false; 3]);
+    sandbox.os("two", &["hooks", "install", "--repo", "one"]).ok();
+    assert_eq!(hooks(), [false, true, false]);
+    let _said = sandbox.os("two", &["hooks", "install", "--repo", "one", "--all"]).fails("cannot be used together");
+    sandbox.os("two", &["hooks", "install", "--all"]).ok();
+    sandbox.os("hub", &["uninstall"]).says("note: nothing was changed in one, two; `--all` means").ok();
+    assert_eq!(all.map(|dir| is_wired(&sandbox, dir)), [false, true, true]);
+    sandbox.os("two", &["uninstall", "--all"]).ok();
+    assert_eq!(all.map(|dir| is_wired(&sandbox, dir)), [false; 3]);
+}
+
+#[test]
+fn a_registry_that_is_not_in_use_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.workspace(&["hub", "other"], "");
+    sandbox.ticket("other", "Of other", "draft");
+    sandbox.os("hub", &["uninstall", "--all"]).says("the registry stays").ok();
+    for args in [&["list"][..], &["ready"], &["new", "x"]] {
+        let out = sandbox.os("hub", args);
+        assert!(out.stderr.starts_with("warning: the registry `") && out.stderr.contains("` is not in use; "), "{out}");
+        out.says("hint: git os init\n").ok();
+    }
+    let said = sandbox.os("hub", &["start", "--plan"]).fails("error: the registry `");
+    assert!(said.ends_with("/hub/registry.toml` is not in use\nhint: git os init\n"), "{said}");
+    sandbox.os("hub", &["init"]).ok();
+    let out = sandbox.os("hub", &["list"]);
+    assert_eq!(out.stderr, "", "{out}");
+    assert!(out.ok().contains("Of other"));
+}
+
 #[test]
 fn a_page_is_removed_only_when_asked_for() {
     let sandbox = Sandbox::new();
@@ -155,6 +211,22 @@ fn worktrees_go_by_choice_and_nothing_in_them_is_lost() {
     // What is there is taken up again.
     crew.os(&["init"]).ok();
     assert_eq!((crew.state(&landed), crew.state(&held)), ("merged".to_owned(), "claimed".to_owned()));
+}
+
+#[test]
+fn a_worktree_in_which_somebody_stands_is_not_removed() {
+    let (crew, [landed, ..]) = crew();
+    let path = format!("ws/hub/.claude/worktrees/{landed}");
+    crew.sandbox.write(&format!("{path}/deep/file"), "");
+    let before = setup_of(&crew.sandbox, "ws/hub");
+    for dir in [path.clone(), format!("{path}/deep")] {
+        let said = crew.sandbox.os(&dir, &["uninstall", "--worktrees", "remove"]).fails("error: cannot remove the worktree of ");
+        assert!(said.contains("this command was started in it; nothing was changed\nhint: cd "), "{said}");
+        assert!(said.contains("/ws/hub   # and then the same command"), "{said}");
+    }
+    assert_eq!(setup_of(&crew.sandbox, "ws/hub"), before);
+    crew.sandbox.os(&path, &["-C", "../../..", "uninstall", "--worktrees", "remove"]).says("hub: removed 3 worktrees").ok();
+    assert!(!crew.sandbox.path("ws/hub/.claude").exists());
 }
 
 #[test]
@@ -229,7 +301,7 @@ fn a_mistake_in_the_registry_is_named_with_its_line_and_is_not_grade_a() {
     // A judge that may not be executed cannot start either.
     sandbox.write("hub/registry.toml", good.replacen("checks =", "verifier = \"judge\"\nchecks =", 1) + agent);
     sandbox.write("hub/judge.sh", "#!/bin/sh\n");
-    sandbox.os("hub", &["init"]).says("there is no program `").ok();
+    sandbox.os("hub", &["init"]).says("/hub/judge.sh` is not executable\n").ok();
     sandbox.script("hub/judge.sh", "#!/bin/sh\n");
     let out = sandbox.os("hub", &["init"]);
     assert_eq!(out.stderr, "", "{out}");

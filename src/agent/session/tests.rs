@@ -4,22 +4,26 @@ use camino::Utf8PathBuf;
 
 use super::*;
 use crate::agent::Duty;
-use crate::agent::clients::ClientReport;
+use crate::agent::clients::Report;
 use crate::agent::process::Finished;
 use crate::agent::transcript::{MAX_HEAD, MAX_TAIL};
 use crate::core::id::{RunId, TicketId};
 use crate::core::registry::AgentKind;
+use crate::core::time::Timestamp;
 
 /// Asks with a line `ask ID`, uses a tool with `use NAME`, and reads `ID allow` or `ID deny`.
 struct Scripted;
 
 impl Client for Scripted {
-    fn launch(&self, agent: &AgentEntry, brief: &Brief, _around: Surroundings<'_>) -> Launch {
+    fn launch(&self, _: &str, agent: &AgentEntry, brief: &Brief, _: Surroundings<'_>) -> Result<Launch, ProcessError> {
         let input = brief.text.clone().into_bytes();
-        Launch { words: agent.run.clone(), variables: Vec::new(), passed: &[], input, is_input_open: true }
+        let words = agent.run.clone();
+        Ok(Launch { words, variables: Vec::new(), passed: &[], input, is_input_open: true, talk: Box::new(Self) })
     }
+}
 
-    fn hear(&self, line: &str) -> Vec<Event> {
+impl Talk for Scripted {
+    fn hear(&mut self, line: &str) -> Vec<Event> {
         let tool = |name: &str| ToolUse { name: name.to_owned(), detail: String::new() };
         match line.split_once(' ') {
             Some(("use", name)) => vec![Event::Tool(tool(name))],
@@ -30,12 +34,12 @@ impl Client for Scripted {
         }
     }
 
-    fn reply(&self, request: &Permission, decision: Decision) -> Option<String> {
+    fn reply(&mut self, request: &Permission, decision: Decision) -> Option<String> {
         Some(format!("{} {decision}", request.id))
     }
 
-    fn report(&self, name: &str, finished: &Finished) -> ClientReport {
-        ClientReport { agent: name.to_owned(), answer: finished.transcript.last_line(), ..ClientReport::default() }
+    fn report(&mut self, finished: &Finished) -> Report {
+        Report { answer: finished.transcript.last_line(), ..Report::default() }
     }
 }
 
@@ -67,11 +71,18 @@ impl Bench {
     }
 
     fn start(&self, script: &str, timeout: u64, stop: &Stop) -> Session {
-        let run = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+        self.start_program(&Scripted, &["sh", "-c", script], timeout, stop)
+    }
+
+    fn start_program(&self, client: &'static dyn Client, words: &[&str], timeout: u64, stop: &Stop) -> Session {
+        let run = words.iter().map(|word| (*word).to_owned()).collect();
         let agent = AgentEntry {
             kind: AgentKind::Command,
             run,
             model: None,
+            max_turns: None,
+            max_dollars: None,
+            env: Vec::new(),
             identity: None,
             lines: crate::core::registry::Lines::default(),
         };
@@ -85,8 +96,8 @@ impl Bench {
             outbox: self.path(),
             timeout,
         };
-        let around = Surroundings { program: &self.program(), registry_dir: &self.path(), settings: &[] };
-        Session::start_client(&Scripted, "crew", &agent, &brief, around, stop).expect("a start")
+        let around = Surroundings { program: &self.program(), registry_dir: &self.path(), settings: &[], now: Timestamp(0) };
+        Session::start_client(client, "crew", &agent, &brief, around, stop).expect("a start")
     }
 }
 
@@ -105,8 +116,8 @@ fn a_permission_is_asked_for_and_answered_in_the_midst_of_a_run() {
             }
         }
     }
-    let outcome = session.outcome();
-    assert_eq!((tools, outcome.failure()), (vec!["Edit".to_owned()], None));
+    let outcome = session.conclude();
+    assert_eq!((tools, outcome.end()), (vec!["Edit".to_owned()], Outcome::HandedIn));
     assert_eq!(outcome.answer, "the brief; 1 allow; 2 deny");
 }
 
@@ -122,7 +133,7 @@ fn a_run_that_is_canceled_ends_with_what_it_said_by_then() {
         input: serde_json::Value::Null,
     };
     assert_eq!(session.answer(&asked, Decision::Allow), Delivery::Closed);
-    let outcome = session.outcome();
+    let outcome = session.conclude();
     assert_eq!((outcome.ended, outcome.answer.as_str()), (Ended::Canceled, "use Edit"));
 }
 
@@ -134,10 +145,10 @@ fn an_interrupt_that_is_passed_down_ends_a_run_and_starts_no_other() {
     assert!(matches!(session.next(), Ok(Some(Event::Tool(_)))));
     stop.interrupt();
     assert!(matches!(session.next(), Ok(None)));
-    assert_eq!(session.outcome().ended, Ended::Interrupted);
+    assert_eq!(session.conclude().end(), Outcome::Interrupted);
     let mut other = bench.start("echo use Edit", 90, &stop);
     assert!(matches!(other.next(), Ok(None)));
-    assert_eq!(other.outcome().ended, Ended::Interrupted);
+    assert_eq!(other.conclude().ended, Ended::Interrupted);
 }
 
 #[test]
@@ -145,7 +156,39 @@ fn time_that_is_up_ends_a_run() {
     let bench = Bench::new();
     let mut session = bench.start("sleep 60", 0, &Stop::default());
     assert!(matches!(session.next(), Ok(None)));
-    assert_eq!(session.outcome().failure(), Some(Failure::TimedOut("crew".to_owned())));
+    let conclusion = session.conclude();
+    assert_eq!(
+        (conclusion.end(), conclusion.failure().map(ToString::to_string).as_deref()),
+        (Outcome::TimedOut, Some("crew was stopped: it reached its time limit"))
+    );
+}
+
+#[test]
+fn how_a_program_ended_is_told_from_that_it_was_not_there() {
+    let bench = Bench::new();
+    // As git-os itself says it when it cannot become the program.
+    let enter = "#!/bin/sh\nshift 3\ncommand -v \"$1\" >/dev/null || { echo \"error: cannot start \\`$1\\`: No such file\" >&2; exit 127; }\nexec \"$@\"\n";
+    crate::git::process::write_file(&bench.program(), enter.as_bytes(), 0o755).expect("a program");
+    for (words, end, said) in [
+        (vec!["no-such-program"], Outcome::MissingClient, Some("crew: cannot start `no-such-program`: No such file")),
+        (vec!["sh", "-c", "exit 127"], Outcome::Failed, Some("crew exited with 127")),
+        (vec!["sh", "-c", "echo 'error: cannot start `x`: No such file' >&2; exit 127"], Outcome::Failed, None),
+        (
+            vec!["sh", "-c", "echo out; echo 'the last line' >&2; exit 3"],
+            Outcome::Failed,
+            Some("crew exited with 3: the last line"),
+        ),
+        (vec!["sh", "-c", "kill -9 $$"], Outcome::Crashed, Some("crew exited with 137")),
+        (vec!["true"], Outcome::HandedIn, None),
+    ] {
+        let mut session = bench.start_program(clients::of(AgentKind::Command), &words, 20, &Stop::default());
+        while session.next().expect("a run that can be watched").is_some() {}
+        let conclusion = session.conclude();
+        assert_eq!(conclusion.end(), end, "{words:?}");
+        if let Some(said) = said {
+            assert_eq!(conclusion.failure().map(ToString::to_string).as_deref(), Some(said), "{words:?}");
+        }
+    }
 }
 
 #[test]
@@ -155,7 +198,7 @@ fn what_is_cut_from_a_long_output_is_said() {
     let script = format!("yes 123456789 | head -n {lines}; echo '  '; echo the end");
     let mut session = bench.start(&script, 60, &Stop::default());
     assert!(matches!(session.next(), Ok(None)));
-    let outcome = session.outcome();
+    let outcome = session.conclude();
     let cut = outcome.transcript.cut();
     assert_eq!((outcome.ended, outcome.answer.as_str()), (Ended::Exit(0), "the end"));
     assert!(cut > 9000 && outcome.transcript.stdout.text().contains(&format!("[{cut} bytes are left out here]")), "{cut}");

@@ -32,6 +32,7 @@ pub(super) enum Values {
     Checks,
     Remotes,
     Sessions,
+    Agents,
     Files,
 }
 
@@ -80,6 +81,7 @@ impl Values {
             (_, "kind") => Self::Kinds,
             (_, "check") => Self::Checks,
             (_, "remote") => Self::Remotes,
+            (_, "agent") => Self::Agents,
             (_, "dirs" | "dir" | "bare" | "registry" | "answers" | "verdict" | "description_file") => Self::Files,
             _ => return None,
         })
@@ -135,6 +137,7 @@ impl Line {
             Values::Checks => self.checks(),
             Values::Remotes => self.remotes(),
             Values::Sessions => self.sessions(),
+            Values::Agents => self.agents(),
         };
         all.into_iter().filter(|(value, _)| value.starts_with(typed)).map(|(value, about)| candidate(value, about)).collect()
     }
@@ -211,6 +214,12 @@ impl Line {
         let checks: BTreeMap<String, String> =
             repos.into_iter().flat_map(|entry| entry.checks).map(|check| (check.name, check.run)).collect();
         checks.into_iter().collect()
+    }
+
+    fn agents(&self) -> Vec<(String, String)> {
+        let workspace = self.place().and_then(|place| place.workspace);
+        let agents = workspace.map(|workspace| workspace.registry.agents).unwrap_or_default();
+        agents.into_iter().map(|(name, agent)| (name, agent.kind.to_string())).collect()
     }
 
     fn remotes(&self) -> Vec<(String, String)> {

@@ -23,8 +23,7 @@ pub(super) fn choose(ctx: &Context, named: Option<&str>, mode: Mode) -> Result<W
     let nearest = ctx.env.dir.ancestors().map(|dir| dir.join(FILE)).find(|file| file.as_std_path().exists());
     let repo = Repo::discover(&ctx.env.dir);
     if let Ok(repo) = &repo
-        && let InForce::Found(workspace) = in_force::find(repo)?
-        && workspace.name_of(repo).is_some()
+        && let InForce::Found(workspace, _) = in_force::find(repo)?
     {
         if let Source::Published { why: NotTheFile::Invalid(_), .. } = &workspace.source {
             // With all its errors.

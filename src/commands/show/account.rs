@@ -7,6 +7,7 @@ use crate::core::event::{EventKind, State};
 use crate::core::holding::{Holding, name_of};
 use crate::core::id::{ObjectId, RepoName, TicketId};
 use crate::core::json::TicketView;
+use crate::core::outcome::Outcome;
 use crate::core::text::{escape, line, plural};
 use crate::core::time::Timestamp;
 use crate::core::verdict::{CheckResult, Verdict};
@@ -20,7 +21,7 @@ use crate::ui::{Tone, tone_of};
 use crate::workspace::WorkspaceError;
 
 /// The longest outcome of a run in a line, in bytes; `git os log` has all of it.
-const MAX_OUTCOME: usize = 120;
+const MAX_STAGE: usize = 120;
 
 /// What happened to a ticket.
 pub(super) struct Account {
@@ -44,7 +45,13 @@ struct Run {
     holding: Holding,
     begun: Timestamp,
     ended: Option<Timestamp>,
-    outcome: String,
+    /// What came of it so far, in a few words.
+    stage: String,
+    /// The name of how its agent ended, if it has and the chain says so.
+    outcome: Option<&'static str>,
+    /// Until when its agent may not be used, where that was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
     /// In US dollars.
     cost: Option<f64>,
 }
@@ -173,8 +180,9 @@ impl Account {
 
 fn run(number: usize, attempt: Attempt) -> Run {
     let cost = attempt.dollars();
-    let Attempt { holding, begun, ended, outcome, .. } = attempt;
-    Run { number, holding, begun, ended, outcome, cost }
+    let Attempt { holding, begun, ended, stage, outcome, .. } = attempt;
+    let until = if let Some(Outcome::Limited { until }) = outcome { until } else { None };
+    Run { number, holding, begun, ended, stage, outcome: outcome.map(Outcome::name), until, cost }
 }
 
 impl Run {
@@ -185,7 +193,7 @@ impl Run {
             (Tone::Quiet, self.begun.to_string()),
             (Tone::Quiet, self.ended.unwrap_or(now).lasted(self.begun)),
             (Tone::Busy, self.holding.to_string()),
-            (Tone::Strong, format!("{}{cost}", line(&self.outcome, MAX_OUTCOME))),
+            (Tone::Strong, format!("{}{cost}", line(&self.stage, MAX_STAGE))),
         ]
     }
 }
@@ -199,6 +207,7 @@ fn dependency(place: &Place, id: &TicketId) -> Result<Dependency, CliError> {
         Ok(found) if Some(&found.repo) == place.name.as_ref() => in_repo(&place.repo, id)?,
         Ok(found) => in_repo(&workspace.open(workspace.entry(found.repo.as_str())?)?, id)?,
         Err(WorkspaceError::Ledger(LedgerError::NotFound(_))) => None,
+        Err(WorkspaceError::Former { home, .. }) => in_repo(&Repo::open(&home)?, id)?,
         Err(error) => return Err(error.into()),
     };
     Ok(found.unwrap_or(unknown))

@@ -6,16 +6,16 @@ use toml_edit::{Document, Item, TableLike, Value};
 
 use super::{Answers, Topic, Wish};
 use crate::core::id::Brand;
-use crate::core::registry::{Fault, line_at};
-use crate::core::text;
+use crate::core::registry::{Fault, Registry, line_at};
+use crate::core::text::{self, comma};
 
-/// Parses an answers file.
+/// Parses an answers file; its brands and repositories are those of a registry.
 ///
 /// # Errors
 /// All errors, with their lines.
-pub(crate) fn parse(file: &str) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> {
+pub(crate) fn parse(file: &str, registry: &Registry) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> {
     let document = Document::parse(file).map_err(|error| vec![fault(file, error.span(), error.message())])?;
-    let mut reader = Reader { file, faults: Vec::new() };
+    let mut reader = Reader { file, registry, faults: Vec::new() };
     let all = reader.brands(document.as_table());
     reader.faults.sort_by_key(|fault| fault.line);
     if reader.faults.is_empty() { Ok(all) } else { Err(reader.faults) }
@@ -30,6 +30,7 @@ fn fault(file: &str, span: Span, what: impl Into<String>) -> Fault {
 /// Reads the tables; an error is recorded, and reading continues.
 struct Reader<'a> {
     file: &'a str,
+    registry: &'a Registry,
     faults: Vec<Fault>,
 }
 
@@ -48,6 +49,10 @@ impl Reader<'_> {
         let brands = root.get("brand").and_then(Item::as_table_like);
         for (name, item) in brands.into_iter().flat_map(TableLike::iter) {
             match (Brand::parse(name), item.as_table_like()) {
+                (Ok(brand), Some(_)) if !self.registry.brands().contains(&brand) => {
+                    let known = comma(&self.registry.brands());
+                    self.fault(item.span(), format!("no repository has the brand `{brand}`; expected one of: {known}"));
+                }
                 (Ok(brand), Some(table)) => drop(all.insert(brand, self.answers(table, &item.span()))),
                 (Err(error), _) => self.fault(item.span(), error.to_string()),
                 (Ok(_), None) => self.fault(item.span(), format!("`{name}` is not a table")),
@@ -97,7 +102,15 @@ impl Reader<'_> {
             let words = value.as_str().map(str::to_owned);
             match (key, words, value.as_integer()) {
                 ("title", Some(words), _) => wish.title = words,
-                ("repo", words @ Some(_), _) => wish.repo = words,
+                ("repo", Some(words), _) => {
+                    if self.registry.find_repo(&words).is_none() {
+                        let known = comma(&self.registry.repos.iter().map(|entry| &entry.name).collect::<Vec<_>>());
+                        let what =
+                            format!("repository `{}` is not in the registry; expected one of: {known}", text::escape(&words));
+                        self.fault(span(), what);
+                    }
+                    wish.repo = Some(words);
+                }
                 ("kind", words @ Some(_), _) => wish.kind = words,
                 ("description", words @ Some(_), _) => wish.description = words,
                 ("after", words @ Some(_), _) => wish.after = words,
@@ -129,6 +142,24 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Parses answers in a workspace of two brands.
+    fn parse(file: &str) -> Result<BTreeMap<Brand, Answers>, Vec<Fault>> {
+        let repo = |name: &str| {
+            format!("[[repo]]\nname = \"{name}\"\npath = \"../{name}\"\nbrand = \"{name}\"\nprotected = [\"main\"]\n")
+        };
+        let text = format!("version = 1\n[os]\nhub = \"umano\"\n{}{}", repo("umano"), repo("last"));
+        super::parse(file, &Registry::parse(&text).expect("a registry"))
+    }
+
+    #[test]
+    fn answers_for_what_the_registry_does_not_have_are_named() {
+        let bad = "[brand.umano]\nnext = [{ title = \"One\", repo = \"last\" },\n{ title = \"Two\", repo = \"none\" }]\n[brand.none]\nmatters = \"x\"\n";
+        let shown: Vec<_> = parse(bad).expect_err("bad").iter().map(ToString::to_string).collect();
+        let repo = "line 3: repository `none` is not in the registry; expected one of: umano, last";
+        let brand = "line 4: no repository has the brand `none`; expected one of: last, umano, _global";
+        assert_eq!(shown, [repo, brand]);
+    }
 
     #[test]
     fn answers_are_read_for_each_brand() {

@@ -83,6 +83,8 @@ pub(crate) enum Hold {
     NoHead,
     #[error("repository `{repo}` has no agent in the registry")]
     NoAgent { repo: String },
+    #[error("agent `{agent}` cannot be used now: {why}")]
+    Agent { agent: String, why: String },
     /// It is submitted, and another machine has to verify it.
     #[error("this machine cannot act as {}; an actor with that role must run `git os verify {ticket}`", Role::Verifier)]
     Unverified { ticket: TicketId },

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What, WorkerEvent,
+    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, Unused, What,
+    WorkerEvent,
 };
 use crate::core::event::State;
 use crate::core::text::{escape, headline, plural};
@@ -15,6 +16,7 @@ impl Event {
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::Session(event) => event.line(),
+            Self::Worker(WorkerEvent::RegistryChanged) => Some("the registry changed; going on by the new one".to_owned()),
             Self::Worker(WorkerEvent::Waiting) => Some("waiting for ready tickets".to_owned()),
             Self::Busy(_) | Self::Lane { .. } => None,
             Self::Work { brand, ticket: Some(ticket), what, .. } => what.line().map(|line| format!("{brand}: {ticket} {line}")),
@@ -50,6 +52,15 @@ impl SessionEvent {
             Self::WaitsFor { brand, date, words } => format!("{brand} waits for (answer of {date}): {}", headline(words)),
             Self::Brief(text) => text.clone(),
             Self::NobodyAnswered => "no answers given".to_owned(),
+            Self::AnswersUnused { brand, why } => {
+                let why = match why {
+                    Unused::AskedToday => "it was asked about today already",
+                    Unused::AnsweredBefore => "this session has other answers already",
+                    Unused::NoReason => "there is nothing to ask about it",
+                    Unused::NotMeant => "this session asks about other brands",
+                };
+                format!("the answers about {brand} are not used: {why}")
+            }
             Self::Approved { count } => format!("{} approved", plural(*count, "draft", "drafts")),
             Self::Distilled { lines, date } => format!("{} for ledger/{date}.md", plural(*lines, "line", "lines")),
             Self::UnknownRepo { repo, title } => format!("cannot draft `{title}`: repository `{repo}` not found"),
@@ -73,7 +84,8 @@ impl What {
             Self::Verdict { judgement: Judgement::Pass, .. } => "verified".to_owned(),
             Self::Verdict { judgement: Judgement::Fail, why } => format!("not verified: {}", headline(why)),
             Self::AttemptFailed { attempt, why } => format!("attempt {attempt} failed: {}", headline(why)),
-            Self::AttemptWaits { seconds } => format!("failed in the same way again; the next attempt is in {seconds} s"),
+            Self::RunEnded { outcome, why } => format!("run ended, {}: {}", outcome.name(), headline(why)),
+            Self::AttemptWaits { seconds } => format!("the next run begins in {seconds} s"),
             Self::Landing(event) => event.to_string(),
             Self::Remote(event) => event.to_string(),
             Self::Care(event) => event.to_string(),
@@ -158,6 +170,15 @@ impl fmt::Display for CareEvent {
             Self::ClaimLost { by: Some(run) } => write!(out, "lost the ticket: run {run} has it now"),
             Self::ClaimLost { by: None } => write!(out, "lost the ticket: it was taken away from this run"),
             Self::GivenBack(ticket) => write!(out, "released {ticket}"),
+            Self::StaysHeld { ticket, until } => {
+                write!(out, "{ticket} stays with this clone, which goes on with it next time")?;
+                until.map_or(Ok(()), |until| write!(out, "; others can take it after {until}"))?;
+                write!(out, "; `git os release {ticket}` gives it back now")
+            }
+            Self::AgentRests { agent, outcome, why, until } => {
+                let name = outcome.name();
+                write!(out, "agent `{agent}` is not used again before {until} ({name}): {}", headline(why))
+            }
             Self::Archived { count } => {
                 write!(out, "archived {}", plural(*count, "ref", "refs"))
             }
@@ -180,12 +201,20 @@ impl fmt::Display for CareEvent {
             Self::WaitsInVain { ticket, dependency, why } => {
                 write!(out, "{ticket} cannot be claimed: dependency {dependency} will never land: {why}")
             }
+            Self::AgentCannotStart { ready, agent, why } => {
+                write!(
+                    out,
+                    "cannot work on {}: agent `{agent}` cannot start: {why}",
+                    plural(*ready, "ready ticket", "ready tickets")
+                )
+            }
             Self::Idle { ready, because } => {
                 let because = match because {
-                    Idle::NoAgent => "no agent in the registry",
-                    Idle::Unborn => "no commit on its protected branch yet",
+                    Idle::NoAgent => "there is no agent in the registry",
+                    Idle::Unborn => "there is no commit on its protected branch yet",
+                    Idle::Agent => "its agent cannot be used now",
                 };
-                write!(out, "cannot work on {}: there is {because}", plural(*ready, "ready ticket", "ready tickets"))
+                write!(out, "cannot work on {}: {because}", plural(*ready, "ready ticket", "ready tickets"))
             }
         }
     }

@@ -1,17 +1,17 @@
 //! Reads `registry.toml` table by table; an error is recorded, and reading continues.
 
 mod actors;
+mod agents;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use toml_edit::{Item, TableLike};
 
-use super::{AgentEntry, AgentKind, Authorship, Fault, Lines, Registry, RepoEntry};
+use super::{AgentEntry, Authorship, Fault, Lines, Registry, RepoEntry};
 use crate::core::id::{Brand, RepoName};
 use crate::core::interview::DEFAULT_QUESTIONS;
 use crate::core::meta::{Check, DEFAULT_ATTEMPTS, Gate, Land, OfflineClaims, Paths, Push};
-use crate::core::text;
 use crate::core::ticket::DEFAULT_LEASE;
 use crate::core::time::parse_span;
 use crate::core::verdict::Grade;
@@ -141,19 +141,8 @@ impl Reader<'_> {
                 self.fault(item.span(), format!("{at} is not a table"));
                 continue;
             };
-            self.known_keys(agent, &at, &["kind", "run", "model", "identity"]);
-            let kind = self.parsed(agent, &at, "kind", item.span(), str::parse::<AgentKind>);
-            let run = self.strings(agent, "run");
-            if kind == Some(AgentKind::Command) && run.is_empty() {
-                self.fault(item.span(), format!("{at} is a command and needs `run = [\"program\", …]`"));
-            }
-            let model = self.maybe(agent, "model", |text| Ok(text.to_owned()));
-            let identity = self.maybe(agent, "identity", identity);
-            match kind {
-                Some(kind) => {
-                    let lines = self.lines(agent, item.span());
-                    drop(agents.insert(name.to_owned(), AgentEntry { kind, run, model, identity, lines }));
-                }
+            match self.an_agent(agent, &at, item) {
+                Some(entry) => drop(agents.insert(name.to_owned(), entry)),
                 None => drop(self.faulty_agents.insert(name.to_owned())),
             }
         }
@@ -352,15 +341,6 @@ impl Reader<'_> {
             self.fault(span, format!("{at} has no `{key}`"));
         }
         self.maybe(table, key, parse)
-    }
-}
-
-/// Who an author is: `Name <mail>`, as git writes it.
-fn identity(text: &str) -> Result<String, String> {
-    let is_part = |part: &str| !part.is_empty() && part.trim() == part && !part.contains(['<', '>']) && text::is_line(part, 200);
-    match text.strip_suffix('>').and_then(|text| text.split_once(" <")) {
-        Some((name, mail)) if is_part(name) && is_part(mail) && !mail.contains(' ') => Ok(text.to_owned()),
-        Some(_) | None => Err(format!("`{}` is not an author such as `Name <mail@example.com>`", text::escape(text))),
     }
 }
 

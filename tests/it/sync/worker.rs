@@ -136,6 +136,30 @@ fn a_worker_goes_on_when_the_remote_is_back() {
     each_landed_once(&fleet, &[id]);
 }
 
+#[test]
+fn a_worker_goes_on_by_the_registry_as_it_is_by_then() {
+    let fleet = fleet(1);
+    let id = fleet.ready("m0", "Ticket");
+    let registry = fleet.sandbox.read("m0/registry.toml");
+    let without = registry.replace("agent = \"crew\"\n", "");
+    assert_ne!(registry, without);
+    fleet.sandbox.write("m0/registry.toml", &without);
+    let mut worker = spawn(&fleet, "m0", &["--poll", "1s"]);
+    while !fleet.sandbox.read("m0.log").contains("there is no agent in the registry") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(fleet.sandbox.state("m0", &id), "ready");
+    // One that cannot be read changes nothing.
+    fleet.sandbox.write("m0/registry.toml", "version = \n");
+    fleet.sandbox.write("m0/registry.toml", &registry);
+    while fleet.sandbox.state(BARE, &id) != "merged" {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(fleet.sandbox.read("m0.log").contains("the registry changed; going on by the new one"));
+    terminate(&worker);
+    assert!(worker.wait().expect("an end").success());
+}
+
 /// One machine checks for long, another lands every moment: the first is not outrun for ever.
 #[test]
 fn a_machine_that_checks_for_long_has_its_turn() {

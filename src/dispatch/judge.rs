@@ -1,0 +1,125 @@
+//! Asks the judge of submitted work.
+
+use std::time::Duration;
+
+use camino::Utf8Path;
+use serde::Deserialize;
+
+use super::{DispatchError, Site, converse, ended};
+use crate::agent::{Brief, Duty};
+use crate::core::id::RunId;
+use crate::core::outcome::Outcome;
+use crate::core::progress::{Activity, Hold, What};
+use crate::core::ruling::Ruling;
+use crate::core::secrets;
+use crate::core::text;
+use crate::core::verdict::Judgement;
+use crate::ledger::Entry;
+use crate::local::output::Printer;
+
+/// How long to wait before a judge that broke down is asked again, each time; then it is left alone.
+const JUDGE_PAUSES: &[Option<Duration>] = &[Some(Duration::from_secs(2)), Some(Duration::from_secs(10)), None];
+/// A judge's answer: the last line it prints.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Judged {
+    pub(super) verdict: Judgement,
+    pub(super) reasons: Vec<String>,
+}
+
+/// What a judge came to.
+pub(super) struct Answer {
+    pub(super) agent: String,
+    pub(super) judged: Judged,
+    /// What it says of itself; null if nothing.
+    pub(super) record: serde_json::Value,
+}
+
+/// Asks the judge; any unclear answer is a fail. A judge that cannot be used, or does not come to an end, says nothing about the
+/// work: it is asked again, and then another time.
+pub(super) fn ask(
+    site: &Site<'_>,
+    entry: &Entry,
+    name: &str,
+    run: &RunId,
+    path: &Utf8Path,
+    text: String,
+) -> Result<Ruling<Answer, Hold>, DispatchError> {
+    let brief = Brief {
+        text,
+        duty: Duty::Verifier,
+        ticket: entry.id.clone(),
+        run: run.clone(),
+        attempt: entry.ticket.attempt,
+        worktree: path.to_owned(),
+        outbox: path.join(".git-os-none"),
+        timeout: site.entry.timeout,
+    };
+    for pause in JUDGE_PAUSES {
+        site.tell(What::Begun(Activity::Judging { agent: name.to_owned() }));
+        let conclusion = converse::run(site, name, &brief, Printer::Judge)?;
+        let (outcome, failure) = (conclusion.end(), conclusion.failure().map(ToString::to_string));
+        let why = failure.unwrap_or_default();
+        match outcome {
+            Outcome::Crashed => {
+                site.tell(What::RunEnded { outcome, why: why.clone() });
+                let Some(pause) = pause else { return ended::send_to_rest(site, name, outcome, &why).map(Ruling::Denied) };
+                site.stop.pause(*pause);
+                if site.stop.is_interrupted() {
+                    return Err(DispatchError::Interrupted);
+                }
+            }
+            outcome if outcome == Outcome::TimedOut || outcome.is_of_agent() => {
+                return ended::send_to_rest(site, name, outcome, &why).map(Ruling::Denied);
+            }
+            _ => {
+                let judged = match why.as_str() {
+                    "" => read_answer(&conclusion.answer).unwrap_or_else(|| {
+                        let said = text::line(&conclusion.answer, 200);
+                        fail(format!("{name} gave no clear verdict; its last line was `{said}`"))
+                    }),
+                    why => fail(why.to_owned()),
+                };
+                site.resting.wake(name, site.repo.identity()?.time)?;
+                return Ok(Ruling::Granted(Answer { agent: conclusion.agent, judged, record: conclusion.record }));
+            }
+        }
+    }
+    Ok(Ruling::Denied(Hold::Agent { agent: name.to_owned(), why: "it does not come to an end".to_owned() }))
+}
+
+fn fail(why: String) -> Judged {
+    Judged { verdict: Judgement::Fail, reasons: vec![why] }
+}
+
+fn read_answer(line: &str) -> Option<Judged> {
+    let mut answer: Judged = serde_json::from_str(line.trim()).ok()?;
+    answer.reasons = answer
+        .reasons
+        .iter()
+        .map(|reason| text::line(&secrets::redact(reason), 2000))
+        .filter(|reason| !reason.is_empty())
+        .collect();
+    // A fail must give a reason.
+    (answer.verdict == Judgement::Pass || !answer.reasons.is_empty()).then_some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anything_unclear_is_no_answer() {
+        assert!(read_answer(r#"{"verdict":"pass","reasons":[]}"#).is_some());
+        assert!(read_answer(r#"{"verdict":"fail","reasons":["no"],"confidence":0.9}"#).is_some());
+        for line in [
+            "",
+            "pass",
+            r#"{"verdict":"maybe","reasons":[]}"#,
+            r#"{"verdict":"pass"}"#,
+            r#"{"verdict":"fail","reasons":[]}"#,
+            r#"{"verdict":"pass","reasons":[]} trailing"#,
+        ] {
+            assert!(read_answer(line).is_none(), "{line}");
+        }
+    }
+}
