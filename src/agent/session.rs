@@ -12,8 +12,8 @@ use crate::core::event::named;
 use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
-use crate::core::text;
 use crate::core::usage::Usage;
+use crate::core::{secrets, text};
 
 /// The longest line in which a client is understood, in bytes; a longer one is in the transcript alone.
 const MAX_LINE: usize = 4 * 1024 * 1024;
@@ -63,7 +63,8 @@ pub(crate) struct Failure {
 impl Failure {
     /// In one short line.
     pub(super) fn new(end: Outcome, words: &str) -> Self {
-        Self { end, words: text::line(words, MAX_WORDS) }
+        // A service may answer with what it was asked.
+        Self { end, words: text::line(&secrets::redact(words), MAX_WORDS) }
     }
 
     /// With what a program said that speaks to people.
@@ -108,6 +109,8 @@ pub(crate) struct Session {
     talk: Box<dyn Talk>,
     live: Live,
     lines: Lines,
+    /// The same of its standard error.
+    asides: Lines,
     /// What was heard and not told yet.
     heard: VecDeque<Event>,
 }
@@ -136,7 +139,8 @@ impl Session {
         stop: &Stop,
     ) -> Result<Self, ProcessError> {
         let Launch { words, mut variables, passed, input, is_input_open, talk } = client.launch(name, agent, brief, around)?;
-        variables.extend(process::passed(clients::NETWORK.iter().copied().chain(agent.env.iter().map(String::as_str))));
+        variables.extend(clients::network());
+        variables.extend(process::passed(agent.env.iter().map(String::as_str)));
         let program = words.first().cloned().unwrap_or_default();
         let spec = Spec {
             words,
@@ -151,7 +155,8 @@ impl Session {
             run: brief.run.clone(),
         };
         let live = Live::start(&spec, stop)?;
-        let mut session = Self { name: name.to_owned(), program, talk, live, lines: Lines::default(), heard: VecDeque::new() };
+        let (lines, asides) = (Lines::default(), Lines::default());
+        let mut session = Self { name: name.to_owned(), program, talk, live, lines, asides, heard: VecDeque::new() };
         session.say();
         Ok(session)
     }
@@ -167,11 +172,14 @@ impl Session {
                 return Ok(None);
             }
             let Some((channel, bytes)) = self.live.next()? else { return Ok(None) };
-            if channel == Channel::Stdout {
-                for line in self.lines.add(&bytes) {
-                    self.heard.extend(self.talk.hear(&line));
+            match channel {
+                Channel::Stdout => {
+                    for line in self.lines.add(&bytes) {
+                        self.heard.extend(self.talk.hear(&line));
+                    }
+                    self.say();
                 }
-                self.say();
+                Channel::Stderr => self.asides.add(&bytes).iter().for_each(|line| self.talk.overhear(line)),
             }
         }
         Ok(self.heard.pop_front())

@@ -1,5 +1,6 @@
 //! `registry.toml`: the list of the workspace's repositories; all errors are reported at once.
 
+pub(crate) mod interpreter;
 mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,10 +124,6 @@ pub(crate) struct AgentEntry {
     pub(crate) lines: Lines,
 }
 
-/// Programs whose first argument is a script.
-const INTERPRETERS: &[&str] =
-    &["sh", "bash", "dash", "zsh", "ksh", "fish", "python", "python3", "node", "deno", "bun", "ruby", "perl", "php", "lua"];
-
 /// A word of a command line in the registry: what begins with `./` or `../` counts from the registry's folder.
 #[must_use]
 pub(crate) fn from_registry(word: &str, registry_dir: &Utf8Path) -> String {
@@ -142,15 +139,29 @@ impl AgentEntry {
             return self.kind.program().map(str::to_owned).into_iter().collect();
         };
         // An agent works in a worktree, which holds what agents wrote: nothing of it is run as the agent.
-        let place = |word: &String| if word.starts_with('/') { word.clone() } else { registry_dir.join(word).to_string() };
-        let is_interpreter = program.rsplit('/').next().is_some_and(|name| INTERPRETERS.contains(&name));
+        let place = |word: &String| in_folder(word, registry_dir);
+        let script_at = self.script_at();
         let program = if program.contains('/') { place(program) } else { program.clone() };
-        let argument = |(at, word): (usize, &String)| match at {
-            0 if is_interpreter && !word.starts_with('-') => place(word),
-            _ => from_registry(word, registry_dir),
+        let argument = |(at, word): (usize, &String)| {
+            if Some(at + 1) == script_at { place(word) } else { from_registry(word, registry_dir) }
         };
         std::iter::once(program).chain(arguments.iter().enumerate().map(argument)).collect()
     }
+
+    /// The script that an interpreter is to run, if it is one that `run` names plainly.
+    #[must_use]
+    pub(crate) fn script(&self, registry_dir: &Utf8Path) -> Option<String> {
+        Some(in_folder(&self.run[self.script_at()?], registry_dir))
+    }
+
+    fn script_at(&self) -> Option<usize> {
+        interpreter::find_script(&self.run.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+/// A path that counts from a folder.
+fn in_folder(word: &str, folder: &Utf8Path) -> String {
+    if word.starts_with('/') { word.to_owned() } else { folder.join(word.trim_start_matches("./")).to_string() }
 }
 
 impl AgentKind {
@@ -397,10 +408,11 @@ line 24: the actors `ben` and `ben` have the same key
         for (run, expected) in [
             ("[]", "claude"),
             ("[\"claude\", \"--x\"]", "claude --x"),
-            ("[\"./agents/x.sh\", \"./a\"]", "/reg/./agents/x.sh /reg/./a"),
+            ("[\"./agents/x.sh\", \"./a\"]", "/reg/agents/x.sh /reg/a"),
             ("[\"agents/x.sh\"]", "/reg/agents/x.sh"),
             ("[\"sh\", \"agents/x.sh\", \"b/c\"]", "sh /reg/agents/x.sh b/c"),
             ("[\"/usr/bin/python3\", \"x.py\"]", "/usr/bin/python3 /reg/x.py"),
+            ("[\"python3\", \"-u\", \"x.py\"]", "python3 -u /reg/x.py"),
             ("[\"sh\", \"-c\", \"exec claude\"]", "sh -c exec claude"),
         ] {
             assert_eq!(words(run), expected);

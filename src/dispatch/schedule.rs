@@ -13,8 +13,7 @@ use crate::core::meta::OfflineClaims;
 use crate::core::outcome::Outcome;
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
-use crate::doctor::programs::{Lack, find_lack};
-use crate::git::{GitError, Repo};
+use crate::doctor::programs::{Lack, find_lack_of_agent};
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, shared_remote};
 use crate::local::runs::{self, RunRecord};
@@ -159,7 +158,7 @@ fn idle(site: &Site<'_>, ledger: &Ledger<'_>) -> Result<Option<CareEvent>, Dispa
         None => Idle::NoAgent,
         Some(_) if ledger.find_trunk_tip()?.is_none() => Idle::Unborn,
         Some(agent) if ended::find_rest(site, agent)?.is_some() => Idle::Agent,
-        Some(agent) => match find_lack_of(site.workspace, entry, &site.repo, agent)? {
+        Some(agent) => match find_lack(site.workspace, agent) {
             Some(lack) => {
                 let (agent, why) = (agent.clone(), lack.to_string());
                 let ready = count_ready(ledger)?;
@@ -176,9 +175,9 @@ fn count_ready(ledger: &Ledger<'_>) -> Result<usize, DispatchError> {
     Ok(ledger.rows()?.tickets.iter().filter(|row| row.ticket.state == State::Ready).count())
 }
 
-/// What an agent lacks to start in a repository; a ticket that is claimed in vain is a ticket that others wait for.
-fn find_lack_of(workspace: &Workspace, entry: &RepoEntry, repo: &Repo, agent: &str) -> Result<Option<Lack>, GitError> {
-    workspace.registry.agents.get(agent).map_or(Ok(None), |agent| find_lack(agent, workspace, entry, repo))
+/// What an agent lacks to start; a ticket that is claimed in vain is a ticket that others wait for.
+fn find_lack(workspace: &Workspace, agent: &str) -> Option<Lack> {
+    find_lack_of_agent(workspace.registry.agents.get(agent)?, workspace.root())
 }
 
 /// The ready tickets of a repository that nobody can take, since they wait for what will not land.
@@ -281,13 +280,10 @@ impl<'a> Board<'a> {
         for entry in self.at.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
             let is_away = self.away.contains(&entry.name) && entry.offline_claims == OfflineClaims::Refuse;
             let agent = entry.agent.as_deref().unwrap_or_default();
-            if self.busy.contains(&entry.brand) || is_away {
+            if self.busy.contains(&entry.brand) || is_away || find_lack(self.at.workspace, agent).is_some() {
                 continue;
             }
             let Ok(repo) = self.at.workspace.open(entry) else { continue };
-            if !matches!(find_lack_of(self.at.workspace, entry, &repo, agent), Ok(None)) {
-                continue;
-            }
             let Ok(ledger) = Ledger::open(&repo) else { continue };
             // Whoever would be sent to it would come back with nothing.
             let Ok(now) = repo.identity().map(|identity| identity.time) else { continue };

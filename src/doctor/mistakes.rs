@@ -39,7 +39,7 @@ pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Res
     // Without its agent a repository is worked on by hand; without its judge nothing passes.
     for (severity, key, name) in [(Severity::Warning, "agent", &entry.agent), (Severity::Fault, "verifier", &entry.verifier)] {
         let Some(agent) = name.as_ref().and_then(|name| workspace.registry.agents.get(name)) else { continue };
-        if let Some(lack) = programs::find_lack(agent, workspace, entry, repo)? {
+        if let Some(lack) = programs::find_lack_of_agent(agent, workspace.root()) {
             let name = name.as_deref().unwrap_or_default();
             add(severity, agent.lines.of("run"), format!("{key} `{name}` cannot start: {lack}"));
         }

@@ -1,17 +1,16 @@
 //! Whether what a registry starts is there: programs, and scripts that are given to an interpreter.
 //!
-//! Only what the words say plainly is looked at. What begins with `./` in the `run` of an agent is in the folder of the registry;
-//! any other relative path is in a worktree, which is made of a protected branch.
+//! Only what the words say plainly is looked at. Paths in the `run` of an agent count from the folder of the registry; relative paths in
+//! a check are in a worktree, which is made of a protected branch.
 
 use std::fmt;
 
 use camino::Utf8Path;
 
-use crate::core::registry::{AgentEntry, RepoEntry, from_registry};
+use crate::core::registry::{AgentEntry, RepoEntry, interpreter};
 use crate::git::program::{Program, look};
 use crate::git::tree::FOLDER;
 use crate::git::{GitError, Repo};
-use crate::workspace::Workspace;
 
 /// What is not there, or not as it has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,36 +45,12 @@ impl fmt::Display for Lack {
     }
 }
 
-/// Why an agent cannot start in a repository.
-///
-/// # Errors
-/// When the repository cannot be read.
-pub(crate) fn find_lack(
-    agent: &AgentEntry,
-    workspace: &Workspace,
-    entry: &RepoEntry,
-    repo: &Repo,
-) -> Result<Option<Lack>, GitError> {
-    let Some(program) = agent.words(workspace.root()).into_iter().next() else { return Ok(None) };
-    let is_relative = |path: &str| path.contains('/') && !path.starts_with('/');
-    let of_program = if is_relative(&program) {
-        match look_on_branch(entry, repo, &program)? {
-            OnBranch::NotExecutable(branch) => Some(Lack::NotExecutableOnBranch { path: program, branch }),
-            OnBranch::Missing(branch) => Some(Lack::OnBranch { path: program, branch }),
-            OnBranch::There | OnBranch::Unknown => None,
-        }
-    } else {
-        find_lack_of_program(&program, workspace.root())
-    };
-    if of_program.is_some() {
-        return Ok(of_program);
-    }
-    let said: Vec<&str> = agent.run.iter().map(String::as_str).collect();
-    let Some(script) = find_script(&said).map(|script| from_registry(script, workspace.root())) else { return Ok(None) };
-    if is_relative(&script) {
-        return find_script_lack(entry, repo, &script);
-    }
-    Ok((!Utf8Path::new(&script).as_std_path().exists()).then_some(Lack::File(script)))
+/// Why an agent cannot start. Its paths count from the folder of the registry, and never from a worktree.
+#[must_use]
+pub(crate) fn find_lack_of_agent(agent: &AgentEntry, registry_dir: &Utf8Path) -> Option<Lack> {
+    let program = agent.words(registry_dir).into_iter().next()?;
+    let script = || agent.script(registry_dir).filter(|script| !Utf8Path::new(script).is_file()).map(Lack::File);
+    find_lack_of_program(&program, registry_dir).or_else(script)
 }
 
 /// Why a check cannot run: what its program is, and then what a ticket may bring about, since it is about a file on a branch.
@@ -100,7 +75,7 @@ pub(super) fn find_lacks_of_check(line: &str, entry: &RepoEntry, repo: &Repo) ->
 }
 
 /// What keeps a program from being started, counted from a folder where its name has a slash.
-pub(crate) fn find_lack_of_program(name: &str, dir: &Utf8Path) -> Option<Lack> {
+fn find_lack_of_program(name: &str, dir: &Utf8Path) -> Option<Lack> {
     match look(name, dir) {
         Program::There => None,
         Program::NotExecutable => Some(Lack::NotExecutable(name.to_owned())),
@@ -146,38 +121,15 @@ fn look_on_branch(entry: &RepoEntry, repo: &Repo, path: &str) -> Result<OnBranch
     Ok(if is_ignored { OnBranch::Unknown } else { OnBranch::Missing(branch.clone()) })
 }
 
-/// The interpreters, and those of their options that take no value and still let a script follow.
-const INTERPRETERS: [(&str, &str); 11] = [
-    ("sh", SHELL),
-    ("bash", SHELL),
-    ("dash", SHELL),
-    ("ksh", SHELL),
-    ("zsh", SHELL),
-    ("python", "uBEsSIOqvb"),
-    ("node", ""),
-    ("ruby", "w"),
-    ("perl", "wT"),
-    ("php", ""),
-    ("lua", ""),
-];
-const SHELL: &str = "aefuvx";
-
 /// The endings of scripts.
 const ENDINGS: [&str; 11] = ["sh", "bash", "zsh", "py", "js", "mjs", "cjs", "rb", "pl", "php", "lua"];
 
-/// The script that these words give to an interpreter, where they say so plainly.
+/// The script that these words give to an interpreter, if its place in a worktree is plain.
 fn find_script<'w>(words: &[&'w str]) -> Option<&'w str> {
-    let (program, rest) = words.split_first()?;
-    let name = program.rsplit('/').next()?.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let (_, options) = INTERPRETERS.iter().find(|known| known.0 == name)?;
-    let is_harmless = |word: &str| word.strip_prefix('-').is_some_and(|flags| flags.chars().all(|flag| options.contains(flag)));
-    let script = rest.iter().find(|word| !is_harmless(word))?;
-    if script.starts_with('-') {
-        return None;
-    }
+    let script = words[interpreter::find_script(words)?];
     let is_script = Utf8Path::new(script).extension().is_some_and(|ending| ENDINGS.contains(&ending));
     let is_path = script.starts_with("./") || script.starts_with("../") || script.contains('/') && is_script;
-    is_path.then_some(*script)
+    is_path.then_some(script)
 }
 
 /// What a shell has by itself.

@@ -14,7 +14,7 @@ use crate::core::registry::{AgentEntry, AgentKind};
 use crate::core::time::Timestamp;
 use crate::core::usage::Usage;
 use crate::dispatch::DispatchError;
-use crate::doctor::programs::find_lack_of_program;
+use crate::doctor::programs::find_lack_of_agent;
 use crate::git::GitError;
 use crate::ledger::{LedgerError, new_run};
 use crate::workspace::Workspace;
@@ -56,13 +56,13 @@ pub(crate) fn list(workspace: &Workspace, program: &Utf8Path, stop: &Stop) -> Do
         // A thread that panicked has said so.
         looks.into_iter().filter_map(|look| look.join().ok()).collect()
     });
-    Ok(views)
+    if stop.is_interrupted() { Err(OperationError::Dispatch(DispatchError::Interrupted)) } else { Ok(views) }
 }
 
 fn look(name: &str, agent: &AgentEntry, root: &Utf8Path, git_os: &Utf8Path, run: &RunId, stop: &Stop) -> AgentView {
     let words = agent.words(root);
     let program = words.first().cloned().unwrap_or_default();
-    let found = match find_lack_of_program(&program, root) {
+    let found = match find_lack_of_agent(agent, root) {
         Some(lack) => Err(probe::Unusable { outcome: Outcome::MissingClient, why: lack.to_string() }),
         // What another program does when it is asked for its version is not known.
         None if agent.kind.program().is_none() => Ok(None),

@@ -26,6 +26,7 @@ mod take_in;
 
 mod answers;
 mod by_hand;
+mod clients;
 mod help;
 mod naming;
 mod reading;

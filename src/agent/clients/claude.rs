@@ -104,6 +104,7 @@ impl Client for Claude {
     }
 }
 
+/// Its command line; the brief is on its standard input.
 fn words(agent: &AgentEntry, duty: Duty, around: Surroundings<'_>) -> Vec<String> {
     let mut words = agent.words(around.registry_dir);
     let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
@@ -126,4 +127,25 @@ fn words(agent: &AgentEntry, duty: Duty, around: Surroundings<'_>) -> Vec<String
         add(&["--max-budget-usd", &dollars.to_string()]);
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::clients::tests::around;
+    use crate::core::registry::Registry;
+
+    #[test]
+    fn an_executor_edits_and_a_verifier_reads() {
+        let text = "version = 1\n[os]\nhub = \"a\"\n[[repo]]\nname = \"a\"\npath = \".\"\nbrand = \"a\"\n\
+                    [agents.a]\nkind = \"claude\"\nmodel = \"opus\"\nmax_turns = 7\nmax_dollars = 2.5\n";
+        let registry = Registry::parse(text).expect("a registry");
+        let line = |duty: Duty| words(&registry.agents["a"], duty, around()).join(" ");
+        let (executor, verifier) = (line(Duty::Executor), line(Duty::Verifier));
+        let limits = "--model opus --max-turns 7 --max-budget-usd 2.5";
+        assert!(executor.ends_with(&format!("--permission-mode acceptEdits --allowedTools Bash {limits}")), "{executor}");
+        assert!(verifier.contains("--permission-mode dontAsk") && verifier.ends_with(limits), "{verifier}");
+        assert!(!verifier.contains("Write") && !verifier.contains("Edit,"), "{verifier}");
+        assert!(verifier.contains("\"additionalProperties\":false"), "{verifier}");
+    }
 }

@@ -30,8 +30,7 @@ const PASSED: &[&str] = &[
     "GOOGLE_VERTEX_BASE_URL",
 ];
 
-/// The worktree is of the operator's repository; a folder that is not trusted ends the client at once.
-const VARIABLES: &[(&str, &str)] = &[("GEMINI_CLI_TRUST_WORKSPACE", "true"), ("GEMINI_TELEMETRY_ENABLED", "false")];
+const VARIABLES: &[(&str, &str)] = &[("GEMINI_TELEMETRY_ENABLED", "false")];
 
 /// What a verifier may run. In its mode, what nothing allows is refused, and the tools that write are not there.
 const POLICY: &str = "[[rule]]\ntoolName = \"run_shell_command\"\n\
@@ -48,7 +47,8 @@ impl Client for Gemini {
     fn launch(&self, name: &str, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Result<Launch, ProcessError> {
         let mut words = agent.words(around.registry_dir);
         let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
-        add(&["--output-format", "stream-json"]);
+        // In a folder that is not trusted it ends at once; in one that is, it runs hooks and servers that the work brings.
+        add(&["--output-format", "stream-json", "--skip-trust"]);
         if let Some(model) = &agent.model {
             add(&["--model", model]);
         }

@@ -12,15 +12,15 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::process::{Ended, Finished, ProcessError};
+use super::process::{self, Ended, Finished, ProcessError};
 use super::session::{Decision, Event, Failure, Permission};
 use super::{Brief, Surroundings};
 use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::{AgentEntry, AgentKind};
-use crate::core::text;
 use crate::core::time::Timestamp;
 use crate::core::usage::{MicroDollars, Usage};
+use crate::core::{secrets, text};
 use crate::git::process::write_file;
 
 /// The shape of a verifier's answer. What it does not name would be refused when the answer is read.
@@ -32,7 +32,7 @@ const MAX_DETAIL: usize = 200;
 const MAX_DENIED: usize = 20;
 
 /// Of the operator's environment what any client needs to reach its model.
-pub(super) const NETWORK: &[&str] = &[
+const NETWORK: &[&str] = &[
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "ALL_PROXY",
@@ -44,6 +44,18 @@ pub(super) const NETWORK: &[&str] = &[
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
 ];
+
+/// What is on this machine itself, for which no proxy is asked.
+const LOOPBACK: &str = "localhost,127.0.0.1,::1";
+
+/// The operator's settings of the network. A model on this machine is reached although there is a proxy, unless they say otherwise.
+pub(super) fn network() -> Vec<(String, String)> {
+    let mut all = process::passed(NETWORK.iter().copied());
+    if !all.iter().any(|(key, _)| key.eq_ignore_ascii_case("no_proxy")) {
+        all.extend(["NO_PROXY", "no_proxy"].map(|key| (key.to_owned(), LOOPBACK.to_owned())));
+    }
+    all
+}
 
 /// How a client is started.
 pub(super) struct Launch {
@@ -87,7 +99,7 @@ impl Report {
             denied,
         } = &self.usage;
         let dollars = micro_dollars.and_then(|micros| MicroDollars(micros).to_string().parse::<serde_json::Number>().ok());
-        let tool = |tool: &ToolUse| serde_json::json!({ "tool_name": tool.name, "input": tool.detail });
+        let tool = |tool: &ToolUse| serde_json::json!({ "tool_name": tool.name, "input": secrets::redact(&tool.detail) });
         let tools: Vec<Value> = self.denied.iter().take(MAX_DENIED).map(tool).collect();
         let all = [
             ("session_id", self.session.clone().map(Value::from)),
@@ -121,6 +133,9 @@ pub(super) trait Talk {
     /// What a line of its standard output tells.
     fn hear(&mut self, line: &str) -> Vec<Event>;
 
+    /// What a line of its standard error tells.
+    fn overhear(&mut self, _line: &str) {}
+
     /// The line by which it is told what was decided; `None` when it cannot be told.
     fn reply(&mut self, _request: &Permission, _decision: Decision) -> Option<String> {
         None
@@ -131,7 +146,7 @@ pub(super) trait Talk {
         Vec::new()
     }
 
-    /// Whether all is said, and the client only waits to be ended.
+    /// Whether all is said, and the client only waits to be ended, or waits for what will not come.
     fn is_over(&self) -> bool {
         false
     }

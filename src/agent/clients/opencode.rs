@@ -29,12 +29,21 @@ const PASSED: &[&str] = &[
     "XAI_API_KEY",
 ];
 
-const VARIABLES: &[(&str, &str)] =
-    &[("OPENCODE_DISABLE_AUTOUPDATE", "1"), ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"), ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1")];
+const VARIABLES: &[(&str, &str)] = &[
+    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
+    ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+    // Settings that the work brings would go before ours. The brief has what the repository tells agents.
+    ("OPENCODE_DISABLE_PROJECT_CONFIG", "1"),
+    ("OPENCODE_DISABLE_CLAUDE_CODE", "1"),
+];
 
-/// Settings that go before all others. What is asked for without a terminal is refused and ends the run, so nothing is asked.
+/// Settings that go before the operator's. What is asked for without a terminal is refused and ends the run, so nothing is asked.
 const EXECUTOR: &str = r#"{"autoupdate":false,"share":"disabled","permission":{"edit":"allow","bash":"allow","webfetch":"deny","external_directory":"deny","question":"deny","doom_loop":"deny"}}"#;
 const VERIFIER: &str = r#"{"autoupdate":false,"share":"disabled","permission":{"edit":"deny","task":"deny","webfetch":"deny","external_directory":"deny","question":"deny","doom_loop":"deny","bash":{"*":"deny","git diff*":"allow","git log*":"allow","git show*":"allow","git status*":"allow"}}}"#;
+
+/// How often its service may refuse it in a row. It waits longer each time, half a minute by then, and never gives up by itself.
+const LAST_TRY: u32 = 5;
 
 /// How it says that a rule forbids a tool, or that it does not exist.
 const DENIALS: &[&str] = &["rule which prevents", "rejected permission", "unavailable tool"];
@@ -76,13 +85,24 @@ struct Run {
     /// Why the last step ended.
     reason: Option<String>,
     error: Option<Value>,
+    /// What its service answered last, and how often in a row since the last step.
+    refused: (u32, String),
     denied: Vec<ToolUse>,
 }
 
 impl Run {
     fn new(teller: Teller, model: Option<String>) -> Self {
         let usage = Usage { model, ..Usage::default() };
-        Self { teller, session: None, usage, said: String::new(), reason: None, error: None, denied: Vec::new() }
+        Self {
+            teller,
+            session: None,
+            usage,
+            said: String::new(),
+            reason: None,
+            error: None,
+            refused: (0, String::new()),
+            denied: Vec::new(),
+        }
     }
 
     fn add_step(&mut self, part: &Value) {
@@ -105,15 +125,12 @@ impl Run {
             return Some(self.teller.refused(data["statusCode"].as_u64(), words, finished));
         }
         match (finished.ended, self.reason.as_deref()) {
+            (Ended::TimedOut | Ended::Canceled, _) if self.refused.0 > 0 => {
+                Some(self.teller.refused(None, &self.refused.1, finished))
+            }
             (Ended::Exit(0), Some("stop")) => None,
             (Ended::Exit(0), Some("length")) => {
                 Some(self.teller.failure(Outcome::Crashed, "was cut off: its answer became too long"))
-            }
-            (Ended::TimedOut, _) => {
-                let stderr = finished.transcript.stderr.text();
-                let logged =
-                    stderr.lines().rev().find_map(|line| line.split_once("error.error=\"").map(|(_, words)| words.to_owned()))?;
-                Some(self.teller.refused(None, logged.trim_end_matches('"'), finished))
             }
             (Ended::Exit(1), None) if is_help(finished) => {
                 Some(self.teller.failure(Outcome::WrongVersion, "does not know what it was told, and printed its help"))
@@ -150,11 +167,25 @@ impl Talk for Run {
                 }
                 return vec![Event::Tool(used)];
             }
-            Some("step_finish") => self.add_step(part),
+            Some("step_finish") => {
+                self.refused.0 = 0;
+                self.add_step(part);
+            }
             Some("error") => self.error = Some(value["error"].clone()),
             _ => {}
         }
         Vec::new()
+    }
+
+    fn overhear(&mut self, line: &str) {
+        // Beside the work it asks for titles.
+        if let Some((_, words)) = line.split_once("error.error=\"").filter(|_| !line.contains("small=true")) {
+            self.refused = (self.refused.0 + 1, words.trim_end_matches('"').to_owned());
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.refused.0 >= LAST_TRY
     }
 
     fn report(&mut self, finished: &Finished) -> Report {
@@ -236,9 +267,17 @@ mod tests {
         let end = |lines: &[&str], finished: &Finished| hear(lines, finished).1.failure.map(|failure| failure.end);
         let error = r#"{"type":"error","timestamp":1795957858408,"sessionID":"ses_1","error":{"name":"APIError","data":{"message":"message for 401","statusCode":401,"isRetryable":false}}}"#;
         assert_eq!(end(&[error], &exited(1, "", "")), Some(Outcome::NoLogin));
-        let log = "level=ERROR message=\"stream error\" error.error=\"AI_APICallError: Rate limit reached, try again in 20s\"\n";
+        let log = "level=ERROR message=\"stream error\" small=false error.error=\"AI_APICallError: Rate limit reached, try again in 20s\"";
         let until = Some(crate::agent::clients::tests::NOW.plus(30));
-        assert_eq!(end(&[], &timed_out("", log)), Some(Outcome::Limited { until }));
+        let mut run = Run::new(Teller::new("coder", around()), None);
+        for time in 1..=LAST_TRY {
+            assert!(!run.is_over());
+            run.overhear(log);
+            run.overhear(&log.replace("small=false", "small=true"));
+            let failure = run.report(&timed_out("", "")).failure.map(|failure| failure.end);
+            assert_eq!(failure, Some(Outcome::Limited { until }), "{time}");
+        }
+        assert!(run.is_over());
         assert_eq!(
             end(&[], &exited(1, "", "\nopencode run [message..]\n\nrun opencode with a message\n")),
             Some(Outcome::WrongVersion)

@@ -3,6 +3,8 @@
 //! A run may have several results, since what it does in the background begins new turns. Cost and the usage of each model grow
 //! over all of them and count sub-agents; turns, time and refusals are those since the result before.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::agent::clients::{MAX_DETAIL, Report, Talk, Teller, answer, detail, object, tool};
@@ -13,6 +15,9 @@ use crate::core::progress::ToolUse;
 use crate::core::text;
 use crate::core::time::Timestamp;
 use crate::core::usage::{MicroDollars, Usage, add};
+
+/// How often a refused key is tried.
+const LAST_TRY: u64 = 3;
 
 /// What is known of a run.
 pub(super) struct Run {
@@ -29,6 +34,10 @@ pub(super) struct Run {
     waits: Option<Value>,
     /// When a limit that it ran into ends.
     limit: Option<Timestamp>,
+    /// The judgement that the model gave last, whether or not the client took it as it was.
+    judgement: Option<Value>,
+    /// The usage of each message by its name, for a run that ends without a result.
+    messages: BTreeMap<String, Value>,
 }
 
 impl Run {
@@ -43,6 +52,8 @@ impl Run {
             denied: Vec::new(),
             waits: None,
             limit: None,
+            judgement: None,
+            messages: BTreeMap::new(),
         }
     }
 
@@ -98,8 +109,7 @@ impl Run {
     }
 
     fn usage(&self) -> Usage {
-        let none = Value::Null;
-        let result = self.result.as_ref().unwrap_or(&none);
+        let Some(result) = &self.result else { return self.usage_so_far() };
         let models = result["modelUsage"].as_object();
         let tokens = |of_model: &str, of_all: &str| {
             let mut sum = None;
@@ -117,8 +127,21 @@ impl Run {
             turns: self.turns,
             millis: self.millis,
             micro_dollars: dollars.map(|MicroDollars(micros)| micros),
-            denied: self.result.as_ref().and_then(|_| u64::try_from(self.denied.len()).ok()),
+            denied: u64::try_from(self.denied.len()).ok(),
         }
+    }
+
+    /// What the messages say of a run that has no result. Each is told once for each of its parts.
+    fn usage_so_far(&self) -> Usage {
+        let mut usage = Usage { model: self.model.clone(), ..Usage::default() };
+        for message in self.messages.values() {
+            add(&mut usage.turns, Some(1));
+            add(&mut usage.input_tokens, message["input_tokens"].as_u64());
+            add(&mut usage.output_tokens, message["output_tokens"].as_u64());
+            add(&mut usage.cache_read_tokens, message["cache_read_input_tokens"].as_u64());
+            add(&mut usage.cache_write_tokens, message["cache_creation_input_tokens"].as_u64());
+        }
+        usage
     }
 }
 
@@ -138,8 +161,17 @@ impl Talk for Run {
             }
             Some("assistant") => {
                 // Words of its own are no answer of the model.
-                if value["message"]["model"] != "<synthetic>" {
+                let message = &value["message"];
+                if message["model"] != "<synthetic>" {
                     self.waits = None;
+                    let id = message["id"].as_str().unwrap_or_default();
+                    self.messages.insert(id.to_owned(), message["usage"].clone());
+                }
+                let parts = || value["message"]["content"].as_array().into_iter().flatten();
+                let judged = parts().rfind(|part| part["name"] == "StructuredOutput").map(|part| &part["input"]);
+                if let Some(judged) = judged {
+                    // What was not asked for is nothing to read.
+                    self.judgement = Some(serde_json::json!({ "verdict": judged["verdict"], "reasons": judged["reasons"] }));
                 }
                 return tools(&value);
             }
@@ -159,10 +191,22 @@ impl Talk for Run {
         Some(serde_json::json!({ "type": "control_response", "response": response }).to_string())
     }
 
+    /// A key that was refused so often is refused for good; the client would ask with it for minutes.
+    fn is_over(&self) -> bool {
+        let is_refused = |waits: &Value| {
+            matches!(waits["error_status"].as_u64(), Some(401 | 403)) && waits["attempt"].as_u64() >= Some(LAST_TRY)
+        };
+        self.result.is_none() && self.waits.as_ref().is_some_and(is_refused)
+    }
+
     fn report(&mut self, finished: &Finished) -> Report {
         let said = match self.result.as_ref().and_then(|result| result.get("structured_output")) {
             Some(answer) if !answer.is_null() => answer.to_string(),
-            _ => self.result.as_ref().and_then(|result| result["result"].as_str()).map(answer).unwrap_or_default(),
+            _ => {
+                let said = self.result.as_ref().and_then(|result| result["result"].as_str()).map(answer).unwrap_or_default();
+                let is_judgement = said.starts_with('{');
+                self.judgement.take().filter(|_| !is_judgement).map_or(said, |judgement| judgement.to_string())
+            }
         };
         Report {
             session: self.session.clone(),

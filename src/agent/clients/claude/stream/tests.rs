@@ -77,6 +77,29 @@ fn a_run_in_order_has_its_usage_and_what_was_refused() {
 }
 
 #[test]
+fn a_judgement_that_the_client_did_not_take_is_read_without_what_was_not_asked_for() {
+    let judged = r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"StructuredOutput","input":{"verdict":"pass","reasons":["fine"],"confidence":0.9}}]}}"#;
+    assert_eq!(hear(&[INIT, judged, DONE], &exited(0, "", "")).1.answer, r#"{"reasons":["fine"],"verdict":"pass"}"#);
+    let taken = DONE.replace("\"num_turns\"", "\"structured_output\":{\"verdict\":\"fail\"},\"num_turns\"");
+    assert_eq!(hear(&[INIT, judged, &taken], &exited(0, "", "")).1.answer, r#"{"verdict":"fail"}"#);
+}
+
+#[test]
+fn a_run_without_a_result_has_the_usage_of_its_messages() {
+    let part = |id: &str, kind: &str| {
+        format!(
+            r#"{{"type":"assistant","message":{{"id":"{id}","model":"claude-opus-5-5","content":[{{"type":"{kind}"}}],"usage":{{"input_tokens":100,"cache_creation_input_tokens":5,"cache_read_input_tokens":0,"output_tokens":3}}}}}}"#
+        )
+    };
+    let (_, report) = hear(&[INIT, &part("m1", "text"), &part("m1", "tool_use"), &part("m2", "text")], &timed_out("", ""));
+    let usage = &report.usage;
+    assert_eq!(
+        (usage.turns, usage.input_tokens, usage.output_tokens, usage.cache_write_tokens),
+        (Some(2), Some(200), Some(6), Some(10))
+    );
+}
+
+#[test]
 fn several_results_are_one_run_and_nothing_is_counted_twice() {
     // A sub-agent in the background: its tokens are in both results, the turns of each are its own.
     let first = r#"{"type":"result","subtype":"success","is_error":false,"num_turns":2,"duration_ms":209,"total_cost_usd":0.0032,"usage":{"input_tokens":200},"modelUsage":{"m":{"inputTokens":400,"outputTokens":80}},"permission_denials":[{"tool_name":"WebFetch","tool_use_id":"t1","tool_input":{"url":"http://x/"}}],"result":"Waiting."}"#;
@@ -137,6 +160,27 @@ fn how_a_run_failed_is_told() {
     assert_eq!(end(&[INIT], &exited(0, "", "")).0, Outcome::Crashed);
     assert_eq!(end(&[INIT], &exited(143, "", "")).0, Outcome::Crashed);
     assert_eq!(end(&[], &exited(1, "", "error: unknown option '--tools'\n")).0, Outcome::WrongVersion);
+}
+
+#[test]
+fn a_key_that_is_refused_again_and_again_ends_the_run() {
+    let retry = |attempt: u64, status: u64| {
+        format!(
+            r#"{{"type":"system","subtype":"api_retry","attempt":{attempt},"max_retries":10,"retry_delay_ms":601,"error_status":{status},"error":"authentication_failed"}}"#
+        )
+    };
+    let mut run = run();
+    run.hear(&retry(2, 401));
+    assert!(!run.is_over());
+    run.hear(&retry(5, 529));
+    assert!(!run.is_over());
+    run.hear(&retry(3, 401));
+    assert!(run.is_over());
+    let failure = run.report(&exited(0, "", "")).failure.expect("a failure");
+    assert_eq!(
+        (failure.end, failure.to_string().as_str()),
+        (Outcome::NoLogin, "coder got 401 from its model: authentication_failed")
+    );
 }
 
 #[test]
