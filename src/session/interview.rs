@@ -27,6 +27,7 @@ pub(super) fn find_unused(
     let why = |brand: &Brand, answers: &Answers| match log.answers.get(brand) {
         // An interrupted session has them by now.
         Some(held) if held.says_as(answers) => None,
+        _ if matches!(interviewed, Interviewed::Only(brands) if brands.contains(brand)) => None,
         Some(held) if held.is_closed => Some(Unused::AnsweredBefore),
         _ if decision.runs && decision.brands.contains(brand) => None,
         _ if matches!(interviewed, Interviewed::Only(_)) => Some(Unused::NotMeant),
@@ -40,8 +41,13 @@ pub(super) fn find_unused(
 impl Session<'_> {
     pub(super) fn interview(&mut self) -> Result<(), SessionError> {
         let brands = self.decision(Phase::Interview).brands.clone();
-        let extent = if self.is_named { Extent::All } else { Extent::Most(self.workspace.registry.questions) };
-        if self.is_named {
+        let extent = match self.interviewed {
+            Interviewed::Only(_) => Extent::All,
+            Interviewed::WithReason | Interviewed::Answered | Interviewed::NoBrand => {
+                Extent::Most(self.workspace.registry.questions)
+            }
+        };
+        if extent == Extent::All {
             self.reopen(&brands)?;
         }
         let has_ended = match self.desk.given() {
@@ -65,9 +71,20 @@ impl Session<'_> {
         self.record(Phase::Interview, &plural(said, "brand", "brands"), "", &[])
     }
 
-    /// Lets a brand be asked about again with which this session is done; who names it wants to be asked.
+    /// Lets a brand be asked about again with which this session is done; who names it wants to be asked. Answers that were given
+    /// beforehand, and that the session has by now, are not taken a second time.
     fn reopen(&mut self, brands: &[Brand]) -> Result<(), SessionError> {
         for brand in brands {
+            let is_known = match self.desk.given() {
+                Some(given) => match (given.get(brand), self.log.answers.get(brand)) {
+                    (Some(new), Some(held)) => held.says_as(new),
+                    (None, _) | (_, None) => true,
+                },
+                None => !self.desk.is_attended(),
+            };
+            if is_known {
+                continue;
+            }
             let alone = [(brand.clone(), self.reason(brand)?)].into();
             if next_question(&alone, &self.log.answers, Extent::All).is_none()
                 && let Some(answers) = self.log.answers.get_mut(brand)

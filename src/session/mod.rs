@@ -99,8 +99,6 @@ struct Session<'a> {
     seen: Seen,
     decisions: Vec<Decision>,
     date: String,
-    /// Somebody named the brands that they want to be asked about, so that nothing else limits the questions.
-    is_named: bool,
     /// The tickets whose question was left for later.
     unanswered: BTreeSet<TicketId>,
     /// All questions of agents were left for later.
@@ -180,7 +178,6 @@ pub(crate) fn run<'a>(at: Workplace<'a>, desk: &'a dyn Desk, plan: &'a Plan) -> 
         seen,
         decisions,
         date: present.date,
-        is_named: matches!(plan.interviewed, Interviewed::Only(_)),
         unanswered: BTreeSet::new(),
         has_left_questions: false,
     };

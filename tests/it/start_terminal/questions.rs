@@ -285,7 +285,7 @@ fn what_was_answered_reappears_though_the_interview_was_left_or_interrupted() {
 
 /// An agent that asks once, and then does as it is told.
 const ASKS: &str = r#"brief=$(cat)
-case "$brief" in *"the answer"*) printf '%s' "$brief" >told; exit 0;; esac
+case "$brief" in *"What you asked"*) printf '%s' "$brief" >told; exit 0;; esac
 git os comment "$GIT_OS_TICKET" "I looked at both." || true
 git os ask "Red or blue?"
 "#;
