@@ -252,7 +252,7 @@ fn how_claude_fails_is_told() {
 #[test]
 fn the_limits_of_the_registry_end_claude() {
     let Some(bench) = Bench::new(&CLAUDE) else { return };
-    let script = r#"{ "usage": { "input": 1000000 }, "work": [{ "shell": "true" }] }"#;
+    let script = r#"{ "usage": { "output": 10000 }, "work": [{ "shell": "true" }] }"#;
     for (limit, outcome) in [("max_turns = 2", "over-budget turns"), ("max_dollars = 0.01", "over-budget dollars")] {
         bench.registry(&format!("{}{limit}\n", CLAUDE.agent));
         bench.os(script, "agents test coder").fails(&format!("agent `coder` cannot be used ({outcome}): coder was stopped"));
