@@ -207,6 +207,7 @@ fn what_the_work_tells_a_client_to_do_is_not_done() {
 fn fails(client: &Client, failures: &[(&str, &str)]) {
     let Some(bench) = Bench::new(client) else { return };
     bench.os(r#"{ "work": [{ "say": "ready" }] }"#, "agents test coder").says("agent `coder` can be used").ok();
+    bench.os(r#"{ "work": [{ "hang": true }] }"#, "agents test coder --timeout 5s").fails("cannot be used (timed-out)");
     for (turn, outcome) in failures {
         let script = format!("{{ \"work\": [{turn}] }}");
         bench.os(&script, "agents test coder").fails(&format!("agent `coder` cannot be used ({outcome}"));
