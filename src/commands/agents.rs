@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::context::{Context, now};
+use super::transition::span;
 use crate::core::json::VERSION;
 use crate::core::text::escape;
 use crate::core::usage::MicroDollars;
@@ -34,6 +35,10 @@ enum What {
         /// The agent's name in the registry
         agent: String,
 
+        /// How long the turn may take
+        #[arg(long, value_name = "TIME", default_value = "3m")]
+        timeout: String,
+
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
@@ -43,7 +48,7 @@ enum What {
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     match &args.what {
         None => list(ctx, args.json),
-        Some(What::Test { agent, json }) => test(ctx, agent, *json),
+        Some(What::Test { agent, timeout, json }) => test(ctx, agent, span(timeout)?, *json),
     }
 }
 
@@ -75,10 +80,10 @@ fn row(agent: &AgentView) -> Vec<(Tone, String)> {
     ]
 }
 
-fn test(ctx: &Context, name: &str, as_json: bool) -> Result<(), CliError> {
+fn test(ctx: &Context, name: &str, timeout: u64, as_json: bool) -> Result<(), CliError> {
     let place = ctx.place_in_workspace()?;
     let workspace = place.workspace()?;
-    let usage = agents::test(workspace, name, now(&place.repo), &ctx.env.program, &ctx.stop)?;
+    let usage = agents::test(workspace, name, timeout, now(&place.repo), &ctx.env.program, &ctx.stop)?;
     if as_json {
         return ctx.ui.json(&serde_json::json!({ "version": VERSION, "name": name, "is_usable": true, "usage": usage }));
     }

@@ -19,8 +19,6 @@ use crate::git::GitError;
 use crate::ledger::{LedgerError, new_run};
 use crate::workspace::Workspace;
 
-/// How long one turn may take, in seconds.
-const MAX_TURN: u64 = 180;
 /// What an agent is asked in a test.
 const QUESTION: &str = "# Say that you are there\n\nAnswer with the one word `ready`. Use no tools, and change nothing.\n";
 /// A ticket that is none, since an agent is always given one.
@@ -84,11 +82,18 @@ fn look(name: &str, agent: &AgentEntry, root: &Utf8Path, git_os: &Utf8Path, run:
     }
 }
 
-/// Lets an agent do one turn in an empty folder, at its model's price.
+/// Lets an agent do one turn in an empty folder, at its model's price, within so many seconds.
 ///
 /// # Errors
 /// When the registry has no such agent, it does not answer in order, or somebody interrupts.
-pub(crate) fn test(workspace: &Workspace, name: &str, now: Timestamp, program: &Utf8Path, stop: &Stop) -> Done<Usage> {
+pub(crate) fn test(
+    workspace: &Workspace,
+    name: &str,
+    timeout: u64,
+    now: Timestamp,
+    program: &Utf8Path,
+    stop: &Stop,
+) -> Done<Usage> {
     let agent = workspace.registry.agents.get(name).ok_or_else(|| OperationError::NoSuchAgent {
         agent: name.to_owned(),
         known: workspace.registry.agents.keys().cloned().collect(),
@@ -102,7 +107,7 @@ pub(crate) fn test(workspace: &Workspace, name: &str, now: Timestamp, program: &
         attempt: 1,
         worktree: utf8(&worktree),
         outbox: utf8(&outbox),
-        timeout: MAX_TURN,
+        timeout,
     };
     let around = Surroundings { program, registry_dir: &registry_dir(workspace), settings: &[], now };
     let conclusion = converse(name, agent, &brief, around, stop)?;

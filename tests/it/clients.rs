@@ -207,6 +207,7 @@ fn what_the_work_tells_a_client_to_do_is_not_done() {
 fn fails(client: &Client, failures: &[(&str, &str)]) {
     let Some(bench) = Bench::new(client) else { return };
     bench.os(r#"{ "work": [{ "say": "ready" }] }"#, "agents test coder").says("agent `coder` can be used").ok();
+    bench.os(r#"{ "work": [{ "hang": true }] }"#, "agents test coder --timeout 5s").fails("cannot be used (timed-out)");
     for (turn, outcome) in failures {
         let script = format!("{{ \"work\": [{turn}] }}");
         bench.os(&script, "agents test coder").fails(&format!("agent `coder` cannot be used ({outcome}"));
@@ -247,6 +248,16 @@ fn a_program_that_speaks_acp_takes_a_ticket_from_ready_to_merged() {
 #[test]
 fn how_claude_fails_is_told() {
     fails(&CLAUDE, &[UNAUTHORIZED, LIMITED, OVERLOADED, CUT]);
+}
+
+#[test]
+fn the_limits_of_the_registry_end_claude() {
+    let Some(bench) = Bench::new(&CLAUDE) else { return };
+    let script = r#"{ "usage": { "output": 10000 }, "work": [{ "shell": "true" }] }"#;
+    for (limit, outcome) in [("max_turns = 2", "over-budget turns"), ("max_dollars = 0.01", "over-budget dollars")] {
+        bench.registry(&format!("{}{limit}\n", CLAUDE.agent));
+        bench.os(script, "agents test coder").fails(&format!("agent `coder` cannot be used ({outcome}): coder was stopped"));
+    }
 }
 
 #[test]
@@ -340,4 +351,30 @@ fn an_agent_is_tested_in_an_empty_folder_and_its_outcome_is_named() {
     let error = sandbox.os("hub", &["agents", "test", "gone", "--json"]).fails("missing-client");
     assert!(error.contains("\"code\":\"missing-client\""), "{error}");
     sandbox.os("hub", &["agents", "test", "other"]).fails("the registry has no agent `other`; expected one of: bad, gone, good");
+}
+
+#[test]
+fn an_agent_sees_what_the_registry_passes_and_no_more() {
+    let mut sandbox = Sandbox::new();
+    sandbox.repo("hub", "");
+    let repo = "version = 1\n[os]\nhub = \"hub\"\n[[repo]]\nname = \"hub\"\npath = \".\"\nbrand = \"hub\"\n";
+    let agent = "[agents.spy]\nkind = \"command\"\nenv = [\"PASSED\"]\nrun = [\"sh\", \"spy.sh\"]\n";
+    sandbox.write("hub/registry.toml", format!("{repo}{agent}"));
+    sandbox.os("hub", &["init"]).ok();
+    for key in ["PASSED", "KEPT", "CLAUDECODE"] {
+        sandbox.set(key, "1");
+    }
+    sandbox.set("https_proxy", "http://127.0.0.1:1");
+    sandbox.write(
+        "hub/spy.sh",
+        "cat >/dev/null; env | grep -iE '^(PASSED|KEPT|CLAUDECODE|[a-z]*_proxy)=' | sort | paste -sd' ' >&2; exit 1\n",
+    );
+    let local = "localhost,127.0.0.1,::1";
+    sandbox
+        .os("hub", &["agents", "test", "spy"])
+        .fails(&format!("exited with 1: NO_PROXY={local} PASSED=1 https_proxy=http://127.0.0.1:1 no_proxy={local}\n"));
+    sandbox.set("no_proxy", "intern");
+    sandbox
+        .os("hub", &["agents", "test", "spy"])
+        .fails("exited with 1: PASSED=1 https_proxy=http://127.0.0.1:1 no_proxy=intern\n");
 }

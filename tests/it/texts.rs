@@ -107,5 +107,10 @@ fn what_an_agent_prints_says_so_when_it_is_cut() {
     let id = crew.ready("Fail at length");
     crew.start().ok();
     assert_eq!(crew.state(&id), "blocked");
-    crew.os(&["show", &id]).says("bytes left out)").ok();
+    let shown = crew.os(&["show", &id]).ok();
+    let reason = shown.lines().last().expect("a reason");
+    assert!(reason.starts_with("crew exited with 1: xxx") && reason.ends_with("x…") && reason.len() < 500, "{reason}");
+    // All of it is where the reason's run is.
+    let printed = crew.os(&["log", &id, "--run", "1"]).ok();
+    assert!(printed.matches('x').count() >= 200_000, "{} bytes", printed.len());
 }

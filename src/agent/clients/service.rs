@@ -46,7 +46,8 @@ pub(super) fn judge(status: Option<u64>, words: &str, now: Timestamp) -> Outcome
     let lower = words.to_lowercase();
     let says = |list: &[&str]| list.iter().any(|word| lower.contains(word));
     match status.or_else(|| find_status(&lower)) {
-        Some(401 | 403) => Outcome::NoLogin,
+        // A model that is not there is one that may not be used.
+        Some(401 | 403 | 404) => Outcome::NoLogin,
         Some(402 | 429) => Outcome::Limited { until: find_end(words, now) },
         Some(500..) => Outcome::Crashed,
         Some(413) => Outcome::Failed,
@@ -169,7 +170,7 @@ mod tests {
             (Some(500), "boom", Outcome::Crashed),
             (Some(400), "Credit balance is too low", limited(None)),
             (Some(400), "Prompt is too long", Outcome::Failed),
-            (Some(404), "There's an issue with the selected model (x)", Outcome::Crashed),
+            (Some(404), "There's an issue with the selected model (x)", Outcome::NoLogin),
             (None, "Not logged in · Please run /login", Outcome::NoLogin),
             (None, "Claude AI usage limit reached|1795960600", limited(Some(3600))),
             (None, "unexpected status 401 Unauthorized: Incorrect API key, url: http://127.0.0.1/v1/responses", Outcome::NoLogin),
