@@ -13,6 +13,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 use super::event::{State, named};
 use super::freshness::Decision;
 use super::id::{Brand, ObjectId, RepoName, RunId, TicketId};
+use super::interview::Unused;
 use super::prospect::Never;
 use super::session::Phase;
 use super::usage::Usage;
@@ -153,19 +154,6 @@ pub(crate) enum SessionEvent {
         title: String,
     },
     Trouble(Trouble),
-}
-
-/// Why answers that were given beforehand are not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Unused {
-    AskedToday,
-    /// This session, which goes on, has other answers.
-    AnsweredBefore,
-    /// There is nothing to ask about the brand.
-    NoReason,
-    /// The session asks about others alone.
-    NotMeant,
 }
 
 /// What happens in a repository.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::ending::has_ended_git;
 use super::failure::{Failure, FailureKind, Undone, of_push};
 use super::refs::{Moved, RefEdit, pause};
 use super::{GitError, Repo};
@@ -177,6 +178,8 @@ impl Repo {
                 Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
                     return Ok(Pushed::Refused("it does not support atomic pushes, which git-os needs".to_owned()));
                 }
+                // Whoever interrupts does not wait for the remote.
+                Undone::Unclear(failure) if has_ended_git() => return Ok(Pushed::Unclear(failure)),
                 // Only the remote knows what became of it.
                 Undone::Unclear(failure) => match self.state_of(remote, offers)? {
                     There::Arrived => return Ok(Pushed::Done),

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{
-    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, Unused, What,
-    WorkerEvent,
+    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What, WorkerEvent,
 };
 use crate::core::event::State;
+use crate::core::interview::Unused;
 use crate::core::text::{escape, headline, plural};
 use crate::core::verdict::Judgement;
 
