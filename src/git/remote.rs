@@ -219,6 +219,15 @@ impl Repo {
         })
     }
 
+    /// Whether a remote shows any ref of this pattern; `None` if it does not answer.
+    ///
+    /// # Errors
+    /// If git cannot be started.
+    pub(crate) fn shows_any(&self, remote: &str, pattern: &str) -> Result<Option<bool>, GitError> {
+        let output = self.network().run(["ls-remote", "--refs", "--end-of-options", remote, pattern])?;
+        Ok((output.code == 0).then_some(!output.stdout.is_empty()))
+    }
+
     /// Splits ref updates into pushes that fit on a command line. Each push is atomic, but several pushes together are not.
     #[must_use]
     pub(crate) fn batches(offers: &[Offer]) -> Vec<Vec<Offer>> {
