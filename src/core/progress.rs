@@ -122,6 +122,8 @@ pub(crate) enum SessionEvent {
     },
     /// How many tickets are open, by state.
     Outstanding(Vec<(State, usize)>),
+    /// So many open tickets are in a repository that is no longer in the registry.
+    LeftOut(RepoName, usize),
     /// So many blocked tickets are as an earlier session listed them.
     StillBlocked {
         count: usize,

@@ -41,6 +41,10 @@ impl SessionEvent {
             Self::Outstanding(counts) => {
                 counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
             }
+            Self::LeftOut(repo, count) => {
+                let are = plural(*count, "ticket is", "tickets are");
+                format!("{are} left out in `{repo}`, which is no longer in the registry")
+            }
             Self::StillBlocked { count } => {
                 let tickets = plural(*count, "blocked ticket is", "blocked tickets are");
                 format!("{tickets} unchanged; `git os list --state blocked` lists them")
