@@ -86,6 +86,7 @@ mod tests {
             "lease",
             "after",
             "poll",
+            "since",
             "jobs",
             "head",
             "commit",

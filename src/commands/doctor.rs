@@ -4,6 +4,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::Context;
+use super::listen::Terminal;
 use crate::core::text::plural;
 use crate::core::verdict::Grade;
 use crate::doctor::repair::{Repair, repair_repo};
@@ -73,12 +74,14 @@ fn look(ctx: &Context, place: &Place) -> Report {
         Apart::Unnamed | Apart::Missing(_) => place.workspace.as_ref(),
     };
     match named {
-        Some(workspace) if ctx.repo_name.is_none() && place.name.is_some() => examine(workspace, &ctx.env.program),
-        Some(workspace) => {
-            let entry = place.name.as_ref().and_then(|name| workspace.registry.find_repo(name.as_str()));
-            examine_repo(Some(workspace), entry, &place.repo, &ctx.env.program)
+        Some(workspace) if ctx.repo_name.is_none() && place.name.is_some() => {
+            examine(workspace, &ctx.env.program, &Terminal::of(&ctx.ui, "doctor"))
         }
-        None => examine_repo(None, None, &place.repo, &ctx.env.program),
+        named => {
+            let entry = named.and_then(|workspace| workspace.registry.find_repo(place.name.as_ref()?.as_str()));
+            let _shown = ctx.ui.task("doctor");
+            examine_repo(named, entry, &place.repo, &ctx.env.program)
+        }
     }
 }
 
@@ -98,11 +101,15 @@ fn fix(ctx: &Context, place: &Place) -> Vec<String> {
     match &place.workspace {
         Some(workspace) => {
             let is_meant = |name: &str| ctx.repo_name.as_deref().is_none_or(|meant| meant == name);
-            for entry in workspace.registry.repos.iter().filter(|entry| is_meant(entry.name.as_str())) {
+            let meant: Vec<_> = workspace.registry.repos.iter().filter(|entry| is_meant(entry.name.as_str())).collect();
+            let mut count = ctx.ui.count("doctor", meant.len());
+            for entry in meant {
+                count.at(entry.name.as_str());
                 // What is not there is named by the examination.
                 if let Ok(repo) = workspace.open(entry) {
                     add(entry.name.as_str(), repair_repo(Some(workspace), Some(entry), &repo, &ctx.env.program));
                 }
+                count.step();
             }
         }
         None => add("this repository", repair_repo(None, None, &place.repo, &ctx.env.program)),

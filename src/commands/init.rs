@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 
 use super::context::Context;
 use super::manual;
-use crate::core::meta::Weight;
+use crate::core::meta::{Change, Weight};
 use crate::core::registry::{Registry, RepoEntry};
 use crate::core::text::{chain, plural};
 use crate::doctor::mistakes;
@@ -55,7 +55,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let hub = workspace.hub()?.clone();
     let mut joined = None;
     if let Ok(repo) = workspace.open(&hub) {
+        let shown = ctx.ui.task("init");
+        shown.now(hub.name.as_str());
         joined = Some(setup(ctx, &workspace, &hub, &repo, mode).join()?);
+        drop(shown);
         if args.registry.is_none() {
             workspace = workspace.or_later(&repo)?;
         }
@@ -72,7 +75,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
                     Some(done) => done,
                     None => setup(ctx, &workspace, entry, &repo, mode).join()?,
                 };
-                sites.push((entry, repo, done));
+                let changes = setup(ctx, &workspace, entry, &repo, mode).changes()?;
+                sites.push(Site { entry, repo, done, changes });
             }
             Err(error) => {
                 missing += 1;
@@ -83,14 +87,12 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         count.step();
     }
     drop(count);
-    let losses = list_losses(ctx, &workspace, sites.iter().map(|(entry, repo, _)| (*entry, repo)))?;
+    let losses = list_losses(ctx, &workspace, &sites)?;
     if mode == Mode::Apply && !args.yes {
         confirm(ctx, &losses)?;
     }
-    for (entry, repo, mut done) in sites {
-        let setup = setup(ctx, &workspace, entry, &repo, mode);
-        let changes = setup.changes()?;
-        done.extend(setup.settle()?);
+    for Site { entry, repo, mut done, changes } in sites {
+        done.extend(setup(ctx, &workspace, entry, &repo, mode).settle()?);
         let done = match (done.is_empty(), mode) {
             (true, _) => "nothing to do".to_owned(),
             (false, Mode::Apply) => done.join(", "),
@@ -125,16 +127,21 @@ fn setup<'a>(ctx: &'a Context, workspace: &'a Workspace, entry: &'a RepoEntry, r
     Setup { workspace, entry, repo, program: &ctx.env.program, mode }
 }
 
+/// A repository that is set up.
+struct Site<'a> {
+    entry: &'a RepoEntry,
+    repo: Repo,
+    /// What was done until now.
+    done: Vec<String>,
+    /// How its policy will change.
+    changes: Vec<Change>,
+}
+
 /// What would be taken away, one line each.
-fn list_losses<'a>(
-    ctx: &Context,
-    workspace: &Workspace,
-    sites: impl Iterator<Item = (&'a RepoEntry, &'a Repo)>,
-) -> Result<Vec<String>, CliError> {
+fn list_losses(ctx: &Context, workspace: &Workspace, sites: &[Site<'_>]) -> Result<Vec<String>, CliError> {
     let mut losses = Vec::new();
-    for (entry, repo) in sites {
-        let setup = setup(ctx, workspace, entry, repo, Mode::DryRun);
-        if let Some(other) = setup.find_other_registry() {
+    for Site { entry, repo, changes, .. } in sites {
+        if let Some(other) = setup(ctx, workspace, entry, repo, Mode::DryRun).find_other_registry() {
             losses.push(format!("{}: now uses the registry `{other}`", entry.name));
         }
         if entry.name == workspace.registry.hub
@@ -145,8 +152,8 @@ fn list_losses<'a>(
             let gone = published.repos.iter().filter(is_gone);
             losses.extend(gone.map(|gone| format!("{}: is no longer in the registry; its hooks and refs stay", gone.name)));
         }
-        let changes = setup.changes()?.into_iter().filter(|change| change.weight == Weight::Loss);
-        losses.extend(changes.map(|change| format!("{}: {}", entry.name, change.what)));
+        let lost = changes.iter().filter(|change| change.weight == Weight::Loss);
+        losses.extend(lost.map(|change| format!("{}: {}", entry.name, change.what)));
     }
     Ok(losses)
 }

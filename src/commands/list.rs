@@ -11,6 +11,7 @@ use crate::core::event::State;
 use crate::core::holding::Holding;
 use crate::core::id::{Label, ObjectId, RepoName, TicketId};
 use crate::core::json::{QuarantineView, TicketView, VERSION};
+use crate::core::progress::SessionEvent;
 use crate::core::prospect::Never;
 use crate::core::text::{chain, comma, escape, plural, shell};
 use crate::core::ticket::Ticket;
@@ -177,12 +178,10 @@ pub(super) fn run_ready(ctx: &Context, args: &ReadyArgs) -> Result<(), CliError>
 fn name_former(ctx: &Context, place: &Place, is_wanted: impl Fn(&Row) -> bool) -> Result<(), CliError> {
     let Some(workspace) = &place.workspace else { return Ok(()) };
     for former in workspace.list_former()? {
-        // What cannot be read there is said by whoever looks there.
-        let rows = Ledger::open(&former.repo).and_then(|ledger| ledger.rows()).map(|rows| rows.tickets).unwrap_or_default();
-        let count = rows.iter().filter(|row| is_wanted(row)).count();
+        let count = former.rows().iter().filter(|row| is_wanted(row)).count();
         if count > 0 {
-            let (are, name) = (plural(count, "ticket is", "tickets are"), &former.name);
-            ctx.ui.say(format!("note: {are} left out in `{name}`, which is no longer in the registry"));
+            let told = SessionEvent::LeftOut(former.name, count).line().unwrap_or_default();
+            ctx.ui.say(format!("note: {told}"));
             ctx.ui.say(format!("hint: git -C {} os list", shell(former.repo.home().as_str())));
         }
     }

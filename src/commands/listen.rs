@@ -20,13 +20,20 @@ use crate::workspace::Workspace;
 /// Lines of talk, and a live line for each lane and for what a session looks at, where people watch.
 pub(super) struct Terminal<'a> {
     ui: &'a Ui,
+    /// What stands before the count of repositories.
+    name: &'static str,
     lanes: Mutex<BTreeMap<Brand, Lane>>,
     count: Mutex<Option<Count>>,
 }
 
 impl<'a> Terminal<'a> {
     pub(super) fn new(ui: &'a Ui) -> Self {
-        Self { ui, lanes: Mutex::default(), count: Mutex::default() }
+        Self::of(ui, "")
+    }
+
+    /// The same for a command of this name, which goes through repositories.
+    pub(super) fn of(ui: &'a Ui, name: &'static str) -> Self {
+        Self { ui, name, lanes: Mutex::default(), count: Mutex::default() }
     }
 
     /// Shows on the lane of a brand what goes on there. Returns whether somebody sees it.
@@ -53,7 +60,7 @@ impl<'a> Terminal<'a> {
     fn count(&self, busy: &Busy) {
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         match (busy, count.as_mut()) {
-            (Busy::Begun { repos }, _) => *count = Some(self.ui.count("", *repos)),
+            (Busy::Begun { repos }, _) => *count = Some(self.ui.count(self.name, *repos)),
             (Busy::At { repo, check: None }, Some(count)) => count.at(repo.as_str()),
             (Busy::At { repo, check: Some(check) }, Some(count)) => count.at(&format!("{repo}: check {check}")),
             (Busy::Done, Some(count)) => count.step(),

@@ -91,6 +91,19 @@ impl Answers {
     }
 }
 
+/// Why answers that were given beforehand are not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Unused {
+    AskedToday,
+    /// This session, which goes on, has other answers.
+    AnsweredBefore,
+    /// There is nothing to ask about the brand.
+    NoReason,
+    /// The session asks about others alone.
+    NotMeant,
+}
+
 /// Why there is something to ask about a brand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reason {

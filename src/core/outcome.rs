@@ -30,7 +30,7 @@ pub(crate) enum Outcome {
     /// The agent says that it could not, or what it did cannot be taken in.
     Failed,
     OverBudget(Cap),
-    /// Its account may use no more of the model, until a time if one was told.
+    /// Its model may not be used for now, until a time if one was told: a usage limit, or a service that is away or has too much to do.
     Limited {
         until: Option<Timestamp>,
     },

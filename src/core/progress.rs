@@ -15,6 +15,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 use super::event::{State, named};
 use super::freshness::Decision;
 use super::id::{Brand, ObjectId, RepoName, SessionId, TicketId};
+use super::interview::Unused;
 use super::outcome::Outcome;
 use super::session::Phase;
 use super::usage::Usage;
@@ -127,6 +128,8 @@ pub(crate) enum SessionEvent {
     OtherSession(SessionId, String),
     /// How many tickets are open, by state.
     Outstanding(Vec<(State, usize)>),
+    /// So many open tickets are in a repository that is no longer in the registry.
+    LeftOut(RepoName, usize),
     /// So many blocked tickets are as an earlier session listed them.
     StillBlocked {
         count: usize,
@@ -159,19 +162,6 @@ pub(crate) enum SessionEvent {
         title: String,
     },
     Trouble(Trouble),
-}
-
-/// Why answers that were given beforehand are not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Unused {
-    AskedToday,
-    /// This session, which goes on, has other answers.
-    AnsweredBefore,
-    /// There is nothing to ask about the brand.
-    NoReason,
-    /// The session asks about others alone.
-    NotMeant,
 }
 
 /// What happens in a repository.

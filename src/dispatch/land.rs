@@ -244,6 +244,10 @@ pub(crate) fn share(site: &Site<'_>, ledger: &Ledger<'_>, remote: &str) -> Resul
         name_unpublished(site, ledger, remote, &branches)?;
     }
     let synced = sync::push(ledger, remote)?;
+    if site.stop.is_interrupted() {
+        // What was interrupted says nothing of the remote.
+        return Err(DispatchError::Interrupted);
+    }
     if let Some(why) = synced.offline {
         site.tell(What::Remote(RemoteEvent::NotPushed { remote: remote.to_owned(), why }));
     }

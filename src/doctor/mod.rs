@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use crate::core::event::named;
 use crate::core::id::RepoName;
+use crate::core::progress::{Busy, Event, Listener};
 use crate::core::registry::RepoEntry;
 use crate::core::verdict::Grade;
 use crate::git::Repo;
@@ -241,16 +242,19 @@ pub(crate) fn examine_repo(workspace: Option<&Workspace>, entry: Option<&RepoEnt
 
 /// Examines every repository of a workspace: a check fails when it fails in any of them.
 ///
-/// A repository that is not there fails the first check alone, which says so.
+/// A repository that is not there fails the first check alone, which says so. The listener hears how far it is.
 #[must_use]
-pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path) -> Report {
+pub(crate) fn examine(workspace: &Workspace, program: &Utf8Path, listener: &dyn Listener) -> Report {
     let mut reports = Vec::new();
     let mut missing = Vec::new();
+    listener.hear(&Event::Busy(Busy::Begun { repos: workspace.registry.repos.len() }));
     for entry in &workspace.registry.repos {
+        listener.hear(&Event::Busy(Busy::At { repo: entry.name.clone(), check: None }));
         match workspace.open(entry) {
             Ok(repo) => reports.push((&entry.name, examine_repo(Some(workspace), Some(entry), &repo, program))),
             Err(error) => missing.push(format!("registry line {}: {}", entry.lines.of("path"), in_one_line(&error))),
         }
+        listener.hear(&Event::Busy(Busy::Done));
     }
     let mut checks = fold(&reports).checks;
     if let (Some(first), false) = (checks.first_mut(), missing.is_empty()) {

@@ -225,6 +225,10 @@ fn bring(repo: &Repo, remote: &str, done: &mut Vec<String>) -> Result<(), SetupE
                 done.push(format!("{} fetched from `{remote}`", plural(folded.moved, "ref", "refs")));
             }
             done.extend(folded.refused.iter().map(|(name, why)| format!("`{name}` of `{remote}` is not merged: {why}")));
+            if sync::shows_none_of_ours(&repo, remote)? {
+                let why = "it hides them, as `uploadpack.hideRefs` and `transfer.hideRefs` do, or has lost them";
+                done.push(format!("`{remote}` shows none of the `refs/os/*` that were pushed to it: {why}"));
+            }
         }
         Fetched::Failed(why) => done.push(format!("cannot reach `{remote}`: {why}")),
     }

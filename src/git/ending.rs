@@ -6,6 +6,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use camino::Utf8Path;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
@@ -57,6 +58,8 @@ struct State {
     folders: BTreeSet<PathBuf>,
     /// What is done before the process ends by a signal.
     leave: Option<fn()>,
+    /// Somebody wanted git to end, and this process with it as soon as it can.
+    has_ended_git: bool,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
@@ -68,8 +71,13 @@ static STATE: Mutex<State> = Mutex::new(State {
     steps: 0,
     folders: BTreeSet::new(),
     leave: None,
+    has_ended_git: false,
 });
 static STEP_OVER: Condvar = Condvar::new();
+/// A signal was acted on.
+static ACTED: Condvar = Condvar::new();
+/// How long it takes at most until a signal that came is acted on.
+const SOON: Duration = Duration::from_millis(500);
 
 thread_local! {
     /// How many steps of this thread are under way, one within the other.
@@ -126,6 +134,12 @@ pub(crate) fn on_interrupt(say: impl Fn() + Send + 'static) {
     state().farewell = Some(Box::new(say));
 }
 
+/// Whether git was ended since somebody interrupts, so that what it has not done is not tried again.
+#[must_use]
+pub(crate) fn has_ended_git() -> bool {
+    state().has_ended_git
+}
+
 /// The signals that whoever started this process wants ignored, as a set of bits.
 fn ignored_signals() -> Option<u64> {
     let status = read_file(Utf8Path::new("/proc/self/status")).ok()?;
@@ -137,9 +151,14 @@ fn act(signal: i32) {
     let mut now = state();
     match now.listeners.get(&signal).map_or(Heed::End, |listener| listener()) {
         Heed::GoOn => {}
-        Heed::EndGit => end(now, Vec::new()),
+        Heed::EndGit => {
+            now.has_ended_git = true;
+            ACTED.notify_all();
+            end(now, Vec::new());
+        }
         Heed::End => {
             now.is_ending = true;
+            ACTED.notify_all();
             if let Some(leave) = now.leave {
                 leave();
             }
@@ -217,7 +236,14 @@ impl Ward {
     pub(super) fn collect(mut self, how: Collect) -> std::io::Result<ExitStatus> {
         state_until_the_end().families.remove(&self.family.id);
         match how {
-            Collect::AfterItsEnd => self.child.wait(),
+            Collect::AfterItsEnd => {
+                let status = self.child.wait()?;
+                // A terminal interrupts both. What it means for this process is settled first, and then how git ended.
+                if status.signal() == Some(SIGINT) {
+                    drop(ACTED.wait_timeout_while(state(), SOON, |state| !state.has_ended_git && !state.is_ending));
+                }
+                Ok(status)
+            }
             Collect::AfterOurs => Ok(self.child.try_wait()?.unwrap_or_else(|| ExitStatus::from_raw(SIGKILL))),
         }
     }

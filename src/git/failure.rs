@@ -192,6 +192,10 @@ pub(super) fn of_push(output: &Output) -> Undone {
     if says(summary, TROUBLE) {
         return Undone::Unclear(Failure::of_remote(output));
     }
+    if summary.ends_with("a hidden ref)") {
+        let settings = "its `receive.hideRefs` or `transfer.hideRefs` hides refs that git-os needs";
+        return Undone::Declined(format!("{summary}: {settings}"));
+    }
     let words = remote_words(&output.stderr);
     if !summary.ends_with("hook declined)") {
         return Undone::Declined(summary.to_owned());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
-pub(crate) use super::ending::{Charge, Heed, Wish, at_end, heed, listen, on_interrupt, take_charge};
+pub(crate) use super::ending::{Charge, Heed, Wish, at_end, has_ended_git, heed, listen, on_interrupt, take_charge};
 use super::ending::{Group, Ward, step};
 use super::failure::Failure;
 pub(crate) use super::family::find_parent;

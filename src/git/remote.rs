@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::ending::has_ended_git;
 use super::failure::{Failure, FailureKind, Undone, of_push};
 use super::refs::{Moved, RefEdit, pause};
 use super::{GitError, Repo};
@@ -177,6 +178,8 @@ impl Repo {
                 Undone::Unclear(failure) if failure.kind == FailureKind::Unsupported => {
                     return Ok(Pushed::Refused("it does not support atomic pushes, which git-os needs".to_owned()));
                 }
+                // Whoever interrupts does not wait for the remote.
+                Undone::Unclear(failure) if has_ended_git() => return Ok(Pushed::Unclear(failure)),
                 // Only the remote knows what became of it.
                 Undone::Unclear(failure) => match self.state_of(remote, offers)? {
                     There::Arrived => return Ok(Pushed::Done),
@@ -214,6 +217,15 @@ impl Repo {
         } else {
             There::Moved
         })
+    }
+
+    /// Whether a remote shows any ref of this pattern; `None` if it does not answer.
+    ///
+    /// # Errors
+    /// If git cannot be started.
+    pub(crate) fn shows_any(&self, remote: &str, pattern: &str) -> Result<Option<bool>, GitError> {
+        let output = self.network().run(["ls-remote", "--refs", "--end-of-options", remote, pattern])?;
+        Ok((output.code == 0).then_some(!output.stdout.is_empty()))
     }
 
     /// Splits ref updates into pushes that fit on a command line. Each push is atomic, but several pushes together are not.

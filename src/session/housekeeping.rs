@@ -10,7 +10,7 @@ use crate::doctor;
 
 impl Session<'_> {
     pub(super) fn housekeeping(&mut self) -> Result<(), SessionError> {
-        let report = doctor::examine(self.workspace, &self.env.program);
+        let report = doctor::examine(self.workspace, &self.env.program, self.at.listener);
         if self.at.stop.is_interrupted() {
             // What was interrupted says nothing of the workspace.
             return Err(SessionError::Interrupted);

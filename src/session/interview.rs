@@ -7,8 +7,8 @@ use super::{Interviewed, Put, Said, Session, SessionError};
 use crate::core::event::State;
 use crate::core::freshness::Decision;
 use crate::core::id::Brand;
-use crate::core::interview::{Answers, Extent, Question, Reason, Topic, Wish, next_question};
-use crate::core::progress::{SessionEvent, Stage, Unused};
+use crate::core::interview::{Answers, Extent, Question, Reason, Topic, Unused, Wish, next_question};
+use crate::core::progress::{SessionEvent, Stage};
 use crate::core::session::Phase;
 use crate::core::text;
 use crate::core::text::plural;
@@ -93,6 +93,15 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Tells which answers that were given beforehand are not used.
+    pub(super) fn tell_unused(&self) {
+        let Some(given) = self.desk.given() else { return };
+        let decision = self.decision(Phase::Interview);
+        for event in find_unused(given, self.interviewed, decision, &self.log, &self.date) {
+            self.tell(event);
+        }
     }
 
     /// Takes what was answered beforehand.

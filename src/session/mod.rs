@@ -202,15 +202,6 @@ impl<'a> Session<'a> {
         self.or_stopped(Phase::Close, Self::close)
     }
 
-    /// Tells which answers that were given beforehand are not used.
-    fn tell_unused(&self) {
-        let Some(given) = self.desk.given() else { return };
-        let decision = self.decision(Phase::Interview);
-        for event in interview::find_unused(given, self.interviewed, decision, &self.log, &self.date) {
-            self.tell(event);
-        }
-    }
-
     /// Does a part of a session, unless somebody interrupts before or meanwhile.
     fn or_stopped(&mut self, phase: Phase, act: impl FnOnce(&mut Self) -> Result<(), SessionError>) -> Result<(), SessionError> {
         let is_interrupted = |session: &Self| session.at.stop.is_interrupted();

@@ -49,6 +49,12 @@ impl Session<'_> {
         let outstanding = SessionEvent::Outstanding(counts.into_iter().collect());
         let what = outstanding.line().unwrap_or_default();
         self.tell(outstanding);
+        for former in self.workspace.list_former()? {
+            let count = former.rows().iter().filter(|row| !row.ticket.state.is_terminal()).count();
+            if count > 0 {
+                self.tell(SessionEvent::LeftOut(former.name, count));
+            }
+        }
         if unchanged > 0 {
             self.tell(SessionEvent::StillBlocked { count: unchanged });
         }

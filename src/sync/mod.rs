@@ -252,6 +252,14 @@ fn fetched_refs(repo: &Repo, remote: &str) -> Result<Vec<(String, ObjectId)>, Le
     Ok(repo.list_refs(&prefix)?.into_iter().map(|(name, tip)| (mirrored(&name[prefix.len()..]), tip)).collect())
 }
 
+/// Whether a remote shows none of our refs, though it had some when this clone looked last: it hides them, or has lost them.
+///
+/// # Errors
+/// When git cannot be started.
+pub(crate) fn shows_none_of_ours(repo: &Repo, remote: &str) -> Result<bool, LedgerError> {
+    Ok(!repo.list_refs(&tracking_prefix(remote))?.is_empty() && repo.shows_any(remote, "refs/os/*")? == Some(false))
+}
+
 /// Folds refs of one rank in; one that waits for another, which comes later in the list, is tried again as long as that
 /// helps. Returns how many were refused.
 fn fold_together(scene: &Scene<'_>, incoming: Vec<Incoming>, order: Order, summary: &mut Summary) -> Result<usize, LedgerError> {

@@ -7,6 +7,7 @@ use crate::core::event::State;
 use crate::core::id::{BRANCHES, ObjectId};
 use crate::core::refs::{NOTES_ROOT, ROOT};
 use crate::git::Repo;
+use crate::git::process::has_ended_git;
 use crate::git::refs::Attempts;
 use crate::git::remote::{Fetched, Offer, PrePush, Pushed};
 use crate::ledger::cache::Row;
@@ -44,6 +45,10 @@ pub(crate) fn push(ledger: &Ledger<'_>, remote: &str) -> Result<Synced, LedgerEr
                 }
                 Pushed::NotTaken(why) => {
                     refused.insert(remote.to_owned(), why.to_string());
+                    break 'again;
+                }
+                Pushed::Unclear(why) if has_ended_git() => {
+                    synced.offline = Some(why.to_string());
                     break 'again;
                 }
                 lost @ (Pushed::Lost | Pushed::Unclear(_)) => {

@@ -7,13 +7,22 @@ use super::{CONFIG_KEY, Workspace, WorkspaceError};
 use crate::core::id::RepoName;
 use crate::core::registry::Registry;
 use crate::git::Repo;
-use crate::ledger::policy;
+use crate::ledger::cache::Row;
+use crate::ledger::{Ledger, policy};
 
 /// A repository that an earlier registry had.
 pub(crate) struct Former {
     /// Its name there.
     pub(crate) name: RepoName,
     pub(crate) repo: Repo,
+}
+
+impl Former {
+    /// Its live tickets. What cannot be read is said to whoever looks there.
+    #[must_use]
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        Ledger::open(&self.repo).and_then(|ledger| ledger.rows()).map(|rows| rows.tickets).unwrap_or_default()
+    }
 }
 
 impl Workspace {

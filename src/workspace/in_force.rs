@@ -80,7 +80,12 @@ pub(crate) fn find(repo: &Repo) -> Result<InForce, WorkspaceError> {
     let trouble = match Workspace::load(&named) {
         Ok(workspace) => {
             let Some(name) = workspace.name_of(repo).cloned() else {
-                return Ok(find_copied(repo)?.unwrap_or(InForce::Unlisted(workspace)));
+                return Ok(match (find_copied(repo)?, find_hub(repo, &named)?) {
+                    (Some(found), _) => found,
+                    // What an older branch has may not have it yet.
+                    (None, Some(hub)) => InForce::of(workspace.or_later(&hub)?, repo),
+                    (None, None) => InForce::Unlisted(workspace),
+                });
             };
             let workspace = workspace.or_later(repo)?;
             return Ok(if workspace.source == Source::File {

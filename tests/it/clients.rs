@@ -216,7 +216,7 @@ fn fails(client: &Client, failures: &[(&str, &str)]) {
 
 const UNAUTHORIZED: (&str, &str) = (r#"{ "fail": 401, "type": "authentication_error", "words": "invalid api key" }"#, "no-login");
 const LIMITED: (&str, &str) = (r#"{ "fail": 429, "type": "rate_limit_error", "words": "slow down", "after": 1 }"#, "limited");
-const OVERLOADED: (&str, &str) = (r#"{ "fail": 529, "type": "overloaded_error", "words": "Overloaded" }"#, "crashed");
+const OVERLOADED: (&str, &str) = (r#"{ "fail": 529, "type": "overloaded_error", "words": "Overloaded" }"#, "limited");
 const CUT: (&str, &str) = (r#"{ "cut": "I beg" }"#, "crashed");
 
 #[test]

@@ -154,6 +154,21 @@ impl Crew {
         self.os(&["start", "--yes", "--answers", "../answers.toml"])
     }
 
+    /// From now on git stays in calls that have these words, as long as `ws/hang` is there; `ws/hanging` says that one does.
+    pub(crate) fn stop_git_at(&self, words: &str) {
+        let git = self.sandbox.path("bin/git");
+        let real = std::fs::read_link(&git).expect("a link");
+        std::fs::remove_file(&git).expect("a link");
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *\" {words} \"*)\n\
+             while [ -e {ws}/hang ]; do touch {ws}/hanging; sleep 0.05; done ;; esac\nexec {} \"$@\"\n",
+            real.display(),
+            ws = self.sandbox.path("ws").display()
+        );
+        self.sandbox.script("bin/git", &script);
+        self.sandbox.write("ws/hang", "");
+    }
+
     /// The same as a process that goes on by itself.
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         let program = self.sandbox.path("bin/git-os");

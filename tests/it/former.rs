@@ -34,6 +34,9 @@ fn what_is_left_out_is_counted() {
         }
         sandbox.os("hub", &["init", "--yes"]).ok();
     }
+    let session =
+        sandbox.os("hub", &["start", "--yes"]).says("2 tickets are left out in `gone`, which is no longer in the registry");
+    session.ok();
     sandbox.os("gone", &["uninstall"]).ok();
     let out = sandbox.os("hub", &["list"]);
     assert_eq!(out.stderr, "no tickets\n", "{out}");

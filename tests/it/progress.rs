@@ -103,6 +103,22 @@ fn a_verification_shows_the_check_that_runs_and_answers_an_interrupt() {
 }
 
 #[test]
+fn the_doctor_shows_where_it_is_and_answers_an_interrupt() {
+    let crew = crew();
+    crew.stop_git_at("version");
+    for (command, shown) in
+        [("doctor", "0/3 repositories, hub"), ("doctor --repo alpha", ""), ("doctor --fix", "0/3 repositories, hub")]
+    {
+        let Some(mut person) = Watched::start(&crew, command) else { return };
+        person.sees(&format!("doctor\u{1b}[0m {shown} "));
+        person.press("\u{3}");
+        is_interrupted(&crew, person.end());
+    }
+    crew.sandbox.sh("ws", "rm hang").ok();
+    crew.os(&["doctor"]).says("grade A").ok();
+}
+
+#[test]
 fn what_does_not_heed_an_interrupt_is_answered_as_well() {
     let crew = crew();
     crew.sandbox.script("slow.sh", "#!/bin/sh\ntouch \"$HOME/../ws/hanging\"; sleep 301\n");

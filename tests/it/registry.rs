@@ -190,6 +190,9 @@ fn a_registry_of_an_older_branch_does_not_count() {
         goes_on(&sandbox, dir, ": it is an earlier version");
     }
     assert!(sandbox.os("other", &["list"]).ok().contains("Of third"));
+    // Nor for the repository that it did not have yet.
+    goes_on(&sandbox, "third", ": it is an earlier version");
+    sandbox.os("third", &["show", "Of third"]).says("note: using the registry published on").ok();
     assert_eq!(sandbox.os("hub", &["init"]).ok().matches("nothing to do").count(), 3);
     // A person's own edit counts, whatever was published.
     let edited = sandbox.read("hub/registry.toml") + "# mine\n";

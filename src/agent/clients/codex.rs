@@ -245,7 +245,7 @@ mod tests {
             ("exceeded retry limit, last status: 429 Too Many Requests", Outcome::Limited { until: None }),
             ("Quota exceeded. Check your plan and billing details.", Outcome::Limited { until: None }),
             ("Missing environment variable: `KEY`.", Outcome::NoLogin),
-            ("We’re currently experiencing high demand, which may cause temporary errors.", Outcome::Crashed),
+            ("We’re currently experiencing high demand, which may cause temporary errors.", Outcome::Limited { until: None }),
         ] {
             let failure = hear(&[BEGIN, WARNING, &failed(message)], 1, "").1.failure.expect("a failure");
             assert_eq!(failure.end, end, "{message}");

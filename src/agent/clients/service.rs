@@ -38,6 +38,20 @@ const LOGINS: &[&str] = &[
     "missing environment variable",
 ];
 
+/// What says that the service cannot be reached, or has too much to do.
+const AWAY: &[&str] = &[
+    "overloaded",
+    "high demand",
+    "service unavailable",
+    "connection refused",
+    "econnrefused",
+    "econnreset",
+    "enotfound",
+    "etimedout",
+    "unable to connect",
+    "could not resolve",
+];
+
 /// What says that the ticket's work is too long for the model.
 const TOO_LONG: &[&str] = &["prompt is too long", "context length", "context_length", "maximum context", "request_too_large"];
 
@@ -49,11 +63,13 @@ pub(super) fn judge(status: Option<u64>, words: &str, now: Timestamp) -> Outcome
         // A model that is not there is one that may not be used.
         Some(401 | 403 | 404) => Outcome::NoLogin,
         Some(402 | 429) => Outcome::Limited { until: find_end(words, now) },
-        Some(500..) => Outcome::Crashed,
+        // It may answer the next time; until then no other ticket would fare better.
+        Some(500..) => Outcome::Limited { until: find_end(words, now) },
         Some(413) => Outcome::Failed,
         Some(_) | None if says(TOO_LONG) => Outcome::Failed,
         Some(_) | None if says(LIMITS) => Outcome::Limited { until: find_end(words, now) },
         Some(_) | None if says(LOGINS) => Outcome::NoLogin,
+        Some(_) | None if says(AWAY) => Outcome::Limited { until: find_end(words, now) },
         Some(_) | None => Outcome::Crashed,
     }
 }
@@ -166,8 +182,8 @@ mod tests {
             (Some(401), "Invalid API key · Fix external API key", Outcome::NoLogin),
             (Some(403), "Failed to authenticate. API Error: 403 no access", Outcome::NoLogin),
             (Some(429), "API Error: Request rejected (429) · limit", limited(None)),
-            (Some(529), "API Error: 529 Overloaded. Try again in 5 s", Outcome::Crashed),
-            (Some(500), "boom", Outcome::Crashed),
+            (Some(529), "API Error: 529 Overloaded. Try again in 5 s", limited(Some(5))),
+            (Some(500), "boom", limited(None)),
             (Some(400), "Credit balance is too low", limited(None)),
             (Some(400), "Prompt is too long", Outcome::Failed),
             (Some(404), "There's an issue with the selected model (x)", Outcome::NoLogin),
@@ -177,7 +193,7 @@ mod tests {
             (None, "exceeded retry limit, last status: 429 Too Many Requests", limited(None)),
             (None, "Quota exceeded. Check your plan and billing details.", limited(None)),
             (None, "Missing environment variable: `KEY`.", Outcome::NoLogin),
-            (None, "We’re currently experiencing high demand, which may cause temporary errors.", Outcome::Crashed),
+            (None, "We’re currently experiencing high demand, which may cause temporary errors.", limited(None)),
             (None, "You've hit your usage limit. Try again in 2 days 3 hours.", limited(Some(51 * 3600))),
             (None, "Rate limit reached. Please try again in 20.5s.", limited(Some(21))),
             (None, "stream disconnected before completion", Outcome::Crashed),

@@ -16,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::ledger::cache::Row;
 use crate::memory::learnings::Confidence;
 use crate::operations::Place;
+use crate::operations::usage::By;
 
 /// What an argument can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(super) enum Values {
     States,
     StepStates,
     Confidences,
+    Groupings,
     Repos,
     Brands,
     Labels,
@@ -75,6 +77,7 @@ impl Values {
             (_, "depends") => Self::Tickets(Acts::OnOpen),
             (_, "states") => Self::States,
             (_, "confidence") => Self::Confidences,
+            ("usage", "by") => Self::Groupings,
             (_, "repo") => Self::Repos,
             (_, "brand" | "interview") => Self::Brands,
             (_, "labels") => Self::Labels,
@@ -130,6 +133,7 @@ impl Line {
             Values::States => words(&mut State::ALL.iter().map(|one| one.as_str())),
             Values::StepStates => words(&mut StepState::ALL.iter().map(|one| one.as_str())),
             Values::Confidences => words(&mut Confidence::ALL.iter().map(|one| one.as_str())),
+            Values::Groupings => words(&mut By::ALL.iter().map(|one| one.as_str())),
             Values::Repos => self.repos(),
             Values::Brands => self.brands(),
             Values::Labels => self.of_tickets(|row| row.ticket.content.labels.iter().map(ToString::to_string).collect()),

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{
-    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, Unused, What,
-    WorkerEvent,
+    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What, WorkerEvent,
 };
 use crate::core::event::State;
+use crate::core::interview::Unused;
 use crate::core::text::{escape, headline, plural};
 use crate::core::verdict::Judgement;
 
@@ -44,6 +44,10 @@ impl SessionEvent {
             Self::Outstanding(counts) if counts.is_empty() => "no open tickets".to_owned(),
             Self::Outstanding(counts) => {
                 counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
+            }
+            Self::LeftOut(repo, count) => {
+                let are = plural(*count, "ticket is", "tickets are");
+                format!("{are} left out in `{repo}`, which is no longer in the registry")
             }
             Self::StillBlocked { count } => {
                 let tickets = plural(*count, "blocked ticket is", "blocked tickets are");

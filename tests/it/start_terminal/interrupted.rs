@@ -75,6 +75,57 @@ fn interrupted_while_a_check_or_an_agent_runs() {
 }
 
 #[test]
+fn interrupted_where_git_takes_long() {
+    for (words, phase) in [("worktree list", "0 (initialise)"), ("version", "2 (housekeeping)"), ("push", "8 (close)")] {
+        let mut crew = Crew::with(&["hub"], "agent = \"crew\"\nremote = \"origin\"\npush = \"auto\"\n");
+        crew.sandbox.set("TERM", "xterm");
+        crew.sandbox
+            .sh("ws/hub", "git init -q --bare ../hub.git; git remote add origin ../hub.git; git push -q origin main")
+            .ok();
+        crew.os(&["init"]).ok();
+        crew.os(&["sync"]).ok();
+        crew.stop_git_at(words);
+        let Some(mut person) = Person::sit_down(&crew, 80, "start --no-interview") else { return };
+        crew.wait_for("ws/hanging");
+        person.press("\u{3}");
+        interrupted(&mut person, &crew, phase, "nothing is lost");
+        crew.wait("all that was started is gone", || crew.processes().is_empty());
+        crew.sandbox.sh("ws", "rm hang").ok();
+        crew.start().ok();
+        crew.all_is_well();
+    }
+}
+
+#[test]
+fn interrupted_while_the_brief_is_printed() {
+    use std::io::Read as _;
+    let mut crew = Crew::with(&["hub", "alpha"], "agent = \"crew\"\n");
+    // More than a pipe holds.
+    let words = "All of it. ".repeat(5000);
+    let answers = ["hub", "alpha"].map(|brand| format!("[brand.{brand}]\nmatters = \"{words}\"\nwaiting = \"{words}\"\n"));
+    crew.sandbox.write("ws/answers.toml", answers.concat());
+    crew.start_with_answers().ok();
+    crew.sandbox.sh("ws", "for repo in hub alpha; do git -C $repo commit -q --allow-empty -m news; done").ok();
+    crew.sandbox.set("TERM", "xterm");
+    let mut session = crew.spawn(&["start", "--yes"]);
+    let mut output = session.stderr.take().expect("a pipe");
+    let (mut said, mut bytes) = (String::new(), [0; 64]);
+    while !said.contains("4 brief") {
+        let count = output.read(&mut bytes).expect("a pipe");
+        assert!(count > 0, "{said}");
+        said += &String::from_utf8_lossy(&bytes[..count]);
+    }
+    crew.sandbox.sh(".", &format!("kill -INT {}", session.id())).ok();
+    output.read_to_string(&mut said).expect("text");
+    assert_eq!(session.wait().expect("an end").code(), Some(130), "{said:.1000}");
+    let last: Vec<_> = said.lines().filter(|line| line.contains("interrupted")).collect();
+    assert!(matches!(last.as_slice(), [line] if line.starts_with("interrupted in phase ")), "{last:?}");
+    assert!(said.trim_end().ends_with("nothing is lost; `git os start` continues"), "{last:?}");
+    crew.start().ok();
+    crew.all_is_well();
+}
+
+#[test]
 fn interrupted_at_the_question_of_an_agent() {
     let mut crew = Crew::with(&["hub"], "agent = \"crew\"\n");
     crew.sandbox.set("TERM", "xterm");

@@ -1,6 +1,7 @@
 //! What the doctor thinks of how a clone stands to the remote.
 
 use super::fleet::{BARE, Fleet, Plan};
+use crate::crew::Crew;
 use crate::sandbox::Out;
 
 fn examined(fleet: &Fleet, machine: &str) -> Out {
@@ -65,4 +66,29 @@ fn months_of_work_that_nobody_else_knows_of_are_no_grade_a() {
     examined(&fleet, "m0").says("refs are not pushed to `origin`").fails("grade B");
     fleet.os("m0", &["sync"]).ok();
     examined(&fleet, "m0").says("grade A").ok();
+}
+
+#[test]
+fn a_remote_that_hides_what_was_pushed_to_it_is_named() {
+    let crew = Crew::with(&["hub"], "agent = \"crew\"\nremote = \"origin\"\n");
+    crew.sandbox.sh("ws/hub", "git init -q --bare ../hub.git; git remote add origin ../hub.git; git push -q origin main").ok();
+    let told = "`origin` shows none of the `refs/os/*` that were pushed to it: it hides them, as `uploadpack.hideRefs` and";
+    // Nothing was pushed, and there is nothing to miss.
+    crew.sandbox.sh("ws/hub.git", "git config transfer.hideRefs refs/os").ok();
+    assert!(!crew.os(&["init"]).ok().contains(told));
+    let _said =
+        crew.os(&["sync"]).fails("a hidden ref): its `receive.hideRefs` or `transfer.hideRefs` hides refs that git-os needs");
+    crew.sandbox.sh("ws/hub.git", "git config --unset transfer.hideRefs").ok();
+    crew.os(&["sync"]).ok();
+    crew.os(&["sync"]).ok();
+    assert_eq!(crew.os(&["init"]).ok(), "hub: nothing to do");
+    for key in ["uploadpack", "transfer"] {
+        crew.sandbox.sh("ws/hub.git", &format!("git config {key}.hideRefs refs/os")).ok();
+        crew.os(&["init"]).says(told).ok();
+        crew.sandbox.sh("ws/hub.git", &format!("git config --unset-all {key}.hideRefs")).ok();
+    }
+    // Offline it says that alone.
+    crew.sandbox.sh("ws", "mv hub.git away").ok();
+    let out = crew.os(&["init"]).says("cannot reach `origin`").ok();
+    assert!(!out.contains(told), "{out}");
 }

@@ -131,8 +131,13 @@ fn how_a_run_failed_is_told() {
             Outcome::NoLogin,
             "coder ended with an error: Failed to authenticate. API Error: 403 no access",
         ),
-        ("529", "API Error: 529 Overloaded.", Outcome::Crashed, "coder ended with an error: API Error: 529 Overloaded."),
-        ("500", "API Error: 500 boom.", Outcome::Crashed, "coder ended with an error: API Error: 500 boom."),
+        (
+            "529",
+            "API Error: 529 Overloaded.",
+            Outcome::Limited { until: None },
+            "coder ended with an error: API Error: 529 Overloaded.",
+        ),
+        ("500", "API Error: 500 boom.", Outcome::Limited { until: None }, "coder ended with an error: API Error: 500 boom."),
         (
             "400",
             "Credit balance is too low",
