@@ -62,9 +62,8 @@ pub(super) fn judge(status: Option<u64>, words: &str, now: Timestamp) -> Outcome
     match status.or_else(|| find_status(&lower)) {
         // A model that is not there is one that may not be used.
         Some(401 | 403 | 404) => Outcome::NoLogin,
-        Some(402 | 429) => Outcome::Limited { until: find_end(words, now) },
-        // It may answer the next time; until then no other ticket would fare better.
-        Some(500..) => Outcome::Limited { until: find_end(words, now) },
+        // A service that fails may answer the next time; until then no other ticket would fare better.
+        Some(402 | 429 | 500..) => Outcome::Limited { until: find_end(words, now) },
         Some(413) => Outcome::Failed,
         Some(_) | None if says(TOO_LONG) => Outcome::Failed,
         Some(_) | None if says(LIMITS) => Outcome::Limited { until: find_end(words, now) },

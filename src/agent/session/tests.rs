@@ -1,6 +1,6 @@
 //! Laws of a session, on a scripted client that is a shell script.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
 use crate::agent::Duty;
@@ -43,7 +43,7 @@ impl Talk for Scripted {
     }
 }
 
-/// A folder with a stand-in for git-os, which only becomes the agent.
+/// A folder in which agents run.
 struct Bench {
     dir: tempfile::TempDir,
     /// Of its own, since all that carries its mark is ended with it.
@@ -56,18 +56,16 @@ impl Bench {
         let mut bits = [0; 16];
         getrandom::fill(&mut bits).expect("random bits");
         let run = RunId::parse(&format!("{:032x}", u128::from_ne_bytes(bits))).expect("a run");
-        let bench = Self { dir, run };
-        let program = "#!/bin/sh\nshift 3\nexec \"$@\"\n";
-        crate::git::process::write_file(&bench.program(), program.as_bytes(), 0o755).expect("a program");
-        bench
+        Self { dir, run }
     }
 
     fn path(&self) -> Utf8PathBuf {
         Utf8PathBuf::from_path_buf(self.dir.path().to_owned()).expect("UTF-8")
     }
 
-    fn program(&self) -> Utf8PathBuf {
-        self.path().join("enter")
+    /// A file that nobody has just written: a process that is started meanwhile by another thread would keep it busy.
+    fn program() -> Utf8PathBuf {
+        Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/enter.sh")
     }
 
     fn start(&self, script: &str, timeout: u64, stop: &Stop) -> Session {
@@ -96,7 +94,7 @@ impl Bench {
             outbox: self.path(),
             timeout,
         };
-        let around = Surroundings { program: &self.program(), registry_dir: &self.path(), settings: &[], now: Timestamp(0) };
+        let around = Surroundings { program: &Self::program(), registry_dir: &self.path(), settings: &[], now: Timestamp(0) };
         Session::start_client(client, "crew", &agent, &brief, around, stop).expect("a start")
     }
 }
@@ -166,9 +164,6 @@ fn time_that_is_up_ends_a_run() {
 #[test]
 fn how_a_program_ended_is_told_from_that_it_was_not_there() {
     let bench = Bench::new();
-    // As git-os itself says it when it cannot become the program.
-    let enter = "#!/bin/sh\nshift 3\ncommand -v \"$1\" >/dev/null || { echo \"error: cannot start \\`$1\\`: No such file\" >&2; exit 127; }\nexec \"$@\"\n";
-    crate::git::process::write_file(&bench.program(), enter.as_bytes(), 0o755).expect("a program");
     for (words, end, said) in [
         (vec!["no-such-program"], Outcome::MissingClient, Some("crew: cannot start `no-such-program`: No such file")),
         (vec!["sh", "-c", "exit 127"], Outcome::Failed, Some("crew exited with 127")),
