@@ -1,10 +1,14 @@
 //! The wish to end, passed down to everything that takes long: interrupted, or draining.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::git::process::{Heed, Wish, heed};
+
+/// Within this time a second interrupt is the first one, which came by another way.
+const SAME: Duration = Duration::from_millis(400);
 
 /// Says whether whoever runs this wants it to end; its copies say the same.
 #[derive(Debug, Clone, Default)]
@@ -40,11 +44,14 @@ impl Stop {
     /// From now on an interrupt is remembered, also while no process runs; a second one ends this process at once.
     pub(crate) fn heed_interrupts(&self) {
         let stop = self.whole();
+        let first = OnceLock::new();
         heed(Wish::Interrupt, move || {
             if stop.is_interrupted() {
-                // Whoever interrupts twice does not want to wait for anything.
-                return Heed::End;
+                // Whoever interrupts twice does not want to wait for anything. As `git os`, one Ctrl-C comes twice: git passes it on.
+                let is_same = first.get().is_some_and(|first: &Instant| first.elapsed() < SAME);
+                return if is_same { Heed::GoOn } else { Heed::End };
             }
+            first.get_or_init(clock);
             stop.interrupt();
             Heed::EndGit
         });
@@ -123,6 +130,11 @@ impl Stop {
 fn longest() -> Option<Duration> {
     let told = cfg!(debug_assertions).then(|| std::env::var("GIT_OS_MAX_PAUSE").ok()?.parse().ok()).flatten();
     told.map(Duration::from_millis)
+}
+
+#[expect(clippy::disallowed_methods, reason = "two signals are one if they come together")]
+fn clock() -> Instant {
+    Instant::now()
 }
 
 /// Returns once somebody interrupts by this sender.

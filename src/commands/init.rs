@@ -9,14 +9,15 @@ use super::context::Context;
 use super::manual;
 use crate::core::meta::{Change, Weight};
 use crate::core::registry::{Registry, RepoEntry};
-use crate::core::text::{chain, plural};
+use crate::core::text::{chain, plural, shell};
 use crate::doctor::mistakes;
 use crate::doctor::setup::{Mode, Setup};
 use crate::error::{CliError, Code, Kind};
 use crate::git::process::git_version;
 use crate::git::{OLDEST_GIT, Repo};
 use crate::ledger::policy;
-use crate::workspace::Workspace;
+use crate::workspace::in_force::NotTheFile;
+use crate::workspace::{Source, Workspace};
 
 /// Set up git-os in the repositories of a registry
 ///
@@ -38,6 +39,13 @@ pub(super) struct Args {
     /// Do not ask before checks, protected branches, repositories or the like are taken away
     #[arg(long)]
     yes: bool,
+}
+
+/// Says how to have the file of the registry counted again, where an earlier version of it is not.
+fn name_way_back(ctx: &Context, workspace: &Workspace) {
+    if let Source::Published { why: NotTheFile::Earlier, .. } = &workspace.source {
+        ctx.ui.say(format!("hint: git os init --registry {}   # goes by the file again", shell(workspace.file.as_str())));
+    }
 }
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
@@ -64,6 +72,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         }
     }
     ctx.name_source(&workspace);
+    name_way_back(ctx, &workspace);
     let mut sites = Vec::new();
     let mut missing = 0;
     let mut count = ctx.ui.count("init", workspace.registry.repos.len());

@@ -39,8 +39,14 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let live = hub.list_refs(SESSIONS)?.into_iter().map(|(name, tip)| (name[SESSIONS.len()..].to_owned(), tip));
     let archived = archive::list_sessions(&hub)?.into_iter().map(|(id, tip)| (id.to_string(), tip));
     let mut sessions: Vec<_> = archived.chain(live).collect();
-    sessions.sort();
     sessions.retain(|(id, _)| SessionId::parse(id).is_ok() && args.id.as_ref().is_none_or(|part| id.contains(part.as_str())));
+    let mut dated = Vec::new();
+    for (id, tip) in sessions {
+        dated.push((hub.read_commit(tip)?.time(), id, tip));
+    }
+    // In the order in which they were last written.
+    dated.sort();
+    let sessions: Vec<_> = dated.into_iter().map(|(_, id, tip)| (id, tip)).collect();
     let Some(part) = &args.id else {
         if args.json {
             let ids: Vec<_> = sessions.iter().map(|(id, _)| id).collect();

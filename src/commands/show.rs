@@ -91,7 +91,7 @@ fn print(ctx: &Context, shown: &Shown<'_>) -> Result<(), CliError> {
     let run = if view.state.is_held() { "run" } else { "last run" };
     add(run, view.run.as_ref().map(ToString::to_string));
     add("until", view.lease.map(|lease| lease.to_string()));
-    add("attempt", (view.attempt > 0).then(|| format!("{} of {}", view.attempt, shown.max_attempts)));
+    add("attempts", (account.used > 0).then(|| format!("{} of {} used up", account.used, shown.max_attempts)));
     add("cost", account.cost());
     add("branch", account.branch.clone());
     add("head", view.head.map(|head| head.to_string()));

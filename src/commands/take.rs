@@ -6,9 +6,12 @@ use super::claim::{BY_HAND, until};
 use super::context::Context;
 use super::listen::OneTicket;
 use super::transition::{Who, report};
+use crate::core::event::State;
+use crate::core::id::{RESCUE, TicketId};
 use crate::core::text::{escape, shell};
 use crate::core::verdict::Verdict;
 use crate::error::{CliError, Code};
+use crate::git::Repo;
 use crate::git::process::read_file;
 use crate::operations::checkout::Checkout;
 use crate::operations::claim::Lease;
@@ -102,8 +105,24 @@ pub(super) fn run_take(ctx: &Context, args: &TakeArgs) -> Result<(), CliError> {
     } else {
         ctx.ui.line(format!("cd {}", shell(taken.folder.as_str())))?;
     }
-    ctx.ui.say(format!("hint: git os submit {id}   # when your work is committed"));
-    ctx.ui.say(format!("hint: git os drop {id}   # gives it back"));
+    name_saved(ctx, &place.repo, &id)?;
+    if matches!(taken.entry.ticket.state, State::Claimed | State::Running) {
+        ctx.ui.say(format!("hint: git os submit {id}   # when your work is committed"));
+        ctx.ui.say(format!("hint: git os drop {id}   # gives it back"));
+    }
+    Ok(())
+}
+
+/// Names the last work on a ticket that was saved and is not in its branch.
+fn name_saved(ctx: &Context, repo: &Repo, id: &TicketId) -> Result<(), CliError> {
+    let Some(tip) = repo.find_ref(&id.branch())? else { return Ok(()) };
+    let saved = repo.list_refs(&format!("{RESCUE}{id}/"))?;
+    if let Some((name, saved)) = saved.last()
+        && !repo.is_ancestor(*saved, tip)?
+    {
+        ctx.ui.say(format!("note: earlier work on this ticket was saved as {name}"));
+        ctx.ui.say(format!("hint: git merge {name}   # brings it into the branch"));
+    }
     Ok(())
 }
 

@@ -180,6 +180,7 @@ fn take_out(ctx: &Context, args: &Args, site: &Site, worktrees: Worktrees) -> Re
     for held in &inventory.held {
         let until = held.until.map(|until| format!(" until {until}")).unwrap_or_default();
         ctx.ui.line(format!("{name}: still held by this clone{until}: {} {}", held.id, held.title))?;
+        ctx.ui.say(format!("hint: git os release {}   # after a new `git os init`, if it is to be worked on here", held.id));
     }
     if args.purge {
         uninstall::purge(repo, inventory)?;

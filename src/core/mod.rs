@@ -27,6 +27,7 @@ pub(crate) mod secrets;
 pub(crate) mod session;
 pub(crate) mod sheet;
 pub(crate) mod signer;
+pub(crate) mod tally;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// The usage of one run; what a client does not tell is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -31,9 +32,38 @@ impl Usage {
 }
 
 impl Usage {
+    /// What is known, as the record of a run has it.
+    #[must_use]
+    pub(crate) fn record(&self) -> serde_json::Map<String, Value> {
+        let Self {
+            model,
+            input_tokens,
+            output_tokens,
+            cache_read_tokens,
+            cache_write_tokens,
+            turns,
+            millis,
+            micro_dollars,
+            denied,
+        } = self;
+        let dollars = micro_dollars.and_then(|micros| MicroDollars(micros).to_string().parse::<serde_json::Number>().ok());
+        let all = [
+            ("model", model.clone().map(Value::from)),
+            ("num_turns", turns.map(Value::from)),
+            ("duration_ms", millis.map(Value::from)),
+            ("total_cost_usd", dollars.map(Value::from)),
+            ("input_tokens", input_tokens.map(Value::from)),
+            ("output_tokens", output_tokens.map(Value::from)),
+            ("cache_read_tokens", cache_read_tokens.map(Value::from)),
+            ("cache_write_tokens", cache_write_tokens.map(Value::from)),
+            ("denied", denied.filter(|denied| *denied > 0).map(Value::from)),
+        ];
+        all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
+
     /// Reads what the record of a run says, of whatever version of git-os and of whatever client.
     #[must_use]
-    pub(crate) fn of_record(record: &serde_json::Value) -> Self {
+    pub(crate) fn of_record(record: &Value) -> Self {
         let count = |key: &str| record[key].as_u64();
         let dollars = record["total_cost_usd"].as_number().map(ToString::to_string);
         Self {
@@ -124,10 +154,11 @@ mod tests {
     fn a_record_is_read_and_added() {
         let record = serde_json::json!({ "model": "m", "input_tokens": 7, "num_turns": 2, "total_cost_usd": 0.25, "denied": 1 });
         let mut sum = Usage::of_record(&record);
+        assert_eq!(Value::from(sum.record()), record);
         assert_eq!((sum.input_tokens, sum.turns, sum.micro_dollars, sum.output_tokens), (Some(7), Some(2), Some(250_000), None));
         sum.add(&Usage::of_record(&serde_json::json!({ "model": "n", "total_cost_usd": 2, "output_tokens": "many" })));
         assert_eq!((sum.model.as_deref(), sum.micro_dollars, sum.output_tokens), (Some("m"), Some(2_250_000), None));
-        assert!(Usage::of_record(&serde_json::Value::Null).is_unknown());
+        assert!(Usage::of_record(&Value::Null).is_unknown());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::named;
 use super::id::{ObjectId, RunId, TicketId};
+use super::tally::Tally;
 
 /// The version of the schema below.
 pub(crate) const VERSION: u32 = 1;
@@ -30,6 +31,17 @@ pub(crate) struct CheckResult {
     pub(crate) output: ObjectId,
     /// Wall time in milliseconds.
     pub(crate) millis: u64,
+    /// How many tests ran, where the output says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tests: Option<Tally>,
+}
+
+impl CheckResult {
+    /// Whether it exited with 0 and did not say that no test ran.
+    #[must_use]
+    pub(crate) fn has_passed(&self) -> bool {
+        self.exit == 0 && self.tests.is_none_or(|tests| tests.ran > 0)
+    }
 }
 
 /// The judge of a verdict that a person gave, in place of an agent.
@@ -92,9 +104,9 @@ impl Verdict {
         }
     }
 
-    /// Whether every check exited with 0.
+    /// Whether every check passed.
     #[must_use]
     pub(crate) fn checks_passed(&self) -> bool {
-        self.checks.iter().all(|check| check.exit == 0)
+        self.checks.iter().all(CheckResult::has_passed)
     }
 }

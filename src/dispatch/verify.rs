@@ -13,6 +13,7 @@ use crate::core::progress::{CareEvent, CheckEvent, Hold, Stage, Trouble, What};
 use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
+use crate::core::tally::Tally;
 use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, PERSON, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
@@ -181,9 +182,26 @@ fn examine_work(
     judging: Judging<'_>,
 ) -> Result<Ruling<Found, Hold>, DispatchError> {
     let place = Scratch::add(site, &entry.id, head)?;
-    let mut found = checks(site, ledger, &entry.id, &place, head, run)?;
+    let examined = examine_in(site, ledger, entry, head, run, judging, &place);
+    // However it ended: nobody else knows of this place.
+    if let Err(error) = place.remove(site) {
+        site.tell(What::Trouble(Trouble::of(&error)));
+    }
+    examined
+}
+
+/// As [`examine_work`], in this place.
+fn examine_in(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    head: ObjectId,
+    run: &RunId,
+    judging: Judging<'_>,
+    place: &Scratch,
+) -> Result<Ruling<Found, Hold>, DispatchError> {
+    let mut found = checks(site, ledger, &entry.id, place, head, run)?;
     site.reached(Stage::Checked);
-    let mut hold = None;
     if found.reasons.is_empty() {
         match (judging, &site.entry.verifier) {
             (Judging::Person { reason }, _) => {
@@ -201,16 +219,13 @@ fn examine_work(
                         }
                         site.reached(Stage::Judged);
                     }
-                    Ruling::Denied(why) => hold = Some(why),
+                    Ruling::Denied(why) => return Ok(Ruling::Denied(why)),
                 }
             }
             (Judging::Registry, None) => {}
         }
     }
-    if let Err(error) = place.remove(site) {
-        site.tell(What::Trouble(Trouble::of(&error)));
-    }
-    Ok(hold.map_or(Ruling::Granted(found), Ruling::Denied))
+    Ok(Ruling::Granted(found))
 }
 
 /// Writes the verdict to the chain, and then as a note.
@@ -294,13 +309,17 @@ fn checks(
         site.keep(id, run, Printer::Check { place: number }, &finished.transcript);
         let CheckResult { name, exit, millis, .. } = &result;
         site.tell(What::Check(CheckEvent::Ended { name: name.clone(), exit: *exit, millis: *millis }));
-        if result.exit != 0 {
+        if !result.has_passed() {
             // Whoever wants to know why reads all of it there, until git collects it.
             site.repo.write_blob(&finished.transcript.bytes())?;
             let said = finished.transcript.last_words();
             let from = said.len().saturating_sub(MAX_REASON);
             let said = said.get(from..).unwrap_or(&said);
-            found.reasons.push(format!("check `{}` exited with {}:\n{said}", check.name, result.exit));
+            let why = match result.exit {
+                0 => "ran no tests".to_owned(),
+                exit => format!("exited with {exit}"),
+            };
+            found.reasons.push(format!("check `{}` {why}:\n{said}", check.name));
             found.last_words.push((check.name.clone(), said.to_owned()));
         }
         found.printed.push(secrets::redact(&finished.transcript.last_words()));
@@ -341,5 +360,6 @@ pub(crate) fn run_check(
     };
     let output = ledger.repo.blob_id(&finished.transcript.bytes());
     let millis = u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX);
-    Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis }, finished))
+    let tests = Tally::read(&format!("{}\n{}", finished.transcript.stdout.text(), finished.transcript.stderr.text()));
+    Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis, tests }, finished))
 }

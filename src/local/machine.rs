@@ -4,7 +4,7 @@ use crate::core::holding::claim_body;
 use crate::git::Repo;
 
 /// Where a person says another name than that of the host, or none.
-const KEY: &str = "git-os.machine";
+pub(crate) const KEY: &str = "git-os.machine";
 
 /// What a claim says of this machine.
 #[must_use]

@@ -92,6 +92,14 @@ pub(crate) fn list(repo: &Repo) -> BTreeMap<TicketId, (Utf8PathBuf, Timestamp)> 
     found
 }
 
+/// The folders in which tickets were verified by processes that were killed, or are verified now.
+#[must_use]
+pub(crate) fn list_verifications(repo: &Repo) -> Vec<Utf8PathBuf> {
+    let folder = folder(repo);
+    let paths = folder.read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.path().to_owned());
+    paths.filter(|path| matches!(purpose(path, &folder), Some((_, Purpose::Verification)))).collect()
+}
+
 /// Until when the worktree of a ticket stays, from when the ticket came to its state, or from when it was made if there is no
 /// such ticket; `None` as long as it is worked on.
 #[must_use]

@@ -147,7 +147,7 @@ pub(super) fn find_work(ledger: &Ledger<'_>, id: &TicketId, here: Option<&Checko
     if let Some(top) = top.filter(|top| top.as_std_path().exists()) {
         let files = Checkout::uncommitted(repo, &top)?;
         if !files.is_empty() {
-            return Err(OperationError::Uncommitted { id: id.clone(), top, files });
+            return Err(OperationError::Uncommitted { id: id.clone(), top, head, files });
         }
     }
     Ok(head)

@@ -75,12 +75,21 @@ fn next_step(id: &TicketId, state: State) -> String {
     }
 }
 
+/// The way back from work that is verified.
+fn set_aside(id: &TicketId) -> String {
+    format!("git os block {id} --reason TEXT   # sets it aside; `git os unblock {id}` makes it ready again")
+}
+
 /// What helps whoever wanted an event that a ticket in this state cannot have.
 fn instead(id: &TicketId, event: EventKind, state: State) -> String {
     match event {
         EventKind::Reject if !state.is_terminal() => format!("git os cancel {id} --reason TEXT"),
         EventKind::Claim if state.is_held() => format!("git os show {id}"),
         EventKind::Approve if state == State::Blocked => next_step(id, state),
+        EventKind::Fail | EventKind::Release if state == State::Verified => set_aside(id),
+        EventKind::Submit if state == State::Verifying => {
+            format!("git os fail {id} --reason TEXT   # gives it back, to be submitted again")
+        }
         EventKind::Claim
         | EventKind::Start
         | EventKind::Submit
@@ -182,7 +191,7 @@ pub(crate) enum OperationError {
     #[error("cannot submit {id}: both its branch, at {}, and the commit checked out here, {}, have work", .tip.short(12), .head.short(12))]
     SeveralHeads { id: TicketId, tip: ObjectId, head: ObjectId },
     #[error("cannot submit {id}: {} in {top} {} not committed: {}", plural(.files.len(), "file", "files"), if .files.len() == 1 { "is" } else { "are" }, some(.files))]
-    Uncommitted { id: TicketId, top: Utf8PathBuf, files: Vec<String> },
+    Uncommitted { id: TicketId, top: Utf8PathBuf, head: ObjectId, files: Vec<String> },
     #[error("{0} is in no checkout of this repository")]
     NoCheckout(Utf8PathBuf),
     #[error("cannot switch {0} to the ticket's branch: it would overwrite uncommitted changes")]
@@ -271,9 +280,9 @@ impl OperationError {
     #[must_use]
     pub(crate) fn hints(&self) -> Vec<String> {
         match self {
-            Self::Uncommitted { id, top, .. } => vec![
+            Self::Uncommitted { id, top, head, .. } => vec![
                 format!("git -C {top} add --all && git -C {top} commit", top = shell(top.as_str())),
-                format!("git os submit {id} --head HEAD   # submit the last commit without them"),
+                format!("git os submit {id} --head {}   # submit the last commit without them", head.short(12)),
             ],
             Self::SeveralHeads { id, .. } => vec![
                 format!("git os submit {id} --head {}   # the ticket's branch", id.branch().trim_start_matches("refs/heads/")),
@@ -303,6 +312,7 @@ impl OperationError {
             }
             Self::Refused { id, refusal: Refusal::WrongState { event, state }, .. } => instead(id, *event, *state),
             Self::WrongState { verb: Verb::Revert, id, .. } => format!("git os show {id}"),
+            Self::WrongState { verb: Verb::Drop, id, state: State::Verified, .. } => set_aside(id),
             Self::WrongState { id, state, .. } => next_step(id, *state),
             Self::NoneHeld(Verb::Pass | Verb::Verify) => "git os list --state verifying".to_owned(),
             Self::NoneHeld(_) => "git os ready   # what can be taken".to_owned(),

@@ -15,7 +15,7 @@ use crate::git::Repo;
 use crate::git::process::remove_all;
 use crate::hook::install;
 use crate::ledger::{Ledger, LedgerError, archive};
-use crate::local::{held, locks, runs, worktrees};
+use crate::local::{held, locks, machine, runs, worktrees};
 use crate::workspace::CONFIG_KEY;
 
 /// A ticket that this clone holds.
@@ -106,6 +106,9 @@ pub(crate) fn clear(repo: &Repo, inventory: &Inventory) -> Done<Cleared> {
             Err(error) => cleared.stays.push(format!("worktree `{path}`: {}", in_one_line(&error))),
         }
     }
+    for path in worktrees::list_verifications(repo) {
+        repo.clear_worktree(&path)?;
+    }
     for (name, tip) in &inventory.branches {
         let short = name.trim_start_matches("refs/heads/");
         if !has_landed(&ledger, name, *tip)? {
@@ -165,11 +168,16 @@ pub(crate) fn take_out(repo: &Repo, remote: Option<&str>) -> Done<()> {
         let specs = [refspecs(remote), LEFT_OUT.map(str::to_owned)].concat();
         setup::remove_refspecs(repo, remote, &specs)?;
     }
+    // What a person called this machine is not ours to forget.
+    let machine = git.find(["config", "--local", machine::KEY])?;
     // There may be none of them.
     let removed = git.output(["config", "--local", "--remove-section", "git-os"]);
     if Repo::open(repo.home())?.config(CONFIG_KEY).is_some() {
         removed?;
         return Err(OperationError::SettingsStay);
+    }
+    if let Some(machine) = machine {
+        git.output(["config", "--local", machine::KEY, machine.trim()])?;
     }
     Ok(remove_all(&repo.os_dir())?)
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{CONFIG_KEY, Workspace, WorkspaceError};
-use crate::core::id::RepoName;
+use crate::core::id::{ObjectId, RepoName};
 use crate::core::registry::{FILE, Registry};
 use crate::core::text::in_one_line;
 use crate::core::time::Timestamp;
@@ -16,6 +16,8 @@ use crate::git::Repo;
 use crate::ledger::LedgerError;
 use crate::ledger::policy::{self, PublishedRegistry};
 
+/// How many changes of the file are looked at.
+const MAX_CHANGES: &str = "-200";
 /// Where a repository's own configuration says where the hub is, relative to its git directory, so that both can be moved.
 pub(crate) const HUB_KEY: &str = "git-os.hub";
 
@@ -151,7 +153,7 @@ impl Workspace {
         let Some(published) = is_of_hub.then(|| policy::find_registry(hub)).transpose()?.flatten() else { return Ok(self) };
         if published.text == self.text
             || !policy::is_earlier_registry(hub, &self.text)?
-            || !self.is_of_older_branch(hub, published.since)?
+            || !self.is_of_older_branch(hub, &published)?
         {
             return Ok(self);
         }
@@ -161,8 +163,9 @@ impl Workspace {
         }
     }
 
-    /// Whether the file is as the branch that is checked out has it, and nobody changed it there since another was published.
-    fn is_of_older_branch(&self, hub: &Repo, since: Timestamp) -> Result<bool, WorkspaceError> {
+    /// Whether the file is what an older branch has: as its head has it, never as it was published, and not changed there since. What
+    /// was published and is on no branch was a change that somebody took back.
+    fn is_of_older_branch(&self, hub: &Repo, published: &PublishedRegistry) -> Result<bool, WorkspaceError> {
         let of_git = |source| WorkspaceError::Ledger(LedgerError::Git(source));
         let git = hub.git_at(self.root());
         let Some(head) = git.find_commit("HEAD").map_err(of_git)? else { return Ok(false) };
@@ -172,9 +175,41 @@ impl Workspace {
         if entry.is_none_or(|entry| entry.id != hub.blob_id(self.text.as_bytes())) {
             return Ok(false);
         }
-        let changed = git.line(["log", "-1", "--format=%ct", "HEAD", "--", name]).map_err(of_git)?;
-        Ok(changed.and_then(|time| time.parse().ok()).is_none_or(|time| Timestamp(time) <= since))
+        let log = ["log", MAX_CHANGES, "--format=%H %ct", "HEAD", "--", name];
+        let changes = git.output(log).map_err(of_git)?;
+        let changes: Vec<_> = changes.lines().filter_map(|line| line.split_once(' ')).collect();
+        let newest = changes.first().and_then(|(_, time)| time.parse().ok());
+        if newest.is_some_and(|time| Timestamp(time) > published.since) {
+            return Ok(false);
+        }
+        let published_blob_id = hub.blob_id(published.text.as_bytes());
+        let find = |commit_id: ObjectId| -> Result<Option<ObjectId>, WorkspaceError> {
+            let tree_id = hub.read_commit(commit_id).map_err(of_git)?.tree_id;
+            Ok(hub.find_entry(tree_id, name).map_err(of_git)?.map(|entry| entry.id))
+        };
+        for commit_id in changes.iter().filter_map(|(commit_id, _)| ObjectId::parse(commit_id).ok()) {
+            if find(commit_id)? == Some(published_blob_id) {
+                return Ok(false);
+            }
+        }
+        let own_blob_id = hub.blob_id(self.text.as_bytes());
+        for prefix in ["refs/heads/", "refs/remotes/"] {
+            for (_, tip) in hub.list_refs(prefix).map_err(of_git)? {
+                // A tip that cannot be read has nothing to say.
+                let Ok(Some(blob_id)) = find(tip) else { continue };
+                if blob_id == published_blob_id || blob_id != own_blob_id && !is_known(hub, blob_id)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
+}
+
+/// Whether a text was published at some time.
+fn is_known(hub: &Repo, blob_id: ObjectId) -> Result<bool, WorkspaceError> {
+    let all = policy::list_registries(hub)?;
+    Ok(all.iter().any(|text| hub.blob_id(text.as_bytes()) == blob_id))
 }
 
 /// The hub that has the published registry of a repository, if it can be found.

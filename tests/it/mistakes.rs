@@ -43,15 +43,14 @@ fn a_script_that_an_agent_cannot_start_is_named_with_its_line() {
         (r#"["./agents/none.sh"]"#, "there is no program `ROOT/hub/agents/none.sh`"),
         (r#"["./agents/plain.sh"]"#, "`ROOT/hub/agents/plain.sh` is not executable"),
         (r#"["./agents/later.sh"]"#, ""),
-        // Without `./` it is in the worktree.
-        (r#"["sh", "agents/none.sh"]"#, "there is no file `agents/none.sh` on `main`, of which worktrees are made"),
-        (r#"["sh", "agents/later.sh"]"#, "there is no file `agents/later.sh` on `main`, of which worktrees are made"),
+        // The folder of the registry counts without `./` too: nothing of a worktree is run as the agent.
+        (r#"["sh", "agents/none.sh"]"#, "there is no file `ROOT/hub/agents/none.sh`"),
+        (r#"["sh", "agents/later.sh"]"#, ""),
         (r#"["sh", "agents/plain.sh"]"#, ""),
-        (r#"["agents/plain.sh"]"#, "`agents/plain.sh` is not executable on `main`"),
-        (r#"["agents/later.sh"]"#, "there is no file `agents/later.sh` on `main`, of which worktrees are made"),
-        (r#"["agents/good.sh"]"#, ""),
+        (r#"["agents/plain.sh"]"#, "`ROOT/hub/agents/plain.sh` is not executable"),
+        (r#"["agents/later.sh"]"#, ""),
+        (r#"["sh", "none.sh"]"#, "there is no file `ROOT/hub/none.sh`"),
         (r#"["sh", "-c", "exit 0", "./agents/none.sh"]"#, ""),
-        (r#"["sh", "none.sh"]"#, ""),
         (r#"["cat", "./agents/none.sh"]"#, ""),
     ] {
         for (key, is_fault) in [("agent", false), ("verifier", true)] {

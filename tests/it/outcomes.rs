@@ -165,3 +165,24 @@ fn an_agent_at_its_limit_is_left_alone_until_the_reset_and_no_attempt_is_used() 
     assert!(shown.contains("2026-05-07  31") && shown.ends_with("$0.3"), "{shown}");
     crew.all_is_well();
 }
+
+#[test]
+fn a_check_that_says_that_no_test_ran_has_not_passed() {
+    let settings = "max_attempts = 2\nchecks = [{ name = \"tests\", run = \"cat result\" }]";
+    let agent = "cat >\"$(dirname \"$0\")/brief\"; if [ \"$GIT_OS_ATTEMPT\" = 1 ]; then echo '2 skipped in 0.01s' >result\n\
+                 else echo '3 passed, 1 skipped in 0.01s' >result; fi\n";
+    let crew = Crew::alone(agent, settings);
+    let id = crew.ready("Do it");
+    crew.os(&["dispatch"]).says("not verified: check `tests` ran no tests").ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    assert!(crew.sandbox.read("ws/brief").contains("check `tests` ran no tests:\n2 skipped in 0.01s"));
+    crew.os(&["show", &id]).says("exit 0, 3 tests, 1 skipped").ok();
+    // By hand it is no better: what a verdict says is looked at wherever it comes from.
+    let id = crew.ready("Do it by hand");
+    crew.os(&["take", &id, "--here"]).ok();
+    crew.sandbox.sh("ws/hub", "echo 'no tests ran in 0.01s' >result; git commit -qam x").ok();
+    crew.os(&["submit", "--head", "HEAD"]).ok();
+    crew.os(&["pass", &id, "--reason", "It looks fine."]).fails("check `tests` ran no tests");
+    assert_eq!(crew.state(&id), "verifying");
+    crew.os(&["fsck"]).ok();
+}

@@ -210,6 +210,37 @@ fn a_registry_of_an_older_branch_does_not_count() {
 }
 
 #[test]
+fn a_registry_that_was_published_and_taken_back_does_not_count() {
+    let sandbox = workspace();
+    sandbox.sh("hub", "git add registry.toml; git commit -qm one; git branch side").ok();
+    let edited = sandbox.read("hub/registry.toml") + "\n[agents.later]\nkind = \"claude\"\n";
+    let counts = |edited: bool| {
+        let out = sandbox.os("hub", &["agents"]);
+        assert_eq!(out.stderr, "", "{out}");
+        assert_eq!(out.ok().contains("later"), edited);
+    };
+    // It was never committed.
+    for take_back in ["git checkout -q registry.toml", "git stash -q", "git reset -q --hard"] {
+        sandbox.write("hub/registry.toml", &edited);
+        sandbox.os("hub", &["init"]).ok();
+        counts(true);
+        sandbox.sh("hub", take_back).ok();
+        counts(false);
+        sandbox.os("hub", &["init"]).says("hub: registry published").ok();
+    }
+    // A commit takes it back, within the same second.
+    sandbox.write("hub/registry.toml", &edited);
+    sandbox.sh("hub", "git os init; git commit -qam later; git revert --no-edit HEAD").ok();
+    counts(false);
+    // On another branch it is still there, and this one is older: what counts is said, and how to have the file.
+    sandbox.write("hub/registry.toml", &edited);
+    sandbox.sh("hub", "git os init; git commit -qam again; git switch -q side").ok();
+    let out = sandbox.os("hub", &["init"]).says(": it is an earlier version");
+    assert!(out.stderr.contains("hint: git os init --registry ") && out.stderr.contains("# goes by the file again"), "{out}");
+    out.ok();
+}
+
+#[test]
 fn a_fresh_clone_of_the_hub_has_the_published_registry() {
     let sandbox = workspace();
     sandbox.sh("hub", "git init -q --bare ../hub.git; git remote add origin ../hub.git; git push -q origin main").ok();

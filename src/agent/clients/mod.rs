@@ -19,7 +19,7 @@ use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::{AgentEntry, AgentKind};
 use crate::core::time::Timestamp;
-use crate::core::usage::{MicroDollars, Usage};
+use crate::core::usage::Usage;
 use crate::core::{secrets, text};
 use crate::git::process::write_file;
 
@@ -87,34 +87,14 @@ pub(super) struct Report {
 impl Report {
     /// What goes into the run's record: never what tools were given in full. Null if nothing is known.
     pub(super) fn record(&self) -> Value {
-        let Usage {
-            model,
-            input_tokens,
-            output_tokens,
-            cache_read_tokens,
-            cache_write_tokens,
-            turns,
-            millis,
-            micro_dollars,
-            denied,
-        } = &self.usage;
-        let dollars = micro_dollars.and_then(|micros| MicroDollars(micros).to_string().parse::<serde_json::Number>().ok());
+        let mut known = self.usage.record();
         let tool = |tool: &ToolUse| serde_json::json!({ "tool_name": tool.name, "input": secrets::redact(&tool.detail) });
         let tools: Vec<Value> = self.denied.iter().take(MAX_DENIED).map(tool).collect();
-        let all = [
+        let more = [
             ("session_id", self.session.clone().map(Value::from)),
-            ("model", model.clone().map(Value::from)),
-            ("num_turns", turns.map(Value::from)),
-            ("duration_ms", millis.map(Value::from)),
-            ("total_cost_usd", dollars.map(Value::from)),
-            ("input_tokens", input_tokens.map(Value::from)),
-            ("output_tokens", output_tokens.map(Value::from)),
-            ("cache_read_tokens", cache_read_tokens.map(Value::from)),
-            ("cache_write_tokens", cache_write_tokens.map(Value::from)),
-            ("denied", denied.filter(|denied| *denied > 0).map(Value::from)),
             ("permission_denials", (!tools.is_empty()).then(|| Value::from(tools))),
         ];
-        let known: serde_json::Map<_, _> = all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        known.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         if known.is_empty() { Value::Null } else { Value::Object(known) }
     }
 }

@@ -13,7 +13,7 @@ use crate::core::time::Timestamp;
 use crate::core::verdict::{CheckResult, Verdict};
 use crate::error::CliError;
 use crate::git::Repo;
-use crate::ledger::attempts::{Attempt, attempts};
+use crate::ledger::attempts::{Attempt, attempts, used};
 use crate::ledger::replay::Link;
 use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::operations::Place;
@@ -31,6 +31,8 @@ pub(super) struct Account {
     pub(super) branch: Option<String>,
     /// The commit of the protected branch that is the work.
     pub(super) landed: Option<ObjectId>,
+    /// Attempts at the work that failed since an operator last made it ready.
+    pub(super) used: u32,
     runs: Vec<Run>,
     verdict: Option<Verdict>,
     comments: Vec<Comment>,
@@ -76,6 +78,7 @@ struct Dependency {
 impl Account {
     /// From the chain of a ticket, newest link first.
     pub(super) fn of(place: &Place, ledger: &Ledger<'_>, entry: &Entry, links: &[Link]) -> Result<Self, CliError> {
+        let used = used(links).attempts;
         let attempts = attempts(links);
         let mut verdict = None;
         for attempt in attempts.iter().rev() {
@@ -96,6 +99,7 @@ impl Account {
         let landed = if entry.ticket.state == State::Merged { entry.ticket.landed_commit() } else { None };
         let root = links.last();
         Ok(Self {
+            used,
             created: root.map_or_else(String::new, |root| {
                 format!("{} by {}, as {}", root.commit.time(), name_of(&root.commit.author), root.record.event.actor)
             }),
@@ -154,8 +158,9 @@ impl Account {
             let Verdict { verdict: judgement, run, commit, checks, judge, grade, .. } = verdict;
             heading(&format!("verdict: {judgement} on {}, grade {grade}, by run {run}", commit.short(12)))?;
             let row = |check: &CheckResult| {
-                let tone = if check.exit == 0 { Tone::Good } else { Tone::Bad };
-                let exit = (tone, format!("exit {}", check.exit));
+                let tone = if check.has_passed() { Tone::Good } else { Tone::Bad };
+                let tests = check.tests.map(|tests| format!(", {tests}")).unwrap_or_default();
+                let exit = (tone, format!("exit {}{tests}", check.exit));
                 vec![(Tone::Strong, format!("  check {}", check.name)), exit, (Tone::Quiet, format!("{} ms", check.millis))]
             };
             ctx.ui.table(&checks.iter().map(row).collect::<Vec<_>>())?;

@@ -83,7 +83,8 @@ pub(super) fn verifier(
     }
     let mut ran = String::from("\n## The checks that ran on this commit\n\n");
     for (check, printed) in checks.iter().zip(printed) {
-        ran += &format!("- `{}`, exit {} after {} ms: `{}`\n", check.name, check.exit, check.millis, check.run);
+        let tests = check.tests.map(|tests| format!(", {tests}")).unwrap_or_default();
+        ran += &format!("- `{}`, exit {} after {} ms{tests}: `{}`\n", check.name, check.exit, check.millis, check.run);
         if !printed.is_empty() {
             ran += &quote("printed", printed, MAX_WORDS / 8);
         }
