@@ -6,12 +6,14 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::context::{Context, renamed};
+use crate::core::event::State;
+use crate::core::id::TicketId;
 use crate::core::registry::RepoEntry;
 use crate::core::text::plural;
 use crate::core::text::{chain, escape, first_line};
 use crate::error::{CliError, Code};
+use crate::operations::sync::Brought;
 use crate::operations::{self, Place};
-use crate::sync::Synced;
 use crate::workspace::Workspace;
 
 /// How many repositories talk to their remotes at once.
@@ -58,6 +60,9 @@ struct Line {
     refused: Vec<[String; 2]>,
     /// Refs of which the remote has lost something since the last time.
     went_back: Vec<String>,
+    /// Tickets that this clone had taken by hand and no longer holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<Lost>,
     /// Why the remote could not be reached.
     offline: Option<String>,
     error: Option<String>,
@@ -82,6 +87,12 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             Err(CliError::no(Code::NotUpToDate, format!("{bad} of {total} not up to date with the remote")))
         }
     }
+}
+
+#[derive(Debug, Serialize)]
+struct Lost {
+    ticket: TicketId,
+    state: State,
 }
 
 /// The repository the command is about.
@@ -138,7 +149,7 @@ fn all(ctx: &Context, workspace: &Workspace, is_quiet: bool) -> Result<Vec<Line>
 
 fn one(workspace: &Workspace, entry: &RepoEntry) -> Line {
     let name = entry.name.as_str();
-    let Some(remote) = entry.remote.as_deref() else { return Line::of(name, None, Ok(Synced::default())) };
+    let Some(remote) = entry.remote.as_deref() else { return Line::of(name, None, Ok(Brought::default())) };
     let synced = workspace
         .open(entry)
         .map_err(|error| chain(&error))
@@ -147,10 +158,10 @@ fn one(workspace: &Workspace, entry: &RepoEntry) -> Line {
 }
 
 impl Line {
-    fn of(repo: &str, remote: Option<&str>, synced: Result<Synced, String>) -> Self {
-        let (synced, error) = match synced {
-            Ok(synced) => (synced, None),
-            Err(error) => (Synced::default(), Some(error)),
+    fn of(repo: &str, remote: Option<&str>, brought: Result<Brought, String>) -> Self {
+        let (Brought { synced, lost }, error) = match brought {
+            Ok(brought) => (brought, None),
+            Err(error) => (Brought::default(), Some(error)),
         };
         let folded = synced.folded;
         let unfolded = folded.refused.into_iter().map(|(name, why)| (name, why.full()));
@@ -166,6 +177,7 @@ impl Line {
             refused: refused.map(|(name, why)| [name, why]).collect(),
             went_back: synced.rewound,
             offline: synced.offline,
+            lost: lost.into_iter().map(|(ticket, state)| Lost { ticket, state }).collect(),
             error,
         }
     }
@@ -185,6 +197,11 @@ impl Line {
         ctx.ui.line(format!("{}: {what}", self.repo))?;
         for [old, new] in &self.renamed {
             ctx.ui.say(renamed(old, new));
+        }
+        for Lost { ticket, state } in &self.lost {
+            let branch = ticket.branch();
+            let branch = branch.trim_start_matches("refs/heads/");
+            ctx.ui.say(format!("note: {ticket} is {state} by now and no longer held here; its branch `{branch}` stays"));
         }
         for name in &self.went_back {
             ctx.ui.say(format!(

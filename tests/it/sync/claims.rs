@@ -94,3 +94,21 @@ fn what_is_claimed_is_not_taken_away_before_its_time() {
     fleet.all_agree();
     assert_eq!(fleet.sandbox.state("m0", &id), "claimed");
 }
+
+#[test]
+fn whoever_took_a_ticket_by_hand_is_told_that_it_is_gone() {
+    let fleet = Fleet::new(2, Plan::default());
+    let id = fleet.ready("m0", "Taken away");
+    fleet.os("m0", &["sync"]).ok();
+    fleet.os("m1", &["sync"]).ok();
+    fleet.os("m1", &["take", &id]).ok();
+    fleet.os("m1", &["sync"]).ok();
+    fleet.os("m0", &["sync"]).ok();
+    fleet.os("m0", &["cancel", &id, "--reason", "Not needed."]).ok();
+    fleet.os("m0", &["sync"]).ok();
+    let said = format!("note: {id} is canceled by now and no longer held here; its branch `claude/{id}` stays");
+    fleet.os("m1", &["sync"]).says(&said).ok();
+    let again = fleet.os("m1", &["sync"]);
+    assert!(!again.stderr.contains("no longer held"), "{again}");
+    again.ok();
+}
