@@ -54,7 +54,7 @@ pub(super) fn give_back(
             let enough = if *outcome == Outcome::Crashed { max.max(MIN_IN_VAIN) } else { max };
             let count = used.in_vain + 1;
             if count >= enough && count > 1 {
-                words = format!("{count} runs in a row ended without a result; the last one: {why}");
+                words = format!("{}; the last one: {why}", in_vain(count));
             }
             count >= enough
         }
@@ -72,6 +72,19 @@ pub(super) fn give_back(
     let draft = Draft::new(action, Role::Executor).by(run).saying(&words);
     let draft = agent.as_ref().map_or(draft.clone(), |agent| draft.agent(agent));
     write(ledger, &entry.id, &draft).map(drop)
+}
+
+/// Why nobody is to be sent to a ticket any more that has just been claimed: whoever was, died with it.
+///
+/// # Errors
+/// If the chain cannot be read.
+pub(super) fn find_hopeless(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<String>, DispatchError> {
+    let count = ledger.used(entry)?.in_vain;
+    Ok((count >= ledger.policy.max_attempts.max(MIN_IN_VAIN)).then(|| in_vain(count)))
+}
+
+fn in_vain(count: u32) -> String {
+    format!("{count} runs in a row ended without a result")
 }
 
 /// Starts nobody else with this agent for a while.

@@ -294,7 +294,7 @@ fn go_on(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate,
             }
             State::Blocked => return Ok(Fate::Blocked(last_reason(&ledger, &entry)?)),
             State::AwaitingInput if is_ours => return Ok(Fate::Waiting(last_reason(&ledger, &entry)?)),
-            State::Claimed if is_ours => match prepare::run(site, &ledger, &entry, record) {
+            State::Claimed if is_ours => match begin(site, &ledger, &entry, record) {
                 // Nothing was worked on yet, and the same would happen again: it is for a person to mend.
                 Err(error) if is_for_a_person(&error) => {
                     let why = Trouble::of(&error).to_string();
@@ -329,6 +329,14 @@ fn go_on(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate,
             | State::Verifying
             | State::Verified => return Ok(Fate::Gone),
         }
+    }
+}
+
+/// Prepares the work on a ticket, unless too many have died with it.
+fn begin(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
+    match ended::find_hopeless(ledger, entry)? {
+        Some(why) => write(ledger, &entry.id, &Draft::new(Action::Block, Role::Executor).by(record.run()).saying(&why)).map(drop),
+        None => prepare::run(site, ledger, entry, record),
     }
 }
 

@@ -161,6 +161,7 @@ pub(crate) struct Used {
 pub(crate) fn used(links: &[Link]) -> Used {
     let mut used = Used::default();
     let mut is_in_a_row = true;
+    let mut has_expired = false;
     for link in links {
         let event = &link.record.event;
         let outcome = || Report::read(&event.text).outcome;
@@ -178,8 +179,9 @@ pub(crate) fn used(links: &[Link]) -> Used {
             Action::Release if is_in_a_row && matches!(outcome(), Some(Outcome::Crashed | Outcome::TimedOut)) => {
                 used.in_vain += 1;
             }
-            // Whoever took it died with it.
-            Action::Expire if is_in_a_row => used.in_vain += 1,
+            Action::Expire => has_expired = true,
+            // Whoever took it died with it; a person may have let it go.
+            Action::Claim { .. } if std::mem::take(&mut has_expired) && is_in_a_row && event.agent.is_some() => used.in_vain += 1,
             Action::Create { .. }
             | Action::Edit { .. }
             | Action::Reject
@@ -193,7 +195,6 @@ pub(crate) fn used(links: &[Link]) -> Used {
             | Action::Merge { .. }
             | Action::Block
             | Action::Release
-            | Action::Expire
             | Action::Cancel
             | Action::Comment
             | Action::Conflict => {}

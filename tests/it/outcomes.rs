@@ -8,7 +8,7 @@ use crate::crew::Crew;
 /// Notes the number of its attempt, and ends as the next line of `../plan` says: `crash`, `fail` or `work`.
 const AGENT: &str = "cat >/dev/null; top=$(dirname \"$0\"); echo \"$GIT_OS_ATTEMPT\" >>\"$top/attempts\"\n\
                      next=$(head -n 1 \"$top/plan\"); sed -i 1d \"$top/plan\"\n\
-                     case $next in crash) kill -KILL $$ ;; fail) echo 'no way' >&2; exit 1 ;; *) echo a >a ;; esac\n";
+                     case $next in crash) kill -KILL $$ ;; fail) echo 'no way' >&2; exit 1 ;; *) echo \"$GIT_OS_TICKET\" >a ;; esac\n";
 
 /// A workspace of one repository whose agent and judge end as they are told.
 fn crew(plan: &str, settings: &str) -> Crew {
@@ -185,4 +185,31 @@ fn a_check_that_says_that_no_test_ran_has_not_passed() {
     crew.os(&["pass", &id, "--reason", "It looks fine."]).fails("check `tests` ran no tests");
     assert_eq!(crew.state(&id), "verifying");
     crew.os(&["fsck"]).ok();
+}
+
+#[test]
+fn a_ticket_with_which_machine_after_machine_dies_is_set_aside() {
+    let mut crew = crew("work\nwork\n", "max_attempts = 1");
+    let (by_hand, deadly) = (crew.ready("Let it go"), crew.ready("Do it"));
+    // A person who lets a lease run out says nothing about the work.
+    for hour in 13..16 {
+        crew.os(&["claim", &by_hand, "--lease", "1s"]).ok();
+        crew.sandbox.set("GIT_COMMITTER_DATE", &format!("2026-05-07T{hour}:00:00Z"));
+        crew.os(&["expire", &by_hand]).ok();
+    }
+    crew.os(&["edit", &deadly, "--priority", "0"]).ok();
+    for hour in 16..19 {
+        crew.sandbox.set("GIT_OS_KILL_AFTER", "started");
+        assert_ne!(crew.os(&["dispatch"]).code, Some(0));
+        crew.sandbox.unset("GIT_OS_KILL_AFTER");
+        // What the machine knew of it went with it.
+        crew.sandbox.sh("ws/hub", "rm -r .git/os/runs").ok();
+        crew.sandbox.set("GIT_COMMITTER_DATE", &format!("2026-05-07T{hour}:00:00Z"));
+        crew.os(&["expire", &deadly]).ok();
+    }
+    crew.os(&["dispatch"]).says("blocked: 3 runs in a row ended without a result (Do it)").ok();
+    assert_eq!((crew.state(&deadly).as_str(), crew.state(&by_hand).as_str()), ("blocked", "merged"), "{}", crew.log(&deadly));
+    crew.os(&["unblock", &deadly]).ok();
+    crew.os(&["dispatch"]).ok();
+    assert_eq!(crew.state(&deadly), "merged", "{}", crew.log(&deadly));
 }
