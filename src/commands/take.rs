@@ -144,6 +144,9 @@ pub(super) fn run_pass(ctx: &Context, args: &PassArgs) -> Result<(), CliError> {
         let caller = ctx.caller(args.run.as_deref())?;
         let listener = OneTicket::new(&ctx.ui, &id);
         let entry = ctx.at_site(&place, &listener, |site| Ok(land::pass(&site.for_ticket(&id), &id, &caller, reason)?))?;
+        if place.ledger()?.policy.checks.is_empty() {
+            ctx.ui.say("note: no check ran, since the registry has none for this repository");
+        }
         return report(ctx, &entry);
     }
     let file = args.verdict.as_deref().unwrap_or_default();

@@ -4,7 +4,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::claim::BY_HAND;
+use super::claim::{BY_HAND, until};
 use super::context::Context;
 use super::each::each;
 use crate::agent::outbox::Message;
@@ -192,7 +192,8 @@ pub(super) fn run_renewed(ctx: &Context, args: &Renewed) -> Result<(), CliError>
     let (place, id) = ctx.find(&args.id)?;
     let default = if ctx.env.run.is_some() { "5m" } else { BY_HAND };
     let seconds = span(args.lease.as_deref().unwrap_or(default))?;
-    report(ctx, &claim::renew(&place.ledger()?, &id, &ctx.caller(args.who.run.as_deref())?, seconds)?)
+    let entry = claim::renew(&place.ledger()?, &id, &ctx.caller(args.who.run.as_deref())?, seconds)?;
+    ctx.ui.line(format!("{}{}", outcome(&entry), until(&entry)))
 }
 
 pub(super) fn run_stepped(ctx: &Context, args: &Stepped) -> Result<(), CliError> {
