@@ -10,6 +10,9 @@ use crate::git::process::{Heed, Wish, heed};
 /// Within this time a second interrupt is the first one, which came by another way.
 const SAME: Duration = Duration::from_millis(400);
 
+/// When this process was interrupted first: each process that is started renews the listener.
+static FIRST: OnceLock<Instant> = OnceLock::new();
+
 /// Says whether whoever runs this wants it to end; its copies say the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop {
@@ -44,14 +47,13 @@ impl Stop {
     /// From now on an interrupt is remembered, also while no process runs; a second one ends this process at once.
     pub(crate) fn heed_interrupts(&self) {
         let stop = self.whole();
-        let first = OnceLock::new();
         heed(Wish::Interrupt, move || {
             if stop.is_interrupted() {
                 // Whoever interrupts twice does not want to wait for anything. As `git os`, one Ctrl-C comes twice: git passes it on.
-                let is_same = first.get().is_some_and(|first: &Instant| first.elapsed() < SAME);
+                let is_same = FIRST.get().is_some_and(|first: &Instant| first.elapsed() < SAME);
                 return if is_same { Heed::GoOn } else { Heed::End };
             }
-            first.get_or_init(clock);
+            FIRST.get_or_init(clock);
             stop.interrupt();
             Heed::EndGit
         });

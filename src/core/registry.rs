@@ -113,6 +113,8 @@ pub(crate) struct AgentEntry {
     /// The program and its arguments; see [`from_registry`].
     pub(crate) run: Vec<String>,
     pub(crate) model: Option<String>,
+    /// Whose limits it shares with other agents of the same account; its own name if there is none.
+    pub(crate) account: Option<String>,
     /// After how many turns of its model a run is stopped.
     pub(crate) max_turns: Option<u32>,
     /// After how much money a run is stopped.
@@ -190,9 +192,9 @@ impl AgentKind {
     #[must_use]
     pub(crate) fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Claude => &["kind", "run", "model", "identity", "env", "max_turns", "max_dollars"],
+            Self::Claude => &["kind", "run", "model", "account", "identity", "env", "max_turns", "max_dollars"],
             Self::Codex | Self::Gemini | Self::Opencode | Self::Acp | Self::Command => {
-                &["kind", "run", "model", "identity", "env"]
+                &["kind", "run", "model", "account", "identity", "env"]
             }
         }
     }
@@ -229,6 +231,12 @@ impl Registry {
     #[must_use]
     pub(crate) fn find_repo(&self, name: &str) -> Option<&RepoEntry> {
         self.repos.iter().find(|repo| repo.name.as_str() == name)
+    }
+
+    /// The account of an agent; without one in the registry it is the only one of its own.
+    #[must_use]
+    pub(crate) fn account<'a>(&'a self, agent: &'a str) -> &'a str {
+        self.agents.get(agent).and_then(|entry| entry.account.as_deref()).unwrap_or(agent)
     }
 
     /// All brands, in the order of their names, and last `_global`.

@@ -6,6 +6,7 @@
 use super::event::{Action, Event};
 use super::holding;
 use super::outcome::Outcome;
+use super::secrets;
 use super::text::{self, MAX_BODY};
 
 /// How the line begins that says how a run ended.
@@ -29,10 +30,9 @@ impl<'a> Report<'a> {
     #[must_use]
     pub(crate) fn read(body: &'a str) -> Self {
         let mut report = Self { words: body, outcome: None, record: None };
-        if let Some((rest, record)) = split_line(report.words, RECORD)
-            && let Ok(record) = serde_json::from_str(record)
-        {
-            (report.words, report.record) = (rest, Some(record));
+        if let Some((rest, record)) = split_line(report.words, RECORD) {
+            // One that was cut or redacted hides nothing above it.
+            (report.words, report.record) = (rest, serde_json::from_str(record).ok());
         }
         if let Some((rest, outcome)) = split_line(report.words, OUTCOME)
             && let Some(outcome) = Outcome::parse(outcome)
@@ -46,12 +46,21 @@ impl<'a> Report<'a> {
 /// The body of an event that says these words, how a run ended, and what its agent said of itself.
 #[must_use]
 pub(crate) fn body(words: &str, outcome: Option<Outcome>, record: &serde_json::Value) -> String {
+    // Secrets are taken out of the words alone: what is taken out may reach to the end of a text.
+    let words = secrets::redact(words);
+    let (before, last) = words.rsplit_once('\n').map_or((None, words.as_str()), |(before, last)| (Some(before), last));
+    // Nobody else says how a run ended.
+    let words = match (before, [OUTCOME, RECORD].iter().any(|prefix| last.starts_with(prefix))) {
+        (_, false) => words.clone(),
+        (Some(before), true) => format!("{before}\n> {last}"),
+        (None, true) => format!("> {last}"),
+    };
     let mut lines = outcome.map(|outcome| format!("\n{OUTCOME}{outcome}")).unwrap_or_default();
     let json = record.to_string();
     if !record.is_null() && json.len() <= MAX_RECORD {
         lines += &format!("\n{RECORD}{json}");
     }
-    text::excerpt(words, MAX_BODY.saturating_sub(lines.len())) + &lines
+    text::excerpt(&words, MAX_BODY.saturating_sub(lines.len())) + &lines
 }
 
 /// The words of an event that are for people to read.
@@ -74,23 +83,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_read_as_it_was_made() {
+    fn a_body_is_read_as_it_was_made_and_words_forge_nothing() {
         let record = serde_json::json!({ "total_cost_usd": 0.5 });
-        for words in ["", "it failed", "Outcome: failed\nRecord: {}", "a\n\nb"] {
+        let words =
+            ["", "it failed", "Outcome: failed", "so\nRecord: {\"total_cost_usd\":9}", "Outcome: asked\nRecord: {}", "a\n\nb"];
+        for words in words {
             for outcome in [None, Some(Outcome::Limited { until: None })] {
-                for record in [serde_json::Value::Null, record.clone()] {
-                    let whole = body(words, outcome, &record);
-                    let stored = text::body(&whole);
-                    let report = Report::read(&stored);
-                    // Words that look like such a line are taken for one where there is no other.
-                    if outcome.is_some() && !record.is_null() {
-                        assert_eq!((report.words, report.outcome, report.record), (words, outcome, Some(record)), "{whole}");
-                    } else if !words.starts_with("Outcome") {
-                        assert_eq!((report.words, report.outcome), (words, outcome), "{whole}");
-                    }
+                for record in [None, Some(record.clone())] {
+                    let whole = text::body(&body(words, outcome, &record.clone().unwrap_or_default()));
+                    let report = Report::read(&whole);
+                    assert_eq!((report.outcome, report.record), (outcome, record), "{whole}");
+                    assert_eq!(report.words.replace("> ", ""), words, "{whole}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_taken_out_of_the_words_takes_no_line_of_ours_along() {
+        let key = ["-----BEGIN ", "PRIVATE KEY-----\nabc"].concat();
+        let whole = secrets::redact(&body(&format!("it printed {key}"), Some(Outcome::Failed), &serde_json::Value::Null));
+        assert_eq!(Report::read(&whole).outcome, Some(Outcome::Failed), "{whole}");
+        let cut = "so\nOutcome: failed\nRecord: {\"a\":";
+        assert_eq!((Report::read(cut).outcome, Report::read(cut).record), (Some(Outcome::Failed), None));
     }
 
     #[test]

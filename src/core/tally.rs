@@ -29,13 +29,15 @@ impl Tally {
         let plain = without_colours(output);
         let lines: Vec<&str> = plain.lines().map(str::trim).collect();
         let mut sum: Option<Self> = None;
-        for read in [cargo, pytest, unittest, jest, vitest, mocha, node, go, maven] {
+        for read in [cargo, nextest, pytest, unittest, jest, vitest, mocha, node, go, maven] {
             if let Some(one) = read(&lines) {
                 sum.get_or_insert_default().add(one.ran, one.failed, one.skipped);
             }
         }
         // Some of the programs above can print it, too.
-        sum.or_else(|| tap(&lines))
+        let sum = sum.or_else(|| tap(&lines))?;
+        // Another program, which is not known here, may have run what the known one did not.
+        (sum.ran > 0 || !lines.iter().any(|line| speaks_of_tests(line))).then_some(sum)
     }
 }
 
@@ -57,6 +59,25 @@ fn each(lines: &[&str], read: impl Fn(&str) -> Option<Tally>) -> Option<Tally> {
     lines.iter().filter_map(|line| read(line)).reduce(|mut sum, one| {
         sum.add(one.ran, one.failed, one.skipped);
         sum
+    })
+}
+
+/// Whether a line counts tests that ran, in whatever words; a plan or what was only found counts none.
+fn speaks_of_tests(line: &str) -> bool {
+    const RAN: &[&str] = &["passed", "passing", "examples", "example", "assertions", "specs", "scenarios", "tests", "test"];
+    let words: Vec<&str> = line.split(|character: char| !character.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    let is_count = |pair: &[&str]| pair[0].parse::<u64>().is_ok_and(|count| count > 0) && RAN.contains(&pair[1]);
+    // These say how many there are, with those that were skipped.
+    let is_total = line.starts_with("Ran ") || line.starts_with("# tests") || line.starts_with("ℹ tests");
+    !is_total && words.windows(2).any(is_count)
+}
+
+/// `Summary [   0.003s] 500 tests run: 499 passed, 1 failed, 3 skipped`
+fn nextest(lines: &[&str]) -> Option<Tally> {
+    each(lines, |line| {
+        let (_, rest) = line.strip_prefix("Summary [")?.split_once(" run: ")?;
+        let failed = before(rest, "failed");
+        Some(Tally { ran: before(rest, "passed") + failed, failed, skipped: before(rest, "skipped") })
     })
 }
 
@@ -143,11 +164,12 @@ fn mocha(lines: &[&str]) -> Option<Tally> {
         let mut words = line.split(' ');
         words.next().is_some_and(|word| word.parse::<u64>().is_ok()) && words.next() == Some("passing")
     };
-    let passed = before(lines.iter().find(is_passing)?, "passing");
-    let count = |word: &str| {
+    lines.iter().find(is_passing)?;
+    let passed: u64 = lines.iter().filter(is_passing).map(|line| before(line, "passing")).sum();
+    let count = |word: &str| -> u64 {
         let is_it =
             |line: &&&str| line.split_once(' ').is_some_and(|(number, rest)| number.parse::<u64>().is_ok() && rest == word);
-        lines.iter().find(is_it).map_or(0, |line| before(line, word))
+        lines.iter().filter(is_it).map(|line| before(line, word)).sum()
     };
     Some(Tally { ran: passed + count("failing"), failed: count("failing"), skipped: count("pending") })
 }
@@ -185,9 +207,12 @@ fn go(lines: &[&str]) -> Option<Tally> {
     })
 }
 
-/// `Tests run: 5, Failures: 1, Errors: 0, Skipped: 1`: a line for each class, and then one for all
+/// `Tests run: 5, Failures: 1, Errors: 0, Skipped: 1`: a line for each class, with its time, and then one for each module
 fn maven(lines: &[&str]) -> Option<Tally> {
-    let read = |line: &&str| {
+    let read = |line: &str| {
+        if line.contains("Time elapsed") {
+            return None;
+        }
         let (_, rest) = line.split_once("Tests run: ")?;
         let number = |key: &str| -> Option<u64> {
             let (_, after) = rest.split_once(key)?;
@@ -197,15 +222,17 @@ fn maven(lines: &[&str]) -> Option<Tally> {
         let (failed, skipped) = (number("Failures:")? + number("Errors:")?, number("Skipped:")?);
         Some(Tally { ran: all.saturating_sub(skipped), failed, skipped })
     };
-    lines.iter().rev().find_map(read)
+    each(lines, read)
 }
 
 /// A plan, `1..3`, and lines that begin with `ok` or `not ok`
 fn tap(lines: &[&str]) -> Option<Tally> {
     let is_plan = |line: &&str| {
-        line.strip_prefix("1..").is_some_and(|rest| rest.split(' ').next().is_some_and(|number| number.parse::<u64>().is_ok()))
+        let rest = line.strip_prefix("1..").map(|rest| rest.split_once(" #").map_or(rest, |(number, _)| number).trim());
+        rest.is_some_and(|number| number.parse::<u64>().is_ok())
     };
     lines.iter().find(|line| is_plan(line))?;
+    let is_empty = lines.iter().any(|line| line.starts_with("1..0"));
     let mut tally = Tally::default();
     for line in lines {
         let is_skipped = line.to_lowercase().contains("# skip");
@@ -217,7 +244,8 @@ fn tap(lines: &[&str]) -> Option<Tally> {
             _ => {}
         }
     }
-    Some(tally)
+    // A plan of which nothing is told was no plan.
+    (is_empty || tally != Tally::default()).then_some(tally)
 }
 
 /// A text without the sequences by which terminals colour.
@@ -269,6 +297,21 @@ mod tests {
             ),
             ("TAP version 13\n1..3\nok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no net", Some((2, 1, 1))),
             ("1..0 # skipped: nothing to do", Some((0, 0, 0))),
+            (
+                "Summary [   0.003s] 500 tests run: 500 passed, 0 skipped\ntest result: ok. 0 passed; 0 failed; 0 ignored",
+                Some((500, 0, 0)),
+            ),
+            ("0 passing (1ms)\n  12 passing (3ms)", Some((12, 0, 0))),
+            (
+                "[INFO] Tests run: 120, Failures: 0, Errors: 0, Skipped: 0\n[INFO] Tests run: 2, Failures: 0, Errors: 0, Skipped: 2",
+                Some((120, 0, 2)),
+            ),
+            // Another program ran what the known one did not.
+            ("12 examples, 0 failures\ntest result: ok. 0 passed; 0 failed; 0 ignored", None),
+            ("100% tests passed, 0 tests failed out of 7\n=== no tests ran in 0.01s ===", None),
+            ("OK (7 tests, 12 assertions)\nNo test files found, exiting with code 0", None),
+            ("1..3 files are fine", None),
+            ("1..3", None),
             ("all is well\nok\nnothing failed in 3 ms", None),
             ("compiled 3 files in 2s\nTests: see the log", None),
             ("", None),

@@ -93,7 +93,7 @@ fn in_vain(count: u32) -> String {
 /// If the clock cannot be read.
 pub(super) fn send_to_rest(site: &Site<'_>, agent: &str, outcome: Outcome, why: &str) -> Result<Hold, DispatchError> {
     let now = site.repo.identity()?.time;
-    match site.resting.send(agent, outcome, why, now) {
+    match site.resting.send(site.account(agent), outcome, why, now) {
         Ok(rest) => {
             let (agent, why, until) = (agent.to_owned(), why.to_owned(), rest.until);
             site.tell(What::Care(CareEvent::AgentRests { agent, outcome, why, until }));
@@ -103,11 +103,40 @@ pub(super) fn send_to_rest(site: &Site<'_>, agent: &str, outcome: Outcome, why: 
     Ok(Hold::Agent { agent: agent.to_owned(), why: why.to_owned() })
 }
 
+/// Asks a judge nothing more about this ticket for a while. Others may be another matter.
+///
+/// # Errors
+/// If the clock cannot be read.
+pub(super) fn rest_from(site: &Site<'_>, judge: &str, entry: &Entry, outcome: Outcome, why: &str) -> Result<Hold, DispatchError> {
+    let now = site.repo.identity()?.time;
+    if let Err(error) = site.resting.send(&with(judge, entry), outcome, why, now) {
+        site.tell(What::Trouble(Trouble::of(&error)));
+    }
+    Ok(Hold::Agent { agent: judge.to_owned(), why: why.to_owned() })
+}
+
+/// A judge with one ticket, as what rests; no account has such a name.
+fn with(judge: &str, entry: &Entry) -> String {
+    format!("{judge}\n{}", entry.id)
+}
+
+/// Why a judge may not be asked about a ticket now, if so.
+///
+/// # Errors
+/// If the clock cannot be read.
+pub(super) fn find_rest_from(site: &Site<'_>, judge: &str, entry: &Entry) -> Result<Option<Hold>, DispatchError> {
+    let rest = site.resting.find(&with(judge, entry), site.repo.identity()?.time);
+    match rest {
+        Some(rest) => Ok(Some(Hold::Agent { agent: judge.to_owned(), why: rest.why })),
+        None => find_rest(site, judge),
+    }
+}
+
 /// Why an agent may not be used now, if so.
 ///
 /// # Errors
 /// If the clock cannot be read.
 pub(super) fn find_rest(site: &Site<'_>, agent: &str) -> Result<Option<Hold>, DispatchError> {
-    let rest = site.resting.find(agent, site.repo.identity()?.time);
+    let rest = site.resting.find(site.account(agent), site.repo.identity()?.time);
     Ok(rest.map(|rest| Hold::Agent { agent: agent.to_owned(), why: rest.why }))
 }

@@ -62,13 +62,15 @@ pub(super) fn ask(
         match outcome {
             Outcome::Crashed => {
                 site.tell(What::RunEnded { outcome, why: why.clone() });
-                let Some(pause) = pause else { return ended::send_to_rest(site, name, outcome, &why).map(Ruling::Denied) };
+                let Some(pause) = pause else { return ended::rest_from(site, name, entry, outcome, &why).map(Ruling::Denied) };
                 site.stop.pause(*pause);
                 if site.stop.is_interrupted() {
                     return Err(DispatchError::Interrupted);
                 }
             }
-            outcome if outcome == Outcome::TimedOut || outcome.is_of_agent() => {
+            // It may be this work with which it does not come to an end.
+            Outcome::TimedOut => return ended::rest_from(site, name, entry, outcome, &why).map(Ruling::Denied),
+            outcome if outcome.is_of_agent() => {
                 return ended::send_to_rest(site, name, outcome, &why).map(Ruling::Denied);
             }
             _ => {
@@ -79,7 +81,7 @@ pub(super) fn ask(
                     }),
                     why => fail(why.to_owned()),
                 };
-                site.resting.wake(name, site.repo.identity()?.time)?;
+                site.resting.wake(site.account(name), site.repo.identity()?.time)?;
                 return Ok(Ruling::Granted(Answer { agent: conclusion.agent, judged, record: conclusion.record }));
             }
         }

@@ -160,6 +160,11 @@ impl<'a> Site<'a> {
         self.listener.hear(&Event::Work { repo, brand, ticket: self.ticket.clone(), what });
     }
 
+    /// The account of an agent, by which it rests.
+    pub(crate) fn account<'b>(&'b self, agent: &'b str) -> &'b str {
+        self.workspace.registry.account(agent)
+    }
+
     /// Tells that all up to this stage is done and kept.
     pub(crate) fn reached(&self, stage: Stage) {
         self.tell(What::Reached(stage));

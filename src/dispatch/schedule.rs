@@ -287,7 +287,7 @@ impl<'a> Board<'a> {
             let Ok(ledger) = Ledger::open(&repo) else { continue };
             // Whoever would be sent to it would come back with nothing.
             let Ok(now) = repo.identity().map(|identity| identity.time) else { continue };
-            if self.at.resting.find(agent, now).is_some() {
+            if self.at.resting.find(self.at.workspace.registry.account(agent), now).is_some() {
                 continue;
             }
             let Ok(rows) = ledger.rows() else { continue };

@@ -20,6 +20,7 @@ use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
 use crate::hook::install;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
+use crate::local::locks::take_verification;
 use crate::local::output::Printer;
 use crate::sync;
 
@@ -81,7 +82,7 @@ pub(crate) fn examine(
         Ruling::Denied(hold) => return Ok(Ruling::Denied(hold)),
     };
     if let (Judging::Registry, Some(name)) = (judging, &site.entry.verifier)
-        && let Some(hold) = ended::find_rest(site, name)?
+        && let Some(hold) = ended::find_rest_from(site, name, entry)?
     {
         return Ok(Ruling::Denied(hold));
     }
@@ -181,6 +182,7 @@ fn examine_work(
     run: &RunId,
     judging: Judging<'_>,
 ) -> Result<Ruling<Found, Hold>, DispatchError> {
+    let Some(_lock) = take_verification(&site.repo, &entry.id)? else { return Ok(Ruling::Denied(Hold::BeingVerified)) };
     let place = Scratch::add(site, &entry.id, head)?;
     let examined = examine_in(site, ledger, entry, head, run, judging, &place);
     // However it ended: nobody else knows of this place.
@@ -360,6 +362,8 @@ pub(crate) fn run_check(
     };
     let output = ledger.repo.blob_id(&finished.transcript.bytes());
     let millis = u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX);
-    let tests = Tally::read(&format!("{}\n{}", finished.transcript.stdout.text(), finished.transcript.stderr.text()));
+    // Of what is only kept in part, the part that says more may be missing.
+    let whole = (finished.transcript.cut() == 0).then(|| finished.transcript.bytes());
+    let tests = whole.and_then(|bytes| Tally::read(&String::from_utf8_lossy(&bytes)));
     Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis, tests }, finished))
 }

@@ -13,22 +13,37 @@ use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::text::{self, plural};
 use crate::git::process::{Git, remove_all, remove_file};
+use crate::ledger::attempts::SUBMITTED_BY_ITSELF;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::locks::clear_of_ticket;
 use crate::local::output::Printer;
-use crate::local::runs::{AgentStage, Came, RunRecord};
+use crate::local::runs::{AgentStage, RunRecord};
 use crate::local::{settings, stash, worktrees};
 
 /// How much of the last words of an agent is kept, in bytes.
 const MAX_WORDS: usize = 1000;
 
+/// What an agent came to.
+#[derive(Clone)]
+struct Came {
+    agent: String,
+    /// What it says of itself; null if nothing.
+    record: serde_json::Value,
+    /// The written form of how it ended; empty where that is not known.
+    outcome: String,
+    /// Why it did not succeed, if it did not.
+    failure: Option<String>,
+    /// The last that it said.
+    words: String,
+}
+
 pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
-        AgentStage::Worked { attempt: done, came } if done == attempt => {
+        AgentStage::Worked { attempt: done, agent, record: said, failure, outcome, words } if done == attempt => {
             name_strays(site, entry, record)?;
             clear_locks(site, entry)?;
-            hand_in(site, ledger, entry, record, &came)
+            hand_in(site, ledger, entry, record, &Came { agent, record: said, failure, outcome, words })
         }
         AgentStage::Working { attempt: begun, from } if begun == attempt => {
             // The orchestrator was killed under it. Nobody knows how far it was, so it begins anew, and nothing is lost.
@@ -93,7 +108,8 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         failure: outcome.failure().map(ToString::to_string),
         words: text::line(&outcome.answer, MAX_WORDS),
     };
-    record.advance(AgentStage::Worked { attempt, came: came.clone() })?;
+    let Came { agent, record: said, failure, outcome, words } = came.clone();
+    record.advance(AgentStage::Worked { attempt, agent, record: said, failure, outcome, words })?;
     site.reached(Stage::Worked);
     sweep(record.run());
     name_strays(site, entry, record)?;
@@ -164,7 +180,7 @@ fn hand_in(
     // It may have submitted by itself, past the words that it was told.
     let now = ledger.find(&entry.id)?.map(|now| now.ticket);
     if now.is_some_and(|now| now.state == State::Verifying && now.run.as_ref() == Some(run)) {
-        let words = report::body("the agent submitted by itself", None, &came.record);
+        let words = report::body(SUBMITTED_BY_ITSELF, None, &came.record);
         write(ledger, &entry.id, &Draft::new(Action::Comment, Role::Executor).by(run).agent(&came.agent).saying(&words))?;
         return Ok(());
     }
@@ -200,7 +216,7 @@ fn hand_in(
         let outcome = Outcome::parse(&came.outcome).filter(|outcome| *outcome != Outcome::HandedIn).unwrap_or(Outcome::Failed);
         return give_back(site, ledger, entry, run, &Loss { outcome, ..work_failed(why) });
     }
-    site.resting.wake(super::agent_name(site.entry)?, site.repo.identity()?.time)?;
+    site.resting.wake(site.account(super::agent_name(site.entry)?), site.repo.identity()?.time)?;
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let base = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
     let taken = match taken {

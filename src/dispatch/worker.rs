@@ -203,6 +203,8 @@ fn give_back(at: Workplace<'_>, plan: &Plan) {
                 let Some(found) = ledger.find(record.ticket())? else { continue };
                 // Keep tickets that are verified or ask a question; their work must not be repeated.
                 if !matches!(found.ticket.state, State::Claimed | State::Running) {
+                    let until = found.ticket.lease;
+                    at.tell(entry, What::Care(CareEvent::StaysHeld { ticket: record.ticket().clone(), until }));
                     continue;
                 }
                 let draft = Draft::new(Action::Release, Role::Executor).by(record.run()).saying("the worker stopped");

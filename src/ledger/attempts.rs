@@ -11,6 +11,9 @@ use crate::core::text::headline;
 use crate::core::time::Timestamp;
 use crate::core::verdict::Verdict;
 
+/// What git-os says of an agent that submitted past it, with what the agent used.
+pub(crate) const SUBMITTED_BY_ITSELF: &str = "the agent submitted by itself";
+
 /// One attempt: from its claim, or from the failure of the one before, to its end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Attempt {
@@ -125,7 +128,9 @@ fn tell(attempt: &mut Attempt, link: &Link) {
         | Action::Unblock
         | Action::Conflict => return,
         Action::Comment => {
-            attempt.told.extend(told(report.record.filter(|_| attempt.ended.is_none())));
+            // Whoever comments may say anything.
+            let is_own = report.words == SUBMITTED_BY_ITSELF && event.agent.is_some() && attempt.ended.is_none();
+            attempt.told.extend(told(report.record.filter(|_| is_own)));
             return;
         }
     };

@@ -57,6 +57,18 @@ fn session_lock(hub: &Repo) -> Utf8PathBuf {
     hub.os_dir().join("session.lock")
 }
 
+/// Takes the lock of the verification of a ticket, whose worktree is one for all processes; `None` when another process verifies it.
+///
+/// # Errors
+/// When the file cannot be accessed.
+pub(crate) fn take_verification(repo: &Repo, id: &TicketId) -> Result<Option<File>, GitError> {
+    let path = repo.os_dir().join("verifying").join(id.as_str());
+    if !path.as_std_path().exists() {
+        write_file(&path, b"", 0o600)?;
+    }
+    take(&path)
+}
+
 /// Takes the lock of a hub's session; `None` when another session lives.
 ///
 /// # Errors

@@ -78,7 +78,9 @@ impl Resting {
         };
         let rest = Rest { until, why: why.to_owned(), times, is_kept };
         known.insert(account.to_owned(), rest.clone());
-        self.keep(&known, now)?;
+        if is_kept {
+            self.keep(account, Some(&rest), now)?;
+        }
         Ok(rest)
     }
 
@@ -89,17 +91,19 @@ impl Resting {
     pub(crate) fn wake(&self, account: &str, now: Timestamp) -> Result<(), GitError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.remove(account) {
-            Some(rest) if rest.is_kept => self.keep(&known, now),
+            Some(rest) if rest.is_kept => self.keep(account, None, now),
             _ => Ok(()),
         }
     }
 
-    fn keep(&self, known: &BTreeMap<String, Rest>, now: Timestamp) -> Result<(), GitError> {
+    /// Changes what the file says of one account; what it says of others may be other processes' doing.
+    fn keep(&self, account: &str, rest: Option<&Rest>, now: Timestamp) -> Result<(), GitError> {
         let Some(file) = self.file.get() else { return Ok(()) };
-        let kept = known.iter().filter(|(_, rest)| rest.is_kept && rest.until > now);
-        let agents: BTreeMap<_, _> = kept.map(|(account, rest)| (account.clone(), rest.clone())).collect();
-        if agents.is_empty() && !file.is_file() {
-            return Ok(());
+        let mut agents = read(file);
+        agents.retain(|_, rest| rest.until > now);
+        match rest {
+            Some(rest) => drop(agents.insert(account.to_owned(), rest.clone())),
+            None => drop(agents.remove(account)),
         }
         write_file(file, &serde_json::to_vec(&Kept { version: 1, agents }).unwrap_or_default(), 0o600)
     }

@@ -24,21 +24,20 @@ pub(crate) enum AgentStage {
     /// An agent works, from this commit on.
     Working { attempt: u32, from: ObjectId },
     /// It is done and its work waits to be handed in.
-    Worked { attempt: u32, came: Came },
-}
-
-/// What an agent came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Came {
-    pub(crate) agent: String,
-    /// What it says of itself; null if nothing.
-    pub(crate) record: serde_json::Value,
-    /// The written form of how it ended.
-    pub(crate) outcome: String,
-    /// Why it did not succeed, if it did not.
-    pub(crate) failure: Option<String>,
-    /// The last that it said.
-    pub(crate) words: String,
+    Worked {
+        attempt: u32,
+        agent: String,
+        /// What it says of itself; null if nothing.
+        record: serde_json::Value,
+        /// Why it did not succeed, if it did not.
+        failure: Option<String>,
+        /// The written form of how it ended; empty where an older git-os wrote it.
+        #[serde(default)]
+        outcome: String,
+        /// The last that it said.
+        #[serde(default)]
+        words: String,
+    },
 }
 
 /// The contents of the file.
@@ -284,6 +283,17 @@ mod tests {
         let outbox = record.outbox();
         record.remove().expect("removed");
         assert!(list(&repo).is_empty() && !outbox.exists() && !has(&repo, &run));
+    }
+
+    #[test]
+    fn a_record_of_an_older_git_os_is_read() {
+        let run = crate::ledger::new_run().expect("random");
+        let old = format!(
+            r#"{{"run":"{run}","ticket":"T-2026-05-07-one-91c2","stage":{{"worked":{{"attempt":2,"agent":"crew","record":null,"failure":"no way"}}}}}}"#
+        );
+        let body: Body = serde_json::from_str(&old).expect("a record");
+        let AgentStage::Worked { attempt, failure, outcome, words, .. } = body.stage else { panic!("{body:?}") };
+        assert_eq!((attempt, failure.as_deref(), outcome.as_str(), words.as_str()), (2, Some("no way"), "", ""));
     }
 
     #[test]

@@ -140,18 +140,24 @@ pub(crate) fn aside(path: &Utf8Path) -> Utf8PathBuf {
     names.find(is_free).unwrap_or_else(|| path.to_owned())
 }
 
-/// Saves what a worktree has beyond a commit, committed or not, to a ref of its own. Returns its name if there was anything.
+/// Saves what a worktree has beyond a commit, if there is one, committed or not, to a ref of its own. Returns its name if there was anything.
 ///
 /// # Errors
 /// When git cannot write.
-pub(crate) fn rescue(repo: &Repo, id: &TicketId, path: &Utf8Path, beyond: ObjectId) -> Result<Option<String>, LedgerError> {
+pub(crate) fn rescue(
+    repo: &Repo,
+    id: &TicketId,
+    path: &Utf8Path,
+    beyond: impl Into<Option<ObjectId>>,
+) -> Result<Option<String>, LedgerError> {
     let Some(git) = repo.pinned(path) else { return Ok(None) };
     clear_of_ticket(repo, id, path)?;
     let head = git.find_commit("HEAD")?;
     let is_dirty = !git.output(["status", "--porcelain", "--untracked-files=all"])?.trim().is_empty();
-    let is_ahead = match head {
-        Some(head) => !repo.is_ancestor(head, beyond)?,
-        None => false,
+    let is_ahead = match (head, beyond.into()) {
+        (Some(head), Some(beyond)) => !repo.is_ancestor(head, beyond)?,
+        (Some(_), None) => true,
+        (None, _) => false,
     };
     if !is_dirty && !is_ahead {
         return Ok(None);

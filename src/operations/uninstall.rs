@@ -129,10 +129,9 @@ pub(crate) fn clear(repo: &Repo, inventory: &Inventory) -> Done<Cleared> {
 
 fn clear_one(repo: &Repo, ledger: &Ledger<'_>, id: &TicketId, path: &camino::Utf8Path) -> Result<Option<String>, LedgerError> {
     let submitted = ledger.find(id)?.and_then(|entry| entry.ticket.head);
-    let saved = match submitted.or(ledger.find_trunk_tip()?) {
-        Some(beyond) => worktrees::rescue(repo, id, path, beyond)?,
-        None => None,
-    };
+    // Where nothing says what is known elsewhere, all of it counts as unsaved.
+    let beyond = submitted.or(ledger.find_trunk_tip()?);
+    let saved = worktrees::rescue(repo, id, path, beyond)?;
     repo.clear_worktree(path)?;
     Ok(saved)
 }

@@ -58,7 +58,7 @@ const TOO_LONG: &[&str] = &["prompt is too long", "context length", "context_len
 /// What an error means for a run.
 pub(super) fn judge(status: Option<u64>, words: &str, now: Timestamp) -> Outcome {
     let lower = words.to_lowercase();
-    let says = |list: &[&str]| list.iter().any(|word| lower.contains(word));
+    let says = |list: &[&str]| list.iter().any(|word| has_words(&lower, word));
     match status.or_else(|| find_status(&lower)) {
         // A model that is not there is one that may not be used.
         Some(401 | 403 | 404) => Outcome::NoLogin,
@@ -71,6 +71,11 @@ pub(super) fn judge(status: Option<u64>, words: &str, now: Timestamp) -> Outcome
         Some(_) | None if says(AWAY) => Outcome::Limited { until: find_end(words, now) },
         Some(_) | None => Outcome::Crashed,
     }
+}
+
+/// Whether a text has these words, not as the end of another word.
+fn has_words(lower: &str, words: &str) -> bool {
+    lower.match_indices(words).any(|(at, _)| is_word_start(lower, at))
 }
 
 /// The status of an answer that a client names in its words: after `status`, `error` or `code`, or in brackets.

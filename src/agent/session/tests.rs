@@ -80,6 +80,7 @@ impl Bench {
             model: None,
             max_turns: None,
             max_dollars: None,
+            account: None,
             env: Vec::new(),
             identity: None,
             lines: crate::core::registry::Lines::default(),

@@ -119,6 +119,8 @@ pub(crate) enum Hold {
     /// The host cannot be asked.
     #[error("{why}")]
     HostAway { why: String },
+    #[error("another process on this machine is verifying it")]
+    BeingVerified,
 }
 
 impl Hold {

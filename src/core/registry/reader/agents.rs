@@ -8,7 +8,7 @@ use crate::core::text;
 use crate::core::usage::MicroDollars;
 
 /// What any kind may have.
-const KEYS: &[&str] = &["kind", "run", "model", "identity", "env", "max_turns", "max_dollars"];
+const KEYS: &[&str] = &["kind", "run", "model", "account", "identity", "env", "max_turns", "max_dollars"];
 /// Variables that are git-os's to set, or that would make an agent's client take itself for a part of another one.
 const NOT_PASSED: &[&str] = &["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT", "AI_AGENT", "PATH", "TERM"];
 
@@ -19,6 +19,7 @@ impl Reader<'_> {
         let kind = self.parsed(agent, at, "kind", item.span(), str::parse::<AgentKind>);
         let run = self.strings(agent, "run");
         let model = self.maybe(agent, "model", |text| Ok(text.to_owned()));
+        let account = self.maybe(agent, "account", account);
         let identity = self.maybe(agent, "identity", identity);
         let env = self.variables(agent);
         let max_turns = self.turns(agent);
@@ -32,7 +33,7 @@ impl Reader<'_> {
             self.fault(span, format!("`{key}` has no effect on agents of kind `{kind}`"));
         }
         let lines = self.lines(agent, item.span());
-        Some(AgentEntry { kind, run, model, max_turns, max_dollars, env, identity, lines })
+        Some(AgentEntry { kind, run, model, account, max_turns, max_dollars, env, identity, lines })
     }
 
     /// The names of variables.
@@ -79,4 +80,9 @@ fn identity(text: &str) -> Result<String, String> {
         Some((name, mail)) if is_part(name) && is_part(mail) && !mail.contains(' ') => Ok(text.to_owned()),
         Some(_) | None => Err(format!("`{}` is not an author such as `Name <mail@example.com>`", text::escape(text))),
     }
+}
+
+/// The name of an account: one word or a few.
+fn account(text: &str) -> Result<String, String> {
+    if !text.trim().is_empty() && text::is_line(text, 100) { Ok(text.to_owned()) } else { Err("it is not a name".to_owned()) }
 }
