@@ -45,9 +45,7 @@ const AWAY: &[&str] = &[
     "service unavailable",
     "connection refused",
     "econnrefused",
-    "econnreset",
     "enotfound",
-    "etimedout",
     "unable to connect",
     "could not resolve",
 ];
