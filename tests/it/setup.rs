@@ -357,3 +357,18 @@ fn worktrees_of_closed_tickets_can_be_collected_at_once() {
     let is_there = |id: &str| crew.sandbox.path(&format!("ws/hub/.claude/worktrees/{id}")).exists();
     assert_eq!((is_there(&landed), is_there(&blocked), is_there(&held)), (false, true, true));
 }
+
+#[test]
+fn uninstall_saves_what_a_worktree_has_also_where_the_protected_branch_is_gone() {
+    let sandbox = Sandbox::new();
+    sandbox.workspace(&["hub"], "");
+    let id = sandbox.ticket("hub", "Mine", "ready").id;
+    sandbox.os("hub", &["take", &id]).ok();
+    sandbox.write(&format!("hub/.claude/worktrees/{id}/a"), "unsaved\n");
+    let registry = sandbox.read("hub/registry.toml").replace("\"main\"", "\"trunk\"");
+    sandbox.write("hub/registry.toml", registry);
+    sandbox.os("hub", &["init", "--yes"]).ok();
+    sandbox.os("hub", &["uninstall", "--worktrees", "remove"]).says("saved uncommitted work as refs/os/rescue/").ok();
+    let refs = sandbox.git("hub", &["for-each-ref", "--format=%(refname)", "refs/os/rescue"]).ok();
+    assert_eq!(sandbox.git("hub", &["show", &format!("{refs}:a")]).ok(), "unsaved");
+}
