@@ -16,8 +16,8 @@ use crate::ui::Tone;
 /// Show what agents used: runs, tokens, turns, time and money
 ///
 /// Adds up what the clients of agents and judges said at the end of each run, as the chains of the tickets have it, those of
-/// archived tickets included. Runs that failed count like those that landed. A program that says nothing of itself is counted as
-/// a run of unknown cost. Work by hand is not counted.
+/// archived tickets included. Runs that failed count like those that landed. An agent that says nothing of itself is counted as a
+/// run of unknown cost; a judge that says nothing, and work by hand, are not counted.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Add up by agent, brand, ticket or day

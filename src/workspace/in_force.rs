@@ -3,6 +3,7 @@
 //! A file comes and goes with branches and hands. It counts where it is there and valid, unless it is what an older branch
 //! has of the registry; nothing that happens to it stops anybody.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -192,24 +193,19 @@ impl Workspace {
                 return Ok(false);
             }
         }
-        let own_blob_id = hub.blob_id(self.text.as_bytes());
+        let known: HashSet<ObjectId> = policy::list_registries(hub)?.iter().map(|text| hub.blob_id(text.as_bytes())).collect();
         for prefix in ["refs/heads/", "refs/remotes/"] {
             for (_, tip) in hub.list_refs(prefix).map_err(of_git)? {
                 // A tip that cannot be read has nothing to say.
                 let Ok(Some(blob_id)) = find(tip) else { continue };
-                if blob_id == published_blob_id || blob_id != own_blob_id && !is_known(hub, blob_id)? {
+                // What is not known was not published yet, and is no less a later version.
+                if blob_id == published_blob_id || !known.contains(&blob_id) {
                     return Ok(true);
                 }
             }
         }
         Ok(false)
     }
-}
-
-/// Whether a text was published at some time.
-fn is_known(hub: &Repo, blob_id: ObjectId) -> Result<bool, WorkspaceError> {
-    let all = policy::list_registries(hub)?;
-    Ok(all.iter().any(|text| hub.blob_id(text.as_bytes()) == blob_id))
 }
 
 /// The hub that has the published registry of a repository, if it can be found.
