@@ -29,6 +29,8 @@ pub(crate) struct Brief {
     pub(crate) ticket: TicketId,
     pub(crate) run: RunId,
     pub(crate) attempt: u32,
+    /// Whether a judge is asked to answer acceptance criteria by their numbers.
+    pub(crate) is_asked_by_number: bool,
     pub(crate) worktree: Utf8PathBuf,
     pub(crate) outbox: Utf8PathBuf,
     /// In seconds.

@@ -79,6 +79,7 @@ mod tests {
     fn every_argument_that_is_not_free_text_can_be_completed() {
         let free = [
             "title",
+            "acceptance",
             "text",
             "reason",
             "description",

@@ -221,7 +221,11 @@ pub(crate) fn renamed(old: &str, new: &str) -> String {
 /// When its description cannot be read.
 pub(crate) fn view(ledger: &Ledger<'_>, entry: &Entry) -> Result<TicketView, CliError> {
     let description = ledger.description(entry)?;
-    Ok(TicketView::new(&entry.id, &ledger.policy.repo, &entry.ticket, entry.updated, Some(description)))
+    let acceptance = ledger.criteria(entry.tree_id)?.as_slice().to_vec();
+    Ok(TicketView {
+        acceptance,
+        ..TicketView::new(&entry.id, &ledger.policy.repo, &entry.ticket, entry.updated, Some(description))
+    })
 }
 
 /// The dependencies of a ticket that will not land, for programs.

@@ -47,16 +47,21 @@ pub(super) struct Args {
     /// Read the description from a file; - reads standard input
     #[arg(long, value_name = "FILE")]
     description_file: Option<String>,
+
+    /// Replace the acceptance criteria, until the ticket is approved; repeatable; pass "" to remove all
+    #[arg(long, value_name = "TEXT")]
+    acceptance: Option<Vec<String>>,
 }
 
 impl Args {
     /// Whether no option says what to change.
     fn is_empty(&self) -> bool {
-        let Self { id: _, title, kind, priority, labels, depends, description, description_file } = self;
+        let Self { id: _, title, kind, priority, labels, depends, description, description_file, acceptance } = self;
         [title, kind, description, description_file].iter().all(|text| text.is_none())
             && priority.is_none()
             && labels.is_none()
             && depends.is_none()
+            && acceptance.is_none()
     }
 }
 
@@ -75,6 +80,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             labels: args.labels.as_ref().map(labels).transpose()?,
             depends: args.depends.as_ref().map(tickets).transpose()?,
             description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?,
+            acceptance: args.acceptance.as_ref().map(given),
         },
     };
     let edited = ticket::edit(&place, &id, changes)?;
@@ -105,7 +111,8 @@ fn in_editor(ctx: &Context, place: &Place, id: &TicketId) -> Result<(Utf8PathBuf
     if path.as_std_path().exists() {
         ctx.ui.say(format!("note: going on with `{path}`, which was not used yet"));
     } else {
-        let text = Sheet::of(entry.ticket.content.clone(), ledger.description(&entry)?).to_text();
+        let text =
+            Sheet::of(entry.ticket.content.clone(), ledger.description(&entry)?, &ledger.criteria(entry.tree_id)?).to_text();
         write_file(&path, text.as_bytes(), 0o600)?;
     }
     if !edit_file(&place.repo, &path)? {
@@ -124,6 +131,7 @@ fn in_editor(ctx: &Context, place: &Place, id: &TicketId) -> Result<(Utf8PathBuf
         labels: Some(sheet.labels),
         depends: Some(sheet.depends.iter().map(|part| ctx.find_dependency(part)).collect::<Result<_, _>>()?),
         description: Some(sheet.description),
+        acceptance: Some(sheet.acceptance),
     };
     Ok((path, changes))
 }

@@ -45,6 +45,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     description_file: Option<String>,
 
+    /// Add an acceptance criterion, in one line; repeatable. The verifier answers each by its number
+    #[arg(long, value_name = "TEXT")]
+    acceptance: Vec<String>,
+
     /// Print the ticket as JSON
     #[arg(long)]
     json: bool,
@@ -64,6 +68,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         labels: args.labels.iter().map(|label| Label::parse(label)).collect::<Result<_, _>>()?,
         depends: args.depends.iter().map(|part| ctx.find_dependency(part)).collect::<Result<_, _>>()?,
         description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?.unwrap_or_default(),
+        acceptance: args.acceptance.clone(),
     };
     let ledger = place.ledger()?;
     let entry = ticket::create(&ledger, new, Role::Operator)?;

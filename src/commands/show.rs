@@ -103,6 +103,13 @@ fn print(ctx: &Context, shown: &Shown<'_>) -> Result<(), CliError> {
     if let Some(text) = view.description.as_deref().filter(|text| !text.is_empty()) {
         ctx.ui.line(format!("\n{text}"))?;
     }
+    if !view.acceptance.is_empty() {
+        ctx.ui.line("")?;
+        ctx.ui.heading("acceptance criteria")?;
+        let cells =
+            |(number, words): (usize, &String)| vec![(Tone::Quiet, format!("  {number}.")), (Tone::Strong, words.clone())];
+        ctx.ui.table(&(1..).zip(&view.acceptance).map(cells).collect::<Vec<_>>())?;
+    }
     account.print(ctx, view, shown.now)?;
     if let Some((what, words)) = words_of(shown.ledger, entry)? {
         ctx.ui.line("")?;

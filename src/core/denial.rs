@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use super::ballot::Uncounted;
 use super::event::{EventKind, Role, State};
 use super::fsm::Refusal;
 use super::id::{Brand, ObjectId, TicketId};
@@ -149,6 +150,8 @@ pub(crate) enum Denial {
     MayNotWrite { event: EventKind, path: String },
     #[error("`{event}` may not remove `{}`", text::escape(.path))]
     MayNotRemove { event: EventKind, path: String },
+    #[error("the acceptance criteria cannot change after the approval")]
+    CriteriaFrozen,
     #[error("`{}` is too large or not a file", text::escape(.0))]
     NotAFile(String),
     #[error("`{}` is missing", text::escape(.0))]
@@ -173,6 +176,10 @@ pub(crate) enum Denial {
     VerdictOnOtherTicket,
     #[error("the verdict names a tree that its commit does not have")]
     VerdictOnOtherTree,
+    #[error("the verdict is not on the acceptance criteria of the ticket")]
+    OtherCriteria,
+    #[error("the verdict does not say that criterion {0} is met, and where")]
+    CriterionUnmet(u32),
     #[error("the commit that was judged is not in this repository")]
     JudgedCommitMissing,
     #[error("`{}` is not a note", text::escape(.0))]
@@ -297,6 +304,24 @@ pub(crate) enum Denial {
     GradeTooLow { found: Grade, required: Grade },
     #[error("the policy requires a judge in addition to the checks")]
     NotJudged,
+    #[error("{count} of the {quorum} verifiers that the policy requires agree{}", uncounted(*.fault))]
+    NoQuorum { count: u32, quorum: u32, fault: Option<Uncounted> },
+    #[error("the verdict names another agent as the one that did the work")]
+    OtherWorker,
+}
+
+/// The end of a sentence on too few votes.
+fn uncounted(fault: Option<Uncounted>) -> String {
+    let words = match fault {
+        None => return String::new(),
+        Some(Uncounted::Against) => "one is against",
+        Some(Uncounted::NotNamed) => "one is not a verifier of the policy",
+        Some(Uncounted::Twice) => "one voted twice",
+        Some(Uncounted::Holder) => "one is the run that did the work",
+        Some(Uncounted::LikeWorker) => "one has the model or client of the agent that did the work",
+        Some(Uncounted::Criterion(number)) => return format!("; one does not say that criterion {number} is met"),
+    };
+    format!("; {words}")
 }
 
 impl Denial {

@@ -25,6 +25,9 @@ pub(crate) struct TicketView {
     pub(crate) depends: Vec<TicketId>,
     /// `null` in a list.
     pub(crate) description: Option<String>,
+    /// The acceptance criteria, in their order; left out of a list and where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acceptance: Vec<String>,
     pub(crate) run: Option<RunId>,
     pub(crate) lease: Option<Timestamp>,
     pub(crate) attempt: u32,
@@ -76,6 +79,7 @@ impl TicketView {
             labels: ticket.content.labels.clone(),
             depends: ticket.content.depends.clone(),
             description,
+            acceptance: Vec::new(),
             run: ticket.run.clone(),
             lease: ticket.lease,
             attempt: ticket.attempt,

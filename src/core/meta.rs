@@ -8,6 +8,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::change::{Change, Weight};
+use super::ballot::Judges;
 use super::event::named;
 use super::id::{Brand, ObjectId, RepoName};
 use super::signer::Actor;
@@ -19,6 +20,8 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) const SIGNED: u32 = 2;
 /// The schema version of a policy under which work lands by pull requests; an older git-os would land it by itself.
 pub(crate) const PULLED: u32 = 3;
+/// The schema version of a policy that asks several judges, or judges of another kind; an older git-os would ask one.
+pub(crate) const JUDGED: u32 = 5;
 /// The file of the policy in the tree of `refs/os/meta`.
 pub(crate) const FILE: &str = "policy.json";
 /// How often a ticket is attempted, if the registry does not say.
@@ -80,6 +83,9 @@ pub(crate) struct Policy {
     pub(crate) grade: Grade,
     /// Whether a judge must agree in addition to the checks.
     pub(crate) judged: bool,
+    /// What is asked of the judges, if that is more than that one of them agrees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) judges: Option<Judges>,
     pub(crate) max_attempts: u32,
     pub(crate) silo: bool,
     /// Whether a ticket can be claimed while the shared remote, which picks the winner, is unreachable.
@@ -109,14 +115,15 @@ fn is_merge(land: &Land) -> bool {
     *land == Land::Merge
 }
 
-/// The schema version for a policy with these actors and this way to land.
+/// The schema version for a policy with these parts: the highest that one of them asks for.
 #[must_use]
-pub(crate) fn version_of(actors: &[Actor], land: Land) -> u32 {
-    match (land, actors.is_empty()) {
-        (Land::PullRequest, _) => PULLED,
-        (Land::Merge, true) => VERSION,
-        (Land::Merge, false) => SIGNED,
-    }
+pub(crate) fn version_of(actors: &[Actor], land: Land, judges: Option<&Judges>) -> u32 {
+    let asked = [
+        (!actors.is_empty()).then_some(SIGNED),
+        (land == Land::PullRequest).then_some(PULLED),
+        judges.is_some().then_some(JUDGED),
+    ];
+    asked.into_iter().flatten().fold(VERSION, u32::max)
 }
 
 impl Policy {
@@ -135,7 +142,7 @@ impl Policy {
     /// If it is not a policy of a supported version.
     pub(crate) fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
         let policy: Self = serde_json::from_slice(text)?;
-        if policy.version == version_of(&policy.actors, policy.land) {
+        if policy.version == version_of(&policy.actors, policy.land, policy.judges.as_ref()) {
             Ok(policy)
         } else {
             Err(serde::de::Error::custom(format!("this git-os does not support policy version {}", policy.version)))

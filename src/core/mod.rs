@@ -2,6 +2,8 @@
 //!
 //! [`fsm`] defines what git-os permits, and [`wire`] defines how it is stored.
 
+pub(crate) mod ballot;
+pub(crate) mod criteria;
 pub(crate) mod denial;
 pub(crate) mod event;
 pub(crate) mod freshness;

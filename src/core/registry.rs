@@ -10,13 +10,17 @@ use camino::Utf8Path;
 use toml_edit::Document;
 
 pub(super) use self::reader::line_at;
+use super::ballot::{Judges, Party};
 use super::event::named;
 use super::id::{Brand, RepoName};
 use super::meta::{Check, Gate, Land, OfflineClaims, Push};
 use super::signer::Actor;
+use super::text::line;
 use super::usage::MicroDollars;
 use super::verdict::Grade;
 
+/// How much of a command line tells one client from another, in bytes.
+const MAX_CLIENT: usize = 200;
 /// The name of the file.
 pub(crate) const FILE: &str = "registry.toml";
 
@@ -72,7 +76,10 @@ pub(crate) struct RepoEntry {
     pub(crate) skip: Vec<String>,
     pub(crate) silo: bool,
     pub(crate) agent: Option<String>,
-    pub(crate) verifier: Option<String>,
+    /// Who judges; without one the checks decide alone.
+    pub(crate) verifiers: Vec<String>,
+    /// What is asked of the verifiers, if that is more than that the only one agrees.
+    pub(crate) judges: Option<Judges>,
     pub(crate) checks: Vec<Check>,
     pub(crate) max_attempts: u32,
     /// The time limit for one run of an agent, or for one check, in seconds.
@@ -164,6 +171,19 @@ impl AgentEntry {
 /// A path that counts from a folder.
 fn in_folder(word: &str, folder: &Utf8Path) -> String {
     if word.starts_with('/') { word.to_owned() } else { folder.join(word.trim_start_matches("./")).to_string() }
+}
+
+impl AgentEntry {
+    /// This agent with this name, as one may differ from another.
+    #[must_use]
+    pub(crate) fn party(&self, name: &str) -> Party {
+        let client = match self.kind {
+            // The kind says nothing of the program.
+            AgentKind::Acp | AgentKind::Command => line(&format!("{} {}", self.kind, self.run.join(" ")), MAX_CLIENT),
+            kind => kind.to_string(),
+        };
+        Party { agent: name.to_owned(), client: Some(client), model: self.model.clone() }
+    }
 }
 
 impl AgentKind {
@@ -301,7 +321,7 @@ kind = "claude"
 line 2: `version` must be 1
 line 5: `jobs` is not a number from 1 to 256
 line 6: [[repo]] has no `path`
-line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, checks, max_attempts, timeout, lease, grade, offline_claims, land, host, author, trailers
+line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, verifiers, quorum, decorrelated, checks, max_attempts, timeout, lease, grade, offline_claims, land, host, author, trailers
 line 10: there is no `[agents.clod]`
 line 12: `timeout`: `soon` is not a time such as 30m
 "#]]

@@ -1,9 +1,12 @@
 //! A ticket as a text that a person edits: a line for each field, a line of dashes, and the description.
 
+use super::criteria::Criteria;
 use super::id::{Kind, Label};
 use super::text::{comma, escape};
 use super::ticket::{Content, LOWEST_PRIORITY};
 
+/// The field that is there once for each acceptance criterion.
+const ACCEPTANCE: &str = "acceptance";
 /// What stands between the fields and the description.
 const DASHES: &str = "---";
 
@@ -17,6 +20,8 @@ pub(crate) struct Sheet {
     /// As they were written; who knows the workspace finds out which tickets they are.
     pub(crate) depends: Vec<String>,
     pub(crate) description: String,
+    /// The acceptance criteria, a line each.
+    pub(crate) acceptance: Vec<String>,
 }
 
 /// Why a text is no sheet.
@@ -30,19 +35,20 @@ pub(crate) struct Fault {
 impl Sheet {
     /// Of a ticket.
     #[must_use]
-    pub(crate) fn of(content: Content, description: String) -> Self {
+    pub(crate) fn of(content: Content, description: String, criteria: &Criteria) -> Self {
         let Content { title, brand: _, kind, priority, labels, depends } = content;
         let depends = depends.iter().map(ToString::to_string).collect();
-        Self { title, kind, priority, labels, depends, description }
+        Self { title, kind, priority, labels, depends, description, acceptance: criteria.as_slice().to_vec() }
     }
 
     /// The text to edit.
     #[must_use]
     pub(crate) fn to_text(&self) -> String {
-        let Self { title, kind, priority, labels, depends, description } = self;
+        let Self { title, kind, priority, labels, depends, description, acceptance } = self;
         let (labels, depends) = (comma(labels), comma(depends));
         let fields = format!("title: {title}\nkind: {kind}\npriority: {priority}\nlabels: {labels}\ndepends: {depends}\n");
-        format!("{fields}{DASHES}\n{description}\n")
+        let acceptance = acceptance.iter().fold(String::new(), |lines, words| lines + &format!("{ACCEPTANCE}: {words}\n"));
+        format!("{fields}{acceptance}{DASHES}\n{description}\n")
     }
 
     /// Reads what a person made of it.
@@ -56,6 +62,7 @@ impl Sheet {
 
 fn read(text: &str) -> Result<Sheet, Fault> {
     let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None)];
+    let mut acceptance = Vec::new();
     let mut lines = text.lines().enumerate();
     let fault = |line: usize, what: String| Fault { line: line + 1, what };
     loop {
@@ -69,6 +76,10 @@ fn read(text: &str) -> Result<Sheet, Fault> {
             continue;
         }
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        if name.trim() == ACCEPTANCE {
+            acceptance.extend(Some(value.trim().to_owned()).filter(|words| !words.is_empty()));
+            continue;
+        }
         let Some((_, field)) = fields.iter_mut().find(|(known, _)| *known == name.trim()) else {
             return Err(fault(at, format!("`{}` is not a field of a ticket", escape(name.trim()))));
         };
@@ -90,7 +101,8 @@ fn read(text: &str) -> Result<Sheet, Fault> {
     let labels = words(&labels).map(Label::parse).collect::<Result<_, _>>().map_err(|why| fault(at, why.to_string()))?;
     let depends = words(&take("depends")?.1).map(str::to_owned).collect();
     let description: Vec<&str> = lines.map(|(_, line)| line).collect();
-    Ok(Sheet { title, kind, priority, labels, depends, description: description.join("\n").trim_end().to_owned() })
+    let description = description.join("\n").trim_end().to_owned();
+    Ok(Sheet { title, kind, priority, labels, depends, description, acceptance })
 }
 
 fn words(list: &str) -> impl Iterator<Item = &str> {
@@ -110,7 +122,7 @@ mod tests {
             let (content, description) = (record.after.content, lines.join("\n"));
             // What a person sees of a title is without the white space at its ends.
             prop_assume!(content.title.trim() == content.title);
-            let sheet = Sheet::of(content, description);
+            let sheet = Sheet::of(content, description, &Criteria::new(["A total.", "No: colon"]).expect("short"));
             prop_assert_eq!(Sheet::parse(&sheet.to_text()), Ok(sheet));
         }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ballot::Ballot;
+use super::criteria::{Answer, Answered, Criteria};
 use super::event::named;
 use super::id::{ObjectId, RunId, TicketId};
 use super::tally::Tally;
@@ -47,12 +49,38 @@ impl CheckResult {
 /// The judge of a verdict that a person gave, in place of an agent.
 pub(crate) const PERSON: &str = "person";
 
+/// The judge of a verdict that only checks gave.
+pub(crate) const CHECKS: &str = "checks";
+
 /// Who judged in addition to the checks, and the reasons they gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Judge {
-    /// The agent's name in the registry; `checks` if no agent was asked.
+    /// The agent's name in the registry; [`CHECKS`] if no agent was asked, and [`PERSON`] if a person judged.
     pub(crate) agent: String,
     pub(crate) reasons: Vec<String>,
+    /// Their answers to the acceptance criteria.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) criteria: Vec<Answer>,
+}
+
+impl Judge {
+    /// Nobody: the checks alone decide.
+    #[must_use]
+    pub(crate) fn checks() -> Self {
+        Self { agent: CHECKS.to_owned(), reasons: Vec::new(), criteria: Vec::new() }
+    }
+
+    /// A person, with this reason.
+    #[must_use]
+    pub(crate) fn person(reason: String) -> Self {
+        Self { agent: PERSON.to_owned(), reasons: vec![reason], criteria: Vec::new() }
+    }
+
+    /// Whether an agent judged, and not only the checks or a person.
+    #[must_use]
+    pub(crate) fn is_agent(&self) -> bool {
+        self.agent != CHECKS && self.agent != PERSON
+    }
 }
 
 /// The whole verdict: `verdicts/<n>.json` of the event, and one line of the note.
@@ -71,6 +99,11 @@ pub(crate) struct Verdict {
     pub(crate) base: ObjectId,
     pub(crate) checks: Vec<CheckResult>,
     pub(crate) judge: Judge,
+    /// What it says of the acceptance criteria, if the ticket has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) acceptance: Option<Answered>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ballot: Option<Ballot>,
     /// The doctor's grade of the repository at the time of the verification.
     pub(crate) grade: Grade,
 }
@@ -102,6 +135,14 @@ impl Verdict {
         } else {
             Err(serde::de::Error::custom(format!("this git-os does not support verdict version {}", verdict.version)))
         }
+    }
+
+    /// The first of these criteria that is not met, as far as the verdict says; of those that need an agent, nothing is asked where
+    /// none judged.
+    #[must_use]
+    pub(crate) fn find_unmet(&self, criteria: &Criteria) -> Option<u32> {
+        let by_rule = self.acceptance.as_ref().map_or(&[][..], |answered| &answered.by_rule);
+        criteria.find_unmet(by_rule, self.judge.is_agent().then_some(self.judge.criteria.as_slice()))
     }
 
     /// Whether every check passed.

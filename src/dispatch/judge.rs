@@ -5,8 +5,10 @@ use std::time::Duration;
 use camino::Utf8Path;
 use serde::Deserialize;
 
+use super::panel::Matter;
 use super::{DispatchError, Site, converse, ended};
 use crate::agent::{Brief, Duty};
+use crate::core::criteria;
 use crate::core::id::RunId;
 use crate::core::outcome::Outcome;
 use crate::core::progress::{Activity, Hold, What};
@@ -14,16 +16,21 @@ use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::text;
 use crate::core::verdict::Judgement;
-use crate::ledger::Entry;
 use crate::local::output::Printer;
 
 /// How long to wait before a judge that broke down is asked again, each time; then it is left alone.
 const JUDGE_PAUSES: &[Option<Duration>] = &[Some(Duration::from_secs(2)), Some(Duration::from_secs(10)), None];
+/// How much of an answer says where a judge looked, in bytes.
+const MAX_PLACE: usize = 1000;
+
 /// A judge's answer: the last line it prints.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Judged {
     pub(super) verdict: Judgement,
     pub(super) reasons: Vec<String>,
+    /// The answers to the acceptance criteria.
+    #[serde(default)]
+    pub(super) criteria: Vec<criteria::Answer>,
 }
 
 /// What a judge came to.
@@ -38,14 +45,16 @@ pub(super) struct Answer {
 /// work: it is asked again, and then another time.
 pub(super) fn ask(
     site: &Site<'_>,
-    entry: &Entry,
+    matter: &Matter<'_>,
     name: &str,
     run: &RunId,
     path: &Utf8Path,
     text: String,
 ) -> Result<Ruling<Answer, Hold>, DispatchError> {
+    let entry = matter.entry;
     let brief = Brief {
         text,
+        is_asked_by_number: !matter.criteria.is_empty(),
         duty: Duty::Verifier,
         ticket: entry.id.clone(),
         run: run.clone(),
@@ -90,7 +99,7 @@ pub(super) fn ask(
 }
 
 fn fail(why: String) -> Judged {
-    Judged { verdict: Judgement::Fail, reasons: vec![why] }
+    Judged { verdict: Judgement::Fail, reasons: vec![why], criteria: Vec::new() }
 }
 
 fn read_answer(line: &str) -> Option<Judged> {
@@ -101,6 +110,10 @@ fn read_answer(line: &str) -> Option<Judged> {
         .map(|reason| text::line(&secrets::redact(reason), 2000))
         .filter(|reason| !reason.is_empty())
         .collect();
+    answer.criteria.truncate(criteria::MAX);
+    for one in &mut answer.criteria {
+        one.place = text::line(&secrets::redact(&one.place), MAX_PLACE);
+    }
     // A fail must give a reason.
     (answer.verdict == Judgement::Pass || !answer.reasons.is_empty()).then_some(answer)
 }
@@ -113,12 +126,15 @@ mod tests {
     fn anything_unclear_is_no_answer() {
         assert!(read_answer(r#"{"verdict":"pass","reasons":[]}"#).is_some());
         assert!(read_answer(r#"{"verdict":"fail","reasons":["no"],"confidence":0.9}"#).is_some());
+        let numbered = read_answer(r#"{"verdict":"pass","reasons":[],"criteria":[{"number":1,"met":true,"where":"a.rs:3"}]}"#);
+        assert_eq!(numbered.map(|answer| answer.criteria[0].place.clone()), Some("a.rs:3".to_owned()));
         for line in [
             "",
             "pass",
             r#"{"verdict":"maybe","reasons":[]}"#,
             r#"{"verdict":"pass"}"#,
             r#"{"verdict":"fail","reasons":[]}"#,
+            r#"{"verdict":"pass","reasons":[],"criteria":[{"number":"one","met":true}]}"#,
             r#"{"verdict":"pass","reasons":[]} trailing"#,
         ] {
             assert!(read_answer(line).is_none(), "{line}");

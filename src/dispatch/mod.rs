@@ -14,6 +14,7 @@ pub(crate) mod keep;
 pub(crate) mod land;
 mod learn;
 mod mark;
+mod panel;
 pub(crate) mod prepare;
 mod pull;
 mod reasons;

@@ -3,9 +3,12 @@
 use crate::local::worktrees::of_verification;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::panel::{self, Matter};
 use super::watch::Tips;
-use super::{DispatchError, Site, brief, complete, ended, include, judge, write};
+use super::{DispatchError, Site, complete, include, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
+use crate::core::ballot::Ballot;
+use crate::core::criteria::Answered;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
@@ -14,7 +17,7 @@ use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::tally::Tally;
-use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, PERSON, Verdict};
+use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, Verdict};
 use crate::doctor;
 use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
@@ -81,8 +84,8 @@ pub(crate) fn examine(
         Ruling::Granted(grade) => grade,
         Ruling::Denied(hold) => return Ok(Ruling::Denied(hold)),
     };
-    if let (Judging::Registry, Some(name)) = (judging, &site.entry.verifier)
-        && let Some(hold) = ended::find_rest_from(site, name, entry)?
+    if matches!(judging, Judging::Registry)
+        && let Some(hold) = panel::find_hold(site, entry)?
     {
         return Ok(Ruling::Denied(hold));
     }
@@ -108,6 +111,8 @@ pub(crate) fn examine(
         base,
         checks: found.checks,
         judge: found.judge,
+        acceptance: found.acceptance,
+        ballot: found.ballot,
         grade,
     };
     let Found { reasons, last_words, judge_record, .. } = found;
@@ -156,18 +161,21 @@ struct Found {
     /// The end of what each check printed.
     printed: Vec<String>,
     judge: Judge,
+    acceptance: Option<Answered>,
+    ballot: Option<Ballot>,
     judge_record: serde_json::Value,
 }
 
 impl Default for Found {
     fn default() -> Self {
-        let judge = Judge { agent: "checks".to_owned(), reasons: Vec::new() };
         Self {
             checks: Vec::new(),
             reasons: Vec::new(),
             last_words: Vec::new(),
             printed: Vec::new(),
-            judge,
+            judge: Judge::checks(),
+            acceptance: None,
+            ballot: None,
             judge_record: serde_json::Value::Null,
         }
     }
@@ -204,27 +212,24 @@ fn examine_in(
 ) -> Result<Ruling<Found, Hold>, DispatchError> {
     let mut found = checks(site, ledger, &entry.id, place, head, run)?;
     site.reached(Stage::Checked);
-    if found.reasons.is_empty() {
-        match (judging, &site.entry.verifier) {
-            (Judging::Person { reason }, _) => {
-                found.judge = Judge { agent: PERSON.to_owned(), reasons: vec![secrets::redact(reason)] };
-            }
-            (Judging::Registry, Some(name)) => {
-                place.restore(site, head)?;
-                let text = brief::verifier(site, ledger, entry, &found.checks, &found.printed)?.whole();
-                match judge::ask(site, entry, name, run, &place.path, text)? {
-                    Ruling::Granted(judge::Answer { agent, judged, record }) => {
-                        found.judge = Judge { agent, reasons: judged.reasons.clone() };
-                        found.judge_record = record;
-                        if judged.verdict == Judgement::Fail {
-                            found.reasons = judged.reasons;
-                        }
-                        site.reached(Stage::Judged);
-                    }
-                    Ruling::Denied(why) => return Ok(Ruling::Denied(why)),
+    let (criteria, answered, unmet) = panel::answer_by_rule(ledger, entry, &found.checks, head)?;
+    found.acceptance = answered;
+    found.reasons.extend(unmet);
+    if !found.reasons.is_empty() {
+        return Ok(Ruling::Granted(found));
+    }
+    match judging {
+        Judging::Person { reason } => found.judge = Judge::person(secrets::redact(reason)),
+        Judging::Registry => {
+            let Found { checks, printed, acceptance, .. } = &found;
+            let matter = Matter { entry, head, checks, printed, criteria: &criteria, answered: acceptance.as_ref() };
+            match panel::ask(site, ledger, matter, run, place)? {
+                Ruling::Granted(Some(panel::Found { judge, ballot, reasons, record })) => {
+                    (found.judge, found.ballot, found.reasons, found.judge_record) = (judge, ballot, reasons, record);
                 }
+                Ruling::Granted(None) => {}
+                Ruling::Denied(why) => return Ok(Ruling::Denied(why)),
             }
-            (Judging::Registry, None) => {}
         }
     }
     Ok(Ruling::Granted(found))
@@ -274,7 +279,7 @@ impl Scratch {
     }
 
     /// Resets the files to the commit, whatever ran before; files that git ignores, such as caches, may stay.
-    fn restore(&self, site: &Site<'_>, head: ObjectId) -> Result<(), DispatchError> {
+    pub(super) fn restore(&self, site: &Site<'_>, head: ObjectId) -> Result<(), DispatchError> {
         let (Some(git), Some(git_dir)) = (site.repo.pinned(&self.path), site.repo.find_worktree_git_dir(&self.path)) else {
             return Err(DispatchError::Vanished(self.path.clone()));
         };

@@ -37,10 +37,10 @@ pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Res
         }
     }
     // Without its agent a repository is worked on by hand; without its judge nothing passes.
-    for (severity, key, name) in [(Severity::Warning, "agent", &entry.agent), (Severity::Fault, "verifier", &entry.verifier)] {
-        let Some(agent) = name.as_ref().and_then(|name| workspace.registry.agents.get(name)) else { continue };
+    let workers = entry.agent.iter().map(|name| (Severity::Warning, "agent", name));
+    for (severity, key, name) in workers.chain(entry.verifiers.iter().map(|name| (Severity::Fault, "verifier", name))) {
+        let Some(agent) = workspace.registry.agents.get(name) else { continue };
         if let Some(lack) = programs::find_lack_of_agent(agent, workspace.root()) {
-            let name = name.as_deref().unwrap_or_default();
             add(severity, agent.lines.of("run"), format!("{key} `{name}` cannot start: {lack}"));
         }
     }
@@ -55,7 +55,7 @@ pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Res
         }
     }
     // What happens in a silo is not for git-os to verify.
-    if entry.checks.is_empty() && entry.verifier.is_none() && entry.gate != Gate::Off && !entry.silo {
+    if entry.checks.is_empty() && entry.verifiers.is_empty() && entry.gate != Gate::Off && !entry.silo {
         let what = format!("`{}` has neither `checks` nor a `verifier`, so nothing would verify its work", entry.name);
         add(Severity::Warning, entry.lines.of("checks"), what);
     }

@@ -67,7 +67,7 @@ impl Fixture {
             labels: Vec::new(),
             depends: Vec::new(),
         };
-        yes(ledger.create(content, "", Role::Operator, None).expect("written"))
+        yes(ledger.create(content, &[crate::ledger::description_file("")], Role::Operator, None).expect("written"))
     }
 
     fn submit(&self, entry: &Entry, draft: &Draft) -> Entry {

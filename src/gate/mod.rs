@@ -12,11 +12,11 @@ use std::collections::HashSet;
 pub(crate) use self::aftermath::{awaits_landing, find_ungated, find_unlanded, follow_copies, reconcile};
 pub(crate) use self::work::involved;
 use crate::core::denial::{Cause, Denial};
-use crate::core::event::{EventKind, State};
+use crate::core::event::{Event, EventKind, State};
 use crate::core::id::{ObjectId, TICKETS, TicketId};
 use crate::core::meta::{Check, Gate, Land, Paths, Policy};
 use crate::core::ruling::{Ruling, granted};
-use crate::core::verdict::{Judgement, Verdict};
+use crate::core::verdict::{Judgement, PERSON, Verdict};
 use crate::core::wire;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay::{self, Landed};
@@ -178,9 +178,42 @@ pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<Verdi
         Denial::GradeTooLow { found: verdict.grade, required: policy.grade }
     } else if policy.judged && verdict.judge.agent == "checks" {
         Denial::NotJudged
+    } else if let Some(why) = find_discord(ledger, entry, &verdict)? {
+        why
     } else {
         return Ok(Ruling::Granted(verdict));
     }))
+}
+
+/// Why the votes of a verdict are not what the policy requires. A person's judgement needs no votes.
+fn find_discord(ledger: &Ledger<'_>, entry: &Entry, verdict: &Verdict) -> Result<Option<Denial>, LedgerError> {
+    let Some(judges) = ledger.policy.judges.as_ref().filter(|_| verdict.judge.agent != PERSON) else { return Ok(None) };
+    if let Err((count, fault)) = judges.agree(verdict, &ledger.criteria(entry.tree_id)?) {
+        return Ok(Some(Denial::NoQuorum { count, quorum: judges.quorum, fault }));
+    }
+    let submitted = find_submit(ledger.repo, entry.tip)?.and_then(|event| event.agent);
+    let worker = verdict.ballot.as_ref().and_then(|ballot| ballot.worker.as_ref());
+    let is_it = |name: &str, called: &str| called.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_told = match (worker, &submitted) {
+        (None, None) => true,
+        (Some(worker), Some(called)) => is_it(&worker.agent, called),
+        _ => false,
+    };
+    Ok((judges.decorrelated && !is_told).then_some(Denial::OtherWorker))
+}
+
+/// Finds the latest event of a chain that submitted work.
+fn find_submit(repo: &Repo, tip: ObjectId) -> Result<Option<Event>, LedgerError> {
+    let mut next = Some(tip);
+    while let Some(commit_id) = next {
+        let commit = repo.read_commit(commit_id)?;
+        let Ok(record) = wire::decode(&commit.message) else { return Ok(None) };
+        if record.event.action.kind() == EventKind::Submit {
+            return Ok(Some(record.event));
+        }
+        next = commit.parents.first().copied();
+    }
+    Ok(None)
 }
 
 /// Finds the verdict of the latest `pass` in a chain.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
-use super::{Draft, Ledger};
+use super::{Draft, Ledger, description_file};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{Brand, Kind, META, ObjectId, RepoName, RunId, TicketId};
 use crate::core::meta::{FILE, Gate, OfflineClaims, Policy, VERSION};
@@ -89,6 +89,7 @@ fn found(repo: &Repo) {
         checks: Vec::new(),
         grade: Grade::B,
         judged: false,
+        judges: None,
         max_attempts: 3,
         silo: false,
         offline_claims: OfflineClaims::Refuse,
@@ -175,7 +176,7 @@ pub(crate) fn run(number: u8) -> RunId {
 /// A new ticket.
 pub(crate) fn ticket(repo: &Repo, title: &str) -> TicketId {
     let ledger = Ledger::open(repo).expect("under git-os");
-    match ledger.create(content(title), "", Role::Operator, None).expect("written") {
+    match ledger.create(content(title), &[description_file("")], Role::Operator, None).expect("written") {
         Ruling::Granted(entry) => entry.id,
         Ruling::Denied(refusal) => panic!("refused: {refusal}"),
     }
@@ -239,7 +240,9 @@ pub(crate) fn take(repo: &Repo, id: &TicketId, step: Step) -> bool {
                 tree: found.tree_id,
                 base,
                 checks: Vec::new(),
-                judge: Judge { agent: "checks".to_owned(), reasons: Vec::new() },
+                judge: Judge::checks(),
+                acceptance: None,
+                ballot: None,
                 grade: Grade::A,
             });
             draft

@@ -1,10 +1,28 @@
 //! What somebody wants to write on a ticket, before the rules have seen it.
 
+use super::DESCRIPTION;
+use crate::core::criteria::{self, Criteria};
 use crate::core::event::{Action, Role};
 use crate::core::id::RunId;
 use crate::core::text::TooLong;
 use crate::core::verdict::Verdict;
 use crate::core::{secrets, text};
+
+/// A file of a ticket's tree: its path and its contents.
+pub(crate) type File = (String, Vec<u8>);
+
+/// The file of a description.
+#[must_use]
+pub(crate) fn description_file(description: &str) -> File {
+    let text = text::excerpt(&secrets::redact(description), text::MAX_DESCRIPTION);
+    (DESCRIPTION.to_owned(), if text.is_empty() { Vec::new() } else { (text + "\n").into_bytes() })
+}
+
+/// The file of acceptance criteria.
+#[must_use]
+pub(crate) fn criteria_file(criteria: &Criteria) -> File {
+    (criteria::FILE.to_owned(), criteria.to_file().into_bytes())
+}
 
 /// What somebody wants to write.
 #[derive(Debug, Clone)]
@@ -15,7 +33,7 @@ pub(crate) struct Draft {
     pub(crate) by: Option<RunId>,
     pub(crate) text: String,
     /// Files of the tree to set, by path.
-    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub(crate) files: Vec<File>,
     /// The verdict that goes with a `pass` or a `fail`; it becomes a file of the tree.
     pub(crate) verdict: Option<Verdict>,
 }

@@ -33,7 +33,7 @@ use crate::core::wire::{self, Record, WireError};
 use crate::git::refs::{Moved, RefEdit, Update};
 use crate::git::signature::{NewCommit, SignError};
 use crate::git::{GitError, Repo};
-pub(crate) use draft::Draft;
+pub(crate) use draft::{Draft, File, criteria_file, description_file};
 pub(crate) use facts::FactsHere;
 pub(crate) use quarantine::Quarantine;
 use replay::Landed;
@@ -157,14 +157,14 @@ impl<'a> Ledger<'a> {
         Self { repo, policy, repo_id, past: signed::Past::default() }
     }
 
-    /// Opens a ticket.
+    /// Opens a ticket with these files.
     ///
     /// # Errors
     /// When git cannot write; the refusal of the rules is an [`Submitted`].
     pub(crate) fn create(
         &self,
         content: Content,
-        description: &str,
+        files: &[File],
         actor: Role,
         by: Option<RunId>,
     ) -> Result<Submitted, LedgerError> {
@@ -183,8 +183,10 @@ impl<'a> Ledger<'a> {
             Ok(ticket) => ticket,
             Err(refusal) => return Ok(Ruling::Denied(refusal)),
         };
-        let file = self.repo.write_blob(&description_bytes(description))?;
-        let tree_id = self.repo.edit_tree(None, DESCRIPTION, Some(file))?;
+        let mut tree_id = self.repo.write_tree(&mut [])?;
+        for (path, contents) in files {
+            tree_id = self.repo.edit_tree(Some(tree_id), path, Some(self.repo.write_blob(contents)?))?;
+        }
         let who = self.repo.identity()?;
         let message = wire::encode(&Record { event, after: ticket.clone() });
         let tip = self.write_event(actor, &NewCommit::by(&who, tree_id, &[], message))?;
@@ -362,17 +364,6 @@ impl<'a> Ledger<'a> {
 /// The end of a sentence on a quarantined ticket.
 fn last_legal(last: Option<State>) -> String {
     last.map_or_else(String::new, |state| format!("; its last valid state is `{state}`"))
-}
-
-fn description_bytes(description: &str) -> Vec<u8> {
-    let text = text::excerpt(&secrets::redact(description), text::MAX_DESCRIPTION);
-    if text.is_empty() { Vec::new() } else { (text + "\n").into_bytes() }
-}
-
-/// The file that an edit writes for a description.
-#[must_use]
-pub(crate) fn description_file(description: &str) -> (String, Vec<u8>) {
-    (DESCRIPTION.to_owned(), description_bytes(description))
 }
 
 /// Where a repository's own configuration names the remote that orders events for all machines.

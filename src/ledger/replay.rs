@@ -338,6 +338,7 @@ fn judge(
             if ledger.repo.read_commit(verdict.commit).is_ok_and(|judged| judged.tree_id != verdict.tree) {
                 return Ok(Ruling::Denied(Denial::VerdictOnOtherTree));
             }
+            granted!(tree::judge_criteria(ledger.repo, link.commit.tree_id, &verdict)?);
             Some(verdict)
         }
         _ => None,

@@ -3,10 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::replay::{Link, conflict_prefix, verdict_path};
+use super::{Ledger, LedgerError};
+use crate::core::criteria::{self, Criteria};
 use crate::core::denial::{Cause, Denial};
-use crate::core::event::EventKind;
+use crate::core::event::{EventKind, State};
 use crate::core::id::ObjectId;
+use crate::core::ruling::Ruling;
 use crate::core::text::MAX_FILE;
+use crate::core::verdict::Verdict;
 use crate::git::Repo;
 use crate::git::object::Kind;
 use crate::git::tree::{FILE, FOLDER};
@@ -24,12 +28,13 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
     }
     let may: fn(&str) -> bool = match event {
         EventKind::Create | EventKind::Edit => {
-            |path| path == super::DESCRIPTION || path == "plan.json" || path.starts_with("spec/")
+            |path| path == super::DESCRIPTION || path == criteria::FILE || path == "plan.json" || path.starts_with("spec/")
         }
         EventKind::Pass | EventKind::Fail => |path| path.starts_with("verdicts/"),
         EventKind::Conflict => |path| path.starts_with("conflicts/"),
         _ => return Err(Denial::TreeChanged(event)),
     };
+    let is_frozen = event == EventKind::Edit && link.record.after.state != State::Draft;
     let old = match before {
         Some(before) => flatten(repo, before).unwrap_or_default(),
         None => Vec::new(),
@@ -47,6 +52,9 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
         if known == Some(id) {
             continue;
         }
+        if is_frozen && path == criteria::FILE {
+            return Err(Denial::CriteriaFrozen);
+        }
         let is_verdict = path.starts_with("verdicts/");
         let is_of_another = match event {
             EventKind::Conflict => !path.starts_with(&own_conflict) || known.is_some(),
@@ -61,10 +69,48 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
             Err(_) => return Err(Denial::FileMissing(path.clone())),
         }
     }
+    if is_frozen && before.contains_key(criteria::FILE) && !after.contains(criteria::FILE) {
+        return Err(Denial::CriteriaFrozen);
+    }
     let gone = old.iter().find(|entry| !after.contains(entry.0.as_str()) && (event != EventKind::Edit || !may(&entry.0)));
     match gone {
         Some(gone) => Err(Denial::MayNotRemove { event, path: gone.0.clone() }),
         None => Ok(()),
+    }
+}
+
+/// The acceptance criteria in the tree of a ticket, and the id of their file.
+///
+/// # Errors
+/// When the tree cannot be read.
+pub(crate) fn read_criteria(repo: &Repo, tree_id: ObjectId) -> Result<Option<(Criteria, ObjectId)>, LedgerError> {
+    let Some(entry) = repo.find_entry(tree_id, criteria::FILE)? else { return Ok(None) };
+    let text = repo.read_blob(entry.id, MAX_FILE)?;
+    let criteria = Criteria::parse(&String::from_utf8_lossy(&text));
+    Ok((!criteria.is_empty()).then_some((criteria, entry.id)))
+}
+
+/// Whether a verdict is on the criteria in the ticket's tree, and says of each that it has to answer that it is met.
+///
+/// # Errors
+/// When the tree cannot be read.
+pub(super) fn judge_criteria(repo: &Repo, tree_id: ObjectId, verdict: &Verdict) -> Result<Ruling<()>, LedgerError> {
+    let Some((criteria, file)) = read_criteria(repo, tree_id)? else { return Ok(Ruling::Granted(())) };
+    let why = match verdict.find_unmet(&criteria) {
+        _ if verdict.acceptance.as_ref().is_none_or(|answered| answered.file != file) => Denial::OtherCriteria,
+        Some(number) => Denial::CriterionUnmet(number),
+        None => return Ok(Ruling::Granted(())),
+    };
+    Ok(Ruling::Denied(why))
+}
+
+impl Ledger<'_> {
+    /// The acceptance criteria of a ticket; without any, there are none in the list.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(crate) fn criteria(&self, tree_id: ObjectId) -> Result<Criteria, LedgerError> {
+        Ok(read_criteria(self.repo, tree_id)?.map(|found| found.0).unwrap_or_default())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
+use crate::core::criteria::TooMuch;
 use crate::core::event::{EventKind, State};
 use crate::core::fsm::Refusal;
 use crate::core::holding::Holding;
@@ -165,6 +166,8 @@ pub(crate) enum OperationError {
     TitleTooLong,
     #[error(transparent)]
     TextTooLong(#[from] TooLong),
+    #[error(transparent)]
+    ManyCriteria(#[from] TooMuch),
     #[error("{0} cannot depend on itself")]
     SelfDependency(TicketId),
     #[error("{id} cannot depend on {on}, which waits for it: {}", route(.path))]
@@ -358,6 +361,7 @@ impl OperationError {
             | Self::NoBrand { .. }
             | Self::TitleTooLong
             | Self::TextTooLong(_)
+            | Self::ManyCriteria(_)
             | Self::DependencyCycle { .. }
             | Self::SelfDependency(_)
             | Self::SeveralHeld { .. }

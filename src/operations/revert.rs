@@ -73,6 +73,7 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
         labels: content.labels.clone(),
         depends: Vec::new(),
         description: format!("Revert what {id} landed: the commits from {base} to {head}."),
+        acceptance: Vec::new(),
     };
     let id = create(&ledger, new, Role::Operator)?.id;
     let caller = begin(&ledger, &id)?;

@@ -1,12 +1,13 @@
 //! Creating and editing tickets.
 
 use super::{Done, OperationError, Place, write};
+use crate::core::criteria::Criteria;
 use crate::core::event::{Action, Role};
 use crate::core::id::{Brand, Kind, Label, TicketId};
 use crate::core::ruling::Ruling;
 use crate::core::ticket::Content;
 use crate::core::{secrets, text};
-use crate::ledger::{Draft, Entry, Ledger, description_file};
+use crate::ledger::{Draft, Entry, Ledger, criteria_file, description_file};
 use crate::workspace::Readiness;
 
 /// A ticket that is to be created.
@@ -21,6 +22,8 @@ pub(crate) struct New {
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
     pub(crate) description: String,
+    /// The acceptance criteria, one line each.
+    pub(crate) acceptance: Vec<String>,
 }
 
 /// A title as it is stored.
@@ -33,6 +36,12 @@ fn description(words: &str) -> Done<String> {
     Ok(text::whole(&secrets::redact(words), text::MAX_DESCRIPTION)?)
 }
 
+/// Acceptance criteria as they are stored.
+fn criteria(lines: &[String]) -> Done<Criteria> {
+    let lines: Vec<_> = lines.iter().map(|words| secrets::redact(words)).collect();
+    Ok(Criteria::new(lines.iter().map(String::as_ref))?)
+}
+
 /// Creates a ticket as a draft. It cannot close a circle of dependencies, for nothing depends on it yet.
 ///
 /// # Errors
@@ -40,9 +49,12 @@ fn description(words: &str) -> Done<String> {
 pub(crate) fn create(ledger: &Ledger<'_>, new: New, actor: Role) -> Done<Entry> {
     let title = title(&new.title)?;
     let description = description(&new.description)?;
+    let criteria = criteria(&new.acceptance)?;
     let brand = new.brand.unwrap_or_else(|| ledger.policy.brand.clone());
     let content = Content { title, brand, kind: new.kind, priority: new.priority, labels: new.labels, depends: new.depends };
-    match ledger.create(content, &description, actor, None)? {
+    let mut files = vec![description_file(&description)];
+    files.extend((!criteria.is_empty()).then(|| criteria_file(&criteria)));
+    match ledger.create(content, &files, actor, None)? {
         Ruling::Granted(entry) => Ok(*entry),
         Ruling::Denied(refusal) => Err(OperationError::NotCreated(refusal)),
     }
@@ -57,6 +69,7 @@ pub(crate) struct Changes {
     pub(crate) labels: Option<Vec<Label>>,
     pub(crate) depends: Option<Vec<TicketId>>,
     pub(crate) description: Option<String>,
+    pub(crate) acceptance: Option<Vec<String>>,
 }
 
 /// An edited ticket, and its description before and after.
@@ -90,13 +103,16 @@ pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edite
     let before = ledger.description(&entry)?;
     let words = changes.description.as_deref().map(description).transpose()?;
     let is_same = words.as_ref().is_none_or(|words| words.trim_end() == before);
-    if content == entry.ticket.content && is_same {
+    let known = ledger.criteria(entry.tree_id)?;
+    let criteria = changes.acceptance.as_deref().map(criteria).transpose()?.filter(|criteria| *criteria != known);
+    if content == entry.ticket.content && is_same && criteria.is_none() {
         return Ok(Edited { entry, after: before.clone(), before, is_changed: false });
     }
     let mut draft = Draft::new(Action::Edit { content }, Role::Operator);
     if let Some(words) = &words {
         draft.files.push(description_file(words));
     }
+    draft.files.extend(criteria.map(|criteria| criteria_file(&criteria)));
     let entry = write(ledger, id, &draft)?;
     let after = ledger.description(&entry)?;
     Ok(Edited { entry, before, after, is_changed: true })

@@ -199,7 +199,7 @@ pub(crate) fn of_registry(
         brands.extend(Brand::parse(Brand::GLOBAL).ok());
     }
     Ok(Policy {
-        version: meta::version_of(&actors, entry.land),
+        version: meta::version_of(&actors, entry.land, entry.judges.as_ref()),
         repo: entry.name.clone(),
         brand: entry.brand.clone(),
         brands,
@@ -208,7 +208,8 @@ pub(crate) fn of_registry(
         auto_commit: entry.auto_commit.clone(),
         checks: entry.checks.clone(),
         grade: entry.grade,
-        judged: entry.verifier.is_some(),
+        judged: !entry.verifiers.is_empty(),
+        judges: entry.judges.clone(),
         max_attempts: entry.max_attempts,
         silo: entry.silo,
         offline_claims: entry.offline_claims,

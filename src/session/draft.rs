@@ -45,7 +45,12 @@ impl Session<'_> {
                     match edited {
                         Ok(_) => drafts[at].sheet = sheet,
                         Err(OperationError::Refused { .. }) => at += 1,
-                        Err(error @ OperationError::InvalidValue(_)) => {
+                        Err(
+                            error @ (OperationError::InvalidValue(_)
+                            | OperationError::TitleTooLong
+                            | OperationError::TextTooLong(_)
+                            | OperationError::ManyCriteria(_)),
+                        ) => {
                             self.tell(SessionEvent::Trouble(Trouble::of(&error)));
                         }
                         Err(error) => return Err(error.into()),
@@ -95,7 +100,7 @@ impl Session<'_> {
                 let Some(found) = ledger.find(&row.id)? else { continue };
                 let description = ledger.description(&found)?;
                 let brand = row.ticket.content.brand.clone();
-                let sheet = Sheet::of(row.ticket.content, description);
+                let sheet = Sheet::of(row.ticket.content, description, &ledger.criteria(found.tree_id)?);
                 drafts.push(Proposal { id: row.id.to_string(), repo: entry.name.clone(), brand, sheet });
             }
         }
@@ -162,6 +167,7 @@ impl Session<'_> {
             labels: one.labels.iter().filter_map(|label| Label::parse(label).ok()).collect(),
             depends: depends.into_iter().collect(),
             description: one.description.clone(),
+            acceptance: one.acceptance.clone(),
         };
         Ok(match ticket::create(&ledger, new, Role::Scout) {
             Ok(opened) => {
@@ -173,7 +179,7 @@ impl Session<'_> {
                 self.tell_refused(entry, one, refusal.to_string());
                 None
             }
-            Err(error @ (OperationError::TitleTooLong | OperationError::TextTooLong(_))) => {
+            Err(error @ (OperationError::TitleTooLong | OperationError::TextTooLong(_) | OperationError::ManyCriteria(_))) => {
                 self.tell_refused(entry, one, error.to_string());
                 None
             }
@@ -195,5 +201,6 @@ fn changes(sheet: &Sheet) -> Result<Changes, InvalidId> {
         labels: Some(sheet.labels.clone()),
         depends: Some(sheet.depends.iter().map(|id| TicketId::parse(id)).collect::<Result<_, _>>()?),
         description: Some(sheet.description.clone()),
+        acceptance: Some(sheet.acceptance.clone()),
     })
 }

@@ -270,6 +270,7 @@ fn pending(wish: &Wish, repo: String, avoid: &str) -> Pending {
         kind: wish.kind.clone().unwrap_or_else(|| "task".to_owned()),
         priority: wish.priority.unwrap_or(2),
         description: format!("{}{avoid}", wish.description.clone().unwrap_or_default()),
+        acceptance: Vec::new(),
         after: wish.after.clone(),
         labels: vec!["interview".to_owned()],
         brand: None,

@@ -37,6 +37,9 @@ pub(super) struct Pending {
     pub(super) kind: String,
     pub(super) priority: u8,
     pub(super) description: String,
+    /// Acceptance criteria, one line each.
+    #[serde(default)]
+    pub(super) acceptance: Vec<String>,
     /// The title of another pending item that must be merged first.
     pub(super) after: Option<String>,
     #[serde(default)]

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use super::log::{Pending, Source};
 use super::{Session, SessionError, event};
 use crate::agent::process::sweep_place;
+use crate::core::criteria::Rule;
 use crate::core::id::ObjectId;
 use crate::core::meta::Paths;
 use crate::core::progress::{Busy, Event, What};
@@ -191,6 +192,7 @@ fn failing_checks_at(
                     head.short(12),
                     finished.transcript.last_words().lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
                 ),
+                acceptance: Rule::Passes(check.name.clone()).to_criterion().into_iter().collect(),
                 after: None,
                 labels: vec!["check".to_owned()],
                 brand: None,
@@ -232,6 +234,7 @@ fn todos(repo: &Repo, entry: &RepoEntry, head: ObjectId) -> Result<Vec<Pending>,
         kind: "task".to_owned(),
         priority: 3,
         description: format!("`{path}` says:\n\n    TODO: {what}\n\nDo this and remove the comment."),
+        acceptance: Rule::Gone { path, text: format!("TODO: {what}") }.to_criterion().into_iter().collect(),
         after: None,
         labels: vec!["todo".to_owned()],
         brand: None,

@@ -27,6 +27,7 @@ mod take_in;
 mod answers;
 mod by_hand;
 mod clients;
+mod criteria;
 mod help;
 mod naming;
 mod reading;

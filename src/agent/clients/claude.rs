@@ -93,7 +93,7 @@ pub(super) struct Claude;
 impl Client for Claude {
     fn launch(&self, name: &str, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Result<Launch, ProcessError> {
         Ok(Launch {
-            words: words(agent, brief.duty, around),
+            words: words(agent, (brief.duty, brief.is_asked_by_number), around),
             variables: variables(VARIABLES),
             passed: PASSED,
             input: brief.text.clone().into_bytes(),
@@ -105,7 +105,7 @@ impl Client for Claude {
 }
 
 /// Its command line; the brief is on its standard input.
-fn words(agent: &AgentEntry, duty: Duty, around: Surroundings<'_>) -> Vec<String> {
+fn words(agent: &AgentEntry, (duty, by_number): (Duty, bool), around: Surroundings<'_>) -> Vec<String> {
     let mut words = agent.words(around.registry_dir);
     let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
     add(&["-p", "--output-format", "stream-json", "--verbose", "--setting-sources", "", "--strict-mcp-config"]);
@@ -114,7 +114,7 @@ fn words(agent: &AgentEntry, duty: Duty, around: Surroundings<'_>) -> Vec<String
         Duty::Executor => add(EXECUTOR),
         Duty::Verifier => {
             add(VERIFIER);
-            add(&["--json-schema", super::JUDGEMENT]);
+            add(&["--json-schema", super::judgement(by_number)]);
         }
     }
     if let Some(model) = &agent.model {
@@ -140,7 +140,7 @@ mod tests {
         let text = "version = 1\n[os]\nhub = \"a\"\n[[repo]]\nname = \"a\"\npath = \".\"\nbrand = \"a\"\n\
                     [agents.a]\nkind = \"claude\"\nmodel = \"opus\"\nmax_turns = 7\nmax_dollars = 2.5\n";
         let registry = Registry::parse(text).expect("a registry");
-        let line = |duty: Duty| words(&registry.agents["a"], duty, around()).join(" ");
+        let line = |duty: Duty| words(&registry.agents["a"], (duty, false), around()).join(" ");
         let (executor, verifier) = (line(Duty::Executor), line(Duty::Verifier));
         let limits = "--model opus --max-turns 7 --max-budget-usd 2.5";
         assert!(executor.ends_with(&format!("--permission-mode acceptEdits --allowedTools Bash {limits}")), "{executor}");

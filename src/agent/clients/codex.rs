@@ -5,7 +5,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Client, JUDGEMENT, Launch, MAX_DETAIL, Report, Talk, Teller, answer, file, millis, object};
+use super::{Client, Launch, MAX_DETAIL, Report, Talk, Teller, answer, file, judgement, millis, object};
 use crate::agent::process::{Finished, ProcessError};
 use crate::agent::session::{Event, Failure};
 use crate::agent::{Brief, Duty, Surroundings};
@@ -50,7 +50,7 @@ impl Client for Codex {
                 None
             }
             Duty::Verifier => {
-                let (files, schema) = file(name, "judgement.json", JUDGEMENT)?;
+                let (files, schema) = file(name, "judgement.json", judgement(brief.is_asked_by_number))?;
                 add(&["--sandbox", "read-only", "--output-schema", schema.as_str()]);
                 Some(files)
             }

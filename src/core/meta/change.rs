@@ -1,6 +1,7 @@
 //! What differs between two policies, in words, and which of it takes something away.
 
 use super::{Gate, OfflineClaims, Policy};
+use crate::core::ballot::Judges;
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,8 @@ impl Policy {
         // `A` is the least letter.
         all.setting("grade", (self.grade, next.grade), next.grade > self.grade);
         all.setting("verifier", (yes_or_no(self.judged), yes_or_no(next.judged)), self.judged);
+        let judges = (judges(self), judges(next));
+        all.setting("judges", (&judges.0, &judges.1), self.is_judged_less(next));
         all.setting("silo", (yes_or_no(self.silo), yes_or_no(next.silo)), self.silo);
         let is_allowed = next.offline_claims == OfflineClaims::Allow;
         all.setting("offline_claims", (self.offline_claims, next.offline_claims), is_allowed);
@@ -95,6 +98,20 @@ impl Policy {
         }
         all.0
     }
+}
+
+impl Policy {
+    /// Whether a later policy asks less of the judges.
+    fn is_judged_less(&self, next: &Self) -> bool {
+        let Some(own) = &self.judges else { return false };
+        let loses = |later: &Judges| own.quorum > later.quorum || (own.decorrelated && !later.decorrelated);
+        next.judges.as_ref().is_none_or(loses)
+    }
+}
+
+/// What is asked of the judges, beyond that one agrees.
+fn judges(policy: &Policy) -> String {
+    policy.judges.as_ref().map_or_else(|| "one".to_owned(), ToString::to_string)
 }
 
 fn yes_or_no(is_so: bool) -> &'static str {
@@ -128,6 +145,7 @@ mod tests {
             auto_commit: Vec::new(),
             checks: vec![check("tests", "make test"), check("lint", "make lint")],
             grade: Grade::A,
+            judges: None,
             judged: true,
             max_attempts: 3,
             silo: true,

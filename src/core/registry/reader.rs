@@ -2,6 +2,7 @@
 
 mod actors;
 mod agents;
+mod judges;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -49,6 +50,9 @@ const REPO_KEYS: &[&str] = &[
     "silo",
     "agent",
     "verifier",
+    "verifiers",
+    "quorum",
+    "decorrelated",
     "checks",
     "max_attempts",
     "timeout",
@@ -191,7 +195,8 @@ impl Reader<'_> {
             }
         }
         let (auto_commit, skip) = (self.patterns(table, "auto_commit"), self.patterns(table, "skip"));
-        let (agent, verifier) = (self.agent(table, "agent", agents), self.agent(table, "verifier", agents));
+        let agent = self.agent(table, "agent", agents);
+        let (verifiers, judges) = self.judges(table, agent.as_deref(), agents);
         let offline_claims = self.maybe(table, "offline_claims", str::parse::<OfflineClaims>).unwrap_or(OfflineClaims::Refuse);
         let land = self.maybe(table, "land", str::parse::<Land>).unwrap_or(Land::Merge);
         let host = self.maybe(table, "host", text);
@@ -219,7 +224,8 @@ impl Reader<'_> {
             skip,
             silo,
             agent,
-            verifier,
+            verifiers,
+            judges,
             checks,
             max_attempts,
             timeout,

@@ -8,11 +8,11 @@ use camino::Utf8Path;
 
 use self::part::{MAX_DESCRIPTION, MAX_LESSON, MAX_WORDS, quote};
 pub(crate) use self::part::{Part, Text};
+use super::panel::Matter;
 use super::{DispatchError, Site, find_failure, find_words};
 use crate::core::event::EventKind;
 use crate::core::id::{Brand, ObjectId};
 use crate::core::text::{escape, excerpt, first_line, line, plural};
-use crate::core::verdict::CheckResult;
 use crate::ledger::{Entry, Ledger};
 use crate::local::include;
 use crate::memory::learnings::{self, Confidence};
@@ -45,7 +45,7 @@ pub(crate) fn executor(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, work
         ),
     );
     text.add("description", description(ledger, entry, "What is to be done")?);
-    text.add("criteria", criteria(site, ledger));
+    text.add("criteria", criteria(site, ledger, entry)?);
     text.add("operator", said(site, &ticket.content.brand)?);
     text.add("failure", failure(site, ledger, entry, trunk)?);
     text.add("answer", answer(ledger, entry)?);
@@ -59,13 +59,8 @@ pub(crate) fn executor(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, work
 ///
 /// # Errors
 /// If the ticket or the repository cannot be read.
-pub(super) fn verifier(
-    site: &Site<'_>,
-    ledger: &Ledger<'_>,
-    entry: &Entry,
-    checks: &[CheckResult],
-    printed: &[String],
-) -> Result<Text, DispatchError> {
+pub(super) fn verifier(site: &Site<'_>, ledger: &Ledger<'_>, matter: &Matter<'_>) -> Result<Text, DispatchError> {
+    let Matter { entry, checks, printed, .. } = *matter;
     let mut text = Text::default();
     text.add(
         "head",
@@ -99,6 +94,8 @@ pub(super) fn verifier(
     }
     let base = entry.ticket.base.map(|base| instructions::section(&site.repo, base)).transpose()?;
     text.add("instructions", base.unwrap_or_default());
+    text.add("acceptance", acceptance_to_judge(matter));
+    let form = if matter.criteria.is_empty() { "" } else { ",\"criteria\":[{\"number\":1,\"met\":true,\"where\":\"…\"}]" };
     text.add(
         "rules",
         "\n## How to judge\n\n\
@@ -111,9 +108,9 @@ pub(super) fn verifier(
          - Read what you need around the change; run nothing that changes files.\n\
          - What is unclear fails. Say for each reason what is wrong, in which file and line, and what has to be true instead: the next \
          attempt has only your words.\n\
-         - End with your judgement and nothing after it, one JSON object: {\"verdict\":\"pass\"|\"fail\",\"reasons\":[\"…\"]}. A pass has \
+         - End with your judgement and nothing after it, one JSON object: {\"verdict\":\"pass\"|\"fail\",\"reasons\":[\"…\"]FORM}. A pass has \
          reasons too: what you looked at.\n"
-            .to_owned(),
+            .replace("FORM", form),
     );
     Ok(text)
 }
@@ -145,17 +142,43 @@ fn description(ledger: &Ledger<'_>, entry: &Entry, heading: &str) -> Result<Stri
     Ok(format!("\n## {heading}\n\n{}{all}", quote("description", &description, MAX_DESCRIPTION)))
 }
 
-fn criteria(site: &Site<'_>, ledger: &Ledger<'_>) -> String {
+fn criteria(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<String, DispatchError> {
     let mut text = String::from("\n## What must be true\n\n");
+    let own = ledger.criteria(entry.tree_id)?;
+    if !own.is_empty() {
+        text +=
+            &format!("Each of these is judged by its number:\n\n{}\n", quote("acceptance", own.to_file().trim_end(), usize::MAX));
+    }
     for check in &ledger.policy.checks {
         text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
     }
-    match &site.entry.verifier {
-        Some(verifier) => {
+    match (&site.entry.judges, site.entry.verifiers.first()) {
+        (Some(judges), _) => {
+            text += &format!("- verifiers read the change, compare it with this ticket and agree: {judges}\n");
+        }
+        (None, Some(verifier)) => {
             text += &format!("- the verifier `{verifier}` reads the change, compares it with this ticket and agrees\n");
         }
-        None if ledger.policy.checks.is_empty() => text += "- the change does what this ticket says\n",
-        None => {}
+        (None, None) if ledger.policy.checks.is_empty() => text += "- the change does what this ticket says\n",
+        (None, None) => {}
+    }
+    Ok(text)
+}
+
+/// The criteria that a judge has to answer, and what git-os found of the others.
+fn acceptance_to_judge(matter: &Matter<'_>) -> String {
+    if matter.criteria.is_empty() {
+        return String::new();
+    }
+    let list = quote("acceptance", matter.criteria.to_file().trim_end(), usize::MAX);
+    let mut text = format!(
+        "\n## The acceptance criteria\n\n{list}\n\
+         Answer each by its number: whether it is met, and where you looked (files and lines, a check, a command). What you cannot \
+         judge is not met, and what is not met fails the work.\n"
+    );
+    for answer in matter.answered.iter().flat_map(|answered| &answered.by_rule) {
+        let met = if answer.met { "met" } else { "not met" };
+        text += &format!("Criterion {} is {met} by rule ({}); you need not answer it.\n", answer.number, answer.place);
     }
     text
 }

@@ -171,7 +171,8 @@ impl Talk for Run {
                 let judged = parts().rfind(|part| part["name"] == "StructuredOutput").map(|part| &part["input"]);
                 if let Some(judged) = judged {
                     // What was not asked for is nothing to read.
-                    self.judgement = Some(serde_json::json!({ "verdict": judged["verdict"], "reasons": judged["reasons"] }));
+                    let kept = ["verdict", "reasons", "criteria"].map(|key| (key.to_owned(), judged[key].clone()));
+                    self.judgement = Some(kept.into_iter().filter(|(_, value)| !value.is_null()).collect());
                 }
                 return tools(&value);
             }
