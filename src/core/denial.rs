@@ -175,6 +175,20 @@ pub(crate) enum Denial {
     VerdictOnOtherTree,
     #[error("the commit that was judged is not in this repository")]
     JudgedCommitMissing,
+    #[error("the policy marks check `{0}` as tests, and the verdict lacks a result that this ticket needs")]
+    ProofMissing(String),
+    #[error("what the verdict says of the test files of check `{0}` is not so")]
+    ProofNotSo(String),
+    #[error("the ticket is a fix, and no test that fails on its base passes on its head")]
+    FixWithoutEffect,
+    #[error("check `{check}`: the test file `{}` of the base is gone{}", text::escape(.path), and_more(*.more))]
+    TestFileGone { check: String, path: String, more: usize },
+    #[error("check `{check}`: tests vanished: {before} ran on the base, and {after} with the work")]
+    TestsVanished { check: String, before: u64, after: u64 },
+    #[error("check `{check}`: more tests are skipped: {before} on the base, and {after} with the work")]
+    TestsSkipped { check: String, before: u64, after: u64 },
+    #[error("check `{check}`: tests of the base fail on the code of the head")]
+    TestsTurnedRed { check: String },
     #[error("`{}` is not a note", text::escape(.0))]
     NotANote(String),
     #[error("the verdict on {} would be lost: {:.60}", .about.short(12), text::escape(.line))]
@@ -326,6 +340,16 @@ impl Denial {
             Self::Rule(Refusal::LeaseHolds(_)) => {
                 "git os release TICKET   # if whoever holds it does not work on it any more".to_owned()
             }
+            Self::ProofMissing(_) | Self::ProofNotSo(_) => {
+                "git os verify TICKET   # the verdict of a verification has it".to_owned()
+            }
+            Self::FixWithoutEffect => {
+                "git os edit TICKET --kind task   # if it mends nothing that a test can show, while it is not worked on"
+                    .to_owned()
+            }
+            Self::TestFileGone { .. } | Self::TestsVanished { .. } | Self::TestsSkipped { .. } | Self::TestsTurnedRed { .. } => {
+                "git os edit TICKET --tests-may-change   # if it is meant to change tests, while it is not worked on".to_owned()
+            }
             Self::PolicyExcludes(_) => "git os init   # publish the policy again".to_owned(),
             _ => return None,
         })
@@ -340,6 +364,11 @@ impl Denial {
 
 fn last_legal(last: Option<State>) -> String {
     last.map_or_else(String::new, |state| format!(" (last valid state `{state}`)"))
+}
+
+/// The end of a sentence on the first of several files.
+fn and_more(count: usize) -> String {
+    if count > 0 { format!(", and {count} more") } else { String::new() }
 }
 
 impl From<Illegal> for Denial {

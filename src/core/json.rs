@@ -23,6 +23,7 @@ pub(crate) struct TicketView {
     pub(crate) priority: u8,
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
+    pub(crate) tests_may_change: bool,
     /// `null` in a list.
     pub(crate) description: Option<String>,
     pub(crate) run: Option<RunId>,
@@ -75,6 +76,7 @@ impl TicketView {
             priority: ticket.content.priority,
             labels: ticket.content.labels.clone(),
             depends: ticket.content.depends.clone(),
+            tests_may_change: ticket.content.tests_may_change,
             description,
             run: ticket.run.clone(),
             lease: ticket.lease,

@@ -6,6 +6,10 @@ use super::ticket::{Content, LOWEST_PRIORITY};
 
 /// What stands between the fields and the description.
 const DASHES: &str = "---";
+/// The field that says whether tests may change, and its values.
+const TESTS: &str = "tests may change";
+const YES: &str = "yes";
+const NO: &str = "no";
 
 /// What a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +20,7 @@ pub(crate) struct Sheet {
     pub(crate) labels: Vec<Label>,
     /// As they were written; who knows the workspace finds out which tickets they are.
     pub(crate) depends: Vec<String>,
+    pub(crate) tests_may_change: bool,
     pub(crate) description: String,
 }
 
@@ -31,18 +36,19 @@ impl Sheet {
     /// Of a ticket.
     #[must_use]
     pub(crate) fn of(content: Content, description: String) -> Self {
-        let Content { title, brand: _, kind, priority, labels, depends } = content;
+        let Content { title, brand: _, kind, priority, labels, depends, tests_may_change } = content;
         let depends = depends.iter().map(ToString::to_string).collect();
-        Self { title, kind, priority, labels, depends, description }
+        Self { title, kind, priority, labels, depends, tests_may_change, description }
     }
 
     /// The text to edit.
     #[must_use]
     pub(crate) fn to_text(&self) -> String {
-        let Self { title, kind, priority, labels, depends, description } = self;
+        let Self { title, kind, priority, labels, depends, tests_may_change, description } = self;
         let (labels, depends) = (comma(labels), comma(depends));
         let fields = format!("title: {title}\nkind: {kind}\npriority: {priority}\nlabels: {labels}\ndepends: {depends}\n");
-        format!("{fields}{DASHES}\n{description}\n")
+        let may_change = if *tests_may_change { YES } else { NO };
+        format!("{fields}{TESTS}: {may_change}\n{DASHES}\n{description}\n")
     }
 
     /// Reads what a person made of it.
@@ -55,7 +61,7 @@ impl Sheet {
 }
 
 fn read(text: &str) -> Result<Sheet, Fault> {
-    let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None)];
+    let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None), (TESTS, None)];
     let mut lines = text.lines().enumerate();
     let fault = |line: usize, what: String| Fault { line: line + 1, what };
     loop {
@@ -76,6 +82,13 @@ fn read(text: &str) -> Result<Sheet, Fault> {
             return Err(fault(at, format!("`{}` is given twice", name.trim())));
         }
     }
+    // A text that was begun with an older git-os does not have it.
+    let may_change = fields.last_mut().and_then(|(_, field)| field.take());
+    let tests_may_change = match may_change.as_ref().map(|(at, value)| (*at, value.as_str())) {
+        None | Some((_, "" | NO)) => false,
+        Some((_, YES)) => true,
+        Some((at, _)) => return Err(fault(at, format!("`{TESTS}` must be `{YES}` or `{NO}`"))),
+    };
     let mut take = |name: &str| {
         let field = fields.iter_mut().find(|(known, _)| *known == name).and_then(|(_, field)| field.take());
         field.ok_or_else(|| fault(0, format!("the field `{name}` is missing")))
@@ -90,7 +103,8 @@ fn read(text: &str) -> Result<Sheet, Fault> {
     let labels = words(&labels).map(Label::parse).collect::<Result<_, _>>().map_err(|why| fault(at, why.to_string()))?;
     let depends = words(&take("depends")?.1).map(str::to_owned).collect();
     let description: Vec<&str> = lines.map(|(_, line)| line).collect();
-    Ok(Sheet { title, kind, priority, labels, depends, description: description.join("\n").trim_end().to_owned() })
+    let description = description.join("\n").trim_end().to_owned();
+    Ok(Sheet { title, kind, priority, labels, depends, tests_may_change, description })
 }
 
 fn words(list: &str) -> impl Iterator<Item = &str> {

@@ -165,6 +165,7 @@ pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<Verdi
     };
     let head = entry.ticket.head;
     let policy = &ledger.policy;
+    let content = &entry.ticket.content;
     let is_missing = |check: &&Check| {
         !verdict.checks.iter().any(|result| result.name == check.name && result.run == check.run && result.exit == 0)
     };
@@ -178,6 +179,8 @@ pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<Verdi
         Denial::GradeTooLow { found: verdict.grade, required: policy.grade }
     } else if policy.judged && verdict.judge.agent == "checks" {
         Denial::NotJudged
+    } else if let Ruling::Denied(why) = ledger.judge_proof(content, &policy.checks, &verdict)? {
+        why
     } else {
         return Ok(Ruling::Granted(verdict));
     }))

@@ -189,6 +189,7 @@ fn content(title: &str) -> Content {
         priority: 2,
         labels: Vec::new(),
         depends: Vec::new(),
+        tests_may_change: false,
     }
 }
 

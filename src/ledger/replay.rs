@@ -353,11 +353,17 @@ fn judge(
     let computed = fsm::apply(before.map(|before| &before.0), event, &facts.borrow());
     Ok(match computed {
         Ok(mut computed) => {
-            if after.schema > wire::SCHEMA {
+            if after.schema > wire::NEWEST {
                 // A newer writer may add what is not known here.
                 (computed.schema, computed.unknown) = (after.schema, after.unknown.clone());
             }
-            if computed == *after { Ruling::Granted(computed) } else { Ruling::Denied(difference(&computed, after)) }
+            if computed != *after {
+                return Ok(Ruling::Denied(difference(&computed, after)));
+            }
+            if let Some(verdict) = &verdict {
+                granted!(ledger.judge_proof_of(&computed.content, verdict, link)?);
+            }
+            Ruling::Granted(computed)
         }
         Err(Refusal::DependencyOpen(id)) => Ruling::Denied(Denial::DependencyOpen(id)),
         Err(refusal) => Ruling::Denied(refusal.into()),

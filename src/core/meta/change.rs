@@ -1,6 +1,7 @@
 //! What differs between two policies, in words, and which of it takes something away.
 
 use super::{Gate, OfflineClaims, Policy};
+use crate::core::text::comma;
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,11 @@ impl Policy {
         for check in &next.checks {
             match self.checks.iter().find(|known| known.name == check.name) {
                 None => all.plain(format!("adds check `{}`: `{}`", check.name, check.run)),
-                Some(known) => all.setting(&format!("check `{}`", check.name), (&known.run, &check.run), Weight::Plain),
+                Some(known) => {
+                    all.setting(&format!("check `{}`", check.name), (&known.run, &check.run), Weight::Plain);
+                    let tests = (comma(&known.tests), comma(&check.tests));
+                    all.setting(&format!("tests of check `{}`", check.name), tests, known.is_marked());
+                }
             }
         }
         for check in self.checks.iter().filter(|known| next.checks.iter().all(|check| check.name != known.name)) {
@@ -117,7 +122,7 @@ mod tests {
     use crate::core::verdict::Grade;
 
     fn policy() -> Policy {
-        let check = |name: &str, run: &str| Check { name: name.to_owned(), run: run.to_owned() };
+        let check = |name: &str, run: &str| Check { name: name.to_owned(), run: run.to_owned(), tests: Vec::new() };
         Policy {
             version: 1,
             repo: RepoName::parse("shop").expect("a name"),

@@ -3,6 +3,7 @@
 mod diff;
 mod instructions;
 mod part;
+mod proof;
 
 use camino::Utf8Path;
 
@@ -12,6 +13,7 @@ use super::{DispatchError, Site, find_failure, find_words};
 use crate::core::event::EventKind;
 use crate::core::id::{Brand, ObjectId};
 use crate::core::text::{escape, excerpt, first_line, line, plural};
+use crate::core::ticket::Content;
 use crate::core::verdict::CheckResult;
 use crate::ledger::{Entry, Ledger};
 use crate::local::include;
@@ -45,7 +47,7 @@ pub(crate) fn executor(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, work
         ),
     );
     text.add("description", description(ledger, entry, "What is to be done")?);
-    text.add("criteria", criteria(site, ledger));
+    text.add("criteria", criteria(site, ledger, &ticket.content));
     text.add("operator", said(site, &ticket.content.brand)?);
     text.add("failure", failure(site, ledger, entry, trunk)?);
     text.add("answer", answer(ledger, entry)?);
@@ -81,10 +83,12 @@ pub(super) fn verifier(
     if let (Some(base), Some(head)) = (entry.ticket.base, entry.ticket.head) {
         text.add("work", work(site, base, head));
     }
+    let head_tree = entry.ticket.head.map(|head| site.repo.read_commit(head)).transpose()?.map(|commit| commit.tree_id);
     let mut ran = String::from("\n## The checks that ran on this commit\n\n");
     for (check, printed) in checks.iter().zip(printed) {
         let tests = check.tests.map(|tests| format!(", {tests}")).unwrap_or_default();
         ran += &format!("- `{}`, exit {} after {} ms{tests}: `{}`\n", check.name, check.exit, check.millis, check.run);
+        ran += &proof::results(check, head_tree);
         if !printed.is_empty() {
             ran += &quote("printed", printed, MAX_WORDS / 8);
         }
@@ -121,7 +125,9 @@ pub(super) fn verifier(
 /// Which ticket it is.
 fn about(ledger: &Ledger<'_>, entry: &Entry) -> String {
     let content = &entry.ticket.content;
-    format!("Ticket {} in repository {} (brand {}), kind {}.\n", entry.id, ledger.policy.repo, content.brand, content.kind)
+    let tests = if content.tests_may_change { " It allows tests to change." } else { "" };
+    let (repo, brand, kind) = (&ledger.policy.repo, &content.brand, &content.kind);
+    format!("Ticket {} in repository {repo} (brand {brand}), kind {kind}.{tests}\n", entry.id)
 }
 
 /// A number of seconds, for people.
@@ -145,11 +151,12 @@ fn description(ledger: &Ledger<'_>, entry: &Entry, heading: &str) -> Result<Stri
     Ok(format!("\n## {heading}\n\n{}{all}", quote("description", &description, MAX_DESCRIPTION)))
 }
 
-fn criteria(site: &Site<'_>, ledger: &Ledger<'_>) -> String {
+fn criteria(site: &Site<'_>, ledger: &Ledger<'_>, content: &Content) -> String {
     let mut text = String::from("\n## What must be true\n\n");
     for check in &ledger.policy.checks {
         text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
     }
+    text += &proof::criteria(&ledger.policy.checks, content);
     match &site.entry.verifier {
         Some(verifier) => {
             text += &format!("- the verifier `{verifier}` reads the change, compares it with this ticket and agrees\n");
