@@ -40,6 +40,10 @@ pub(super) struct Args {
     #[arg(long = "depends", value_name = "ID")]
     depends: Option<Vec<String>>,
 
+    /// Let the work remove tests of its base, or turn them red; `=false` forbids it again
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    tests_may_change: Option<bool>,
+
     /// New description
     #[arg(long, conflicts_with = "description_file")]
     description: Option<String>,
@@ -56,12 +60,14 @@ pub(super) struct Args {
 impl Args {
     /// Whether no option says what to change.
     fn is_empty(&self) -> bool {
-        let Self { id: _, title, kind, priority, labels, depends, description, description_file, acceptance } = self;
+        let Self { id: _, title, kind, priority, labels, depends, tests_may_change, description, description_file, acceptance } =
+            self;
         [title, kind, description, description_file].iter().all(|text| text.is_none())
             && priority.is_none()
             && labels.is_none()
             && depends.is_none()
             && acceptance.is_none()
+            && tests_may_change.is_none()
     }
 }
 
@@ -79,6 +85,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             priority: args.priority,
             labels: args.labels.as_ref().map(labels).transpose()?,
             depends: args.depends.as_ref().map(tickets).transpose()?,
+            tests_may_change: args.tests_may_change,
             description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?,
             acceptance: args.acceptance.as_ref().map(given),
         },
@@ -130,6 +137,7 @@ fn in_editor(ctx: &Context, place: &Place, id: &TicketId) -> Result<(Utf8PathBuf
         priority: Some(sheet.priority),
         labels: Some(sheet.labels),
         depends: Some(sheet.depends.iter().map(|part| ctx.find_dependency(part)).collect::<Result<_, _>>()?),
+        tests_may_change: Some(sheet.tests_may_change),
         description: Some(sheet.description),
         acceptance: Some(sheet.acceptance),
     };

@@ -37,6 +37,10 @@ pub(super) struct Args {
     #[arg(long = "depends", value_name = "ID")]
     depends: Vec<String>,
 
+    /// Let the work remove tests of its base, or turn them red
+    #[arg(long)]
+    tests_may_change: bool,
+
     /// Description
     #[arg(long, conflicts_with = "description_file")]
     description: Option<String>,
@@ -67,6 +71,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         priority: args.priority,
         labels: args.labels.iter().map(|label| Label::parse(label)).collect::<Result<_, _>>()?,
         depends: args.depends.iter().map(|part| ctx.find_dependency(part)).collect::<Result<_, _>>()?,
+        tests_may_change: args.tests_may_change,
         description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?.unwrap_or_default(),
         acceptance: args.acceptance.clone(),
     };

@@ -91,6 +91,19 @@ pub(crate) enum Uncounted {
     Criterion(u32),
 }
 
+impl fmt::Display for Uncounted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Against => out.write_str("one is against"),
+            Self::NotNamed => out.write_str("one is not a verifier of the policy"),
+            Self::Twice => out.write_str("one voted twice"),
+            Self::Holder => out.write_str("one is the run that did the work"),
+            Self::LikeWorker => out.write_str("one has the model or client of the agent that did the work"),
+            Self::Criterion(number) => write!(out, "one does not say that criterion {number} is met"),
+        }
+    }
+}
+
 impl Judges {
     /// Why a vote of a verdict does not count, if it does not.
     #[must_use]

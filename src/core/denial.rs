@@ -182,6 +182,20 @@ pub(crate) enum Denial {
     CriterionUnmet(u32),
     #[error("the commit that was judged is not in this repository")]
     JudgedCommitMissing,
+    #[error("the policy marks check `{0}` as tests, and the verdict lacks a result that this ticket needs")]
+    ProofMissing(String),
+    #[error("what the verdict says of the test files of check `{0}` is not so")]
+    ProofNotSo(String),
+    #[error("the ticket is a fix, and no test that fails on its base passes on its head")]
+    FixWithoutEffect,
+    #[error("check `{check}`: the test file `{}` of the base is gone{}", text::escape(.path), and_more(*.more))]
+    TestFileGone { check: String, path: String, more: usize },
+    #[error("check `{check}`: tests vanished: {before} ran on the base, and {after} with the work")]
+    TestsVanished { check: String, before: u64, after: u64 },
+    #[error("check `{check}`: more tests are skipped: {before} on the base, and {after} with the work")]
+    TestsSkipped { check: String, before: u64, after: u64 },
+    #[error("check `{check}`: tests of the base fail on the code of the head")]
+    TestsTurnedRed { check: String },
     #[error("`{}` is not a note", text::escape(.0))]
     NotANote(String),
     #[error("the verdict on {} would be lost: {:.60}", .about.short(12), text::escape(.line))]
@@ -304,24 +318,10 @@ pub(crate) enum Denial {
     GradeTooLow { found: Grade, required: Grade },
     #[error("the policy requires a judge in addition to the checks")]
     NotJudged,
-    #[error("{count} of the {quorum} verifiers that the policy requires agree{}", uncounted(*.fault))]
+    #[error("{count} of the {quorum} verifiers that the policy requires agree{}", .fault.map(|fault| format!("; {fault}")).unwrap_or_default())]
     NoQuorum { count: u32, quorum: u32, fault: Option<Uncounted> },
     #[error("the verdict names another agent as the one that did the work")]
     OtherWorker,
-}
-
-/// The end of a sentence on too few votes.
-fn uncounted(fault: Option<Uncounted>) -> String {
-    let words = match fault {
-        None => return String::new(),
-        Some(Uncounted::Against) => "one is against",
-        Some(Uncounted::NotNamed) => "one is not a verifier of the policy",
-        Some(Uncounted::Twice) => "one voted twice",
-        Some(Uncounted::Holder) => "one is the run that did the work",
-        Some(Uncounted::LikeWorker) => "one has the model or client of the agent that did the work",
-        Some(Uncounted::Criterion(number)) => return format!("; one does not say that criterion {number} is met"),
-    };
-    format!("; {words}")
 }
 
 impl Denial {
@@ -351,6 +351,16 @@ impl Denial {
             Self::Rule(Refusal::LeaseHolds(_)) => {
                 "git os release TICKET   # if whoever holds it does not work on it any more".to_owned()
             }
+            Self::ProofMissing(_) | Self::ProofNotSo(_) => {
+                "git os verify TICKET   # the verdict of a verification has it".to_owned()
+            }
+            Self::FixWithoutEffect => {
+                "git os edit TICKET --kind task   # if it mends nothing that a test can show, while it is not worked on"
+                    .to_owned()
+            }
+            Self::TestFileGone { .. } | Self::TestsVanished { .. } | Self::TestsSkipped { .. } | Self::TestsTurnedRed { .. } => {
+                "git os edit TICKET --tests-may-change   # if it is meant to change tests, while it is not worked on".to_owned()
+            }
             Self::PolicyExcludes(_) => "git os init   # publish the policy again".to_owned(),
             _ => return None,
         })
@@ -365,6 +375,11 @@ impl Denial {
 
 fn last_legal(last: Option<State>) -> String {
     last.map_or_else(String::new, |state| format!(" (last valid state `{state}`)"))
+}
+
+/// The end of a sentence on the first of several files.
+fn and_more(count: usize) -> String {
+    if count > 0 { format!(", and {count} more") } else { String::new() }
 }
 
 impl From<Illegal> for Denial {

@@ -174,7 +174,7 @@ pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -
     let Some(before) = before else {
         return match &event.action {
             Action::Create { content, .. } => Ok(Ticket {
-                schema: wire::SCHEMA,
+                schema: wire::schema_of(content),
                 state: State::Draft,
                 content: content.clone(),
                 author: event.actor,
@@ -201,11 +201,11 @@ pub(crate) fn apply(before: Option<&Ticket>, event: &Event, facts: &Facts<'_>) -
     permit(rule, before, event)?;
     let mut after = before.clone();
     after.seq = before.seq.checked_add(1).ok_or(Refusal::OutOfBounds("the ticket has too many events"))?;
-    after.schema = before.schema.max(wire::SCHEMA);
     if let To::Is(state) = rule.to {
         after.state = state;
     }
     change(before, &mut after, event, facts)?;
+    after.schema = before.schema.max(wire::schema_of(&after.content));
     settle(&mut after);
     Ok(after)
 }

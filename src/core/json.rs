@@ -23,6 +23,7 @@ pub(crate) struct TicketView {
     pub(crate) priority: u8,
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
+    pub(crate) tests_may_change: bool,
     /// `null` in a list.
     pub(crate) description: Option<String>,
     /// The acceptance criteria, in their order; left out of a list and where there are none.
@@ -78,6 +79,7 @@ impl TicketView {
             priority: ticket.content.priority,
             labels: ticket.content.labels.clone(),
             depends: ticket.content.depends.clone(),
+            tests_may_change: ticket.content.tests_may_change,
             description,
             acceptance: Vec::new(),
             run: ticket.run.clone(),

@@ -17,6 +17,7 @@ pub(crate) fn rebase(was: &Content, edited: &Content, onto: &Content) -> Content
         priority: pick(&was.priority, &edited.priority, &onto.priority),
         labels: pick(&was.labels, &edited.labels, &onto.labels),
         depends: pick(&was.depends, &edited.depends, &onto.depends),
+        tests_may_change: pick(&was.tests_may_change, &edited.tests_may_change, &onto.tests_may_change),
     }
 }
 
@@ -79,6 +80,7 @@ mod tests {
             priority,
             labels: vec![Label::parse(label).expect("a label")],
             depends: Vec::new(),
+            tests_may_change: false,
         };
         let (was, edited, onto) = (content("one", 2, "x"), content("one", 0, "x"), content("two", 2, "y"));
         assert_eq!(rebase(&was, &edited, &onto), content("two", 0, "y"));

@@ -20,6 +20,8 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) const SIGNED: u32 = 2;
 /// The schema version of a policy under which work lands by pull requests; an older git-os would land it by itself.
 pub(crate) const PULLED: u32 = 3;
+/// The schema version of a policy that marks checks as tests; an older git-os would let work pass that proves nothing.
+pub(crate) const PROVEN: u32 = 4;
 /// The schema version of a policy that asks several judges, or judges of another kind; an older git-os would ask one.
 pub(crate) const JUDGED: u32 = 5;
 /// The file of the policy in the tree of `refs/os/meta`.
@@ -64,6 +66,17 @@ pub(crate) struct Check {
     pub(crate) name: String,
     /// A line for `sh -c`, run at the top of a worktree.
     pub(crate) run: String,
+    /// Patterns, as in a `.gitignore`, of the files that are its tests; empty if it is not marked as one that runs tests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tests: Vec<String>,
+}
+
+impl Check {
+    /// Whether it is marked as one that runs tests.
+    #[must_use]
+    pub(crate) fn is_marked(&self) -> bool {
+        !self.tests.is_empty()
+    }
 }
 
 /// What hooks, servers and fsck need to know.
@@ -115,18 +128,19 @@ fn is_merge(land: &Land) -> bool {
     *land == Land::Merge
 }
 
-/// The schema version for a policy with these parts: the highest that one of them asks for.
-#[must_use]
-pub(crate) fn version_of(actors: &[Actor], land: Land, judges: Option<&Judges>) -> u32 {
-    let asked = [
-        (!actors.is_empty()).then_some(SIGNED),
-        (land == Land::PullRequest).then_some(PULLED),
-        judges.is_some().then_some(JUDGED),
-    ];
-    asked.into_iter().flatten().fold(VERSION, u32::max)
-}
-
 impl Policy {
+    /// The schema version that a git-os has to know to apply all of this policy: the highest that any part of it asks for.
+    #[must_use]
+    pub(crate) fn needed_version(&self) -> u32 {
+        let parts = [
+            (!self.actors.is_empty(), SIGNED),
+            (self.land == Land::PullRequest, PULLED),
+            (self.checks.iter().any(Check::is_marked), PROVEN),
+            (self.judges.is_some(), JUDGED),
+        ];
+        parts.into_iter().filter(|(is_used, _)| *is_used).map(|(_, version)| version).max().unwrap_or(VERSION)
+    }
+
     /// Returns the file as it is stored: indented JSON and a line break.
     ///
     /// # Panics
@@ -142,7 +156,7 @@ impl Policy {
     /// If it is not a policy of a supported version.
     pub(crate) fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
         let policy: Self = serde_json::from_slice(text)?;
-        if policy.version == version_of(&policy.actors, policy.land, policy.judges.as_ref()) {
+        if policy.version == policy.needed_version() {
             Ok(policy)
         } else {
             Err(serde::de::Error::custom(format!("this git-os does not support policy version {}", policy.version)))
@@ -189,6 +203,14 @@ impl Paths {
         Ok(Self(builder.build()?))
     }
 
+    /// Whether no path or every path matches, so that the patterns tell nothing apart.
+    #[must_use]
+    pub(crate) fn tells_nothing_apart(&self) -> bool {
+        // A name that nobody gives, at the top and below.
+        const ODD: &str = "\u{1}\u{1}";
+        self.0.num_ignores() == 0 || (self.has(ODD) && self.has(&format!("{ODD}/{ODD}.{ODD}")))
+    }
+
     /// Whether a path relative to the top of the repository matches.
     #[must_use]
     pub(crate) fn has(&self, path: &str) -> bool {
@@ -199,6 +221,23 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_that_tell_nothing_apart_are_known() {
+        for (patterns, expected) in [
+            (&["tests/**"][..], false),
+            (&["*_test.go", "!vendor/**"], false),
+            (&["**"], true),
+            (&["*"], true),
+            (&["/"], true),
+            (&["# tests"], true),
+            (&["!tests/**"], true),
+            (&[], true),
+        ] {
+            let paths = Paths::new(patterns.iter().copied()).expect("valid");
+            assert_eq!(paths.tells_nothing_apart(), expected, "{patterns:?}");
+        }
+    }
 
     #[test]
     fn paths_match_as_gitignore_does() {

@@ -17,6 +17,7 @@ use super::freshness::Decision;
 use super::id::{Brand, ObjectId, RepoName, SessionId, TicketId};
 use super::interview::Unused;
 use super::outcome::Outcome;
+use super::proof::Mixture;
 use super::session::Phase;
 use super::usage::Usage;
 use super::verdict::{Grade, Judgement};
@@ -257,6 +258,26 @@ pub(crate) enum CheckEvent {
         exit: i32,
         millis: u64,
     },
+    /// On a mixture of base and head.
+    Tried {
+        name: String,
+        mixture: Mixture,
+        outcome: TrialOutcome,
+        /// Whether it was not run again, since an earlier verdict has it.
+        known: bool,
+    },
+}
+
+/// What a check on a mixture says, and whether it is as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TrialOutcome {
+    Green,
+    Red,
+    /// Green, where a fix has to be red.
+    GreenInVain,
+    /// Red, as a fix has to be.
+    RedAsMeant,
 }
 
 /// What happens on the way to the protected branch.

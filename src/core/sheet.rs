@@ -9,6 +9,10 @@ use super::ticket::{Content, LOWEST_PRIORITY};
 const ACCEPTANCE: &str = "acceptance";
 /// What stands between the fields and the description.
 const DASHES: &str = "---";
+/// The field that says whether tests may change, and its values.
+const TESTS: &str = "tests may change";
+const YES: &str = "yes";
+const NO: &str = "no";
 
 /// What a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,7 @@ pub(crate) struct Sheet {
     pub(crate) labels: Vec<Label>,
     /// As they were written; who knows the workspace finds out which tickets they are.
     pub(crate) depends: Vec<String>,
+    pub(crate) tests_may_change: bool,
     pub(crate) description: String,
     /// The acceptance criteria, a line each.
     pub(crate) acceptance: Vec<String>,
@@ -36,19 +41,21 @@ impl Sheet {
     /// Of a ticket.
     #[must_use]
     pub(crate) fn of(content: Content, description: String, criteria: &Criteria) -> Self {
-        let Content { title, brand: _, kind, priority, labels, depends } = content;
+        let Content { title, brand: _, kind, priority, labels, depends, tests_may_change } = content;
         let depends = depends.iter().map(ToString::to_string).collect();
-        Self { title, kind, priority, labels, depends, description, acceptance: criteria.as_slice().to_vec() }
+        let acceptance = criteria.as_slice().to_vec();
+        Self { title, kind, priority, labels, depends, tests_may_change, description, acceptance }
     }
 
     /// The text to edit.
     #[must_use]
     pub(crate) fn to_text(&self) -> String {
-        let Self { title, kind, priority, labels, depends, description, acceptance } = self;
+        let Self { title, kind, priority, labels, depends, tests_may_change, description, acceptance } = self;
         let (labels, depends) = (comma(labels), comma(depends));
         let fields = format!("title: {title}\nkind: {kind}\npriority: {priority}\nlabels: {labels}\ndepends: {depends}\n");
+        let may_change = if *tests_may_change { YES } else { NO };
         let acceptance = acceptance.iter().fold(String::new(), |lines, words| lines + &format!("{ACCEPTANCE}: {words}\n"));
-        format!("{fields}{acceptance}{DASHES}\n{description}\n")
+        format!("{fields}{TESTS}: {may_change}\n{acceptance}{DASHES}\n{description}\n")
     }
 
     /// Reads what a person made of it.
@@ -61,7 +68,7 @@ impl Sheet {
 }
 
 fn read(text: &str) -> Result<Sheet, Fault> {
-    let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None)];
+    let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None), (TESTS, None)];
     let mut acceptance = Vec::new();
     let mut lines = text.lines().enumerate();
     let fault = |line: usize, what: String| Fault { line: line + 1, what };
@@ -87,6 +94,13 @@ fn read(text: &str) -> Result<Sheet, Fault> {
             return Err(fault(at, format!("`{}` is given twice", name.trim())));
         }
     }
+    // A text that was begun with an older git-os does not have it.
+    let may_change = fields.last_mut().and_then(|(_, field)| field.take());
+    let tests_may_change = match may_change.as_ref().map(|(at, value)| (*at, value.as_str())) {
+        None | Some((_, "" | NO)) => false,
+        Some((_, YES)) => true,
+        Some((at, _)) => return Err(fault(at, format!("`{TESTS}` must be `{YES}` or `{NO}`"))),
+    };
     let mut take = |name: &str| {
         let field = fields.iter_mut().find(|(known, _)| *known == name).and_then(|(_, field)| field.take());
         field.ok_or_else(|| fault(0, format!("the field `{name}` is missing")))
@@ -102,7 +116,7 @@ fn read(text: &str) -> Result<Sheet, Fault> {
     let depends = words(&take("depends")?.1).map(str::to_owned).collect();
     let description: Vec<&str> = lines.map(|(_, line)| line).collect();
     let description = description.join("\n").trim_end().to_owned();
-    Ok(Sheet { title, kind, priority, labels, depends, description, acceptance })
+    Ok(Sheet { title, kind, priority, labels, depends, tests_may_change, description, acceptance })
 }
 
 fn words(list: &str) -> impl Iterator<Item = &str> {

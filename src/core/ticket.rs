@@ -19,6 +19,8 @@ pub(crate) struct Content {
     pub(crate) priority: u8,
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
+    /// Whether the work may remove tests of the base, or turn them red.
+    pub(crate) tests_may_change: bool,
 }
 
 /// The state after an event, as its trailers record it.

@@ -6,6 +6,7 @@ use super::ballot::Ballot;
 use super::criteria::{Answer, Answered, Criteria};
 use super::event::named;
 use super::id::{ObjectId, RunId, TicketId};
+use super::proof::{Proof, Seen};
 use super::tally::Tally;
 
 /// The version of the schema below.
@@ -36,13 +37,22 @@ pub(crate) struct CheckResult {
     /// How many tests ran, where the output says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tests: Option<Tally>,
+    /// What it says with the tests or the code of the base, if the policy marks it as tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
 }
 
 impl CheckResult {
     /// Whether it exited with 0 and did not say that no test ran.
     #[must_use]
     pub(crate) fn has_passed(&self) -> bool {
-        self.exit == 0 && self.tests.is_none_or(|tests| tests.ran > 0)
+        self.seen().has_passed()
+    }
+
+    /// What it says in short.
+    #[must_use]
+    pub(crate) fn seen(&self) -> Seen {
+        Seen { exit: self.exit, tests: self.tests }
     }
 }
 

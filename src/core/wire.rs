@@ -10,8 +10,14 @@ use super::ticket::{Content, LOWEST_PRIORITY, Ticket};
 use super::time::Timestamp;
 use super::trailers::{self, Key, Message, TrailerError, Trailers};
 
-/// The schema version that this encoder writes.
+/// The schema version of all that uses nothing newer.
 pub(crate) const SCHEMA: u32 = 1;
+/// The schema version of a ticket whose tests may change. An older git-os keeps the trailer, as one that it does not know.
+const WITH_TESTS: u32 = 2;
+/// The newest schema version of a ticket that is known here.
+pub(crate) const NEWEST: u32 = WITH_TESTS;
+/// The value of [`Key::Tests`].
+const MAY_CHANGE: &str = "may-change";
 
 /// The content of one commit of a chain: the event, and the ticket after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +31,7 @@ pub(crate) struct Record {
 pub(crate) enum WireError {
     #[error(transparent)]
     Form(#[from] TrailerError),
-    #[error("a newer git-os wrote it (schema {0}; this version supports {SCHEMA})")]
+    #[error("a newer git-os wrote it (schema {0}; this version supports {NEWEST})")]
     Newer(u32),
 }
 
@@ -54,7 +60,15 @@ const KEYS: &[Key] = &[
     Key::Repo,
     Key::Nonce,
     Key::Seq,
+    // An older git-os wants what it does not know at the end.
+    Key::Tests,
 ];
+
+/// The lowest schema version that a ticket with this content has.
+#[must_use]
+pub(crate) fn schema_of(content: &Content) -> u32 {
+    if content.tests_may_change { WITH_TESTS } else { SCHEMA }
+}
 
 /// Encodes a record as a commit message.
 #[must_use]
@@ -72,7 +86,7 @@ pub(crate) fn encode_ticket(ticket: &Ticket) -> String {
 /// does not compile until it is written here.
 fn message(after: &Ticket, event: Option<&Event>) -> Message {
     let Ticket { schema, state, content, author, run, lease, attempt, head, base, copy, steps, seq, unknown } = after;
-    let Content { title, brand, kind, priority, labels, depends } = content;
+    let Content { title, brand, kind, priority, labels, depends, tests_may_change } = content;
     let (action, actor, agent, by, nonce, body) = match event {
         Some(Event { action, actor, agent, by, nonce, text }) => {
             (Some(action), Some(actor), agent.as_ref(), by.as_ref(), Some(nonce), text.as_str())
@@ -127,6 +141,7 @@ fn message(after: &Ticket, event: Option<&Event>) -> Message {
         | None => message,
     };
     let message = message.with_some(Key::Nonce, nonce).with(Key::Seq, seq);
+    let message = message.with_some(Key::Tests, tests_may_change.then_some(MAY_CHANGE));
     unknown.iter().fold(message, |message, (key, value)| message.with_unknown(key, value))
 }
 
@@ -175,7 +190,7 @@ fn step(text: &str) -> Option<(StepId, StepState)> {
 fn read_known<T>(trailers: &Trailers<'_>, key: Key, parse: impl Fn(&str) -> Option<T>) -> Result<T, WireError> {
     let name = trailers.read_one(key, parse);
     name.map_err(|error| match trailers.read_one(Key::Schema, number) {
-        Ok(schema) if schema > SCHEMA => WireError::Newer(schema),
+        Ok(schema) if schema > NEWEST => WireError::Newer(schema),
         Ok(_) => error.into(),
         Err(error) => error.into(),
     })
@@ -203,6 +218,7 @@ fn read_ticket(subject: &str, body: &str, trailers: &mut Trailers<'_>) -> Result
             priority: trailers.read_one(Key::Priority, |text| number(text).filter(|priority| *priority <= LOWEST_PRIORITY))?,
             labels: trailers.read_list(Key::Labels, |text| Label::parse(text).ok())?,
             depends: trailers.read_list(Key::Depends, |text| TicketId::parse(text).ok())?,
+            tests_may_change: trailers.read_maybe(Key::Tests, |text| (text == MAY_CHANGE).then_some(()))?.is_some(),
         },
         author: trailers.read_one(Key::Author, Role::parse)?,
         run: trailers.read_maybe(Key::Run, |text| RunId::parse(text).ok())?,

@@ -1,7 +1,7 @@
 //! Asks the judges of submitted work: the only one, or several until enough agree or no longer can.
 
 use super::judge::{self, Answer, Judged};
-use super::verify::Scratch;
+use super::scratch::{Ignored, Scratch};
 use super::{DispatchError, Site, brief, ended};
 use crate::core::ballot::{Ballot, Judges, Party, Vote};
 use crate::core::criteria::{self, Answered, Criteria, Rule};
@@ -107,7 +107,7 @@ pub(super) fn ask(
     let found = match (&site.entry.judges, site.entry.verifiers.first()) {
         (Some(judges), _) => poll(site, ledger, matter, run, place, (judges, text()?))?,
         (None, Some(name)) => {
-            place.restore(site, matter.head)?;
+            place.restore(site, matter.head, Ignored::Kept)?;
             judge::ask(site, &matter, name, run, &place.path, text()?)?.map(|Answer { agent, judged, record }| {
                 let reasons = matter.against(&agent, &judged);
                 let judge = Judge { agent, reasons: judged.reasons, criteria: judged.criteria };
@@ -163,7 +163,7 @@ fn poll(
             hold.get_or_insert(rest);
             continue;
         }
-        place.restore(site, matter.head)?;
+        place.restore(site, matter.head, Ignored::Kept)?;
         let own = if at == 0 { run.clone() } else { new_run()? };
         match judge::ask(site, &matter, name, &own, &place.path, text.clone())? {
             Ruling::Granted(answer) => {

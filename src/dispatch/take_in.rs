@@ -5,7 +5,7 @@
 
 use camino::Utf8Path;
 
-use super::verify::Scratch;
+use super::scratch::Scratch;
 use super::{DispatchError, Site};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::ruling::Ruling;

@@ -1,11 +1,11 @@
 //! Verifying → verified, running or blocked: runs the checks, then asks a judge, in a clean worktree of exactly that commit.
 
-use crate::local::worktrees::of_verification;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::panel::{self, Matter};
+use super::scratch::{Ignored, Scratch};
 use super::watch::Tips;
-use super::{DispatchError, Site, complete, include, write};
+use super::{DispatchError, Site, complete, counterfactual, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
 use crate::core::ballot::Ballot;
 use crate::core::criteria::Answered;
@@ -19,7 +19,6 @@ use crate::core::secrets;
 use crate::core::tally::Tally;
 use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, Verdict};
 use crate::doctor;
-use crate::git::process::remove_all;
 use crate::git::remote::Fetched;
 use crate::hook::install;
 use crate::ledger::{Draft, Entry, Ledger, new_run, shared_remote};
@@ -154,9 +153,9 @@ fn restore_hooks(site: &Site<'_>, ledger: &Ledger<'_>) -> bool {
 }
 
 /// What checks and judge found; work without reasons against it passes.
-struct Found {
-    checks: Vec<CheckResult>,
-    reasons: Vec<String>,
+pub(super) struct Found {
+    pub(super) checks: Vec<CheckResult>,
+    pub(super) reasons: Vec<String>,
     last_words: Vec<(String, String)>,
     /// The end of what each check printed.
     printed: Vec<String>,
@@ -211,6 +210,9 @@ fn examine_in(
     place: &Scratch,
 ) -> Result<Ruling<Found, Hold>, DispatchError> {
     let mut found = checks(site, ledger, &entry.id, place, head, run)?;
+    if found.reasons.is_empty() {
+        counterfactual::prove(site, ledger, entry, place, run, &mut found)?;
+    }
     site.reached(Stage::Checked);
     let (criteria, answered, unmet) = panel::answer_by_rule(ledger, entry, &found.checks, head)?;
     found.acceptance = answered;
@@ -255,46 +257,17 @@ pub(crate) fn record(
     let words = report::body(&words, None, judge_record);
     let mut draft = Draft::new(action, role).by(&verdict.run).agent(&verdict.judge.agent).saying(&words);
     draft.verdict = Some(verdict.clone());
-    write(ledger, &entry.id, &draft)?;
+    let written = write(ledger, &entry.id, &draft)?;
     site.reached(Stage::Verdict);
+    counterfactual::remember(site, ledger, &written, verdict);
     ledger.repo.add_note_line(VERDICT_NOTES, verdict.commit, &verdict.to_json(), &ledger.repo.identity()?)?;
     site.reached(Stage::Noted);
     Ok(())
 }
 
-/// A clean worktree of one commit, for one verification.
-pub(super) struct Scratch {
-    pub(super) path: Utf8PathBuf,
-}
-
-impl Scratch {
-    pub(super) fn add(site: &Site<'_>, id: &TicketId, head: ObjectId) -> Result<Self, DispatchError> {
-        let place = Self { path: of_verification(&site.repo, id) };
-        if place.path.as_std_path().exists() {
-            process::sweep_place(&place.path);
-        }
-        site.repo.add_detached_worktree(&place.path, head)?;
-        include(&site.repo, &place.path)?;
-        Ok(place)
-    }
-
-    /// Resets the files to the commit, whatever ran before; files that git ignores, such as caches, may stay.
-    pub(super) fn restore(&self, site: &Site<'_>, head: ObjectId) -> Result<(), DispatchError> {
-        let (Some(git), Some(git_dir)) = (site.repo.pinned(&self.path), site.repo.find_worktree_git_dir(&self.path)) else {
-            return Err(DispatchError::Vanished(self.path.clone()));
-        };
-        // An index that a check has manipulated could hide changes.
-        remove_all(&git_dir.join("index"))?;
-        remove_all(&git_dir.join("index.lock"))?;
-        git.output(["update-ref", "--no-deref", "HEAD", &head.to_string()])?;
-        git.output(["reset", "--quiet", "--hard"])?;
-        git.output(["clean", "--quiet", "-d", "--force", "--force"])?;
-        include(&site.repo, &self.path)
-    }
-
-    pub(super) fn remove(&self, site: &Site<'_>) -> Result<(), DispatchError> {
-        Ok(site.repo.clear_worktree(&self.path)?)
-    }
+/// As much of the end of what a check printed as goes into a reason.
+pub(super) fn ending(said: &str) -> &str {
+    said.get(said.len().saturating_sub(MAX_REASON)..).unwrap_or(said)
 }
 
 /// Runs every check.
@@ -310,7 +283,7 @@ fn checks(
     for (number, check) in ledger.policy.checks.iter().enumerate() {
         site.tell(What::Check(CheckEvent::Begun { name: check.name.clone() }));
         if number > 0 {
-            place.restore(site, head)?;
+            place.restore(site, head, Ignored::Kept)?;
         }
         let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
         site.keep(id, run, Printer::Check { place: number }, &finished.transcript);
@@ -320,8 +293,7 @@ fn checks(
             // Whoever wants to know why reads all of it there, until git collects it.
             site.repo.write_blob(&finished.transcript.bytes())?;
             let said = finished.transcript.last_words();
-            let from = said.len().saturating_sub(MAX_REASON);
-            let said = said.get(from..).unwrap_or(&said);
+            let said = ending(&said);
             let why = match result.exit {
                 0 => "ran no tests".to_owned(),
                 exit => format!("exited with {exit}"),
@@ -370,5 +342,6 @@ pub(crate) fn run_check(
     // Of what is only kept in part, the part that says more may be missing.
     let whole = (finished.transcript.cut() == 0).then(|| finished.transcript.bytes());
     let tests = whole.and_then(|bytes| Tally::read(&String::from_utf8_lossy(&bytes)));
-    Ok((CheckResult { name: check.name.clone(), run: check.run.clone(), exit, output, millis, tests }, finished))
+    let (name, run) = (check.name.clone(), check.run.clone());
+    Ok((CheckResult { name, run, exit, output, millis, tests, proof: None }, finished))
 }

@@ -66,6 +66,7 @@ impl Fixture {
             priority: 2,
             labels: Vec::new(),
             depends: Vec::new(),
+            tests_may_change: false,
         };
         yes(ledger.create(content, &[crate::ledger::description_file("")], Role::Operator, None).expect("written"))
     }

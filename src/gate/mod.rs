@@ -20,6 +20,7 @@ use crate::core::verdict::{Judgement, PERSON, Verdict};
 use crate::core::wire;
 use crate::git::{GitError, Repo};
 use crate::ledger::replay::{self, Landed};
+use crate::ledger::tree;
 use crate::ledger::{Entry, Ledger, LedgerError, archive, shared_remote};
 
 /// Judges a move of a protected branch; what is there and cannot be read is refused.
@@ -165,6 +166,7 @@ pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<Verdi
     };
     let head = entry.ticket.head;
     let policy = &ledger.policy;
+    let content = &entry.ticket.content;
     let is_missing = |check: &&Check| {
         !verdict.checks.iter().any(|result| result.name == check.name && result.run == check.run && result.exit == 0)
     };
@@ -179,6 +181,8 @@ pub(crate) fn carries(ledger: &Ledger<'_>, entry: &Entry) -> Result<Ruling<Verdi
     } else if policy.judged && verdict.judge.agent == "checks" {
         Denial::NotJudged
     } else if let Some(why) = find_discord(ledger, entry, &verdict)? {
+        why
+    } else if let Ruling::Denied(why) = ledger.judge_proof(content, &policy.checks, &verdict)? {
         why
     } else {
         return Ok(Ruling::Granted(verdict));
@@ -226,7 +230,7 @@ pub(crate) fn find_pass(repo: &Repo, tip: ObjectId) -> Result<Option<Verdict>, L
         let commit = repo.read_commit(commit_id)?;
         let Ok(record) = wire::decode(&commit.message) else { return Ok(None) };
         match record.event.action.kind() {
-            EventKind::Pass => return Ok(replay::read_verdict(repo, commit.tree_id, record.after.seq)?.granted()),
+            EventKind::Pass => return Ok(tree::read_verdict(repo, commit.tree_id, record.after.seq)?.granted()),
             EventKind::Submit | EventKind::Stale => return Ok(None),
             _ => next = commit.parents.first().copied(),
         }

@@ -15,6 +15,7 @@ mod helper;
 pub(crate) mod lfs;
 pub(crate) mod locks;
 mod loose;
+pub(crate) mod mixture;
 pub(crate) mod notes;
 pub(crate) mod object;
 mod patience;

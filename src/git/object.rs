@@ -185,9 +185,14 @@ impl Repo {
         self.read_object(id, Kind::Blob)
     }
 
-    pub(super) fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
+    /// The id of an object with these contents, whether or not it exists.
+    pub(super) fn name_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
         let hashed = gix::objs::compute_hash(self.store.hash(), kind, data);
-        let id = foreign(&hashed.map_err(|source| GitError::Write { source: source.into() })?);
+        Ok(foreign(&hashed.map_err(|source| GitError::Write { source: source.into() })?))
+    }
+
+    pub(super) fn write_object(&self, kind: gix::objs::Kind, data: &[u8]) -> Result<ObjectId, GitError> {
+        let id = self.name_object(kind, data)?;
         // Written again it would take the place of itself, for which some file systems wait for the disk.
         if self.freshen(id) {
             return Ok(id);

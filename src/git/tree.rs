@@ -126,9 +126,9 @@ fn name_of(bytes: &[u8]) -> String {
 }
 
 /// Iterates over the entries in the bytes of a tree: mode, name and id.
-struct RawEntries<'a> {
-    rest: &'a [u8],
-    hash_len: usize,
+pub(super) struct RawEntries<'a> {
+    pub(super) rest: &'a [u8],
+    pub(super) hash_len: usize,
 }
 
 impl<'a> Iterator for RawEntries<'a> {

@@ -1,6 +1,7 @@
 //! The attempts at a ticket, one after the other, as its chain tells them.
 
-use super::replay::{Link, links, read_verdict};
+use super::replay::{Link, links};
+use super::tree::read_verdict;
 use super::{Entry, Ledger, LedgerError};
 use crate::core::event::{Action, State, named};
 use crate::core::holding::Holding;

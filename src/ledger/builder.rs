@@ -190,6 +190,7 @@ fn content(title: &str) -> Content {
         priority: 2,
         labels: Vec::new(),
         depends: Vec::new(),
+        tests_may_change: false,
     }
 }
 

@@ -13,6 +13,7 @@ mod facts;
 mod holders;
 
 pub(crate) mod policy;
+mod proof;
 mod quarantine;
 pub(crate) mod replay;
 pub(crate) mod signed;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Ledger, LedgerError};
 use crate::core::id::{META, ObjectId};
-use crate::core::meta::{FILE, Policy};
+use crate::core::meta::{Check, FILE, Policy};
 use crate::core::registry;
 use crate::core::text::MAX_FILE;
 use crate::core::time::Timestamp;
@@ -137,6 +137,36 @@ fn publications<'a>(
 }
 
 impl Ledger<'_> {
+    /// The checks of each policy that was in force at some time between these two, the latest first.
+    ///
+    /// # Errors
+    /// When the chain cannot be read.
+    pub(super) fn checks_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Vec<Check>>, LedgerError> {
+        let mut all = Vec::new();
+        let mut last = None;
+        for commit in publications(self.repo, META)? {
+            let commit = commit?;
+            let checks = match last {
+                // That is the one that this ledger goes by.
+                None => self.policy.checks.clone(),
+                // Nobody is held to what cannot be read.
+                Some(_) => read_file(self.repo, commit.tree_id).map(|policy| policy.checks).unwrap_or_default(),
+            };
+            if commit.time() <= to {
+                all.push(checks.clone());
+            }
+            last = Some(checks);
+            if commit.time() <= from {
+                break;
+            }
+        }
+        // By whatever clock: an event comes after the first policy.
+        if all.is_empty() {
+            all.extend(last);
+        }
+        Ok(all)
+    }
+
     /// The tip of the branch on which tickets land, if it exists.
     ///
     /// # Errors

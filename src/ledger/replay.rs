@@ -10,10 +10,8 @@ use crate::core::fsm::{self, Refusal};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::meta::Policy;
 use crate::core::ruling::{Ruling, granted};
-use crate::core::text::MAX_FILE;
 use crate::core::ticket::Ticket;
 use crate::core::time::Timestamp;
-use crate::core::verdict::Verdict;
 use crate::core::wire::{self, Record};
 use crate::git::object::{Commit, Kind};
 use crate::git::{GitError, Repo};
@@ -330,7 +328,7 @@ fn judge(
     granted!(Ruling::from(tree::judge(ledger.repo, event.action.kind(), before.map(|before| before.1), link)));
     let verdict = match event.action {
         Action::Pass => {
-            let verdict = granted!(read_verdict(ledger.repo, link.commit.tree_id, after.seq)?);
+            let verdict = granted!(tree::read_verdict(ledger.repo, link.commit.tree_id, after.seq)?);
             if !verdict.is_on(id) {
                 return Ok(Ruling::Denied(Denial::VerdictOnOtherTicket));
             }
@@ -354,11 +352,17 @@ fn judge(
     let computed = fsm::apply(before.map(|before| &before.0), event, &facts.borrow());
     Ok(match computed {
         Ok(mut computed) => {
-            if after.schema > wire::SCHEMA {
+            if after.schema > wire::NEWEST {
                 // A newer writer may add what is not known here.
                 (computed.schema, computed.unknown) = (after.schema, after.unknown.clone());
             }
-            if computed == *after { Ruling::Granted(computed) } else { Ruling::Denied(difference(&computed, after)) }
+            if computed != *after {
+                return Ok(Ruling::Denied(difference(&computed, after)));
+            }
+            if let Some(verdict) = &verdict {
+                granted!(ledger.judge_proof_of(&computed.content, verdict, link)?);
+            }
+            Ruling::Granted(computed)
         }
         Err(Refusal::DependencyOpen(id)) => Ruling::Denied(Denial::DependencyOpen(id)),
         Err(refusal) => Ruling::Denied(refusal.into()),
@@ -382,17 +386,4 @@ fn difference(computed: &Ticket, claimed: &Ticket) -> Denial {
         "something else"
     };
     Denial::Unearned(what)
-}
-
-/// The verdict in a tree.
-///
-/// # Errors
-/// When a tree cannot be read.
-pub(crate) fn read_verdict(repo: &Repo, tree_id: ObjectId, seq: u32) -> Result<Ruling<Verdict>, LedgerError> {
-    let path = verdict_path(seq);
-    let Some(text) = repo.find_file(tree_id, &path, MAX_FILE)? else {
-        return Ok(Ruling::Denied(Denial::NoVerdictFile(path)));
-    };
-    let text = String::from_utf8_lossy(&text);
-    Ok(Verdict::from_json(&text).map_err(|error| Denial::NotAVerdict { path, source: Cause::new(error) }).into())
 }

@@ -79,6 +79,19 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
     }
 }
 
+/// The verdict in a tree.
+///
+/// # Errors
+/// When a tree cannot be read.
+pub(crate) fn read_verdict(repo: &Repo, tree_id: ObjectId, seq: u32) -> Result<Ruling<Verdict>, LedgerError> {
+    let path = verdict_path(seq);
+    let Some(text) = repo.find_file(tree_id, &path, MAX_FILE)? else {
+        return Ok(Ruling::Denied(Denial::NoVerdictFile(path)));
+    };
+    let text = String::from_utf8_lossy(&text);
+    Ok(Verdict::from_json(&text).map_err(|error| Denial::NotAVerdict { path, source: Cause::new(error) }).into())
+}
+
 /// The acceptance criteria in the tree of a ticket, and the id of their file.
 ///
 /// # Errors

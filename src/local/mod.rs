@@ -5,6 +5,7 @@ pub(crate) mod include;
 pub(crate) mod locks;
 pub(crate) mod machine;
 pub(crate) mod output;
+pub(crate) mod proofs;
 pub(crate) mod pulls;
 pub(crate) mod resting;
 pub(crate) mod runs;

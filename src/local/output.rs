@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use crate::core::id::{RunId, TicketId};
+use crate::core::proof::Mixture;
 use crate::core::secrets;
 use crate::git::process::{read_file, remove_all, write_file};
 use crate::git::{GitError, Repo};
@@ -19,6 +20,11 @@ pub(crate) enum Printer {
     Check {
         place: usize,
     },
+    /// The same on a mixture of base and head.
+    Trial {
+        place: usize,
+        mixture: Mixture,
+    },
 }
 
 fn folder(repo: &Repo) -> Utf8PathBuf {
@@ -32,6 +38,7 @@ pub(crate) fn path(repo: &Repo, id: &TicketId, run: &RunId, printer: Printer) ->
         Printer::Agent { attempt } => format!("agent-{attempt}"),
         Printer::Judge => "judge".to_owned(),
         Printer::Check { place } => format!("check-{place}"),
+        Printer::Trial { place, mixture } => format!("check-{place}.{mixture}"),
     };
     folder(repo).join(id.as_str()).join(run.as_str()).join(name)
 }

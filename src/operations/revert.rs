@@ -6,7 +6,9 @@ use super::ticket::{New, create};
 use super::transition::approve;
 use super::{Caller, Done, OperationError, trunk_tip, write};
 use crate::core::event::{Action, Role, State};
-use crate::core::id::{ObjectId, RunId, TicketId};
+use crate::core::id::{Kind, ObjectId, RunId, TicketId};
+use crate::core::meta::Check;
+use crate::core::proof::FIX;
 use crate::core::ruling::Ruling;
 use crate::core::text;
 use crate::dispatch::{DispatchError, Site, last_reason};
@@ -65,13 +67,17 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
     };
     let undone = site.repo.write_commit(tree_id, &[tip], &site.repo.identity()?, &message(site, &landed)?)?;
     let content = &landed.entry.ticket.content;
+    // What is undone may have brought tests, which go with it, and a fix that is undone mends nothing.
+    let is_proven = ledger.policy.checks.iter().any(Check::is_marked);
+    let kind = if is_proven && content.kind.as_str() == FIX { Kind::parse("task")? } else { content.kind.clone() };
     let new = New {
         title: text::line(&format!("Revert: {}", content.title), text::MAX_TITLE),
         brand: Some(content.brand.clone()),
-        kind: content.kind.clone(),
+        kind,
         priority: content.priority,
         labels: content.labels.clone(),
         depends: Vec::new(),
+        tests_may_change: is_proven,
         description: format!("Revert what {id} landed: the commits from {base} to {head}."),
         acceptance: Vec::new(),
     };

@@ -21,6 +21,7 @@ pub(crate) struct New {
     pub(crate) priority: u8,
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
+    pub(crate) tests_may_change: bool,
     pub(crate) description: String,
     /// The acceptance criteria, one line each.
     pub(crate) acceptance: Vec<String>,
@@ -51,7 +52,8 @@ pub(crate) fn create(ledger: &Ledger<'_>, new: New, actor: Role) -> Done<Entry> 
     let description = description(&new.description)?;
     let criteria = criteria(&new.acceptance)?;
     let brand = new.brand.unwrap_or_else(|| ledger.policy.brand.clone());
-    let content = Content { title, brand, kind: new.kind, priority: new.priority, labels: new.labels, depends: new.depends };
+    let New { kind, priority, labels, depends, tests_may_change, .. } = new;
+    let content = Content { title, brand, kind, priority, labels, depends, tests_may_change };
     let mut files = vec![description_file(&description)];
     files.extend((!criteria.is_empty()).then(|| criteria_file(&criteria)));
     match ledger.create(content, &files, actor, None)? {
@@ -68,6 +70,7 @@ pub(crate) struct Changes {
     pub(crate) priority: Option<u8>,
     pub(crate) labels: Option<Vec<Label>>,
     pub(crate) depends: Option<Vec<TicketId>>,
+    pub(crate) tests_may_change: Option<bool>,
     pub(crate) description: Option<String>,
     pub(crate) acceptance: Option<Vec<String>>,
 }
@@ -100,6 +103,7 @@ pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edite
     content.priority = changes.priority.unwrap_or(content.priority);
     content.labels = changes.labels.unwrap_or(content.labels);
     content.depends = changes.depends.unwrap_or(content.depends);
+    content.tests_may_change = changes.tests_may_change.unwrap_or(content.tests_may_change);
     let before = ledger.description(&entry)?;
     let words = changes.description.as_deref().map(description).transpose()?;
     let is_same = words.as_ref().is_none_or(|words| words.trim_end() == before);

@@ -16,6 +16,7 @@ use crate::git::Repo;
 use crate::git::refs::{Moved, RefEdit};
 use crate::git::signature::NewCommit;
 use crate::ledger::replay::{self, Landed, conflict_prefix};
+use crate::ledger::tree;
 use crate::ledger::{FactsHere, Ledger, LedgerError};
 
 /// Puts two legal chains of one name together.
@@ -141,7 +142,7 @@ fn replay_one(
     }
     let verdict = match event.action {
         Action::Pass => {
-            replay::read_verdict(repo, link.commit.tree_id, link.record.after.seq)?.granted().filter(|found| found.is_on(id))
+            tree::read_verdict(repo, link.commit.tree_id, link.record.after.seq)?.granted().filter(|found| found.is_on(id))
         }
         _ => None,
     };

@@ -198,8 +198,8 @@ pub(crate) fn of_registry(
     if entry.name == registry.hub {
         brands.extend(Brand::parse(Brand::GLOBAL).ok());
     }
-    Ok(Policy {
-        version: meta::version_of(&actors, entry.land, entry.judges.as_ref()),
+    let mut policy = Policy {
+        version: meta::VERSION,
         repo: entry.name.clone(),
         brand: entry.brand.clone(),
         brands,
@@ -216,7 +216,9 @@ pub(crate) fn of_registry(
         land: entry.land,
         epoch,
         actors,
-    })
+    };
+    policy.version = policy.needed_version();
+    Ok(policy)
 }
 
 /// The publications of two sides, those of the second on top of the first; `None` when they have not the same root.

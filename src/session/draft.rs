@@ -166,6 +166,8 @@ impl Session<'_> {
             priority: one.priority.min(crate::core::ticket::LOWEST_PRIORITY),
             labels: one.labels.iter().filter_map(|label| Label::parse(label).ok()).collect(),
             depends: depends.into_iter().collect(),
+            // That is for a person to decide, when they approve the draft.
+            tests_may_change: false,
             description: one.description.clone(),
             acceptance: one.acceptance.clone(),
         };
@@ -200,6 +202,7 @@ fn changes(sheet: &Sheet) -> Result<Changes, InvalidId> {
         priority: Some(sheet.priority),
         labels: Some(sheet.labels.clone()),
         depends: Some(sheet.depends.iter().map(|id| TicketId::parse(id)).collect::<Result<_, _>>()?),
+        tests_may_change: Some(sheet.tests_may_change),
         description: Some(sheet.description.clone()),
         acceptance: Some(sheet.acceptance.clone()),
     })

@@ -18,6 +18,7 @@ mod prompts;
 
 mod heal;
 mod older;
+mod proof;
 
 mod ledger;
 mod session;

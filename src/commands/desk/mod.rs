@@ -88,10 +88,11 @@ impl<'a> Operator<'a> {
     }
 
     fn show(&self, draft: &Proposal) {
-        let Sheet { title, kind, priority, description, .. } = &draft.sheet;
+        let Sheet { title, kind, priority, tests_may_change, description, .. } = &draft.sheet;
         self.ui.say("");
         self.ui.say_indented(AT, &format!("{}: {title}", draft.brand));
-        self.ui.say_indented(AT, &format!("({}, {}, {kind}, priority {priority})", draft.repo, draft.id));
+        let tests = if *tests_may_change { ", tests may change" } else { "" };
+        self.ui.say_indented(AT, &format!("({}, {}, {kind}, priority {priority}{tests})", draft.repo, draft.id));
         let width = Ui::size().0.saturating_sub(BELOW + 1);
         let rows = crate::core::wrap::wrapped(description, width);
         if !description.is_empty() {

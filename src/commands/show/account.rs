@@ -8,6 +8,7 @@ use crate::core::holding::{Holding, name_of};
 use crate::core::id::{ObjectId, RepoName, TicketId};
 use crate::core::json::TicketView;
 use crate::core::outcome::Outcome;
+use crate::core::proof::Mixture;
 use crate::core::text::{escape, line, plural};
 use crate::core::time::Timestamp;
 use crate::core::verdict::{CheckResult, Verdict};
@@ -163,7 +164,9 @@ impl Account {
                 let exit = (tone, format!("exit {}{tests}", check.exit));
                 vec![(Tone::Strong, format!("  check {}", check.name)), exit, (Tone::Quiet, format!("{} ms", check.millis))]
             };
-            ctx.ui.table(&checks.iter().map(row).collect::<Vec<_>>())?;
+            let proof = |check: &CheckResult| proof_of(verdict, check);
+            let rows = checks.iter().flat_map(|check| std::iter::once(row(check)).chain(proof(check)));
+            ctx.ui.table(&rows.collect::<Vec<_>>())?;
             ctx.ui.line(format!("  judged by {}", if judge.agent == "checks" { "the checks alone" } else { &judge.agent }))?;
             for reason in &judge.reasons {
                 ctx.ui.line(format!("    {}", escape(reason)))?;
@@ -181,6 +184,29 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// What a check said of base and work put together, a row for each mixture that was tried.
+fn proof_of(verdict: &Verdict, check: &CheckResult) -> Vec<Vec<(Tone, String)>> {
+    let Some(proof) = &check.proof else { return Vec::new() };
+    let row = |mixture: &Mixture| {
+        let seen = proof.seen(*mixture, verdict.tree, check)?;
+        let tests = seen.tests.map(|tests| format!(", {tests}")).unwrap_or_default();
+        let (tone, colour) = if seen.has_passed() { (Tone::Good, "green") } else { (Tone::Busy, "red") };
+        let source = match &proof.tried(*mixture).result {
+            Some(trial) if trial.known => "known from an earlier verdict".to_owned(),
+            Some(trial) => format!("{} ms", trial.millis),
+            None => "the same files".to_owned(),
+        };
+        let name = (Tone::Quiet, format!("    {}", mixture.words()));
+        Some(vec![name, (tone, format!("{colour}, exit {}{tests}", seen.exit)), (Tone::Quiet, source)])
+    };
+    let mut rows: Vec<_> = Mixture::ALL.iter().filter_map(row).collect();
+    if proof.lost > 0 {
+        let gone = format!("{} gone: {}", plural(proof.lost, "test file", "test files"), proof.gone.join(" "));
+        rows.push(vec![(Tone::Quiet, "    test files".to_owned()), (Tone::Busy, gone), (Tone::Quiet, String::new())]);
+    }
+    rows
 }
 
 fn run(number: usize, attempt: Attempt) -> Run {

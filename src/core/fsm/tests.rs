@@ -24,6 +24,7 @@ fn content() -> Content {
         priority: 2,
         labels: Vec::new(),
         depends: Vec::new(),
+        tests_may_change: false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Gate, OfflineClaims, Policy};
 use crate::core::ballot::Judges;
+use crate::core::text::comma;
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +65,11 @@ impl Policy {
         for check in &next.checks {
             match self.checks.iter().find(|known| known.name == check.name) {
                 None => all.plain(format!("adds check `{}`: `{}`", check.name, check.run)),
-                Some(known) => all.setting(&format!("check `{}`", check.name), (&known.run, &check.run), Weight::Plain),
+                Some(known) => {
+                    all.setting(&format!("check `{}`", check.name), (&known.run, &check.run), Weight::Plain);
+                    let tests = (comma(&known.tests), comma(&check.tests));
+                    all.setting(&format!("tests of check `{}`", check.name), tests, known.is_marked());
+                }
             }
         }
         for check in self.checks.iter().filter(|known| next.checks.iter().all(|check| check.name != known.name)) {
@@ -134,7 +139,7 @@ mod tests {
     use crate::core::verdict::Grade;
 
     fn policy() -> Policy {
-        let check = |name: &str, run: &str| Check { name: name.to_owned(), run: run.to_owned() };
+        let check = |name: &str, run: &str| Check { name: name.to_owned(), run: run.to_owned(), tests: Vec::new() };
         Policy {
             version: 1,
             repo: RepoName::parse("shop").expect("a name"),

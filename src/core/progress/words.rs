@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, What, WorkerEvent,
+    Activity, CareEvent, CheckEvent, DraftEvent, Event, Fate, Idle, LandingEvent, RemoteEvent, SessionEvent, TrialOutcome, What,
+    WorkerEvent,
 };
 use crate::core::event::State;
 use crate::core::interview::Unused;
@@ -85,6 +86,10 @@ impl What {
             Self::Denied(tool) => format!("denied {} {}", tool.name, tool.detail).trim_end().to_owned(),
             Self::Cut { who, bytes } => format!("{who} printed more than git-os keeps; left out {bytes} bytes"),
             Self::Check(CheckEvent::Begun { name }) => format!("check {name}"),
+            Self::Check(CheckEvent::Tried { name, mixture, outcome, known }) => {
+                let known = if *known { " (known from an earlier verdict)" } else { "" };
+                format!("check {name}, {}: {outcome}{known}", mixture.words())
+            }
             Self::Verdict { judgement: Judgement::Pass, .. } => "verified".to_owned(),
             Self::Verdict { judgement: Judgement::Fail, why } => format!("not verified: {}", headline(why)),
             Self::AttemptFailed { attempt, why } => format!("attempt {attempt} failed: {}", headline(why)),
@@ -118,6 +123,21 @@ impl fmt::Display for Activity {
             Self::Judging { agent } => write!(out, "{agent} is judging"),
             Self::Rebasing => write!(out, "the branch moved; rebasing"),
         }
+    }
+}
+
+impl fmt::Display for TrialOutcome {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{}",
+            match self {
+                Self::Green => "green",
+                Self::Red => "red",
+                Self::GreenInVain => "green, so no test shows what is mended",
+                Self::RedAsMeant => "red, as it should be",
+            }
+        )
     }
 }
 

@@ -288,20 +288,43 @@ impl Reader<'_> {
             return checks;
         };
         for value in array {
-            let word = |key| value.as_inline_table().and_then(|check| check.get(key)).and_then(toml_edit::Value::as_str);
+            let get = |key| value.as_inline_table().and_then(|check| check.get(key));
+            let word = |key| get(key).and_then(toml_edit::Value::as_str);
+            let keys = 2 + usize::from(get("tests").is_some());
             match (word("name"), word("run"), value.as_inline_table().map(toml_edit::InlineTable::len)) {
-                (Some(name), Some(run), Some(2))
-                    if crate::core::text::is_line(name, 60) && !name.is_empty() && !run.is_empty() =>
+                (Some(name), Some(run), Some(count))
+                    if count == keys && crate::core::text::is_line(name, 60) && !name.is_empty() && !run.is_empty() =>
                 {
                     if checks.iter().any(|check| check.name == name) {
                         self.fault(value.span(), format!("there are two checks named `{name}`"));
                     }
-                    checks.push(Check { name: name.to_owned(), run: run.to_owned() });
+                    let tests = get("tests").map(|tests| self.tests(tests, name)).unwrap_or_default();
+                    checks.push(Check { name: name.to_owned(), run: run.to_owned(), tests });
                 }
-                _ => self.fault(value.span(), "a check is `{ name = \"…\", run = \"…\" }`"),
+                _ => self
+                    .fault(value.span(), "a check is `{ name = \"…\", run = \"…\" }`, with `tests = [\"…\"]` if it runs tests"),
             }
         }
         checks
+    }
+
+    /// The patterns of the files that are the tests of a check.
+    fn tests(&mut self, value: &toml_edit::Value, check: &str) -> Vec<String> {
+        let all: Option<Vec<String>> =
+            value.as_array().and_then(|array| array.iter().map(|one| one.as_str().map(str::to_owned)).collect());
+        let at = format!("`tests` of check `{check}`");
+        let Some(patterns) = all else {
+            self.fault(value.span(), format!("{at} is not an array of strings"));
+            return Vec::new();
+        };
+        match Paths::new(patterns.iter().map(String::as_str)) {
+            Err(error) => self.fault(value.span(), format!("{at}: {error}")),
+            Ok(paths) if paths.tells_nothing_apart() => {
+                self.fault(value.span(), format!("{at}: the patterns have to match the files of its tests, and no others"));
+            }
+            Ok(_) => {}
+        }
+        patterns
     }
 
     fn patterns(&mut self, table: &dyn TableLike, key: &str) -> Vec<String> {

@@ -23,7 +23,8 @@ fn time() -> impl Strategy<Value = Timestamp> {
 
 fn content() -> impl Strategy<Value = Content> {
     let depends = vec(hex(4).prop_map(|hex| TicketId::parse(&format!("T-2026-05-07-umano-{hex}")).expect("valid")), 0..4);
-    (any::<String>(), 0_u8..=4, vec("[a-z][a-z0-9-]{0,8}", 0..4), depends).prop_map(|(title, priority, labels, depends)| {
+    let parts = (any::<String>(), 0_u8..=4, vec("[a-z][a-z0-9-]{0,8}", 0..4), depends, any::<bool>());
+    parts.prop_map(|(title, priority, labels, depends, tests_may_change)| {
         let title = text::line(&title, text::MAX_TITLE);
         Content {
             title: if title.is_empty() { "x".to_owned() } else { title },
@@ -32,6 +33,7 @@ fn content() -> impl Strategy<Value = Content> {
             priority,
             labels: labels.iter().map(|label| Label::parse(label).expect("valid")).collect(),
             depends,
+            tests_may_change,
         }
     })
 }
@@ -163,6 +165,7 @@ fn full() -> Record {
             priority: 3,
             labels: vec![Label::parse("ui").expect("valid"), Label::parse("now").expect("valid")],
             depends: vec![TicketId::parse("T-2026-05-07-umano-a1b2").expect("valid")],
+            tests_may_change: false,
         },
         author: Role::Planner,
         run: Some(RunId::parse(&"1".repeat(32)).expect("hex")),
@@ -201,6 +204,11 @@ fn the_stored_bytes_of_an_event_stay_as_they_are() {
         Os-Nonce: 66666666666666666666666666666666\nOs-Seq: 9\nOs-Future: kept\n";
     assert_eq!(encode(&full()), stored);
     assert_eq!(decode(stored.as_bytes()), Ok(full()));
+    let mut changing = full();
+    (changing.after.schema, changing.after.content.tests_may_change) = (2, true);
+    let with_tests = stored.replace("Os-Schema: 1", "Os-Schema: 2").replace("Os-Future", "Os-Tests: may-change\nOs-Future");
+    assert_eq!(encode(&changing), with_tests);
+    assert_eq!(decode(with_tests.as_bytes()), Ok(changing));
     let mut created = full();
     created.event.action = Action::Create { content: created.after.content.clone(), repo: created.after.head.expect("a head") };
     let stored = stored
@@ -236,7 +244,7 @@ fn changes(of: &Ticket) -> Vec<(&'static str, Change)> {
         seq: _,
         unknown: _,
     } = of;
-    let Content { title: _, brand: _, kind: _, priority: _, labels: _, depends: _ } = content;
+    let Content { title: _, brand: _, kind: _, priority: _, labels: _, depends: _, tests_may_change: _ } = content;
     vec![
         ("schema", |ticket| ticket.schema += 1),
         ("state", |ticket| ticket.state = State::Blocked),
@@ -246,6 +254,7 @@ fn changes(of: &Ticket) -> Vec<(&'static str, Change)> {
         ("priority", |ticket| ticket.content.priority = 0),
         ("labels", |ticket| ticket.content.labels.clear()),
         ("depends", |ticket| ticket.content.depends.clear()),
+        ("tests may change", |ticket| ticket.content.tests_may_change = true),
         ("author", |ticket| ticket.author = Role::Operator),
         ("run", |ticket| ticket.run = None),
         ("lease", |ticket| ticket.lease = None),
@@ -264,7 +273,7 @@ fn every_field_of_a_ticket_is_stored_in_the_event_and_on_the_board() {
     let record = full();
     let changes = changes(&record.after);
     // One for each field of the ticket but the content, and for each of the content.
-    assert_eq!(changes.len(), 12 + 6);
+    assert_eq!(changes.len(), 12 + 7);
     for (field, change) in changes {
         let mut other = record.clone();
         change(&mut other.after);

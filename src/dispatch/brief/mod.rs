@@ -3,6 +3,7 @@
 mod diff;
 mod instructions;
 mod part;
+mod proof;
 
 use camino::Utf8Path;
 
@@ -76,10 +77,12 @@ pub(super) fn verifier(site: &Site<'_>, ledger: &Ledger<'_>, matter: &Matter<'_>
     if let (Some(base), Some(head)) = (entry.ticket.base, entry.ticket.head) {
         text.add("work", work(site, base, head));
     }
+    let head_tree = entry.ticket.head.map(|head| site.repo.read_commit(head)).transpose()?.map(|commit| commit.tree_id);
     let mut ran = String::from("\n## The checks that ran on this commit\n\n");
     for (check, printed) in checks.iter().zip(printed) {
         let tests = check.tests.map(|tests| format!(", {tests}")).unwrap_or_default();
         ran += &format!("- `{}`, exit {} after {} ms{tests}: `{}`\n", check.name, check.exit, check.millis, check.run);
+        ran += &proof::results(check, head_tree);
         if !printed.is_empty() {
             ran += &quote("printed", printed, MAX_WORDS / 8);
         }
@@ -118,7 +121,9 @@ pub(super) fn verifier(site: &Site<'_>, ledger: &Ledger<'_>, matter: &Matter<'_>
 /// Which ticket it is.
 fn about(ledger: &Ledger<'_>, entry: &Entry) -> String {
     let content = &entry.ticket.content;
-    format!("Ticket {} in repository {} (brand {}), kind {}.\n", entry.id, ledger.policy.repo, content.brand, content.kind)
+    let tests = if content.tests_may_change { " It allows tests to change." } else { "" };
+    let (repo, brand, kind) = (&ledger.policy.repo, &content.brand, &content.kind);
+    format!("Ticket {} in repository {repo} (brand {brand}), kind {kind}.{tests}\n", entry.id)
 }
 
 /// A number of seconds, for people.
@@ -152,6 +157,7 @@ fn criteria(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Strin
     for check in &ledger.policy.checks {
         text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
     }
+    text += &proof::criteria(&ledger.policy.checks, &entry.ticket.content);
     match (&site.entry.judges, site.entry.verifiers.first()) {
         (Some(judges), _) => {
             text += &format!("- verifiers read the change, compare it with this ticket and agree: {judges}\n");
