@@ -230,12 +230,12 @@ fn losses(check: &str, proof: &Proof, head: ObjectId, result: &CheckResult) -> V
     let green = Some(mixed).filter(|mixed| mixed.has_passed());
     for Seen { tests: after, .. } in [Some(result.seen()), green].into_iter().flatten() {
         let ran = after.map_or(0, |after| after.ran);
-        if ran < before.ran {
-            losses.push(Denial::TestsVanished { check: check(), before: before.ran, after: ran });
-            break;
-        }
         if let Some(after) = after.filter(|after| after.skipped > before.skipped) {
             losses.push(Denial::TestsSkipped { check: check(), before: before.skipped, after: after.skipped });
+            break;
+        }
+        if ran < before.ran {
+            losses.push(Denial::TestsVanished { check: check(), before: before.ran, after: ran });
             break;
         }
     }

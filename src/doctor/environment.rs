@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::mistakes::Severity;
 use super::subject::Subject;
 use super::{Finding, Trouble, few, filters, mistakes, setup};
-use crate::core::wire::SCHEMA;
+use crate::core::wire::NEWEST;
 use crate::git::process::git_version;
 use crate::git::{FLAWED_GIT, GitError, OLDEST_GIT, RefBackend};
 use crate::workspace::in_force::NotTheFile;
@@ -122,9 +122,9 @@ pub(super) fn refspecs(subject: &Subject<'_>) -> Result<Finding, Trouble> {
 
 pub(super) fn schema(subject: &Subject<'_>) -> Result<Finding, Trouble> {
     let version = subject.ledger()?.policy.version;
-    let newer = subject.rows()?.tickets.iter().filter(|row| row.ticket.schema > SCHEMA);
+    let newer = subject.rows()?.tickets.iter().filter(|row| row.ticket.schema > NEWEST);
     let faults: Vec<_> = newer
-        .map(|row| format!("a newer git-os wrote {} (schema {}; this version supports {SCHEMA})", row.id, row.ticket.schema))
+        .map(|row| format!("a newer git-os wrote {} (schema {}; this version supports {NEWEST})", row.id, row.ticket.schema))
         .collect();
-    Ok(Finding::of(&faults, format!("policy version {version}, ticket schema {SCHEMA}"), "git os --version"))
+    Ok(Finding::of(&faults, format!("policy version {version}, ticket schema {NEWEST}"), "git os --version"))
 }

@@ -356,13 +356,8 @@ fn judge(
                 // A newer writer may add what is not known here.
                 (computed.schema, computed.unknown) = (after.schema, after.unknown.clone());
             }
-            if computed != *after {
-                return Ok(Ruling::Denied(difference(&computed, after)));
-            }
-            if let Some(verdict) = &verdict {
-                granted!(ledger.judge_proof_of(&computed.content, verdict, link)?);
-            }
-            Ruling::Granted(computed)
+            let proven = |computed| ledger.judge_proof_of(verdict.as_ref(), link).map(|proven| proven.map(|()| computed));
+            if computed == *after { proven(computed)? } else { Ruling::Denied(difference(&computed, after)) }
         }
         Err(Refusal::DependencyOpen(id)) => Ruling::Denied(Denial::DependencyOpen(id)),
         Err(refusal) => Ruling::Denied(refusal.into()),

@@ -5,7 +5,7 @@ use crate::sandbox::gits;
 
 /// How the forger works: `event REF TREE PARENTS… <message` writes a commit, and `next EVENT STATE SED` makes the message of a
 /// next event out of the one before it.
-const TOOLS: &str = r#"
+pub(crate) const TOOLS: &str = r#"
 past() { git -c core.hooksPath=/dev/null "$@"; }
 tip() { git rev-parse refs/os/tickets/$1; }
 body() { git cat-file commit refs/os/tickets/$1 | sed '1,/^$/d'; }
@@ -172,10 +172,11 @@ const FORGERIES: &[Forgery] = &[
     ),
 ];
 
-const JUDGED: &str = r#"
+pub(crate) const JUDGED: &str = r#"
 judged() { # ID VERDICT, message on stdin
-    folder=$(printf '100644 blob %s\t6.json\n' $(echo "$2" | git hash-object -w --stdin) | git mktree)
-    tree=$( (git ls-tree $(tip $1); printf '040000 tree %s\tverdicts\n' $folder) | git mktree)
+    seq=$(body $1 | sed -n 's/^Os-Seq: //p') file=$(echo "$2" | git hash-object -w --stdin)
+    folder=$( (git ls-tree $(tip $1):verdicts 2>/dev/null; printf '100644 blob %s\t%s.json\n' $file $((seq + 1))) | git mktree)
+    tree=$( (git ls-tree $(tip $1) | grep -v verdicts; printf '040000 tree %s\tverdicts\n' $folder) | git mktree)
     git commit-tree -F - -p $(tip $1) $tree
 }
 "#;

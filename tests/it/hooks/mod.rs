@@ -6,7 +6,7 @@ mod allowed;
 mod broken;
 mod bypass;
 mod cost;
-mod forged;
+pub(crate) mod forged;
 mod fronts;
 mod managers;
 mod midst;
