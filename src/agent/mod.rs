@@ -12,6 +12,7 @@ pub(crate) mod transcript;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::core::budget::Amounts;
 use crate::core::event::named;
 use crate::core::id::{RunId, TicketId};
 use crate::core::time::Timestamp;
@@ -35,6 +36,8 @@ pub(crate) struct Brief {
     pub(crate) outbox: Utf8PathBuf,
     /// In seconds.
     pub(crate) timeout: u64,
+    /// What else it may use.
+    pub(crate) limits: Amounts,
 }
 
 /// What an agent printed, as a person reads it: the lines of a client that talks JSON become what it said and did.

@@ -23,6 +23,9 @@ const LAST_OUTPUT: Duration = Duration::from_millis(200);
 /// How long at least to wait for each piece of what it printed, and for how long in all.
 const LAST_READ: Duration = Duration::from_millis(20);
 const MAX_LAST_OUTPUT: Duration = Duration::from_secs(10);
+/// How often whoever reads it may look at what else it does.
+const TICK: Duration = Duration::from_secs(1);
+
 /// Why a process could not be run.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "kebab-case", prefix = "process-")]
@@ -97,6 +100,8 @@ struct Running {
     stop: Stop,
     started: Instant,
     timeout: Duration,
+    /// How long after its start the next tick is.
+    tick: Duration,
     program: String,
 }
 
@@ -113,7 +118,15 @@ struct Streams {
 /// What happens next with a process that runs.
 enum Moment {
     Printed(Channel, Vec<u8>),
+    Tick,
     Ended(Ended),
+}
+
+/// What is heard of a process.
+pub(crate) enum Heard {
+    Printed(Channel, Vec<u8>),
+    /// Some time has passed.
+    Tick,
 }
 
 /// Runs a process to its end, and with it all that it left behind.
@@ -137,18 +150,28 @@ impl Live {
         Ok(Self { running, ended, transcript: Transcript::default(), took: Duration::ZERO, run: spec.run.clone() })
     }
 
-    /// Waits for what it prints next, which is kept as well; `None` when it is over and all is read.
+    /// How long it runs by now, or ran.
+    #[must_use]
+    pub(crate) fn elapsed(&self) -> Duration {
+        match &self.running {
+            Some(running) if self.ended.is_none() => running.started.elapsed(),
+            _ => self.took,
+        }
+    }
+
+    /// Waits for what it prints next, which is kept as well, or a tick; `None` when it is over and all is read.
     ///
     /// # Errors
     /// When it cannot be watched any more.
-    pub(crate) fn next(&mut self) -> Result<Option<(Channel, Vec<u8>)>, ProcessError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Heard>, ProcessError> {
         let Some(running) = &mut self.running else { return Ok(None) };
         if self.ended.is_none() {
             match running.moment()? {
                 Moment::Printed(channel, bytes) => {
                     self.transcript.add(channel, &bytes);
-                    return Ok(Some((channel, bytes)));
+                    return Ok(Some(Heard::Printed(channel, bytes)));
                 }
+                Moment::Tick => return Ok(Some(Heard::Tick)),
                 Moment::Ended(ended) => self.over(ended),
             }
         }
@@ -157,7 +180,7 @@ impl Live {
         if let Some((channel, bytes)) = &rest {
             self.transcript.add(*channel, bytes);
         }
-        Ok(rest)
+        Ok(rest.map(|(channel, bytes)| Heard::Printed(channel, bytes)))
     }
 
     /// Writes to its standard input; returns whether that is still open.
@@ -231,21 +254,26 @@ impl Running {
         let charge = child.id().map(take_charge);
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let timeout = Duration::from_secs(spec.timeout);
-        Ok(Self { runtime, child, group, charge, streams, stop: stop.clone(), started, timeout, program })
+        Ok(Self { runtime, child, group, charge, streams, stop: stop.clone(), started, timeout, tick: TICK, program })
     }
 
     /// Waits until it prints something or ends.
     fn moment(&mut self) -> Result<Moment, ProcessError> {
         let left = self.timeout.saturating_sub(self.started.elapsed());
+        let until_tick = self.tick.saturating_sub(self.started.elapsed());
         let Self { runtime, child, streams, stop, .. } = self;
         let moment = runtime.block_on(async {
             tokio::select! {
                 status = child.wait() => status.map(|status| Moment::Ended(Ended::Exit(exit_code(status)))),
                 () = tokio::time::sleep(left) => Ok(Moment::Ended(Ended::TimedOut)),
+                () = tokio::time::sleep(until_tick) => Ok(Moment::Tick),
                 () = stop.interrupted() => Ok(Moment::Ended(Ended::Interrupted)),
                 (channel, bytes) = streams.next() => Ok(Moment::Printed(channel, bytes)),
             }
         });
+        if matches!(moment, Ok(Moment::Tick)) {
+            self.tick = self.started.elapsed() + TICK;
+        }
         moment.map_err(|source| ProcessError::Start { program: self.program.clone(), source })
     }
 

@@ -1,15 +1,16 @@
 //! A run of an agent from its start to its conclusion: events come, permissions are asked for and answered, and it can be canceled.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::clients::{self, Client, Launch, Talk};
 use super::enter;
-use super::process::{self, Ended, Live, ProcessError, Spec};
+use super::process::{self, Ended, Heard, Live, ProcessError, Spec};
 use super::stop::Stop;
 use super::transcript::{Channel, Transcript};
 use super::{Brief, Surroundings};
 use crate::core::event::named;
-use crate::core::outcome::Outcome;
+use crate::core::outcome::{Cap, Outcome};
 use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
 use crate::core::usage::Usage;
@@ -41,6 +42,8 @@ named! {
 pub(crate) enum Event {
     Tool(ToolUse),
     Permission(Permission),
+    /// Some time has passed.
+    Tick,
 }
 
 /// Whether an answer could be given.
@@ -77,6 +80,7 @@ impl Failure {
 #[derive(Debug, Clone)]
 pub(crate) struct Conclusion {
     pub(crate) ended: Ended,
+    pub(crate) took: Duration,
     pub(crate) transcript: Transcript,
     /// The agent's name and, where it says so, its model.
     pub(crate) agent: String,
@@ -93,6 +97,16 @@ impl Conclusion {
     #[must_use]
     pub(crate) fn end(&self) -> Outcome {
         self.failure.as_ref().map_or(Outcome::HandedIn, |failure| failure.end)
+    }
+
+    /// The same, where its time was that of a budget, in these words, if it was.
+    #[must_use]
+    pub(crate) fn within(mut self, time: Option<String>) -> Self {
+        if let Some(time) = time.filter(|_| self.end() == Outcome::TimedOut) {
+            let why = format!("the run was stopped: it used up its {time}");
+            self.failure = Some(Failure::new(Outcome::OverBudget(Cap::Minutes), &why));
+        }
+        self
     }
 
     /// Why the run failed; `None` when it did not.
@@ -113,6 +127,8 @@ pub(crate) struct Session {
     asides: Lines,
     /// What was heard and not told yet.
     heard: VecDeque<Event>,
+    /// Why it was ended before its time.
+    stopped: Option<Failure>,
 }
 
 impl Session {
@@ -156,7 +172,7 @@ impl Session {
         };
         let live = Live::start(&spec, stop)?;
         let (lines, asides) = (Lines::default(), Lines::default());
-        let mut session = Self { name: name.to_owned(), program, talk, live, lines, asides, heard: VecDeque::new() };
+        let mut session = Self { name: name.to_owned(), program, talk, live, lines, asides, heard: VecDeque::new(), stopped: None };
         session.say();
         Ok(session)
     }
@@ -171,7 +187,11 @@ impl Session {
                 self.live.cancel();
                 return Ok(None);
             }
-            let Some((channel, bytes)) = self.live.next()? else { return Ok(None) };
+            let (channel, bytes) = match self.live.next()? {
+                Some(Heard::Printed(channel, bytes)) => (channel, bytes),
+                Some(Heard::Tick) => return Ok(Some(Event::Tick)),
+                None => return Ok(None),
+            };
             match channel {
                 Channel::Stdout => {
                     for line in self.lines.add(&bytes) {
@@ -196,6 +216,24 @@ impl Session {
     pub(crate) fn answer(&mut self, request: &Permission, decision: Decision) -> Delivery {
         let is_sent = self.talk.reply(request, decision).is_some_and(|line| self.live.write(format!("{line}\n").as_bytes()));
         if is_sent { Delivery::Sent } else { Delivery::Closed }
+    }
+
+    /// How long the run takes by now.
+    #[must_use]
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.live.elapsed()
+    }
+
+    /// What it has used by now, as far as its client tells.
+    #[must_use]
+    pub(crate) fn used(&self) -> Usage {
+        self.talk.used()
+    }
+
+    /// Ends the run before its time, for this reason.
+    pub(crate) fn end_for(&mut self, end: Outcome, why: &str) {
+        self.stopped = Some(Failure::new(end, &format!("{} was stopped: {why}", self.name)));
+        self.live.cancel();
     }
 
     /// Ends the run before its time.
@@ -224,6 +262,7 @@ impl Session {
                 Some(waited.unwrap_or_else(late))
             }
             Ended::Interrupted => Some(Failure::new(Outcome::Interrupted, &format!("{name} was interrupted"))),
+            Ended::Canceled if self.stopped.is_some() => self.stopped.take(),
             Ended::Canceled if self.talk.is_over() => report.failure.clone(),
             Ended::Canceled => {
                 let why = format!("{name} asked for permission, and git-os cannot grant it to this kind of agent");
@@ -233,6 +272,7 @@ impl Session {
         let agent = report.usage.model.as_ref().map_or_else(|| name.clone(), |model| format!("{name}/{model}"));
         Conclusion {
             ended: finished.ended,
+            took: finished.took,
             transcript: finished.transcript,
             agent,
             record: report.record(),

@@ -90,6 +90,8 @@ pub(crate) enum Denial {
     MovedDuringFold,
     #[error("the local history is invalid, and the remote's does not repair it")]
     LocalIllegal,
+    #[error("the budget in {} is not what its change makes of the one before", .0.short(12))]
+    UnearnedBudget(ObjectId),
 
     // The chain of a ticket.
     #[error(transparent)]

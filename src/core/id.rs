@@ -298,6 +298,8 @@ pub(crate) const LEARNINGS: &str = "refs/os/learnings/";
 pub(crate) const SESSIONS: &str = "refs/os/sessions/";
 /// The wiki tree, in the hub.
 pub(crate) const WIKI: &str = "refs/os/wiki";
+/// What agents used and have reserved, in the hub.
+pub(crate) const BUDGET: &str = "refs/os/budget";
 /// Uncommitted work saved before a worktree is removed.
 pub(crate) const RESCUE: &str = "refs/os/rescue/";
 /// Wiki proposals and their state.

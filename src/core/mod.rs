@@ -3,6 +3,7 @@
 //! [`fsm`] defines what git-os permits, and [`wire`] defines how it is stored.
 
 pub(crate) mod ballot;
+pub(crate) mod budget;
 pub(crate) mod criteria;
 pub(crate) mod denial;
 pub(crate) mod event;

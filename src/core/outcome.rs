@@ -47,7 +47,7 @@ pub(crate) enum Outcome {
 
 super::event::named! {
     /// What a budget counts.
-    Cap, "cap", { Turns = "turns", Dollars = "dollars", Tokens = "tokens", Minutes = "minutes", Runs = "runs" }
+    Cap, "cap", { Turns = "turns", Dollars = "dollars", Tokens = "tokens", Minutes = "minutes", Runs = "runs", Disk = "disk" }
 }
 
 impl Outcome {

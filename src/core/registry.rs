@@ -11,6 +11,7 @@ use toml_edit::Document;
 
 pub(super) use self::reader::line_at;
 use super::ballot::{Judges, Party};
+use super::budget::Budget;
 use super::event::named;
 use super::id::{Brand, RepoName};
 use super::meta::{Check, Gate, Land, OfflineClaims, Push};
@@ -59,6 +60,8 @@ pub(crate) struct Registry {
     /// The actors whose signatures are required, in all repositories. `None` keeps the actors of the policy, so that an old
     /// registry does not remove keys.
     pub(crate) actors: Option<Vec<Actor>>,
+    /// What agents may use.
+    pub(crate) budget: Box<Budget>,
 }
 
 /// One repository.
@@ -126,6 +129,8 @@ pub(crate) struct AgentEntry {
     pub(crate) max_turns: Option<u32>,
     /// After how much money a run is stopped.
     pub(crate) max_dollars: Option<MicroDollars>,
+    /// After how long without any change of a file a run is stopped, in seconds.
+    pub(crate) no_progress: Option<u64>,
     /// Further variables of the operator's that it may see.
     pub(crate) env: Vec<String>,
     /// Who it is as an author, `Name <mail>`.
@@ -212,9 +217,9 @@ impl AgentKind {
     #[must_use]
     pub(crate) fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Claude => &["kind", "run", "model", "account", "identity", "env", "max_turns", "max_dollars"],
+            Self::Claude => &["kind", "run", "model", "account", "identity", "env", "no_progress", "max_turns", "max_dollars"],
             Self::Codex | Self::Gemini | Self::Opencode | Self::Acp | Self::Command => {
-                &["kind", "run", "model", "account", "identity", "env"]
+                &["kind", "run", "model", "account", "identity", "env", "no_progress"]
             }
         }
     }

@@ -62,10 +62,14 @@ pub(super) fn ask(
         worktree: path.to_owned(),
         outbox: path.join(".git-os-none"),
         timeout: site.entry.timeout,
+        limits: crate::core::budget::Amounts::default(),
     };
     for pause in JUDGE_PAUSES {
         site.tell(What::Begun(Activity::Judging { agent: name.to_owned() }));
-        let conclusion = converse::run(site, name, &brief, Printer::Judge)?;
+        let conclusion = match converse::run(site, name, &brief, Printer::Judge)? {
+            Ruling::Granted(conclusion) => conclusion,
+            Ruling::Denied(refused) => return Ok(Ruling::Denied(refused.hold)),
+        };
         let (outcome, failure) = (conclusion.end(), conclusion.failure().map(ToString::to_string));
         let why = failure.unwrap_or_default();
         match outcome {

@@ -4,11 +4,13 @@
 //! work of a killed orchestrator: nothing that it needs is only in memory.
 
 pub(crate) mod brief;
+mod budget;
 mod changes;
 pub(crate) mod collect;
 mod complete;
 mod converse;
 mod counterfactual;
+mod effects;
 mod ended;
 mod judge;
 pub(crate) mod keep;
@@ -188,6 +190,14 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// Opens the hub of the workspace.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn hub(&self) -> Result<Repo, DispatchError> {
+        Ok(self.workspace.open(self.workspace.hub()?)?)
+    }
+
     /// Opens the ledger of the repository.
     ///
     /// # Errors
@@ -314,7 +324,11 @@ fn go_on(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate,
                 Err(error) if is_for_a_person(&error) => {
                     ended::give_back(site, &ledger, &entry, &run, &Loss::of_work(Trouble::of(&error).to_string()))?;
                 }
-                done => done?,
+                done => {
+                    if let Ruling::Denied(hold) = done? {
+                        return Ok(Fate::Held(hold));
+                    }
+                }
             },
             State::Verifying if is_ours => {
                 if let Ruling::Denied(hold) = settle::verify(site, &ledger, &entry)? {

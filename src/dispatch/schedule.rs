@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::land::bring_trunk;
 use super::recover::{self, Orphans};
-use super::{DispatchError, Site, Workplace, carry, claim, ended, keep, pull, reasons};
+use super::{DispatchError, Site, Workplace, budget, carry, claim, ended, keep, pull, reasons};
 use crate::core::event::State;
 use crate::core::id::{Brand, RepoName, TicketId};
 use crate::core::meta::OfflineClaims;
@@ -112,7 +112,12 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
                 bring_trunk(&site, &ledger, &remote, &trunk)?;
             }
             pull::follow_all(&Site::open(at, entry)?, &ledger)?;
-            if let Some(idle) = idle(&site, &ledger)? {
+            if let Some(excess) = budget::find_full(at, entry) {
+                let (ready, why) = (count_ready(&ledger)?, excess.to_string());
+                if ready > 0 {
+                    at.tell(entry, What::Care(CareEvent::BudgetUsedUp { ready, why }));
+                }
+            } else if let Some(idle) = idle(&site, &ledger)? {
                 at.tell(entry, What::Care(idle));
             }
             match vain(workspace, &site, &ledger) {
@@ -280,6 +285,9 @@ impl<'a> Board<'a> {
         for entry in self.at.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
             let is_away = self.away.contains(&entry.name) && entry.offline_claims == OfflineClaims::Refuse;
             let agent = entry.agent.as_deref().unwrap_or_default();
+            if budget::find_full(self.at, entry).is_some() {
+                continue;
+            }
             if self.busy.contains(&entry.brand) || is_away || find_lack(self.at.workspace, agent).is_some() {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! Running → verifying: runs the agent and submits its work.
 
+use super::budget::Refused;
 use super::ended::{Loss, give_back};
 use super::watch::Tips;
 use super::{DispatchError, Site, brief, complete, converse, learn, mark, prepare, take_in, write};
@@ -8,7 +9,7 @@ use crate::agent::process::sweep;
 use crate::agent::{Brief, Duty};
 use crate::core::event::{Action, Role, State};
 use crate::core::outcome::Outcome;
-use crate::core::progress::{Activity, CareEvent, Stage, What};
+use crate::core::progress::{Activity, CareEvent, Hold, Stage, What};
 use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::text::{self, plural};
@@ -37,13 +38,13 @@ struct Came {
     words: String,
 }
 
-pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
+pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<Ruling<(), Hold>, DispatchError> {
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
         AgentStage::Worked { attempt: done, agent, record: said, failure, outcome, words } if done == attempt => {
             name_strays(site, entry, record)?;
             clear_locks(site, entry)?;
-            hand_in(site, ledger, entry, record, &Came { agent, record: said, failure, outcome, words })
+            hand_in(site, ledger, entry, record, &Came { agent, record: said, failure, outcome, words }).map(Ruling::Granted)
         }
         AgentStage::Working { attempt: begun, from } if begun == attempt => {
             // The orchestrator was killed under it. Nobody knows how far it was, so it begins anew, and nothing is lost.
@@ -59,7 +60,12 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     }
 }
 
-fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<(), DispatchError> {
+fn work(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    record: &mut RunRecord,
+) -> Result<Ruling<(), Hold>, DispatchError> {
     let worktree = site.worktree(&entry.id);
     let branch = entry.id.branch();
     if !worktree.as_std_path().exists() {
@@ -90,13 +96,18 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         worktree: worktree.clone(),
         outbox: box_dir.clone(),
         timeout: site.entry.timeout,
+        limits: crate::core::budget::Amounts::default(),
     };
     stash::note(&site.repo, &record.stash())?;
     Tips::take(site).keep(&record.tips())?;
     settings::note(&site.repo, &record.settings())?;
     site.reached(Stage::Briefed);
     let outcome = match converse::run(site, name, &brief, Printer::Agent { attempt }) {
-        Ok(outcome) => outcome,
+        Ok(Ruling::Granted(outcome)) => outcome,
+        Ok(Ruling::Denied(refused)) => {
+            name_strays(site, entry, record)?;
+            return refuse(site, ledger, entry, record, refused);
+        }
         Err(error) => {
             name_strays(site, entry, record)?;
             return Err(error);
@@ -115,7 +126,25 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
     sweep(record.run());
     name_strays(site, entry, record)?;
     clear_locks(site, entry)?;
-    hand_in(site, ledger, entry, record, &came)
+    hand_in(site, ledger, entry, record, &came).map(Ruling::Granted)
+}
+
+/// Gives a ticket back for which there is no budget now, or sets it aside if its own is used up.
+fn refuse(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    record: &RunRecord,
+    refused: Refused,
+) -> Result<Ruling<(), Hold>, DispatchError> {
+    let (run, why) = (record.run(), refused.hold.to_string());
+    if let Some(cap) = refused.of_ticket {
+        let loss = Loss { outcome: Outcome::OverBudget(cap), ..Loss::of_work(why) };
+        return give_back(site, ledger, entry, run, &loss).map(Ruling::Granted);
+    }
+    let words = report::body(&why, Some(Outcome::Interrupted), &serde_json::Value::Null);
+    write(ledger, &entry.id, &Draft::new(Action::Release, Role::Executor).by(run).saying(&words))?;
+    Ok(Ruling::Denied(refused.hold))
 }
 
 /// Names what came to protected branches since the agent began.

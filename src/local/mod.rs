@@ -1,5 +1,6 @@
 //! What concerns this machine alone: its runs, its worktrees, locks, and what was claimed by hand.
 
+pub(crate) mod effects;
 pub(crate) mod held;
 pub(crate) mod include;
 pub(crate) mod locks;

@@ -7,6 +7,7 @@
 
 pub(crate) mod archive;
 mod audit;
+pub(crate) mod budget;
 mod chain;
 mod events;
 mod fold;
@@ -55,6 +56,7 @@ pub(crate) const KINDS: &[&dyn Kind] = &[
     &sessions::Sessions,
     &proposals::Proposals,
     &wiki::Wiki,
+    &budget::Budgets,
     &transcripts::Transcripts,
     &rescue::Rescued,
     &rejected::Rejected,

@@ -4,6 +4,7 @@
 //! without a shared remote the older history goes first, so that both come to the same commits. Folding writes nothing to
 //! a remote and may be interrupted anywhere: every ref moves on its own, and the next fold sees what is left to do.
 
+mod counted;
 mod fetch;
 mod landing;
 mod offer;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub(crate) use self::counted::change;
 pub(crate) use self::fetch::fetch;
 use self::fetch::fetch_anew;
 pub(crate) use self::landing::{Arrival, Landing, land};

@@ -44,6 +44,7 @@ mod rebase;
 mod registry;
 mod revert;
 mod rights;
+mod runaway;
 mod settings;
 mod setup;
 mod shared;

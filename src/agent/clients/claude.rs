@@ -7,7 +7,10 @@ mod stream;
 use super::{Client, Launch, Teller, variables};
 use crate::agent::process::ProcessError;
 use crate::agent::{Brief, Duty, Surroundings};
+use crate::core::budget::Amounts;
+use crate::core::outcome::Cap;
 use crate::core::registry::AgentEntry;
+use crate::core::usage::MicroDollars;
 
 pub(super) use stream::spoken;
 
@@ -93,7 +96,7 @@ pub(super) struct Claude;
 impl Client for Claude {
     fn launch(&self, name: &str, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Result<Launch, ProcessError> {
         Ok(Launch {
-            words: words(agent, (brief.duty, brief.is_asked_by_number), around),
+            words: words(agent, &brief.limits, (brief.duty, brief.is_asked_by_number), around),
             variables: variables(VARIABLES),
             passed: PASSED,
             input: brief.text.clone().into_bytes(),
@@ -105,7 +108,7 @@ impl Client for Claude {
 }
 
 /// Its command line; the brief is on its standard input.
-fn words(agent: &AgentEntry, (duty, by_number): (Duty, bool), around: Surroundings<'_>) -> Vec<String> {
+fn words(agent: &AgentEntry, limits: &Amounts, (duty, by_number): (Duty, bool), around: Surroundings<'_>) -> Vec<String> {
     let mut words = agent.words(around.registry_dir);
     let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
     add(&["-p", "--output-format", "stream-json", "--verbose", "--setting-sources", "", "--strict-mcp-config"]);
@@ -120,11 +123,11 @@ fn words(agent: &AgentEntry, (duty, by_number): (Duty, bool), around: Surroundin
     if let Some(model) = &agent.model {
         add(&["--model", model]);
     }
-    if let Some(turns) = agent.max_turns {
+    if let Some(turns) = limits.get(Cap::Turns) {
         add(&["--max-turns", &turns.to_string()]);
     }
-    if let Some(dollars) = agent.max_dollars {
-        add(&["--max-budget-usd", &dollars.to_string()]);
+    if let Some(micros) = limits.get(Cap::Dollars) {
+        add(&["--max-budget-usd", &MicroDollars(micros).to_string()]);
     }
     words
 }
@@ -140,7 +143,10 @@ mod tests {
         let text = "version = 1\n[os]\nhub = \"a\"\n[[repo]]\nname = \"a\"\npath = \".\"\nbrand = \"a\"\n\
                     [agents.a]\nkind = \"claude\"\nmodel = \"opus\"\nmax_turns = 7\nmax_dollars = 2.5\n";
         let registry = Registry::parse(text).expect("a registry");
-        let line = |duty: Duty| words(&registry.agents["a"], (duty, false), around()).join(" ");
+        let mut limits = Amounts::default();
+        limits.set(Cap::Turns, 7);
+        limits.set(Cap::Dollars, 2_500_000);
+        let line = |duty: Duty| words(&registry.agents["a"], &limits, (duty, false), around()).join(" ");
         let (executor, verifier) = (line(Duty::Executor), line(Duty::Verifier));
         let limits = "--model opus --max-turns 7 --max-budget-usd 2.5";
         assert!(executor.ends_with(&format!("--permission-mode acceptEdits --allowedTools Bash {limits}")), "{executor}");

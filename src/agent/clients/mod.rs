@@ -138,6 +138,11 @@ pub(super) trait Talk {
         false
     }
 
+    /// What the run has used by now, as far as its lines tell.
+    fn used(&self) -> Usage {
+        Usage::default()
+    }
+
     /// What the run came to; also where it did not end by itself.
     fn report(&mut self, finished: &Finished) -> Report;
 }

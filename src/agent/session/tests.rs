@@ -80,6 +80,7 @@ impl Bench {
             model: None,
             max_turns: None,
             max_dollars: None,
+            no_progress: None,
             account: None,
             env: Vec::new(),
             identity: None,
@@ -95,6 +96,7 @@ impl Bench {
             worktree: self.path(),
             outbox: self.path(),
             timeout,
+            limits: crate::core::budget::Amounts::default(),
         };
         let around = Surroundings { program: &Self::program(), registry_dir: &self.path(), settings: &[], now: Timestamp(0) };
         Session::start_client(client, "crew", &agent, &brief, around, stop).expect("a start")
@@ -109,6 +111,7 @@ fn a_permission_is_asked_for_and_answered_in_the_midst_of_a_run() {
     let mut tools = Vec::new();
     while let Some(event) = session.next().expect("a run that can be watched") {
         match event {
+            Event::Tick => {}
             Event::Tool(tool) => tools.push(tool.name),
             Event::Permission(asked) => {
                 let decision = if asked.id == "1" { Decision::Allow } else { Decision::Deny };

@@ -83,6 +83,11 @@ pub(crate) enum CareEvent {
         agent: String,
         why: String,
     },
+    /// Nobody is sent to so many ready tickets for now.
+    BudgetUsedUp {
+        ready: usize,
+        why: String,
+    },
     /// Settings of git that worktrees share changed while an agent worked.
     SettingsChanged {
         keys: Vec<String>,

@@ -85,6 +85,9 @@ pub(crate) enum Hold {
     NoAgent { repo: String },
     #[error("agent `{agent}` cannot be used now: {why}")]
     Agent { agent: String, why: String },
+    /// Another run could use more than the registry allows.
+    #[error("{why}")]
+    Budget { why: String },
     /// It is submitted, and another machine has to verify it.
     #[error("this machine cannot act as {}; an actor with that role must run `git os verify {ticket}`", Role::Verifier)]
     Unverified { ticket: TicketId },

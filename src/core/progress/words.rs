@@ -225,6 +225,9 @@ impl fmt::Display for CareEvent {
             Self::WaitsInVain { ticket, dependency, why } => {
                 write!(out, "{ticket} cannot be claimed: dependency {dependency} will never land: {why}")
             }
+            Self::BudgetUsedUp { ready, why } => {
+                write!(out, "not working on {}: {why}", plural(*ready, "ready ticket", "ready tickets"))
+            }
             Self::AgentCannotStart { ready, agent, why } => {
                 write!(
                     out,

@@ -2,6 +2,7 @@
 
 mod actors;
 mod agents;
+mod budgets;
 mod judges;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +92,7 @@ impl Reader<'_> {
     }
 
     fn registry(&mut self, root: &dyn TableLike) -> Option<Registry> {
-        self.known_keys(root, "the registry", &["version", "os", "repo", "agents", "actor"]);
+        self.known_keys(root, "the registry", &["version", "os", "repo", "agents", "actor", "budget"]);
         match root.get("version") {
             Some(item) if item.as_integer() == Some(1) => {}
             Some(item) => self.fault(item.span(), "`version` must be 1"),
@@ -100,13 +101,15 @@ impl Reader<'_> {
         let agents = self.agents(root);
         let repos = self.repos(root, &agents);
         let actors = self.actors(root);
+        let brands = repos.iter().map(|repo| repo.brand.clone()).collect();
+        let budget = Box::new(self.budget(root, &brands));
         let (hub, jobs, questions) = self.os(root);
         let hub = hub?;
         if !repos.iter().any(|repo| repo.name == hub) && self.faults.is_empty() {
             let span = root.get("os").and_then(|os| os.get("hub")).and_then(Item::span);
             self.fault(span, format!("the hub `{hub}` is not one of the repositories"));
         }
-        Some(Registry { hub, jobs, questions, repos, agents, actors })
+        Some(Registry { hub, jobs, questions, repos, agents, actors, budget })
     }
 
     fn os(&mut self, root: &dyn TableLike) -> (Option<RepoName>, usize, usize) {

@@ -16,6 +16,7 @@ fn run(duty: Duty, model: Option<&str>) -> Run {
         worktree: "/work".into(),
         outbox: "/box".into(),
         timeout: 10,
+        limits: crate::core::budget::Amounts::default(),
     };
     Run::new(Teller::new("coder", around()), &brief, model.map(str::to_owned))
 }

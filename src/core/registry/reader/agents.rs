@@ -5,10 +5,11 @@ use toml_edit::{Item, TableLike};
 use super::Reader;
 use crate::core::registry::{AgentEntry, AgentKind};
 use crate::core::text;
+use crate::core::time::parse_span;
 use crate::core::usage::MicroDollars;
 
 /// What any kind may have.
-const KEYS: &[&str] = &["kind", "run", "model", "account", "identity", "env", "max_turns", "max_dollars"];
+const KEYS: &[&str] = &["kind", "run", "model", "account", "identity", "env", "no_progress", "max_turns", "max_dollars"];
 /// Variables that are git-os's to set, or that would make an agent's client take itself for a part of another one.
 const NOT_PASSED: &[&str] = &["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT", "AI_AGENT", "PATH", "TERM"];
 
@@ -22,6 +23,8 @@ impl Reader<'_> {
         let account = self.maybe(agent, "account", account);
         let identity = self.maybe(agent, "identity", identity);
         let env = self.variables(agent);
+        let span = |text: &str| parse_span(text).ok_or_else(|| format!("`{}` is not a time such as 20m", text::escape(text)));
+        let no_progress = self.maybe(agent, "no_progress", span);
         let max_turns = self.turns(agent);
         let max_dollars = self.dollars(agent);
         let kind = kind?;
@@ -33,7 +36,7 @@ impl Reader<'_> {
             self.fault(span, format!("`{key}` has no effect on agents of kind `{kind}`"));
         }
         let lines = self.lines(agent, item.span());
-        Some(AgentEntry { kind, run, model, account, max_turns, max_dollars, env, identity, lines })
+        Some(AgentEntry { kind, run, model, account, max_turns, max_dollars, no_progress, env, identity, lines })
     }
 
     /// The names of variables.
