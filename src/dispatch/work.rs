@@ -86,7 +86,7 @@ fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRec
         ticket: entry.id.clone(),
         run: record.run().clone(),
         attempt: number,
-        is_asked_by_number: false,
+        schema: None,
         worktree: worktree.clone(),
         outbox: box_dir.clone(),
         timeout: site.entry.timeout,
