@@ -50,6 +50,7 @@ mod shared;
 mod texts;
 mod which;
 
+mod planted;
 mod progress;
 mod start_terminal;
 
