@@ -35,6 +35,8 @@ use std::sync::OnceLock;
 use self::ended::Loss;
 pub(crate) use self::reasons::last_reason;
 use self::reasons::{find_failure, find_words};
+use crate::ledger::replay::system_clock;
+use crate::local::journal;
 use crate::local::output::{self, Printer};
 use crate::local::resting::Resting;
 use crate::local::runs::RunRecord;
@@ -157,8 +159,13 @@ impl<'a> Site<'a> {
         Self { ticket: Some(id.clone()), ..self }
     }
 
-    /// Tells what happens here.
+    /// Tells what happens here, and writes it down for those who watch the ticket.
     pub(crate) fn tell(&self, what: What) {
+        if let (Some(id), Some(text)) = (&self.ticket, what.note()) {
+            let usage = if let What::Usage(usage) = &what { Some(usage.to_string()) } else { None };
+            // Nobody may be watching, so work goes on.
+            drop(journal::add(&self.repo, id, &journal::Entry::new(system_clock(), &text, usage)));
+        }
         let (repo, brand) = (self.entry.name.clone(), self.entry.brand.clone());
         self.listener.hear(&Event::Work { repo, brand, ticket: self.ticket.clone(), what });
     }

@@ -48,6 +48,7 @@ mod settings;
 mod setup;
 mod shared;
 mod texts;
+mod watching;
 mod which;
 
 mod planted;
