@@ -195,7 +195,7 @@ fn event(
 fn changes(old: &Content, new: &Content) -> Vec<Change> {
     // Nothing is left out with `..`, so that a new field does not compile until it is compared here.
     let fields = |content: &Content| {
-        let Content { title, brand, kind, priority, labels, depends, tests_may_change } = content;
+        let Content { title, brand, kind, priority, labels, depends, tests_may_change, scope } = content;
         [
             ("title", title.clone()),
             ("brand", brand.to_string()),
@@ -204,6 +204,7 @@ fn changes(old: &Content, new: &Content) -> Vec<Change> {
             ("labels", comma(labels)),
             ("depends on", comma(depends)),
             ("tests may change", if *tests_may_change { "yes" } else { "no" }.to_owned()),
+            ("scope", comma(scope)),
         ]
     };
     let both = fields(old).into_iter().zip(fields(new));

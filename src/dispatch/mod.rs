@@ -3,6 +3,7 @@
 //! [`carry`] does what the state in the chain asks for, until the ticket is closed or waits. The same function resumes the
 //! work of a killed orchestrator: nothing that it needs is only in memory.
 
+mod beside;
 pub(crate) mod brief;
 mod changes;
 pub(crate) mod collect;

@@ -51,6 +51,7 @@ mod texts;
 mod watching;
 mod which;
 
+mod parallel;
 mod planted;
 mod progress;
 mod start_terminal;

@@ -291,3 +291,22 @@ fn a_judge_with_the_model_of_the_agent_does_not_count_at_any_door() {
         ],
     );
 }
+
+#[test]
+fn work_stays_in_the_scope_of_its_ticket() {
+    let crew = crew("mkdir -p src; echo x >src/a; echo x >b; git add -A; git commit -qm 'Do more'\n", "");
+    let made = crew.os(&["new", "Do it", "--scope", "src", "--json"]).ok();
+    let made: serde_json::Value = serde_json::from_str(&made).expect("JSON");
+    let id = made["id"].as_str().expect("an id").to_owned();
+    crew.os(&["approve", &id]).ok();
+    let said = "the work changes files outside of the scope of its ticket: `b`";
+    crew.os(&["dispatch"]).says(said).ok();
+    let mut doors = Doors::after_dispatch(crew, &id);
+    let verdict = doors.verdict.clone();
+    let forged = doors.forge(PASS, JUDGE, &verdict);
+    doors.no_event(&forged, said);
+    // Without a scope, as an edit could have it before the work began.
+    let forged =
+        doors.forge(&PASS.replace("next $ID pass verified", "next $ID pass verified -e '/^Os-Scope/d'"), JUDGE, &verdict);
+    doors.no_event(&forged, "refusing to update");
+}
