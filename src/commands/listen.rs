@@ -44,7 +44,6 @@ impl<'a> Terminal<'a> {
                 drop(lanes.insert(ticket.clone(), self.ui.lane(brand.as_str())));
             }
             Event::Lane { left: Some(ticket), .. } => drop(lanes.remove(ticket)),
-            Event::Lane { .. } => {}
             Event::Work { ticket: Some(ticket), what, .. } => {
                 if let (Some(lane), Some(line)) = (lanes.get(ticket), what.line()) {
                     lane.now(&format!("{ticket} {line}"));
@@ -55,7 +54,7 @@ impl<'a> Terminal<'a> {
             Event::Session(SessionEvent::PhaseEnded(_) | SessionEvent::Phase(_)) => {
                 drop(self.count.lock().unwrap_or_else(PoisonError::into_inner).take());
             }
-            Event::Work { ticket: None, .. } | Event::Session(_) | Event::Worker(_) => {}
+            Event::Lane { .. } | Event::Work { ticket: None, .. } | Event::Session(_) | Event::Worker(_) => {}
         }
         false
     }
