@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::core::id::InvalidId;
+use crate::core::scope::InvalidScope;
 use crate::core::text::{chain, shell};
 use crate::dispatch::DispatchError;
 use crate::doctor::setup::SetupError;
@@ -116,6 +117,12 @@ impl From<std::io::Error> for CliError {
 
 impl From<InvalidId> for CliError {
     fn from(error: InvalidId) -> Self {
+        Self::no(Code::InvalidValue, error)
+    }
+}
+
+impl From<InvalidScope> for CliError {
+    fn from(error: InvalidScope) -> Self {
         Self::no(Code::InvalidValue, error)
     }
 }

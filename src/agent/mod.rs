@@ -19,7 +19,15 @@ use crate::core::time::Timestamp;
 
 named! {
     /// What an agent is there for.
-    Duty, "duty", { Executor = "executor", Verifier = "verifier" }
+    Duty, "duty", { Executor = "executor", Verifier = "verifier", Planner = "planner" }
+}
+
+impl Duty {
+    /// Whether it changes files; the others read, and answer.
+    #[must_use]
+    pub(crate) const fn writes(self) -> bool {
+        matches!(self, Self::Executor)
+    }
 }
 
 /// All that one run of an agent is given.
@@ -30,8 +38,8 @@ pub(crate) struct Brief {
     pub(crate) ticket: TicketId,
     pub(crate) run: RunId,
     pub(crate) attempt: u32,
-    /// Whether a judge is asked to answer acceptance criteria by their numbers.
-    pub(crate) is_asked_by_number: bool,
+    /// The JSON schema of the answer, for clients that hold their model to one.
+    pub(crate) schema: Option<&'static str>,
     pub(crate) worktree: Utf8PathBuf,
     pub(crate) outbox: Utf8PathBuf,
     /// In seconds.

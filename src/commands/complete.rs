@@ -80,6 +80,7 @@ mod tests {
         let free = [
             "title",
             "acceptance",
+            "scope",
             "text",
             "reason",
             "description",

@@ -130,6 +130,7 @@ fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
         labels: Vec::new(),
         depends: Vec::new(),
         tests_may_change: false,
+        scope: Vec::new(),
         description: "Somebody is in a hurry.".to_owned(),
         acceptance: Vec::new(),
     };

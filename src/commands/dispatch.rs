@@ -16,7 +16,7 @@ use crate::error::CliError;
 /// Work on every ready ticket, without a session
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
-    /// Number of brands to work on in parallel [default: `jobs` in the registry]
+    /// Number of tickets to work on in parallel [default: `jobs` in the registry]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 

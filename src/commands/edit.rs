@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 
 use super::context::Context;
 use crate::core::id::{Kind, Label, TicketId};
+use crate::core::scope::Area;
 use crate::core::sheet::Sheet;
 use crate::error::{CliError, Code};
 use crate::git::editor::edit_file;
@@ -44,6 +45,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     tests_may_change: Option<bool>,
 
+    /// Replace the files that the work may change: a path or pattern; repeatable; pass "" to allow all
+    #[arg(long, value_name = "PATTERN")]
+    scope: Option<Vec<String>>,
+
     /// New description
     #[arg(long, conflicts_with = "description_file")]
     description: Option<String>,
@@ -60,14 +65,26 @@ pub(super) struct Args {
 impl Args {
     /// Whether no option says what to change.
     fn is_empty(&self) -> bool {
-        let Self { id: _, title, kind, priority, labels, depends, tests_may_change, description, description_file, acceptance } =
-            self;
+        let Self {
+            id: _,
+            title,
+            kind,
+            priority,
+            labels,
+            depends,
+            tests_may_change,
+            scope,
+            description,
+            description_file,
+            acceptance,
+        } = self;
         [title, kind, description, description_file].iter().all(|text| text.is_none())
             && priority.is_none()
             && labels.is_none()
             && depends.is_none()
             && acceptance.is_none()
             && tests_may_change.is_none()
+            && scope.is_none()
     }
 }
 
@@ -76,6 +93,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let given = |words: &Vec<String>| words.iter().filter(|word| !word.is_empty()).cloned().collect::<Vec<_>>();
     let labels = |words| given(words).iter().map(|label| Label::parse(label)).collect::<Result<Vec<_>, _>>();
     let tickets = |words| given(words).iter().map(|part| ctx.find_dependency(part)).collect::<Result<Vec<_>, _>>();
+    let scope = |words| given(words).iter().map(|area| Area::parse(area)).collect::<Result<Vec<_>, _>>();
     let sheet = if args.is_empty() { Some(in_editor(ctx, &place, &id)?) } else { None };
     let changes = match &sheet {
         Some((_, changes)) => changes.clone(),
@@ -86,6 +104,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             labels: args.labels.as_ref().map(labels).transpose()?,
             depends: args.depends.as_ref().map(tickets).transpose()?,
             tests_may_change: args.tests_may_change,
+            scope: args.scope.as_ref().map(scope).transpose()?,
             description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?,
             acceptance: args.acceptance.as_ref().map(given),
         },
@@ -138,6 +157,7 @@ fn in_editor(ctx: &Context, place: &Place, id: &TicketId) -> Result<(Utf8PathBuf
         labels: Some(sheet.labels),
         depends: Some(sheet.depends.iter().map(|part| ctx.find_dependency(part)).collect::<Result<_, _>>()?),
         tests_may_change: Some(sheet.tests_may_change),
+        scope: Some(sheet.scope),
         description: Some(sheet.description),
         acceptance: Some(sheet.acceptance),
     };

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::context::Context;
-use crate::core::id::{Brand, TicketId};
+use crate::core::id::TicketId;
 use crate::core::progress::{All, Busy, Event, Listener, SessionEvent};
 use crate::dispatch::Workplace;
 use crate::env::Env;
@@ -22,7 +22,7 @@ pub(super) struct Terminal<'a> {
     ui: &'a Ui,
     /// What stands before the count of repositories.
     name: &'static str,
-    lanes: Mutex<BTreeMap<Brand, Lane>>,
+    lanes: Mutex<BTreeMap<TicketId, Lane>>,
     count: Mutex<Option<Count>>,
 }
 
@@ -36,14 +36,16 @@ impl<'a> Terminal<'a> {
         Self { ui, name, lanes: Mutex::default(), count: Mutex::default() }
     }
 
-    /// Shows on the lane of a brand what goes on there. Returns whether somebody sees it.
+    /// Shows on the lane of a ticket what goes on there. Returns whether somebody sees it.
     fn show(&self, event: &Event) -> bool {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Lane { brand, ticket: Some(_) } => drop(lanes.insert(brand.clone(), self.ui.lane(brand.as_str()))),
-            Event::Lane { brand, ticket: None } => drop(lanes.remove(brand)),
-            Event::Work { brand, ticket: Some(ticket), what, .. } => {
-                if let (Some(lane), Some(line)) = (lanes.get(brand), what.line()) {
+            Event::Lane { brand, ticket: Some(ticket), .. } => {
+                drop(lanes.insert(ticket.clone(), self.ui.lane(brand.as_str())));
+            }
+            Event::Lane { left: Some(ticket), .. } => drop(lanes.remove(ticket)),
+            Event::Work { ticket: Some(ticket), what, .. } => {
+                if let (Some(lane), Some(line)) = (lanes.get(ticket), what.line()) {
                     lane.now(&format!("{ticket} {line}"));
                     return self.ui.is_live();
                 }
@@ -52,7 +54,7 @@ impl<'a> Terminal<'a> {
             Event::Session(SessionEvent::PhaseEnded(_) | SessionEvent::Phase(_)) => {
                 drop(self.count.lock().unwrap_or_else(PoisonError::into_inner).take());
             }
-            Event::Work { ticket: None, .. } | Event::Session(_) | Event::Worker(_) => {}
+            Event::Lane { .. } | Event::Work { ticket: None, .. } | Event::Session(_) | Event::Worker(_) => {}
         }
         false
     }
@@ -169,6 +171,7 @@ impl Context {
 mod tests {
     use super::*;
     use crate::core::event::State;
+    use crate::core::id::Brand;
     use crate::core::progress::{CheckEvent, Fate, Hold, What};
 
     #[test]
@@ -183,7 +186,7 @@ mod tests {
         let hold = Hold::NoAgent { repo: "alpha".to_owned() };
         let events = [
             Event::Session(SessionEvent::Outstanding(vec![(State::Ready, 2)])),
-            Event::Lane { brand: Brand::parse("greek").expect("a brand"), ticket: None },
+            Event::Lane { brand: Brand::parse("greek").expect("a brand"), ticket: None, left: None },
             work(Some("T-2026-05-07-greek-91c2"), What::Check(check)),
             work(None, What::Ended { title: "Do it".to_owned(), fate: Fate::Held(hold) }),
         ];

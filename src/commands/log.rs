@@ -1,5 +1,7 @@
 //! `git os log`: the history of a ticket, and what its agents and checks printed.
 
+mod follow;
+
 use std::collections::HashMap;
 
 use clap::Args as ClapArgs;
@@ -43,6 +45,10 @@ pub(super) struct Args {
     /// Print what a check printed in that run [default: in the last one that has a verdict]
     #[arg(long, value_name = "NAME", conflicts_with = "patch")]
     check: Option<String>,
+
+    /// Print what happens while somebody works on it here, until the ticket rests; with --json, one object per line
+    #[arg(long, short, conflicts_with_all = ["patch", "run", "check"])]
+    follow: bool,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -95,6 +101,9 @@ struct Printed {
 
 pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
+    if args.follow {
+        return follow::run(ctx, &place, &id, args.json);
+    }
     let ledger = place.ledger()?;
     let (entry, quarantine) = ledger.read_legal(&id)?;
     warn(ctx, &id, quarantine.as_ref());
@@ -186,7 +195,7 @@ fn event(
 fn changes(old: &Content, new: &Content) -> Vec<Change> {
     // Nothing is left out with `..`, so that a new field does not compile until it is compared here.
     let fields = |content: &Content| {
-        let Content { title, brand, kind, priority, labels, depends, tests_may_change } = content;
+        let Content { title, brand, kind, priority, labels, depends, tests_may_change, scope } = content;
         [
             ("title", title.clone()),
             ("brand", brand.to_string()),
@@ -195,6 +204,7 @@ fn changes(old: &Content, new: &Content) -> Vec<Change> {
             ("labels", comma(labels)),
             ("depends on", comma(depends)),
             ("tests may change", if *tests_may_change { "yes" } else { "no" }.to_owned()),
+            ("scope", comma(scope)),
         ]
     };
     let both = fields(old).into_iter().zip(fields(new));

@@ -29,6 +29,7 @@ mod show;
 mod start;
 mod sync;
 mod take;
+mod top;
 mod transition;
 mod uninstall;
 mod usage;
@@ -153,6 +154,7 @@ enum Command {
     Complete(complete::Args),
     Doctor(doctor::Args),
     Agents(agents::Args),
+    Top(top::Args),
     Usage(usage::Args),
     Hooks(hooks::Args),
     Gc(hooks::GcArgs),
@@ -253,6 +255,7 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         | Command::Which(_)
         | Command::Context(_)
         | Command::Usage(_)
+        | Command::Top(_)
         | Command::Ask(_)
         | Command::Comment(_)
         | Command::Learn(_)
@@ -341,6 +344,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Complete(args) => complete::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Agents(args) => agents::run(ctx, args),
+        Command::Top(args) => top::run(ctx, args),
         Command::Usage(args) => usage::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),
         Command::Gc(args) => hooks::run_gc(ctx, args),

@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 use super::context::{Context, view};
 use crate::core::event::Role;
 use crate::core::id::{Brand, Kind, Label};
+use crate::core::scope::Area;
 use crate::error::CliError;
 use crate::operations::ticket::{self, New};
 
@@ -41,6 +42,10 @@ pub(super) struct Args {
     #[arg(long)]
     tests_may_change: bool,
 
+    /// Let the work change only these files: a path or pattern from the top of the repository, such as 'src/**'; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    scope: Vec<String>,
+
     /// Description
     #[arg(long, conflicts_with = "description_file")]
     description: Option<String>,
@@ -72,6 +77,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         labels: args.labels.iter().map(|label| Label::parse(label)).collect::<Result<_, _>>()?,
         depends: args.depends.iter().map(|part| ctx.find_dependency(part)).collect::<Result<_, _>>()?,
         tests_may_change: args.tests_may_change,
+        scope: args.scope.iter().map(|area| Area::parse(area)).collect::<Result<_, _>>()?,
         description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?.unwrap_or_default(),
         acceptance: args.acceptance.clone(),
     };

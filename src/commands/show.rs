@@ -86,6 +86,7 @@ fn print(ctx: &Context, shown: &Shown<'_>) -> Result<(), CliError> {
     let mut add = |key, value: Option<String>| rows.extend(value.map(|value| (key, value)));
     let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
     add("tests", view.tests_may_change.then(|| "may change".to_owned()));
+    add("scope", words(view.scope.clone()));
     add("labels", words(view.labels.iter().map(ToString::to_string).collect()));
     add("held by", view.holder.as_ref().map(ToString::to_string));
     add("since", view.holder.as_ref().map(|holding| format!("{} ({})", holding.since, shown.now.since(holding.since))));

@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     remote: Option<String>,
 
-    /// Number of brands to work on in parallel [default: `jobs` in the registry]
+    /// Number of tickets to work on in parallel [default: `jobs` in the registry]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 

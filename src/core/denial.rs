@@ -198,6 +198,8 @@ pub(crate) enum Denial {
     TestsSkipped { check: String, before: u64, after: u64 },
     #[error("check `{check}`: tests of the base fail on the code of the head")]
     TestsTurnedRed { check: String },
+    #[error("the work changes files outside of the scope of its ticket: `{}`{}", text::escape(.path), and_more(*.more))]
+    OutOfScope { path: String, more: usize },
     #[error("`{}` is not a note", text::escape(.0))]
     NotANote(String),
     #[error("the verdict on {} would be lost: {:.60}", .about.short(12), text::escape(.line))]
@@ -355,6 +357,9 @@ impl Denial {
             }
             Self::ProofMissing(_) | Self::ProofNotSo(_) => {
                 "git os verify TICKET   # the verdict of a verification has it".to_owned()
+            }
+            Self::OutOfScope { .. } => {
+                "git os edit TICKET --scope PATTERN   # if the work needs more files, while it is not worked on".to_owned()
             }
             Self::FixWithoutEffect => {
                 "git os edit TICKET --kind task   # if it mends nothing that a test can show, while it is not worked on"

@@ -240,8 +240,10 @@ fn bounds(event: &Event) -> Result<(), Refusal> {
         if content.priority > LOWEST_PRIORITY {
             return Err(Refusal::OutOfBounds("the priority must be 0 to 4"));
         }
-        if content.labels.len() > MAX_LIST || content.depends.len() > MAX_LIST {
-            return Err(Refusal::OutOfBounds("a ticket can have at most 64 labels and 64 dependencies"));
+        if [content.labels.len(), content.depends.len(), content.scope.len()].into_iter().any(|count| count > MAX_LIST) {
+            return Err(Refusal::OutOfBounds(
+                "a ticket can have at most 64 labels, 64 dependencies and 64 patterns of its scope",
+            ));
         }
     }
     Ok(())

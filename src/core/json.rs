@@ -24,6 +24,9 @@ pub(crate) struct TicketView {
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
     pub(crate) tests_may_change: bool,
+    /// Which files the work may change; left out where it may change any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) scope: Vec<String>,
     /// `null` in a list.
     pub(crate) description: Option<String>,
     /// The acceptance criteria, in their order; left out of a list and where there are none.
@@ -80,6 +83,7 @@ impl TicketView {
             labels: ticket.content.labels.clone(),
             depends: ticket.content.depends.clone(),
             tests_may_change: ticket.content.tests_may_change,
+            scope: ticket.content.scope.iter().map(ToString::to_string).collect(),
             description,
             acceptance: Vec::new(),
             run: ticket.run.clone(),

@@ -18,6 +18,7 @@ pub(crate) fn rebase(was: &Content, edited: &Content, onto: &Content) -> Content
         labels: pick(&was.labels, &edited.labels, &onto.labels),
         depends: pick(&was.depends, &edited.depends, &onto.depends),
         tests_may_change: pick(&was.tests_may_change, &edited.tests_may_change, &onto.tests_may_change),
+        scope: pick(&was.scope, &edited.scope, &onto.scope),
     }
 }
 
@@ -81,6 +82,7 @@ mod tests {
             labels: vec![Label::parse(label).expect("a label")],
             depends: Vec::new(),
             tests_may_change: false,
+            scope: Vec::new(),
         };
         let (was, edited, onto) = (content("one", 2, "x"), content("one", 0, "x"), content("two", 2, "y"));
         assert_eq!(rebase(&was, &edited, &onto), content("two", 0, "y"));

@@ -27,6 +27,7 @@ pub(crate) mod report;
 #[path = "../../hooks/rule.rs"]
 pub(crate) mod rule;
 pub(crate) mod ruling;
+pub(crate) mod scope;
 pub(crate) mod secrets;
 pub(crate) mod session;
 pub(crate) mod sheet;

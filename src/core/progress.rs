@@ -57,7 +57,13 @@ pub(crate) enum Event {
     /// In a worker, for all that it works on.
     Worker(WorkerEvent),
     /// The lane of a brand took a ticket, or is free again.
-    Lane { brand: Brand, ticket: Option<TicketId> },
+    Lane {
+        brand: Brand,
+        ticket: Option<TicketId>,
+        /// The ticket that is not worked on any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left: Option<TicketId>,
+    },
     /// In one repository, and while work is done on one ticket if it is named.
     Work { repo: RepoName, brand: Brand, ticket: Option<TicketId>, what: What },
 }

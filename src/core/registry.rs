@@ -85,6 +85,8 @@ pub(crate) struct RepoEntry {
     pub(crate) judges: Option<Judges>,
     pub(crate) checks: Vec<Check>,
     pub(crate) max_attempts: u32,
+    /// How many of its tickets are worked on at once, if their scopes are apart.
+    pub(crate) parallel: usize,
     /// The time limit for one run of an agent, or for one check, in seconds.
     pub(crate) timeout: u64,
     /// How long a claim of a run lasts unless it is renewed, in seconds; the process that works renews it.
@@ -326,7 +328,7 @@ kind = "claude"
 line 2: `version` must be 1
 line 5: `jobs` is not a number from 1 to 256
 line 6: [[repo]] has no `path`
-line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, verifiers, quorum, decorrelated, checks, max_attempts, timeout, lease, grade, offline_claims, land, host, author, trailers
+line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, verifiers, quorum, decorrelated, checks, max_attempts, parallel, timeout, lease, grade, offline_claims, land, host, author, trailers
 line 10: there is no `[agents.clod]`
 line 12: `timeout`: `soon` is not a time such as 30m
 "#]]

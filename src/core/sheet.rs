@@ -2,6 +2,7 @@
 
 use super::criteria::Criteria;
 use super::id::{Kind, Label};
+use super::scope::Area;
 use super::text::{comma, escape};
 use super::ticket::{Content, LOWEST_PRIORITY};
 
@@ -11,6 +12,8 @@ const ACCEPTANCE: &str = "acceptance";
 const DASHES: &str = "---";
 /// The field that says whether tests may change, and its values.
 const TESTS: &str = "tests may change";
+/// The field that says which files may change.
+const SCOPE: &str = "scope";
 const YES: &str = "yes";
 const NO: &str = "no";
 
@@ -24,6 +27,7 @@ pub(crate) struct Sheet {
     /// As they were written; who knows the workspace finds out which tickets they are.
     pub(crate) depends: Vec<String>,
     pub(crate) tests_may_change: bool,
+    pub(crate) scope: Vec<Area>,
     pub(crate) description: String,
     /// The acceptance criteria, a line each.
     pub(crate) acceptance: Vec<String>,
@@ -41,21 +45,22 @@ impl Sheet {
     /// Of a ticket.
     #[must_use]
     pub(crate) fn of(content: Content, description: String, criteria: &Criteria) -> Self {
-        let Content { title, brand: _, kind, priority, labels, depends, tests_may_change } = content;
+        let Content { title, brand: _, kind, priority, labels, depends, tests_may_change, scope } = content;
         let depends = depends.iter().map(ToString::to_string).collect();
         let acceptance = criteria.as_slice().to_vec();
-        Self { title, kind, priority, labels, depends, tests_may_change, description, acceptance }
+        Self { title, kind, priority, labels, depends, tests_may_change, scope, description, acceptance }
     }
 
     /// The text to edit.
     #[must_use]
     pub(crate) fn to_text(&self) -> String {
-        let Self { title, kind, priority, labels, depends, tests_may_change, description, acceptance } = self;
+        let Self { title, kind, priority, labels, depends, tests_may_change, scope, description, acceptance } = self;
         let (labels, depends) = (comma(labels), comma(depends));
         let fields = format!("title: {title}\nkind: {kind}\npriority: {priority}\nlabels: {labels}\ndepends: {depends}\n");
         let may_change = if *tests_may_change { YES } else { NO };
         let acceptance = acceptance.iter().fold(String::new(), |lines, words| lines + &format!("{ACCEPTANCE}: {words}\n"));
-        format!("{fields}{TESTS}: {may_change}\n{acceptance}{DASHES}\n{description}\n")
+        let scope = comma(scope);
+        format!("{fields}{TESTS}: {may_change}\n{SCOPE}: {scope}\n{acceptance}{DASHES}\n{description}\n")
     }
 
     /// Reads what a person made of it.
@@ -68,7 +73,7 @@ impl Sheet {
 }
 
 fn read(text: &str) -> Result<Sheet, Fault> {
-    let mut fields = [("title", None), ("kind", None), ("priority", None), ("labels", None), ("depends", None), (TESTS, None)];
+    let mut fields = ["title", "kind", "priority", "labels", "depends", TESTS, SCOPE].map(|name| (name, None));
     let mut acceptance = Vec::new();
     let mut lines = text.lines().enumerate();
     let fault = |line: usize, what: String| Fault { line: line + 1, what };
@@ -94,13 +99,16 @@ fn read(text: &str) -> Result<Sheet, Fault> {
             return Err(fault(at, format!("`{}` is given twice", name.trim())));
         }
     }
-    // A text that was begun with an older git-os does not have it.
-    let may_change = fields.last_mut().and_then(|(_, field)| field.take());
+    // A text that was begun with an older git-os does not have these two.
+    let [.., (_, may_change), (_, scope)] = &mut fields;
+    let (may_change, scope) = (may_change.take(), scope.take());
     let tests_may_change = match may_change.as_ref().map(|(at, value)| (*at, value.as_str())) {
         None | Some((_, "" | NO)) => false,
         Some((_, YES)) => true,
         Some((at, _)) => return Err(fault(at, format!("`{TESTS}` must be `{YES}` or `{NO}`"))),
     };
+    let (at, areas) = scope.unwrap_or_default();
+    let scope = words(&areas).map(Area::parse).collect::<Result<_, _>>().map_err(|why| fault(at, why.to_string()))?;
     let mut take = |name: &str| {
         let field = fields.iter_mut().find(|(known, _)| *known == name).and_then(|(_, field)| field.take());
         field.ok_or_else(|| fault(0, format!("the field `{name}` is missing")))
@@ -116,7 +124,7 @@ fn read(text: &str) -> Result<Sheet, Fault> {
     let depends = words(&take("depends")?.1).map(str::to_owned).collect();
     let description: Vec<&str> = lines.map(|(_, line)| line).collect();
     let description = description.join("\n").trim_end().to_owned();
-    Ok(Sheet { title, kind, priority, labels, depends, tests_may_change, description, acceptance })
+    Ok(Sheet { title, kind, priority, labels, depends, tests_may_change, scope, description, acceptance })
 }
 
 fn words(list: &str) -> impl Iterator<Item = &str> {

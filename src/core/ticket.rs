@@ -3,6 +3,7 @@
 use super::event::{Role, State, StepState};
 use super::fsm::LEASE_GRACE_SECONDS;
 use super::id::{Brand, Kind, Label, ObjectId, RunId, StepId, TicketId};
+use super::scope::Area;
 use super::time::Timestamp;
 
 /// The lowest priority; 0 is the most urgent.
@@ -21,6 +22,8 @@ pub(crate) struct Content {
     pub(crate) depends: Vec<TicketId>,
     /// Whether the work may remove tests of the base, or turn them red.
     pub(crate) tests_may_change: bool,
+    /// Which files the work may change; empty means any.
+    pub(crate) scope: Vec<Area>,
 }
 
 /// The state after an event, as its trailers record it.

@@ -25,7 +25,7 @@ named! {
         Agent = "Os-Agent", By = "Os-By", Run = "Os-Run", Lease = "Os-Lease", Attempt = "Os-Attempt", Head = "Os-Head",
         Base = "Os-Base", Copy = "Os-Copy", Steps = "Os-Steps", Step = "Os-Step", Repo = "Os-Repo", Nonce = "Os-Nonce", Seq = "Os-Seq",
         Root = "Os-Root", Phase = "Os-Phase", Outcome = "Os-Outcome", Confidence = "Os-Confidence", Ticket = "Os-Ticket",
-        Page = "Os-Page", Kept = "Os-Kept", Other = "Os-Other", Tests = "Os-Tests",
+        Page = "Os-Page", Kept = "Os-Kept", Other = "Os-Other", Tests = "Os-Tests", Scope = "Os-Scope",
     }
 }
 

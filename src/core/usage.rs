@@ -104,6 +104,21 @@ impl Usage {
     }
 }
 
+/// What is known of it, in words.
+impl fmt::Display for Usage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |count: Option<u64>, what: &str| count.map(|count| format!("{count} {what}"));
+        let known = [
+            count(self.input_tokens, "tokens in"),
+            count(self.cache_read_tokens, "cached"),
+            count(self.output_tokens, "out"),
+            count(self.turns, "turns"),
+            self.micro_dollars.map(|micros| format!("${}", MicroDollars(micros))),
+        ];
+        out.write_str(&known.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// Adds to a count that may not be known yet.
 pub(crate) fn add(sum: &mut Option<u64>, more: Option<u64>) {
     if let Some(more) = more {

@@ -5,6 +5,7 @@
 
 use super::event::{Action, Event, EventKind, Role, State, StepState};
 use super::id::{Brand, Kind, Label, Nonce, ObjectId, RunId, StepId, TicketId};
+use super::scope::Area;
 use super::text;
 use super::ticket::{Content, LOWEST_PRIORITY, Ticket};
 use super::time::Timestamp;
@@ -14,8 +15,10 @@ use super::trailers::{self, Key, Message, TrailerError, Trailers};
 pub(crate) const SCHEMA: u32 = 1;
 /// The schema version of a ticket whose tests may change. An older git-os keeps the trailer, as one that it does not know.
 const WITH_TESTS: u32 = 2;
+/// The schema version of a ticket with a scope; as for that one.
+const WITH_SCOPE: u32 = 3;
 /// The newest schema version of a ticket that is known here.
-pub(crate) const NEWEST: u32 = WITH_TESTS;
+pub(crate) const NEWEST: u32 = WITH_SCOPE;
 /// The value of [`Key::Tests`].
 const MAY_CHANGE: &str = "may-change";
 
@@ -62,12 +65,17 @@ const KEYS: &[Key] = &[
     Key::Seq,
     // An older git-os wants what it does not know at the end.
     Key::Tests,
+    Key::Scope,
 ];
 
 /// The lowest schema version that a ticket with this content has.
 #[must_use]
 pub(crate) fn schema_of(content: &Content) -> u32 {
-    if content.tests_may_change { WITH_TESTS } else { SCHEMA }
+    match (content.scope.is_empty(), content.tests_may_change) {
+        (false, _) => WITH_SCOPE,
+        (true, true) => WITH_TESTS,
+        (true, false) => SCHEMA,
+    }
 }
 
 /// Encodes a record as a commit message.
@@ -86,7 +94,7 @@ pub(crate) fn encode_ticket(ticket: &Ticket) -> String {
 /// does not compile until it is written here.
 fn message(after: &Ticket, event: Option<&Event>) -> Message {
     let Ticket { schema, state, content, author, run, lease, attempt, head, base, copy, steps, seq, unknown } = after;
-    let Content { title, brand, kind, priority, labels, depends, tests_may_change } = content;
+    let Content { title, brand, kind, priority, labels, depends, tests_may_change, scope } = content;
     let (action, actor, agent, by, nonce, body) = match event {
         Some(Event { action, actor, agent, by, nonce, text }) => {
             (Some(action), Some(actor), agent.as_ref(), by.as_ref(), Some(nonce), text.as_str())
@@ -141,7 +149,7 @@ fn message(after: &Ticket, event: Option<&Event>) -> Message {
         | None => message,
     };
     let message = message.with_some(Key::Nonce, nonce).with(Key::Seq, seq);
-    let message = message.with_some(Key::Tests, tests_may_change.then_some(MAY_CHANGE));
+    let message = message.with_some(Key::Tests, tests_may_change.then_some(MAY_CHANGE)).with_list(Key::Scope, scope);
     unknown.iter().fold(message, |message, (key, value)| message.with_unknown(key, value))
 }
 
@@ -219,6 +227,7 @@ fn read_ticket(subject: &str, body: &str, trailers: &mut Trailers<'_>) -> Result
             labels: trailers.read_list(Key::Labels, |text| Label::parse(text).ok())?,
             depends: trailers.read_list(Key::Depends, |text| TicketId::parse(text).ok())?,
             tests_may_change: trailers.read_maybe(Key::Tests, |text| (text == MAY_CHANGE).then_some(()))?.is_some(),
+            scope: trailers.read_list(Key::Scope, |text| Area::parse(text).ok().filter(|area| area.as_str() == text))?,
         },
         author: trailers.read_one(Key::Author, Role::parse)?,
         run: trailers.read_maybe(Key::Run, |text| RunId::parse(text).ok())?,

@@ -8,7 +8,7 @@ use crate::core::time::Timestamp;
 use crate::git::process::modified;
 use crate::git::worktree::Worktree;
 use crate::ledger::{Ledger, archive};
-use crate::local::{output, worktrees};
+use crate::local::{journal, output, worktrees};
 
 /// When a worktree goes that nobody works in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,9 @@ pub(crate) fn run(site: &Site<'_>, when: When) -> Result<Vec<CareEvent>, Dispatc
             done.push(CareEvent::WorktreeStays { ticket: id, trouble: Trouble::of(&error) });
         }
     }
-    output::forget(&site.repo, |id| Ok(site.repo.find_ref(&id.ref_name())?.is_some()))?;
+    let is_live = |id: &TicketId| Ok(site.repo.find_ref(&id.ref_name())?.is_some());
+    output::forget(&site.repo, is_live)?;
+    journal::forget(&site.repo, is_live)?;
     Ok(done)
 }
 

@@ -18,6 +18,11 @@ use crate::core::text;
 use crate::core::verdict::Judgement;
 use crate::local::output::Printer;
 
+/// The shape of a verifier's answer. What it does not name would be refused when the answer is read.
+const JUDGEMENT: &str = r#"{"type":"object","properties":{"verdict":{"type":"string","enum":["pass","fail"]},"reasons":{"type":"array","items":{"type":"string"}}},"required":["verdict","reasons"],"additionalProperties":false}"#;
+/// The same, with an answer to each acceptance criterion.
+const JUDGEMENT_BY_NUMBER: &str = r#"{"type":"object","properties":{"verdict":{"type":"string","enum":["pass","fail"]},"reasons":{"type":"array","items":{"type":"string"}},"criteria":{"type":"array","items":{"type":"object","properties":{"number":{"type":"integer"},"met":{"type":"boolean"},"where":{"type":"string"}},"required":["number","met","where"],"additionalProperties":false}}},"required":["verdict","reasons","criteria"],"additionalProperties":false}"#;
+
 /// How long to wait before a judge that broke down is asked again, each time; then it is left alone.
 const JUDGE_PAUSES: &[Option<Duration>] = &[Some(Duration::from_secs(2)), Some(Duration::from_secs(10)), None];
 /// How much of an answer says where a judge looked, in bytes.
@@ -54,7 +59,7 @@ pub(super) fn ask(
     let entry = matter.entry;
     let brief = Brief {
         text,
-        is_asked_by_number: !matter.criteria.is_empty(),
+        schema: Some(if matter.criteria.is_empty() { JUDGEMENT } else { JUDGEMENT_BY_NUMBER }),
         duty: Duty::Verifier,
         ticket: entry.id.clone(),
         run: run.clone(),

@@ -2,6 +2,7 @@
 
 use crate::core::ruling::Ruling;
 use std::collections::BTreeSet;
+use std::fs::File;
 
 use super::turn::Patience;
 use super::{DispatchError, Site, pull, take_in, write};
@@ -11,13 +12,17 @@ use crate::core::meta::{Land, OfflineClaims, Push};
 use crate::core::progress::{Activity, Hold, LandingEvent, RemoteEvent, Stage, What};
 use crate::gate;
 use crate::git::Git;
-use crate::git::refs::{Moved, RefEdit};
+use crate::git::refs::{Moved, RefEdit, pause};
 use crate::git::remote::Fetched;
 use crate::git::worktree::Forwarded;
 use crate::ledger::{Draft, Entry, Ledger, shared_remote};
-use crate::local::locks::clear_of_ticket;
+use crate::local::locks::{clear_of_ticket, take_landing};
 use crate::local::worktrees;
 use crate::sync::{self, Arrival};
+
+/// How often it is looked whether another landing on this machine is over, and how long the pauses are in between, as in [`pause`].
+const MAX_TRIES: u32 = 600;
+const PATIENT: u32 = 5;
 
 /// The result of an attempt to land.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +71,11 @@ pub(crate) fn run(
             return Ok(Landing::Waited);
         }
     }
+    let Some(turn) = take_turn(site)? else { return Ok(Landing::Waited) };
     let tip = ledger.find_trunk_tip()?.ok_or_else(|| DispatchError::Unborn(trunk.clone()))?;
     if !ledger.repo.is_ancestor(head, tip)? {
         if !ledger.repo.is_ancestor(tip, head)? {
+            drop(turn);
             return restack(site, ledger, entry, tip);
         }
         if let Ruling::Denied(why) = gate::judge(ledger, Some(tip), Some(head))? {
@@ -98,6 +105,20 @@ pub(crate) fn run(
     site.reached(Stage::Merged);
     site.tell(What::Landing(LandingEvent::Landed { branch: short(&trunk) }));
     Ok(Landing::Landed)
+}
+
+/// The right to land, once nothing else on this machine lands in the repository; `None` if that takes long.
+fn take_turn(site: &Site<'_>) -> Result<Option<File>, DispatchError> {
+    for _ in 0..MAX_TRIES {
+        if let Some(turn) = take_landing(&site.repo)? {
+            return Ok(Some(turn));
+        }
+        if site.stop.is_interrupted() {
+            return Err(DispatchError::Interrupted);
+        }
+        pause(PATIENT);
+    }
+    Ok(None)
 }
 
 /// Does what follows a landing; doing it again changes nothing.

@@ -3,6 +3,7 @@
 //! [`carry`] does what the state in the chain asks for, until the ticket is closed or waits. The same function resumes the
 //! work of a killed orchestrator: nothing that it needs is only in memory.
 
+mod beside;
 pub(crate) mod brief;
 mod budget;
 mod changes;
@@ -37,6 +38,8 @@ use std::sync::OnceLock;
 use self::ended::Loss;
 pub(crate) use self::reasons::last_reason;
 use self::reasons::{find_failure, find_words};
+use crate::ledger::replay::system_clock;
+use crate::local::journal;
 use crate::local::output::{self, Printer};
 use crate::local::resting::Resting;
 use crate::local::runs::RunRecord;
@@ -159,8 +162,13 @@ impl<'a> Site<'a> {
         Self { ticket: Some(id.clone()), ..self }
     }
 
-    /// Tells what happens here.
+    /// Tells what happens here, and writes it down for those who watch the ticket.
     pub(crate) fn tell(&self, what: What) {
+        if let (Some(id), Some(text)) = (&self.ticket, what.note()) {
+            let usage = if let What::Usage(usage) = &what { Some(usage.to_string()) } else { None };
+            // Nobody may be watching, so work goes on.
+            drop(journal::add(&self.repo, id, &journal::Entry::new(system_clock(), &text, usage)));
+        }
         let (repo, brand) = (self.entry.name.clone(), self.entry.brand.clone());
         self.listener.hear(&Event::Work { repo, brand, ticket: self.ticket.clone(), what });
     }

@@ -1,9 +1,10 @@
-//! Chooses the next ticket for each lane: one run per brand at a time, up to a number of lanes.
+//! Chooses the next ticket for each lane, up to a number of lanes.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::beside::Busy;
 use super::land::bring_trunk;
 use super::recover::{self, Orphans};
 use super::{DispatchError, Site, Workplace, budget, carry, claim, ended, keep, pull, reasons};
@@ -13,6 +14,8 @@ use crate::core::meta::OfflineClaims;
 use crate::core::outcome::Outcome;
 use crate::core::progress::{CareEvent, Event, Fate, Hold, Idle, Trouble, What};
 use crate::core::registry::RepoEntry;
+use crate::core::scope::Area;
+use crate::core::ticket::Content;
 use crate::doctor::programs::{Lack, find_lack_of_agent};
 use crate::ledger::cache::Row;
 use crate::ledger::{Ledger, shared_remote};
@@ -43,7 +46,7 @@ impl Ending {
 /// The state that lanes share.
 struct Board<'a> {
     at: Workplace<'a>,
-    busy: BTreeSet<Brand>,
+    busy: Busy,
     /// Runs of a killed session, which are continued first.
     orphans: Vec<(&'a RepoEntry, RunRecord)>,
     /// Runs of a killed session whose claim may still arrive at the remote.
@@ -136,7 +139,7 @@ pub(super) fn run_without(at: Workplace<'_>, jobs: usize, away: &BTreeSet<RepoNa
         }
     }
     let board =
-        Board { at, busy: BTreeSet::new(), orphans, in_doubt, tried: BTreeSet::new(), away, results: Vec::new(), error: None };
+        Board { at, busy: Busy::default(), orphans, in_doubt, tried: BTreeSet::new(), away, results: Vec::new(), error: None };
     let (board, freed) = (Mutex::new(board), Condvar::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -198,12 +201,12 @@ fn vain(workspace: &Workspace, site: &Site<'_>, ledger: &Ledger<'_>) -> Result<V
     Ok(all)
 }
 
-/// One lane: takes the next ticket of a brand that is free, until there is none and nobody works who could free one.
+/// One lane: takes the next ticket that can be begun, until there is none and nobody works who could make room for one.
 fn lane(at: Workplace<'_>, board: &Mutex<Board<'_>>, freed: &Condvar) {
     let (workspace, stop) = (at.workspace, at.stop);
     let mut held = board.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let task = match held.next() {
+        let (task, scope) = match held.next() {
             _ if held.error.is_some() => return,
             Some(_) if stop.is_interrupted() => {
                 held.error = Some(DispatchError::Interrupted);
@@ -215,7 +218,7 @@ fn lane(at: Workplace<'_>, board: &Mutex<Board<'_>>, freed: &Condvar) {
                 freed.notify_all();
                 return;
             }
-            Some(task) => task,
+            Some(next) => next,
             None if held.busy.is_empty() => {
                 freed.notify_all();
                 return;
@@ -230,13 +233,13 @@ fn lane(at: Workplace<'_>, board: &Mutex<Board<'_>>, freed: &Condvar) {
             Task::Begin(entry, id) => (*entry, id.clone()),
         };
         let brand = entry.brand.clone();
-        held.busy.insert(brand.clone());
+        held.busy.begin(entry, &id, scope);
         drop(held);
-        at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: Some(id.clone()) });
+        at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: Some(id.clone()), left: None });
         let result = work(at, task);
-        at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: None });
+        at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: None, left: Some(id.clone()) });
         held = board.lock().unwrap_or_else(PoisonError::into_inner);
-        held.busy.remove(&brand);
+        held.busy.end(&id);
         let fate = match result {
             Err(error @ DispatchError::Interrupted) => {
                 held.error = held.error.take().or(Some(error));
@@ -252,7 +255,7 @@ fn lane(at: Workplace<'_>, board: &Mutex<Board<'_>>, freed: &Condvar) {
             }
             Ok(fate) => fate,
         };
-        let title = title(workspace, entry, &id).unwrap_or_default();
+        let title = content(workspace, entry, &id).map(|content| content.title).unwrap_or_default();
         let ending = Ending { repo: entry.name.clone(), brand, id, title, fate };
         at.listener.hear(&ending.event());
         held.results.push(ending);
@@ -274,12 +277,18 @@ impl<'a> Board<'a> {
         true
     }
 
-    /// The next ticket of a free brand: first the ones that were begun, then by priority.
-    fn next(&mut self) -> Option<Task<'a>> {
-        if let Some(at) = self.orphans.iter().position(|(entry, _)| !self.busy.contains(&entry.brand)) {
-            let (entry, record) = self.orphans.swap_remove(at);
-            self.tried.insert(record.ticket().clone());
-            return Some(Task::Continue(entry, record));
+    /// The next ticket that can be begun now, with its scope: first the ones that were begun, then by priority.
+    fn next(&mut self) -> Option<(Task<'a>, Vec<Area>)> {
+        for at in 0..self.orphans.len() {
+            let (entry, record) = &self.orphans[at];
+            // One that cannot be read may change any file.
+            let content = content(self.at.workspace, entry, record.ticket());
+            let scope = content.map(|content| content.scope).unwrap_or_default();
+            if self.busy.admits(entry, &scope) {
+                let (entry, record) = self.orphans.swap_remove(at);
+                self.tried.insert(record.ticket().clone());
+                return Some((Task::Continue(entry, record), scope));
+            }
         }
         let mut best: Option<(Row, &RepoEntry)> = None;
         for entry in self.at.workspace.registry.repos.iter().filter(|entry| entry.agent.is_some() && !entry.silo) {
@@ -288,7 +297,7 @@ impl<'a> Board<'a> {
             if budget::find_full(self.at, entry).is_some() {
                 continue;
             }
-            if self.busy.contains(&entry.brand) || is_away || find_lack(self.at.workspace, agent).is_some() {
+            if !self.busy.has_room(entry) || is_away || find_lack(self.at.workspace, agent).is_some() {
                 continue;
             }
             let Ok(repo) = self.at.workspace.open(entry) else { continue };
@@ -302,14 +311,15 @@ impl<'a> Board<'a> {
             let readiness = Readiness::new(Some(self.at.workspace), &repo);
             for row in rows.tickets {
                 let is_better = best.as_ref().is_none_or(|(best, _)| row.urgency() < best.urgency());
-                if is_better && !self.tried.contains(&row.id) && readiness.is_ready(&row).unwrap_or(false) {
+                let is_free = !self.tried.contains(&row.id) && self.busy.admits(entry, &row.ticket.content.scope);
+                if is_better && is_free && readiness.is_ready(&row).unwrap_or(false) {
                     best = Some((row, entry));
                 }
             }
         }
         let (row, entry) = best?;
         self.tried.insert(row.id.clone());
-        Some(Task::Begin(entry, row.id))
+        Some((Task::Begin(entry, row.id), row.ticket.content.scope))
     }
 }
 
@@ -366,9 +376,9 @@ fn stop_for(site: &Site<'_>, time: Duration) -> Result<(), DispatchError> {
     if site.stop.is_interrupted() { Err(DispatchError::Interrupted) } else { Ok(()) }
 }
 
-/// The title of a ticket, if it can be read.
-fn title(workspace: &Workspace, entry: &RepoEntry, id: &TicketId) -> Option<String> {
+/// What a ticket says, if it can be read.
+fn content(workspace: &Workspace, entry: &RepoEntry, id: &TicketId) -> Option<Content> {
     let repo = workspace.open(entry).ok()?;
     let found = Ledger::open(&repo).ok()?.find(id).ok()??;
-    Some(found.ticket.content.title)
+    Some(found.ticket.content)
 }

@@ -9,6 +9,7 @@ use super::{DispatchError, Site, complete, counterfactual, write};
 use crate::agent::process::{self, Ended, Finished, Spec};
 use crate::core::ballot::Ballot;
 use crate::core::criteria::Answered;
+use crate::core::denial::Denial;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
@@ -17,6 +18,8 @@ use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::secrets;
 use crate::core::tally::Tally;
+use crate::core::text::comma;
+use crate::core::ticket::Content;
 use crate::core::verdict::{self, CheckResult, Grade, Judge, Judgement, Verdict};
 use crate::doctor;
 use crate::git::remote::Fetched;
@@ -89,9 +92,15 @@ pub(crate) fn examine(
         return Ok(Ruling::Denied(hold));
     }
     let tips = Tips::take(site);
-    let found = match complete::judge_files(site, base, head)? {
+    let allowed = match complete::judge_files(site, base, head)? {
+        Ruling::Granted(()) => {
+            ledger.judge_scope(&ticket.content, base, head)?.map_denied(|why| with_scope(&why, &ticket.content))
+        }
+        Ruling::Denied(why) => Ruling::Denied(why.to_string()),
+    };
+    let found = match allowed {
         Ruling::Granted(()) => examine_work(site, ledger, entry, head, run, judging)?,
-        Ruling::Denied(why) => Ruling::Granted(Found { reasons: vec![why.to_string()], ..Found::default() }),
+        Ruling::Denied(why) => Ruling::Granted(Found { reasons: vec![why], ..Found::default() }),
     };
     let found = match found {
         Ruling::Granted(found) => found,
@@ -116,6 +125,12 @@ pub(crate) fn examine(
     };
     let Found { reasons, last_words, judge_record, .. } = found;
     Ok(Ruling::Granted(Some(Examined { verdict, reasons, last_words, judge_record })))
+}
+
+/// Why work leaves its scope, and what is to be done about it.
+fn with_scope(why: &Denial, content: &Content) -> String {
+    let scope = comma(&content.scope);
+    format!("{}\nUndo what you changed outside of the scope of the ticket, which is: {scope}", why.full())
 }
 
 /// The grade of the repository, if work may be verified with it.

@@ -92,7 +92,7 @@ fn work(
         ticket: entry.id.clone(),
         run: record.run().clone(),
         attempt: number,
-        is_asked_by_number: false,
+        schema: None,
         worktree: worktree.clone(),
         outbox: box_dir.clone(),
         timeout: site.entry.timeout,

@@ -67,6 +67,7 @@ impl Fixture {
             labels: Vec::new(),
             depends: Vec::new(),
             tests_may_change: false,
+            scope: Vec::new(),
         };
         yes(ledger.create(content, &[crate::ledger::description_file("")], Role::Operator, None).expect("written"))
     }

@@ -9,7 +9,7 @@ use crate::core::event::named;
 named! {
     /// What kind of failure it is, as far as somebody acts on it.
     FailureKind, "kind of failure", {
-        /// Somebody else holds a ref, or moved it first: read again and try again.
+        /// Somebody else holds a ref or a worktree, or moved it first: read again and try again.
         LostRace = "lost-race",
         /// A hook said no, here or over there.
         Refused = "refused",
@@ -57,6 +57,8 @@ const NOT_STORED: [i32; 2] = [1, 134];
 const PHRASES: &[(&str, FailureKind)] = &[
     ("couldn't find remote ref", FailureKind::NoSuchRef),
     ("cannot lock ref", FailureKind::LostRace),
+    // Another git is about to make or remove a worktree, and this one read its folder.
+    ("/commondir: ", FailureKind::LostRace),
     ("ref updates aborted by hook", FailureKind::Refused),
     ("does not support --atomic", FailureKind::Unsupported),
     ("could not read Username", FailureKind::NoCredentials),

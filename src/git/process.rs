@@ -215,6 +215,25 @@ pub(crate) fn read_file(path: &Utf8Path) -> Result<String, GitError> {
     std::fs::read_to_string(path).map_err(GitError::file(path))
 }
 
+/// Adds to the end of a file, in one write; creates the file and missing folders. Returns how long the file is then, in bytes.
+///
+/// # Errors
+/// If the folder or the file cannot be written.
+#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
+pub(crate) fn append_file(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<u64, GitError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let folder = path.parent().unwrap_or(Utf8Path::new("."));
+    std::fs::create_dir_all(folder).map_err(GitError::file(folder))?;
+    shared::adjust(folder);
+    let mode = shared::mode(path, mode);
+    let append = || {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        Ok(file.metadata()?.len())
+    };
+    append().map_err(GitError::file(path))
+}
+
 /// Replaces a file atomically, so that a reader sees the old or the new contents; creates missing folders.
 ///
 /// # Errors

@@ -2,8 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::failure::Failure;
+use super::failure::{Failure, FailureKind};
 use super::process::{read_file, remove_all};
+use super::refs::pause;
 use super::{Git, GitError, Repo, shared};
 use crate::core::id::ObjectId;
 
@@ -39,6 +40,8 @@ pub(crate) enum Picked {
 
 /// How git merges unless `pull.twohead` says otherwise, which rebases and cherry-picks heed as well.
 pub(crate) const STRATEGY: &str = "--strategy=ort";
+/// How often a git is run that reads worktrees while others are made.
+const MAX_TRIES: u32 = 10;
 /// The exit code of a merge that could not write the files; one that git gives up otherwise has another.
 const NOT_WRITTEN: i32 = 1;
 
@@ -118,7 +121,7 @@ impl Repo {
     /// # Errors
     /// If git cannot list them.
     pub(crate) fn list_worktrees(&self) -> Result<Vec<Worktree>, GitError> {
-        let out = self.git().output(["worktree", "list", "--porcelain", "-z"])?;
+        let out = unless_in_between(&self.git(), &["worktree", "list", "--porcelain", "-z"])?;
         let mut all: Vec<Worktree> = Vec::new();
         for line in out.split('\0') {
             match (line.split_once(' '), all.last_mut()) {
@@ -157,7 +160,8 @@ impl Repo {
     /// If git fails.
     pub(crate) fn add_worktree(&self, path: &Utf8Path, branch: &str) -> Result<(), GitError> {
         let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
-        self.git().config("core.hooksPath=/dev/null").output(["worktree", "add", "--force", path.as_str(), branch])?;
+        let git = self.git().config("core.hooksPath=/dev/null");
+        unless_in_between(&git, &["worktree", "add", "--force", path.as_str(), branch])?;
         self.share_worktree(path);
         Ok(())
     }
@@ -172,7 +176,7 @@ impl Repo {
             self.clear_worktree(path)?;
         }
         let git = self.git().config("core.hooksPath=/dev/null");
-        git.output(["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &commit_id.to_string()])?;
+        unless_in_between(&git, &["worktree", "add", "--quiet", "--force", "--detach", path.as_str(), &commit_id.to_string()])?;
         self.share_worktree(path);
         Ok(())
     }
@@ -189,7 +193,7 @@ impl Repo {
     /// # Errors
     /// If git fails.
     pub(crate) fn remove_worktree(&self, path: &Utf8Path) -> Result<(), GitError> {
-        self.git().output(["worktree", "remove", "--force", "--force", path.as_str()]).map(drop)
+        unless_in_between(&self.git(), &["worktree", "remove", "--force", "--force", path.as_str()]).map(drop)
     }
 
     /// Removes a worktree even if git alone cannot: with read-only folders, or if its folder is already gone.
@@ -229,6 +233,17 @@ impl Repo {
         let git_dir = self.find_worktree_git_dir(path)?;
         Some(Git::pinned(path, &git_dir, self.common_dir()).patient_for(self.local_patience()))
     }
+}
+
+/// Runs a git that reads all worktrees first, and again if another one was just being made or removed.
+fn unless_in_between(git: &Git, args: &[&str]) -> Result<String, GitError> {
+    for tries in 1..MAX_TRIES {
+        match git.output(args) {
+            Err(GitError::Command { source, .. }) if source.kind == FailureKind::LostRace => pause(tries),
+            done => return done,
+        }
+    }
+    git.output(args)
 }
 
 /// Whether two paths mean the same folder, through any links, and even if it does not exist.

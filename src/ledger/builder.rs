@@ -191,6 +191,7 @@ fn content(title: &str) -> Content {
         labels: Vec::new(),
         depends: Vec::new(),
         tests_may_change: false,
+        scope: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod policy;
 mod proof;
 mod quarantine;
 pub(crate) mod replay;
+mod scope;
 pub(crate) mod signed;
 
 pub(crate) mod tree;

@@ -356,6 +356,9 @@ fn judge(
                 // A newer writer may add what is not known here.
                 (computed.schema, computed.unknown) = (after.schema, after.unknown.clone());
             }
+            if let Some(verdict) = &verdict {
+                granted!(ledger.judge_scope(&after.content, verdict.base, verdict.commit)?);
+            }
             let proven = |computed| ledger.judge_proof_of(verdict.as_ref(), link).map(|proven| proven.map(|()| computed));
             if computed == *after { proven(computed)? } else { Ruling::Denied(difference(&computed, after)) }
         }

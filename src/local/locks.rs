@@ -69,6 +69,19 @@ pub(crate) fn take_verification(repo: &Repo, id: &TicketId) -> Result<Option<Fil
     take(&path)
 }
 
+/// Takes the lock of landings in a repository, as whoever moves the branch also moves index and files of the worktree that has it checked
+/// out; `None` when something else lands there.
+///
+/// # Errors
+/// When the file cannot be accessed.
+pub(crate) fn take_landing(repo: &Repo) -> Result<Option<File>, GitError> {
+    let path = repo.os_dir().join("turn");
+    if !path.as_std_path().exists() {
+        write_file(&path, b"", 0o600)?;
+    }
+    take(&path)
+}
+
 /// Takes the lock of a hub's session; `None` when another session lives.
 ///
 /// # Errors

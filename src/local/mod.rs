@@ -3,6 +3,7 @@
 pub(crate) mod effects;
 pub(crate) mod held;
 pub(crate) mod include;
+pub(crate) mod journal;
 pub(crate) mod locks;
 pub(crate) mod machine;
 pub(crate) mod output;

@@ -105,7 +105,7 @@ pub(crate) fn test(
         ticket: TicketId::parse(NO_TICKET)?,
         run: new_run()?,
         attempt: 1,
-        is_asked_by_number: false,
+        schema: None,
         worktree: utf8(&worktree),
         outbox: utf8(&outbox),
         timeout,

@@ -20,6 +20,7 @@ pub(crate) mod ticket;
 pub(crate) mod transition;
 pub(crate) mod uninstall;
 pub(crate) mod usage;
+pub(crate) mod watch;
 pub(crate) mod which;
 
 pub(crate) use self::error::{FIND_REGISTRY, Holder, OperationError, Verb};

@@ -78,6 +78,7 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
         labels: content.labels.clone(),
         depends: Vec::new(),
         tests_may_change: is_proven,
+        scope: Vec::new(),
         description: format!("Revert what {id} landed: the commits from {base} to {head}."),
         acceptance: Vec::new(),
     };

@@ -5,6 +5,7 @@ use crate::core::criteria::Criteria;
 use crate::core::event::{Action, Role};
 use crate::core::id::{Brand, Kind, Label, TicketId};
 use crate::core::ruling::Ruling;
+use crate::core::scope::Area;
 use crate::core::ticket::Content;
 use crate::core::{secrets, text};
 use crate::ledger::{Draft, Entry, Ledger, criteria_file, description_file};
@@ -22,6 +23,8 @@ pub(crate) struct New {
     pub(crate) labels: Vec<Label>,
     pub(crate) depends: Vec<TicketId>,
     pub(crate) tests_may_change: bool,
+    /// Which files the work may change; empty means any.
+    pub(crate) scope: Vec<Area>,
     pub(crate) description: String,
     /// The acceptance criteria, one line each.
     pub(crate) acceptance: Vec<String>,
@@ -52,8 +55,8 @@ pub(crate) fn create(ledger: &Ledger<'_>, new: New, actor: Role) -> Done<Entry> 
     let description = description(&new.description)?;
     let criteria = criteria(&new.acceptance)?;
     let brand = new.brand.unwrap_or_else(|| ledger.policy.brand.clone());
-    let New { kind, priority, labels, depends, tests_may_change, .. } = new;
-    let content = Content { title, brand, kind, priority, labels, depends, tests_may_change };
+    let New { kind, priority, labels, depends, tests_may_change, scope, .. } = new;
+    let content = Content { title, brand, kind, priority, labels, depends, tests_may_change, scope };
     let mut files = vec![description_file(&description)];
     files.extend((!criteria.is_empty()).then(|| criteria_file(&criteria)));
     match ledger.create(content, &files, actor, None)? {
@@ -71,6 +74,7 @@ pub(crate) struct Changes {
     pub(crate) labels: Option<Vec<Label>>,
     pub(crate) depends: Option<Vec<TicketId>>,
     pub(crate) tests_may_change: Option<bool>,
+    pub(crate) scope: Option<Vec<Area>>,
     pub(crate) description: Option<String>,
     pub(crate) acceptance: Option<Vec<String>>,
 }
@@ -104,6 +108,7 @@ pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edite
     content.labels = changes.labels.unwrap_or(content.labels);
     content.depends = changes.depends.unwrap_or(content.depends);
     content.tests_may_change = changes.tests_may_change.unwrap_or(content.tests_may_change);
+    content.scope = changes.scope.unwrap_or(content.scope);
     let before = ledger.description(&entry)?;
     let words = changes.description.as_deref().map(description).transpose()?;
     let is_same = words.as_ref().is_none_or(|words| words.trim_end() == before);

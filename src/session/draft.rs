@@ -168,6 +168,7 @@ impl Session<'_> {
             depends: depends.into_iter().collect(),
             // That is for a person to decide, when they approve the draft.
             tests_may_change: false,
+            scope: Vec::new(),
             description: one.description.clone(),
             acceptance: one.acceptance.clone(),
         };
@@ -203,6 +204,7 @@ fn changes(sheet: &Sheet) -> Result<Changes, InvalidId> {
         labels: Some(sheet.labels.clone()),
         depends: Some(sheet.depends.iter().map(|id| TicketId::parse(id)).collect::<Result<_, _>>()?),
         tests_may_change: Some(sheet.tests_may_change),
+        scope: Some(sheet.scope.clone()),
         description: Some(sheet.description.clone()),
         acceptance: Some(sheet.acceptance.clone()),
     })

@@ -105,6 +105,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("doctor", "", ""),
     ("agents", "", ""),
     ("usage", "", ""),
+    ("top", "", ""),
     ("hooks", "install", ""),
     ("gc", "", ""),
 ];

@@ -26,6 +26,7 @@ mod session;
 mod take_in;
 
 mod answers;
+mod budget;
 mod by_hand;
 mod clients;
 mod criteria;
@@ -49,8 +50,11 @@ mod settings;
 mod setup;
 mod shared;
 mod texts;
+mod watching;
 mod which;
 
+mod parallel;
+mod planted;
 mod progress;
 mod start_terminal;
 

@@ -41,6 +41,13 @@ const LISTED: Project = Project {
     ],
 };
 
+/// A script that says nothing but by its exit code; it is one of the tests.
+const SILENT: Project = Project {
+    needs: "sh",
+    check: "{ name = \"tests\", run = \"sh check.sh\", tests = [\"/check.sh\"] }",
+    files: &[("add.sh", "echo $(($1 + $2))\n"), ("check.sh", "test \"$(sh add.sh 1 2)\" = 3\n")],
+};
+
 const NODE: Project = Project {
     needs: "node",
     check: "{ name = \"tests\", run = \"node --test --test-reporter=tap tests\", tests = [\"tests/**\"] }",
@@ -258,6 +265,20 @@ const PLANTED: &[Planted] = &[
         kind: "task",
         work: "sed -i 's/def test_three/def check_three/' tests/test_double.py",
         denial: "check `tests`: tests vanished: 2 ran on the base, and 1 with the work",
+    },
+    Planted {
+        name: "a test that runs only where a variable is set",
+        project: &SHELL,
+        kind: "task",
+        work: "sed -i 's/^is zero/test -z \"$ALL_TESTS\" || &/' tests/add.t",
+        denial: "check `tests`: tests vanished: 3 ran on the base, and 2 with the work",
+    },
+    Planted {
+        name: "a runner that says nothing, and does nothing any more",
+        project: &SILENT,
+        kind: "task",
+        work: "echo 'exit 0' >check.sh; echo 'echo 1' >add.sh",
+        denial: "check `tests`: tests of the base fail on the code of the head",
     },
     Planted {
         name: "a folder of tests that became a link",

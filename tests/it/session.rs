@@ -201,9 +201,14 @@ fn a_rejected_draft_is_not_proposed_again() {
 #[test]
 fn a_comment_whose_ticket_landed_is_drafted_again_only_if_it_says_something_else() {
     let crew = Crew::with(&REPOS, "agent = \"crew\"\n");
-    // It does the work, and leaves the comment.
+    // It does the work, and leaves the comment, which the person who approves the draft accepts.
     crew.agent("cat >/dev/null; echo $GIT_OS_TICKET >>done");
     commit(&crew, "ws/alpha", "list.sh", "# TODO: Sort the list\n");
+    crew.os(&["start"]).ok();
+    let tickets = crew.tickets();
+    let id = tickets.keys().find_map(|key| Some(key.1.rsplit_once('/')?.1)).expect("a draft");
+    crew.os(&["edit", id, "--acceptance", ""]).ok();
+    crew.os(&["approve", id]).ok();
     crew.start().ok();
     let landed = ("Resolve the TODO in list.sh: Sort the list".to_owned(), "merged".to_owned());
     assert_eq!(crew.board(), BTreeSet::from([landed.clone()]));

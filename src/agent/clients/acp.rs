@@ -144,9 +144,8 @@ impl Run {
         }
         let call = &params["toolCall"];
         let request = Permission { id: id.to_string(), tool: used(call), input: params.clone() };
-        match self.duty {
-            Duty::Verifier if !is_reading(call) => return Some(Event::Permission(request)),
-            Duty::Executor | Duty::Verifier => {}
+        if !self.duty.writes() && !is_reading(call) {
+            return Some(Event::Permission(request));
         }
         let reply = self.reply(&request, Decision::Allow);
         self.to_say.extend(reply);

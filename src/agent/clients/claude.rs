@@ -71,12 +71,12 @@ const VARIABLES: &[(&str, &str)] = &[
 /// the registry's matter.
 const SETTINGS: &str = r#"{"disableAllHooks":false,"autoMemoryEnabled":false,"includeCoAuthoredBy":false}"#;
 
-/// The tools of an executor; with edits accepted, those that write keep to the worktree by themselves.
-const EXECUTOR: &[&str] =
+/// The tools of an executor, which writes; with edits accepted, those that write keep to the worktree by themselves.
+const WRITER: &[&str] =
     &["--tools", "Bash,Read,Write,Edit,Glob,Grep", "--permission-mode", "acceptEdits", "--allowedTools", "Bash"];
 
-/// The tools of a verifier: it reads. Whatever is not named is refused, and it goes on.
-const VERIFIER: &[&str] = &[
+/// The tools of a verifier or planner, which reads. Whatever is not named is refused, and it goes on.
+const READER: &[&str] = &[
     "--tools",
     "Bash,Read,Glob,Grep",
     "--permission-mode",
@@ -96,7 +96,7 @@ pub(super) struct Claude;
 impl Client for Claude {
     fn launch(&self, name: &str, agent: &AgentEntry, brief: &Brief, around: Surroundings<'_>) -> Result<Launch, ProcessError> {
         Ok(Launch {
-            words: words(agent, &brief.limits, (brief.duty, brief.is_asked_by_number), around),
+            words: words(agent, &brief.limits, (brief.duty, brief.schema), around),
             variables: variables(VARIABLES),
             passed: PASSED,
             input: brief.text.clone().into_bytes(),
@@ -108,17 +108,14 @@ impl Client for Claude {
 }
 
 /// Its command line; the brief is on its standard input.
-fn words(agent: &AgentEntry, limits: &Amounts, (duty, by_number): (Duty, bool), around: Surroundings<'_>) -> Vec<String> {
+fn words(agent: &AgentEntry, limits: &Amounts, (duty, schema): (Duty, Option<&str>), around: Surroundings<'_>) -> Vec<String> {
     let mut words = agent.words(around.registry_dir);
     let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
     add(&["-p", "--output-format", "stream-json", "--verbose", "--setting-sources", "", "--strict-mcp-config"]);
     add(&["--settings", SETTINGS]);
-    match duty {
-        Duty::Executor => add(EXECUTOR),
-        Duty::Verifier => {
-            add(VERIFIER);
-            add(&["--json-schema", super::judgement(by_number)]);
-        }
+    add(if duty.writes() { WRITER } else { READER });
+    if let Some(schema) = schema {
+        add(&["--json-schema", schema]);
     }
     if let Some(model) = &agent.model {
         add(&["--model", model]);
@@ -138,6 +135,8 @@ mod tests {
     use crate::agent::clients::tests::around;
     use crate::core::registry::Registry;
 
+    const SCHEMA: &str = r#"{"additionalProperties":false}"#;
+
     #[test]
     fn an_executor_edits_and_a_verifier_reads() {
         let text = "version = 1\n[os]\nhub = \"a\"\n[[repo]]\nname = \"a\"\npath = \".\"\nbrand = \"a\"\n\
@@ -146,7 +145,9 @@ mod tests {
         let mut limits = Amounts::default();
         limits.set(Cap::Turns, 7);
         limits.set(Cap::Dollars, 2_500_000);
-        let line = |duty: Duty| words(&registry.agents["a"], &limits, (duty, false), around()).join(" ");
+        let line = |duty: Duty| {
+            words(&registry.agents["a"], &limits, (duty, (!duty.writes()).then_some(SCHEMA)), around()).join(" ")
+        };
         let (executor, verifier) = (line(Duty::Executor), line(Duty::Verifier));
         let limits = "--model opus --max-turns 7 --max-budget-usd 2.5";
         assert!(executor.ends_with(&format!("--permission-mode acceptEdits --allowedTools Bash {limits}")), "{executor}");

@@ -5,10 +5,10 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Client, Launch, MAX_DETAIL, Report, Talk, Teller, answer, file, judgement, millis, object};
+use super::{Client, Launch, MAX_DETAIL, Report, Talk, Teller, answer, file, millis, object};
 use crate::agent::process::{Finished, ProcessError};
 use crate::agent::session::{Event, Failure};
-use crate::agent::{Brief, Duty, Surroundings};
+use crate::agent::{Brief, Surroundings};
 use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
 use crate::core::text;
@@ -43,18 +43,17 @@ impl Client for Codex {
             add(&["--model", model]);
         }
         let mut input = brief.text.clone();
-        let files = match brief.duty {
-            Duty::Executor => {
-                add(&["--sandbox", "workspace-write", "--add-dir", brief.outbox.as_str()]);
-                input += NO_COMMITS;
-                None
-            }
-            Duty::Verifier => {
-                let (files, schema) = file(name, "judgement.json", judgement(brief.is_asked_by_number))?;
-                add(&["--sandbox", "read-only", "--output-schema", schema.as_str()]);
-                Some(files)
-            }
-        };
+        if brief.duty.writes() {
+            add(&["--sandbox", "workspace-write", "--add-dir", brief.outbox.as_str()]);
+            input += NO_COMMITS;
+        } else {
+            add(&["--sandbox", "read-only"]);
+        }
+        let schema = brief.schema.map(|schema| file(name, "answer.json", schema)).transpose()?;
+        let files = schema.map(|(files, path)| {
+            add(&["--output-schema", path.as_str()]);
+            files
+        });
         add(&["-"]);
         let run = Run { model: agent.model.clone(), _files: files, ..Run::empty(name, around) };
         Ok(Launch {

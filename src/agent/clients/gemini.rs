@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::{Client, Launch, MAX_DETAIL, Report, Talk, Teller, answer, detail, file, object, tool, variables};
 use crate::agent::process::{Ended, Finished, ProcessError};
 use crate::agent::session::{Event, Failure};
-use crate::agent::{Brief, Duty, Surroundings};
+use crate::agent::{Brief, Surroundings};
 use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
@@ -52,16 +52,13 @@ impl Client for Gemini {
         if let Some(model) = &agent.model {
             add(&["--model", model]);
         }
-        let files = match brief.duty {
-            Duty::Executor => {
-                add(&["--approval-mode", "yolo"]);
-                None
-            }
-            Duty::Verifier => {
-                let (files, policy) = file(name, "policy.toml", POLICY)?;
-                add(&["--approval-mode", "default", "--policy", policy.as_str()]);
-                Some(files)
-            }
+        let files = if brief.duty.writes() {
+            add(&["--approval-mode", "yolo"]);
+            None
+        } else {
+            let (files, policy) = file(name, "policy.toml", POLICY)?;
+            add(&["--approval-mode", "default", "--policy", policy.as_str()]);
+            Some(files)
         };
         let run = Run { _files: files, ..Run::new(Teller::new(name, around)) };
         Ok(Launch {

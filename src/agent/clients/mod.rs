@@ -23,16 +23,6 @@ use crate::core::usage::Usage;
 use crate::core::{secrets, text};
 use crate::git::process::write_file;
 
-/// The shape of a verifier's answer. What it does not name would be refused when the answer is read.
-const JUDGEMENT: &str = r#"{"type":"object","properties":{"verdict":{"type":"string","enum":["pass","fail"]},"reasons":{"type":"array","items":{"type":"string"}}},"required":["verdict","reasons"],"additionalProperties":false}"#;
-/// The same, with an answer to each acceptance criterion.
-const JUDGEMENT_BY_NUMBER: &str = r#"{"type":"object","properties":{"verdict":{"type":"string","enum":["pass","fail"]},"reasons":{"type":"array","items":{"type":"string"}},"criteria":{"type":"array","items":{"type":"object","properties":{"number":{"type":"integer"},"met":{"type":"boolean"},"where":{"type":"string"}},"required":["number","met","where"],"additionalProperties":false}}},"required":["verdict","reasons","criteria"],"additionalProperties":false}"#;
-
-/// The schema of what a judge is to answer.
-fn judgement(by_number: bool) -> &'static str {
-    if by_number { JUDGEMENT_BY_NUMBER } else { JUDGEMENT }
-}
-
 /// How much of what a tool is given is told, in bytes.
 const MAX_DETAIL: usize = 200;
 /// How many of the tools that were not granted are named in a record.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Client, Launch, MAX_DETAIL, Report, Talk, Teller, answer, detail, millis, object, tool, variables};
 use crate::agent::process::{Ended, Finished, ProcessError};
 use crate::agent::session::{Event, Failure};
-use crate::agent::{Brief, Duty, Surroundings};
+use crate::agent::{Brief, Surroundings};
 use crate::core::outcome::Outcome;
 use crate::core::progress::ToolUse;
 use crate::core::registry::AgentEntry;
@@ -39,8 +39,8 @@ const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// Settings that go before the operator's. What is asked for without a terminal is refused and ends the run, so nothing is asked.
-const EXECUTOR: &str = r#"{"autoupdate":false,"share":"disabled","permission":{"edit":"allow","bash":"allow","webfetch":"deny","external_directory":"deny","question":"deny","doom_loop":"deny"}}"#;
-const VERIFIER: &str = r#"{"autoupdate":false,"share":"disabled","permission":{"edit":"deny","task":"deny","webfetch":"deny","external_directory":"deny","question":"deny","doom_loop":"deny","bash":{"*":"deny","git diff*":"allow","git log*":"allow","git show*":"allow","git status*":"allow"}}}"#;
+const WRITER: &str = r#"{"autoupdate":false,"share":"disabled","permission":{"edit":"allow","bash":"allow","webfetch":"deny","external_directory":"deny","question":"deny","doom_loop":"deny"}}"#;
+const READER: &str = r#"{"autoupdate":false,"share":"disabled","permission":{"edit":"deny","task":"deny","webfetch":"deny","external_directory":"deny","question":"deny","doom_loop":"deny","bash":{"*":"deny","git diff*":"allow","git log*":"allow","git show*":"allow","git status*":"allow"}}}"#;
 
 /// How often its service may refuse it in a row. It waits longer each time, half a minute by then, and never gives up by itself.
 const LAST_TRY: u32 = 5;
@@ -60,10 +60,7 @@ impl Client for Opencode {
             add(&["--model", model]);
         }
         let mut given = variables(VARIABLES);
-        let settings = match brief.duty {
-            Duty::Executor => EXECUTOR,
-            Duty::Verifier => VERIFIER,
-        };
+        let settings = if brief.duty.writes() { WRITER } else { READER };
         given.push(("OPENCODE_CONFIG_CONTENT".to_owned(), settings.to_owned()));
         Ok(Launch {
             words,

@@ -92,7 +92,7 @@ impl Bench {
             ticket: TicketId::parse("T-2026-05-07-umano-91c2").expect("a ticket"),
             run: self.run.clone(),
             attempt: 1,
-            is_asked_by_number: false,
+            schema: None,
             worktree: self.path(),
             outbox: self.path(),
             timeout,

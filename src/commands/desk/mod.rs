@@ -13,7 +13,7 @@ use crate::agent::stop::Stop;
 use crate::core::id::Brand;
 use crate::core::interview::Answers;
 use crate::core::sheet::Sheet;
-use crate::core::text::{chain, plural};
+use crate::core::text::{chain, comma, plural};
 use crate::git::{Repo, editor};
 use crate::session::{Approval, Asked, Desk, Proposal, Put, Said, SessionError};
 use crate::ui::Ui;
@@ -88,11 +88,12 @@ impl<'a> Operator<'a> {
     }
 
     fn show(&self, draft: &Proposal) {
-        let Sheet { title, kind, priority, tests_may_change, description, .. } = &draft.sheet;
+        let Sheet { title, kind, priority, tests_may_change, scope, description, .. } = &draft.sheet;
         self.ui.say("");
         self.ui.say_indented(AT, &format!("{}: {title}", draft.brand));
         let tests = if *tests_may_change { ", tests may change" } else { "" };
-        self.ui.say_indented(AT, &format!("({}, {}, {kind}, priority {priority}{tests})", draft.repo, draft.id));
+        let scope = if scope.is_empty() { String::new() } else { format!(", only {}", comma(scope)) };
+        self.ui.say_indented(AT, &format!("({}, {}, {kind}, priority {priority}{tests}{scope})", draft.repo, draft.id));
         let width = Ui::size().0.saturating_sub(BELOW + 1);
         let rows = crate::core::wrap::wrapped(description, width);
         if !description.is_empty() {

@@ -25,6 +25,7 @@ fn content() -> Content {
         labels: Vec::new(),
         depends: Vec::new(),
         tests_may_change: false,
+        scope: Vec::new(),
     }
 }
 

@@ -115,6 +115,22 @@ impl What {
     }
 }
 
+impl What {
+    /// As it is written down for those who watch a ticket: beside what is told, also what agents use and ask.
+    pub(crate) fn note(&self) -> Option<String> {
+        match self {
+            Self::Tool(tool) => Some(format!("uses {} {}", tool.name, tool.detail).trim_end().to_owned()),
+            Self::Usage(usage) => Some(format!("the agent ended: {usage}")),
+            Self::Question(question) => Some(format!("asks: {}", headline(question))),
+            Self::Check(CheckEvent::Ended { name, exit, millis }) => {
+                Some(format!("check {name} exited with {exit} after {millis} ms"))
+            }
+            Self::Ended { title, fate } => Some(format!("{fate} ({title})")),
+            told => told.line(),
+        }
+    }
+}
+
 impl fmt::Display for Activity {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -21,6 +21,7 @@ fn content(kind: &str, tests_may_change: bool) -> Content {
         labels: Vec::new(),
         depends: Vec::new(),
         tests_may_change,
+        scope: Vec::new(),
     }
 }
 

@@ -23,8 +23,15 @@ fn time() -> impl Strategy<Value = Timestamp> {
 
 fn content() -> impl Strategy<Value = Content> {
     let depends = vec(hex(4).prop_map(|hex| TicketId::parse(&format!("T-2026-05-07-umano-{hex}")).expect("valid")), 0..4);
-    let parts = (any::<String>(), 0_u8..=4, vec("[a-z][a-z0-9-]{0,8}", 0..4), depends, any::<bool>());
-    parts.prop_map(|(title, priority, labels, depends, tests_may_change)| {
+    let parts = (
+        any::<String>(),
+        0_u8..=4,
+        vec("[a-z][a-z0-9-]{0,8}", 0..4),
+        depends,
+        any::<bool>(),
+        vec("[a-z]{1,5}(/[a-z*]{1,5}){0,2}", 0..3),
+    );
+    parts.prop_map(|(title, priority, labels, depends, tests_may_change, scope)| {
         let title = text::line(&title, text::MAX_TITLE);
         Content {
             title: if title.is_empty() { "x".to_owned() } else { title },
@@ -34,6 +41,7 @@ fn content() -> impl Strategy<Value = Content> {
             labels: labels.iter().map(|label| Label::parse(label).expect("valid")).collect(),
             depends,
             tests_may_change,
+            scope: scope.iter().filter_map(|area| Area::parse(area).ok()).collect(),
         }
     })
 }
@@ -166,6 +174,7 @@ fn full() -> Record {
             labels: vec![Label::parse("ui").expect("valid"), Label::parse("now").expect("valid")],
             depends: vec![TicketId::parse("T-2026-05-07-umano-a1b2").expect("valid")],
             tests_may_change: false,
+            scope: Vec::new(),
         },
         author: Role::Planner,
         run: Some(RunId::parse(&"1".repeat(32)).expect("hex")),
@@ -209,6 +218,13 @@ fn the_stored_bytes_of_an_event_stay_as_they_are() {
     let with_tests = stored.replace("Os-Schema: 1", "Os-Schema: 2").replace("Os-Future", "Os-Tests: may-change\nOs-Future");
     assert_eq!(encode(&changing), with_tests);
     assert_eq!(decode(with_tests.as_bytes()), Ok(changing));
+    let mut scoped = full();
+    (scoped.after.schema, scoped.after.content.scope) =
+        (3, ["src/**", "a"].map(|area| Area::parse(area).expect("valid")).to_vec());
+    let with_scope = stored.replace("Os-Schema: 1", "Os-Schema: 3").replace("Os-Future", "Os-Scope: src/** a\nOs-Future");
+    assert_eq!(encode(&scoped), with_scope);
+    assert_eq!(decode(with_scope.as_bytes()), Ok(scoped));
+    assert!(decode(with_scope.replace("src/**", "/src/**").as_bytes()).is_err(), "a scope has one written form");
     let mut created = full();
     created.event.action = Action::Create { content: created.after.content.clone(), repo: created.after.head.expect("a head") };
     let stored = stored
@@ -244,7 +260,7 @@ fn changes(of: &Ticket) -> Vec<(&'static str, Change)> {
         seq: _,
         unknown: _,
     } = of;
-    let Content { title: _, brand: _, kind: _, priority: _, labels: _, depends: _, tests_may_change: _ } = content;
+    let Content { title: _, brand: _, kind: _, priority: _, labels: _, depends: _, tests_may_change: _, scope: _ } = content;
     vec![
         ("schema", |ticket| ticket.schema += 1),
         ("state", |ticket| ticket.state = State::Blocked),
@@ -255,6 +271,7 @@ fn changes(of: &Ticket) -> Vec<(&'static str, Change)> {
         ("labels", |ticket| ticket.content.labels.clear()),
         ("depends", |ticket| ticket.content.depends.clear()),
         ("tests may change", |ticket| ticket.content.tests_may_change = true),
+        ("scope", |ticket| ticket.content.scope = vec![Area::parse("src").expect("valid")]),
         ("author", |ticket| ticket.author = Role::Operator),
         ("run", |ticket| ticket.run = None),
         ("lease", |ticket| ticket.lease = None),
@@ -273,7 +290,7 @@ fn every_field_of_a_ticket_is_stored_in_the_event_and_on_the_board() {
     let record = full();
     let changes = changes(&record.after);
     // One for each field of the ticket but the content, and for each of the content.
-    assert_eq!(changes.len(), 12 + 7);
+    assert_eq!(changes.len(), 12 + 8);
     for (field, change) in changes {
         let mut other = record.clone();
         change(&mut other.after);

@@ -157,6 +157,11 @@ fn criteria(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Result<Strin
     for check in &ledger.policy.checks {
         text += &format!("- the check `{}` exits with 0: `{}`\n", check.name, check.run);
     }
+    let scope = &entry.ticket.content.scope;
+    if !scope.is_empty() {
+        let scope: Vec<_> = scope.iter().map(ToString::to_string).collect();
+        text += &format!("- you change only files that match {}: work that changes another is refused\n", in_code(&scope));
+    }
     text += &proof::criteria(&ledger.policy.checks, &entry.ticket.content);
     match (&site.entry.judges, site.entry.verifiers.first()) {
         (Some(judges), _) => {

@@ -175,8 +175,8 @@ const FORGERIES: &[Forgery] = &[
 pub(crate) const JUDGED: &str = r#"
 judged() { # ID VERDICT, message on stdin
     seq=$(body $1 | sed -n 's/^Os-Seq: //p') file=$(echo "$2" | git hash-object -w --stdin)
-    folder=$( (git ls-tree $(tip $1):verdicts 2>/dev/null; printf '100644 blob %s\t%s.json\n' $file $((seq + 1))) | git mktree)
-    tree=$( (git ls-tree $(tip $1) | grep -v verdicts; printf '040000 tree %s\tverdicts\n' $folder) | git mktree)
+    folder=$( (git ls-tree $(tip $1):verdicts 2>/dev/null || :; printf '100644 blob %s\t%s.json\n' $file $((seq + 1))) | git mktree)
+    tree=$( (git ls-tree $(tip $1) | sed '/verdicts$/d'; printf '040000 tree %s\tverdicts\n' $folder) | git mktree)
     git commit-tree -F - -p $(tip $1) $tree
 }
 "#;

@@ -12,7 +12,7 @@ fn run(duty: Duty, model: Option<&str>) -> Run {
         ticket: TicketId::parse("T-2026-05-07-umano-91c2").expect("a ticket"),
         run: RunId::parse("11111111111111111111111111111111").expect("a run"),
         attempt: 1,
-        is_asked_by_number: false,
+        schema: None,
         worktree: "/work".into(),
         outbox: "/box".into(),
         timeout: 10,

@@ -1,0 +1,2 @@
+# The price of $1 loaves at 3 each.
+echo $(($1 + 3))
