@@ -172,7 +172,8 @@ impl Session {
         };
         let live = Live::start(&spec, stop)?;
         let (lines, asides) = (Lines::default(), Lines::default());
-        let mut session = Self { name: name.to_owned(), program, talk, live, lines, asides, heard: VecDeque::new(), stopped: None };
+        let mut session =
+            Self { name: name.to_owned(), program, talk, live, lines, asides, heard: VecDeque::new(), stopped: None };
         session.say();
         Ok(session)
     }

@@ -22,10 +22,8 @@ const MAX_DAYS: usize = 62;
 const MAX_TICKETS: usize = 2000;
 /// How many runs may have something reserved at a time.
 const MAX_OPEN: usize = 1000;
-/// How many accounts may rest at a time.
-const MAX_RESTS: usize = 200;
-/// The longest time for which something is reserved, or an account rests, in seconds.
-pub(crate) const MAX_TIME: u64 = 32 * 24 * 3600;
+/// The longest time for which something is reserved, in seconds.
+const MAX_TIME: u64 = 32 * 24 * 3600;
 const DAY: i64 = 24 * 3600;
 
 /// An amount of each thing that is counted: dollars in millionths, minutes in seconds, disk in bytes.
@@ -167,7 +165,8 @@ impl Budget {
     /// Every limit that a run for a brand counts against.
     pub(crate) fn limits(&self, brand: &Brand) -> Vec<(Scope, Cap, u64)> {
         let mut all = Vec::new();
-        let mut add = |scope: Scope, amounts: &Amounts| all.extend(amounts.iter().map(|(cap, limit)| (scope.clone(), cap, limit)));
+        let mut add =
+            |scope: Scope, amounts: &Amounts| all.extend(amounts.iter().map(|(cap, limit)| (scope.clone(), cap, limit)));
         add(Scope::Day(None), &self.all.day);
         add(Scope::Total(None), &self.all.total);
         let ticket = self.of(brand).map_or_else(|| self.all.ticket.clone(), |own| own.ticket.least(&self.all.ticket));
@@ -247,14 +246,6 @@ struct Spent {
     amounts: Amounts,
 }
 
-/// An account that rests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rest {
-    pub(crate) until: Timestamp,
-    pub(crate) why: String,
-    pub(crate) machine: String,
-}
-
 /// What was used and is reserved, as all machines of a workspace know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Book {
@@ -263,13 +254,12 @@ pub(crate) struct Book {
     days: BTreeMap<String, BTreeMap<Brand, Amounts>>,
     total: BTreeMap<Brand, Amounts>,
     tickets: BTreeMap<TicketId, Spent>,
-    pub(crate) rests: BTreeMap<String, Rest>,
 }
 
 impl Default for Book {
     fn default() -> Self {
         let (open, days, total) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { version: VERSION, open, days, total, tickets: BTreeMap::new(), rests: BTreeMap::new() }
+        Self { version: VERSION, open, days, total, tickets: BTreeMap::new() }
     }
 }
 
@@ -287,8 +277,6 @@ pub(crate) struct Change {
 pub(crate) enum What {
     Reserve { run: RunId, brand: Brand, ticket: TicketId, until: Timestamp, amounts: Amounts },
     Settle { run: RunId, used: Amounts },
-    Rest { account: String, until: Timestamp, why: String },
-    Wake { account: String },
 }
 
 /// Why a change is none.
@@ -296,11 +284,9 @@ pub(crate) enum What {
 pub(crate) enum Invalid {
     #[error("the run has nothing reserved")]
     NotReserved,
-    #[error("the account does not rest")]
-    NotResting,
     #[error("the time is over already, or too far ahead")]
     Time,
-    #[error("too much is reserved or rests at once")]
+    #[error("too much is reserved at once")]
     TooMany,
 }
 
@@ -348,36 +334,25 @@ impl Book {
                 let reservation = Reservation { brand, ticket, machine, since: *at, until: *until, amounts: amounts.clone() };
                 self.open.insert(run.clone(), reservation);
             }
-            What::Rest { account, until, why } => {
-                if !is_soon(*until) {
-                    return Err(Invalid::Time);
-                }
-                let rest = Rest { until: *until, why: why.clone(), machine: machine.clone() };
-                self.rests.insert(account.clone(), rest);
-                if self.rests.len() > MAX_RESTS {
-                    return Err(Invalid::TooMany);
-                }
-            }
-            What::Wake { account } => drop(self.rests.remove(account).ok_or(Invalid::NotResting)?),
         }
         Ok(self)
     }
 
-    /// Charges what nobody settled in time, and forgets rests that are over.
+    /// Charges what nobody settled in time.
     fn expire(&mut self, at: Timestamp) {
         let (over, open) = std::mem::take(&mut self.open).into_iter().partition(|(_, one)| one.until <= at);
         self.open = open;
         for lost in over.into_values() {
             self.charge(&lost, &lost.lost_at(lost.until));
         }
-        self.rests.retain(|_, rest| rest.until > at);
     }
 
     fn charge(&mut self, of: &Reservation, used: &Amounts) {
         let day = of.since.date();
         self.days.entry(day.clone()).or_default().entry(of.brand.clone()).or_default().add(used);
         self.total.entry(of.brand.clone()).or_default().add(used);
-        let spent = self.tickets.entry(of.ticket.clone()).or_insert_with(|| Spent { day: day.clone(), amounts: Amounts::default() });
+        let spent =
+            self.tickets.entry(of.ticket.clone()).or_insert_with(|| Spent { day: day.clone(), amounts: Amounts::default() });
         spent.amounts.add(used);
         spent.day = day.max(std::mem::take(&mut spent.day));
         while self.days.len() > MAX_DAYS {
@@ -424,7 +399,8 @@ impl Book {
         budget.limits(brand).into_iter().find_map(|(scope, cap, limit)| {
             let wanted = wanted.get(cap).unwrap_or(0);
             let (spent, reserved) = self.counted(&scope, cap, ticket, at);
-            let until = matches!(scope, Scope::Day(_)).then(|| Timestamp(at.0.saturating_sub(at.0.rem_euclid(DAY)).saturating_add(DAY)));
+            let until =
+                matches!(scope, Scope::Day(_)).then(|| Timestamp(at.0.saturating_sub(at.0.rem_euclid(DAY)).saturating_add(DAY)));
             let is_over = spent.saturating_add(reserved).saturating_add(wanted) > limit;
             is_over.then_some(Excess { scope, cap, limit, spent, reserved, wanted, until })
         })
@@ -442,3 +418,6 @@ impl Reservation {
         amounts
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,12 +53,16 @@ fn wanted(limits: &Amounts) -> Amounts {
 ///
 /// # Errors
 /// When git or the ledger fails.
-pub(super) fn reserve(site: &Site<'_>, brief: &Brief, limits: &Amounts) -> Result<Ruling<Option<Amounts>, Refused>, DispatchError> {
+pub(super) fn reserve(
+    site: &Site<'_>,
+    brief: &Brief,
+    limits: &Amounts,
+) -> Result<Ruling<Option<Amounts>, Refused>, DispatchError> {
     let budget = &site.workspace.registry.budget;
     if !budget.is_counted() {
         return Ok(Ruling::Granted(None));
     }
-    let (hub, now) = (site.hub()?, site.repo.identity()?.time);
+    let (hub, now) = (hub(site)?, site.repo.identity()?.time);
     let amounts = wanted(limits);
     let (run, brand, ticket) = (brief.run.clone(), site.entry.brand.clone(), brief.ticket.clone());
     let until = now.plus(brief.timeout.saturating_add(GRACE));
@@ -86,7 +90,7 @@ pub(super) fn reserve(site: &Site<'_>, brief: &Brief, limits: &Amounts) -> Resul
 
 /// Settles what a run has used. If that cannot be written, all that was reserved is charged once its time is over.
 pub(super) fn settle(site: &Site<'_>, run: &RunId, used: Amounts) {
-    let done = site.hub().and_then(|hub| {
+    let done = hub(site).and_then(|hub| {
         let change = Change {
             at: site.repo.identity()?.time,
             machine: machine::name(&hub),
@@ -98,6 +102,11 @@ pub(super) fn settle(site: &Site<'_>, run: &RunId, used: Amounts) {
     if let Err(error) = done {
         site.tell(What::Trouble(Trouble::of(&error)));
     }
+}
+
+/// The repository of the book.
+fn hub(site: &Site<'_>) -> Result<Repo, DispatchError> {
+    Ok(site.workspace.open(site.workspace.hub()?)?)
 }
 
 /// Why a change is not made.

@@ -31,12 +31,16 @@ pub(super) fn run(
     };
     let done = converse(site, name, &brief);
     if let Some(reserved) = reserved {
-        budget::settle(site, &brief.run, match &done {
-            Ok(outcome) => reserved.used_of(&outcome.usage, outcome.took.as_secs()),
-            // It never began.
-            Err(DispatchError::Process(ProcessError::Start { .. } | ProcessError::Prepare { .. })) => Amounts::default(),
-            Err(_) => reserved,
-        });
+        budget::settle(
+            site,
+            &brief.run,
+            match &done {
+                Ok(outcome) => reserved.used_of(&outcome.usage, outcome.took.as_secs()),
+                // It never began.
+                Err(DispatchError::Process(ProcessError::Start { .. } | ProcessError::Prepare { .. })) => Amounts::default(),
+                Err(_) => reserved,
+            },
+        );
     }
     let outcome = done?;
     site.tell_cut(name, &outcome.transcript);

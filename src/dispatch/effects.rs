@@ -67,8 +67,8 @@ impl<'a> Effects<'a> {
             return Some((Outcome::OverBudget(Cap::Disk), why));
         }
         let quiet = now.saturating_sub(self.changed);
-        self.patience.filter(|patience| quiet > *patience).map(|patience| {
-            (Outcome::NoProgress, format!("it changed no file for {}", words(Cap::Minutes, patience.as_secs())))
-        })
+        self.patience
+            .filter(|patience| quiet > *patience)
+            .map(|patience| (Outcome::NoProgress, format!("it changed no file for {}", words(Cap::Minutes, patience.as_secs()))))
     }
 }

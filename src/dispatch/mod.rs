@@ -198,14 +198,6 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Opens the hub of the workspace.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    fn hub(&self) -> Result<Repo, DispatchError> {
-        Ok(self.workspace.open(self.workspace.hub()?)?)
-    }
-
     /// Opens the ledger of the repository.
     ///
     /// # Errors
@@ -333,7 +325,7 @@ fn go_on(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate,
                     ended::give_back(site, &ledger, &entry, &run, &Loss::of_work(Trouble::of(&error).to_string()))?;
                 }
                 done => {
-                    if let Ruling::Denied(hold) = done? {
+                    if let Some(hold) = done?.denied() {
                         return Ok(Fate::Held(hold));
                     }
                 }

@@ -38,7 +38,12 @@ struct Came {
     words: String,
 }
 
-pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<Ruling<(), Hold>, DispatchError> {
+pub(super) fn run(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    record: &mut RunRecord,
+) -> Result<Ruling<(), Hold>, DispatchError> {
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
         AgentStage::Worked { attempt: done, agent, record: said, failure, outcome, words } if done == attempt => {
@@ -60,12 +65,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     }
 }
 
-fn work(
-    site: &Site<'_>,
-    ledger: &Ledger<'_>,
-    entry: &Entry,
-    record: &mut RunRecord,
-) -> Result<Ruling<(), Hold>, DispatchError> {
+fn work(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunRecord) -> Result<Ruling<(), Hold>, DispatchError> {
     let worktree = site.worktree(&entry.id);
     let branch = entry.id.branch();
     if !worktree.as_std_path().exists() {

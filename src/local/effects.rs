@@ -35,7 +35,8 @@ pub(crate) fn look(folders: &[&Utf8Path]) -> Look {
                 continue;
             }
             let mut hasher = DefaultHasher::new();
-            (entry.path().as_str(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec(), meta.len()).hash(&mut hasher);
+            (entry.path().as_str(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec(), meta.len())
+                .hash(&mut hasher);
             // Folders are read in no order.
             look.mark = look.mark.wrapping_add(hasher.finish());
             look.bytes = look.bytes.saturating_add(meta.blocks().saturating_mul(512));

@@ -91,8 +91,6 @@ pub(crate) fn write(repo: &Repo, tip: Option<ObjectId>, after: &Book, change: &C
     let subject = match &change.what {
         What::Reserve { run, ticket, .. } => format!("[reserve] {} for {ticket}", run.as_str()),
         What::Settle { run, .. } => format!("[settle] {}", run.as_str()),
-        What::Rest { .. } => "[rest] An account".to_owned(),
-        What::Wake { .. } => "[wake] An account".to_owned(),
     };
     let message: String = Message::new(subject, "", SCHEMA).into();
     Ok(repo.write_commit(tree_id, tip.as_slice(), &repo.identity()?, &message)?)

@@ -8,7 +8,9 @@ use crate::sync::fleet::{Fleet, Plan};
 /// What `refs/os/budget` says in a repository: runs that were charged, and runs that are reserved.
 fn counted(book: &str) -> (u64, usize) {
     let book: serde_json::Value = serde_json::from_str(book).expect("a book");
-    let runs = |brands: &serde_json::Value| brands.as_object().map_or(0, |all| all.values().filter_map(|one| one["runs"].as_u64()).sum());
+    let runs = |brands: &serde_json::Value| {
+        brands.as_object().map_or(0, |all| all.values().filter_map(|one| one["runs"].as_u64()).sum())
+    };
     (runs(&book["total"]), book["open"].as_object().map_or(0, serde_json::Map::len))
 }
 
@@ -25,7 +27,10 @@ fn what_the_day_has_no_room_for_stays_ready_and_says_when_it_goes_on() {
     assert_eq!((landed, ready), (2, 1), "{said}");
     let again = crew.os(&["dispatch"]);
     let told = format!("{}{}", again.stdout, again.stderr);
-    assert!(told.contains("the budget of the day has no room for another run: 2 runs used of 2 runs; it begins anew at "), "{told}");
+    assert!(
+        told.contains("the budget of the day has no room for another run: 2 runs used of 2 runs; it begins anew at "),
+        "{told}"
+    );
     let book = crew.sandbox.git("ws/hub", &["show", "refs/os/budget:book.json"]).ok();
     assert_eq!(counted(&book), (2, 0));
     crew.os(&["fsck"]).ok();
@@ -59,7 +64,10 @@ fn machines_never_use_more_together_than_the_day_has_room_for() {
     );
     let fleet = Fleet::new(8, Plan { settings: &settings, is_judged: true, ..Plan::default() });
     let log = fleet.sandbox.path("log");
-    let agent = format!("echo run >>{}; sleep 0.2; echo $GIT_OS_TICKET >work-$GIT_OS_TICKET; git add -A; git commit -qm \"$GIT_OS_TICKET\"\n", log.display());
+    let agent = format!(
+        "echo run >>{}; sleep 0.2; echo $GIT_OS_TICKET >work-$GIT_OS_TICKET; git add -A; git commit -qm \"$GIT_OS_TICKET\"\n",
+        log.display()
+    );
     for machine in &fleet.machines {
         fleet.sandbox.write(&format!("{machine}/agent.sh"), &agent);
     }
@@ -70,7 +78,7 @@ fn machines_never_use_more_together_than_the_day_has_room_for() {
     for turn in 0..3 {
         let start = |(at, machine): (usize, &String)| {
             let mut command = fleet.command(machine, machine, "git-os");
-            command.args(["worker", "--once"]).stdout(Stdio::null()).stderr(Stdio::null());
+            command.args(["worker", "--until-empty"]).stdout(Stdio::null()).stderr(Stdio::null());
             if (at + turn) % 3 == 0 {
                 command.env("GIT_OS_KILL_AFTER", "worked");
             }

@@ -145,9 +145,8 @@ mod tests {
         let mut limits = Amounts::default();
         limits.set(Cap::Turns, 7);
         limits.set(Cap::Dollars, 2_500_000);
-        let line = |duty: Duty| {
-            words(&registry.agents["a"], &limits, (duty, (!duty.writes()).then_some(SCHEMA)), around()).join(" ")
-        };
+        let line =
+            |duty: Duty| words(&registry.agents["a"], &limits, (duty, (!duty.writes()).then_some(SCHEMA)), around()).join(" ");
         let (executor, verifier) = (line(Duty::Executor), line(Duty::Verifier));
         let limits = "--model opus --max-turns 7 --max-budget-usd 2.5";
         assert!(executor.ends_with(&format!("--permission-mode acceptEdits --allowedTools Bash {limits}")), "{executor}");

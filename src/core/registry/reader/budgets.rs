@@ -56,11 +56,17 @@ impl Reader<'_> {
                 match may_use.get(cap) {
                     None => self.fault(
                         span,
-                        format!("`{key}` counts {cap}, so `run` has to say how much of them one run may use: it is reserved before"),
+                        format!(
+                            "`{key}` counts {cap}, so `run` has to say how much of them one run may use: it is reserved before"
+                        ),
                     ),
                     Some(run) if run > limit => self.fault(
                         span,
-                        format!("`{key}` lets nobody work: a run may use {}, which is more than {}", words(cap, run), words(cap, limit)),
+                        format!(
+                            "`{key}` lets nobody work: a run may use {}, which is more than {}",
+                            words(cap, run),
+                            words(cap, limit)
+                        ),
                     ),
                     Some(_) => {}
                 }
@@ -144,6 +150,18 @@ mod tests {
                     week = {}\n[budget.brands.b]\nday = { runs = 1 }\n";
         let faults = Registry::parse(&format!("{HEAD}{text}")).expect_err("bad");
         let shown: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        snapbox::assert_data_eq!(shown.join("\n"), snapbox::str![[""]]);
+        snapbox::assert_data_eq!(
+            shown.join("\n"),
+            snapbox::str![[r#"
+line 9: unknown key `runs` in `run`; expected one of: turns, dollars, tokens, minutes, disk
+line 9: `dollars` of `run` is not an amount such as 2.50
+line 9: `minutes` of `run` is not a number of at least 1
+line 10: unknown key `disk` in `day`; expected one of: turns, dollars, tokens, minutes, runs
+line 10: `day` lets nobody work: a run may use 9 turns, which is more than 4 turns
+line 10: `day` counts dollars, so `run` has to say how much of them one run may use: it is reserved before
+line 11: unknown key `week` in `[budget]`; expected one of: run, ticket, day, total, brands
+line 12: `[budget.brands.b]` is not the table of a brand of a repository
+"#]]
+        );
     }
 }
