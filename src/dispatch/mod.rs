@@ -24,6 +24,7 @@ pub(crate) mod recover;
 pub(crate) mod schedule;
 mod scratch;
 pub(crate) mod settle;
+pub(crate) mod steps;
 mod take_in;
 pub(crate) mod turn;
 pub(crate) mod verify;

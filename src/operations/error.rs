@@ -4,6 +4,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
+use super::plan::PlanError;
 use crate::core::criteria::TooMuch;
 use crate::core::event::{EventKind, State};
 use crate::core::fsm::Refusal;
@@ -168,6 +169,8 @@ pub(crate) enum OperationError {
     TextTooLong(#[from] TooLong),
     #[error(transparent)]
     ManyCriteria(#[from] TooMuch),
+    #[error(transparent)]
+    Plan(Box<PlanError>),
     #[error("{0} cannot depend on itself")]
     SelfDependency(TicketId),
     #[error("{id} cannot depend on {on}, which waits for it: {}", route(.path))]
@@ -274,6 +277,7 @@ impl OperationError {
         match self {
             Self::Refused { refusal, .. } | Self::NotCreated(refusal) => refusal.code(),
             Self::Held { why, .. } => why.code(),
+            Self::Plan(error) => error.as_ref().into(),
             Self::Unusable { outcome, .. } => outcome.name(),
             own => own.into(),
         }
@@ -317,6 +321,7 @@ impl OperationError {
             Self::WrongState { verb: Verb::Revert, id, .. } => format!("git os show {id}"),
             Self::WrongState { verb: Verb::Drop, id, state: State::Verified, .. } => set_aside(id),
             Self::WrongState { id, state, .. } => next_step(id, *state),
+            Self::Plan(error) => return error.hint(),
             Self::NoneHeld(Verb::Pass | Verb::Verify) => "git os list --state verifying".to_owned(),
             Self::NoneHeld(_) => "git os ready   # what can be taken".to_owned(),
             Self::NoTrunk { branch, top, has_other: true, .. } => {

@@ -72,6 +72,9 @@ impl Values {
     pub(super) fn of(command: &str, argument: &str) -> Option<Self> {
         Some(match (command, argument) {
             ("session", "id") => Self::Sessions,
+            ("rollback", "to") => return None,
+            ("resume", "id") => Self::Tickets(Acts::OnState(State::Blocked)),
+            (_, "file") => Self::Files,
             ("step", "state") => Self::StepStates,
             (_, "id" | "ids") => Self::Tickets(Acts::of(command)),
             (_, "depends") => Self::Tickets(Acts::OnOpen),

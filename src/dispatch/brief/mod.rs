@@ -4,11 +4,13 @@ mod diff;
 mod instructions;
 mod part;
 mod proof;
+mod step;
 
 use camino::Utf8Path;
 
 use self::part::{MAX_DESCRIPTION, MAX_LESSON, MAX_WORDS, quote};
 pub(crate) use self::part::{Part, Text};
+pub(crate) use self::step::{Planned, step};
 use super::panel::Matter;
 use super::{DispatchError, Site, find_failure, find_words};
 use crate::core::event::EventKind;
@@ -46,6 +48,7 @@ pub(crate) fn executor(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, work
         ),
     );
     text.add("description", description(ledger, entry, "What is to be done")?);
+    text.add("plan", step::of_whole(ledger, entry)?);
     text.add("criteria", criteria(site, ledger, entry)?);
     text.add("operator", said(site, &ticket.content.brand)?);
     text.add("failure", failure(site, ledger, entry, trunk)?);
