@@ -143,12 +143,11 @@ fn target(ctx: &Context, plan: &Plan) -> Result<Place, CliError> {
 
 fn edit(ctx: &Context, part: &str, file: Option<&str>) -> Result<(), CliError> {
     let (place, id) = ctx.find(part)?;
-    let (text, used) = match file {
-        Some(file) => (super::read_text(ctx, None, Some(file))?.unwrap_or_default(), None),
-        None => {
-            let path = in_editor(ctx, &place, &id)?;
-            (read_file(&path)?, Some(path))
-        }
+    let (text, used) = if let Some(file) = file {
+        (super::read_text(ctx, None, Some(file))?.unwrap_or_default(), None)
+    } else {
+        let path = in_editor(ctx, &place, &id)?;
+        (read_file(&path)?, Some(path))
     };
     let edited = plan::replace(&place, &id, plan::read(&text)?)?;
     if let Some(path) = used {

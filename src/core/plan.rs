@@ -3,9 +3,9 @@
 //! It is a file of the ticket's tree, in one written form, and nobody changes it after the approval.
 
 mod node;
+pub(crate) mod note;
 mod reader;
 mod track;
-pub(crate) mod note;
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use super::criteria::{self, Criteria};
 use super::event::named;
 use super::id::StepId;
 pub(crate) use node::{Fault, MAX_TEXT};
-pub(crate) use track::{Track, Told};
+pub(crate) use track::{Told, Track};
 
 /// The file in the tree of a ticket.
 pub(crate) const FILE: &str = "plan.json";

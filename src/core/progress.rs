@@ -238,10 +238,19 @@ pub(crate) enum What {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Activity {
     Preparing,
-    Working { agent: String, attempt: u32 },
+    Working {
+        agent: String,
+        attempt: u32,
+    },
     /// A step of the plan, for the so many-th time.
-    Step { step: StepId, title: String, attempt: u32 },
-    Judging { agent: String },
+    Step {
+        step: StepId,
+        title: String,
+        attempt: u32,
+    },
+    Judging {
+        agent: String,
+    },
     Rebasing,
 }
 

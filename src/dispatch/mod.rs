@@ -17,6 +17,7 @@ pub(crate) mod land;
 mod learn;
 mod mark;
 mod panel;
+mod planned;
 pub(crate) mod prepare;
 mod pull;
 mod reasons;
@@ -36,7 +37,7 @@ use std::sync::OnceLock;
 
 use self::ended::Loss;
 pub(crate) use self::reasons::last_reason;
-use self::reasons::{find_failure, find_words};
+use self::reasons::{find_answer, find_failure};
 use crate::ledger::replay::system_clock;
 use crate::local::journal;
 use crate::local::output::{self, Printer};

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::land::short;
-use super::{DispatchError, Site, include, steps, write};
+use super::{DispatchError, Site, include, planned, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::progress::{Activity, CareEvent, Stage, What};
@@ -21,7 +21,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     let branch = entry.id.branch();
     let tip = ledger.repo.find_ref(&branch)?;
     // What the steps of a plan made goes onto the trunk as a whole. Any other work goes on if it still descends from the trunk.
-    let start = match (steps::find_start(ledger, entry)?, tip) {
+    let start = match (planned::find_start(ledger, entry)?, tip) {
         (Some(start), _) => start,
         (None, Some(tip)) if ledger.repo.is_ancestor(base, tip)? => tip,
         _ => base,
@@ -38,9 +38,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
 /// Creates a worktree at this commit on the ticket's branch; saves existing changes first.
 pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, start: ObjectId) -> Result<(), DispatchError> {
     let path = site.worktree(&entry.id);
-    if is_worktree(&site.repo, &path)?
-        && ledger.repo.pinned(&path).is_some()
-    {
+    if is_worktree(&site.repo, &path)? && ledger.repo.pinned(&path).is_some() {
         rescue(&site.repo, &entry.id, &path, start)?;
         return put_at(&site.repo, &entry.id, start);
     }

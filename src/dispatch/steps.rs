@@ -4,6 +4,8 @@
 //! finds either the event, or what the event will say.
 
 use super::ended::{Loss, give_back};
+use super::planned::base_of;
+pub(crate) use super::planned::{find_plan, track};
 use super::scratch::Scratch;
 use super::take_in::sit_on;
 use super::verify::{ending, run_check};
@@ -20,7 +22,7 @@ use crate::core::progress::{Activity, Stage, Trouble, What};
 use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::text::excerpt;
-use crate::ledger::{Draft, Entry, Ledger, replay};
+use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::output::Printer;
 use crate::local::runs::{AgentStage, RunRecord};
 
@@ -34,50 +36,6 @@ pub(super) enum Led {
     Further,
     /// An agent works on the whole: there is no plan, or all its steps are done and what they made has failed.
     Whole,
-}
-
-/// How far the steps of a ticket are.
-///
-/// # Errors
-/// When the chain cannot be read.
-pub(crate) fn track(ledger: &Ledger<'_>, entry: &Entry) -> Result<Track, DispatchError> {
-    let links = replay::links(ledger.repo, entry.tip, None)?.granted().unwrap_or_default();
-    Ok(Track::of(links.iter().rev().map(|link| &link.record.event)))
-}
-
-/// The plan of a ticket, if it has one without faults, and how far it is.
-///
-/// # Errors
-/// When the ticket cannot be read.
-pub(crate) fn find_plan(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(Plan, Track)>, DispatchError> {
-    match ledger.plan(entry.tree_id)? {
-        Some(Ruling::Granted(plan)) => Ok(Some((plan, track(ledger, entry)?))),
-        Some(Ruling::Denied(_)) | None => Ok(None),
-    }
-}
-
-/// Where work goes on that has a plan: on its branch, or before what a person refused. `None` if nothing is there yet.
-///
-/// # Errors
-/// When the ticket or the branch cannot be read.
-pub(super) fn find_start(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<ObjectId>, DispatchError> {
-    let Some((_, track)) = find_plan(ledger, entry)? else { return Ok(None) };
-    let tip = ledger.repo.find_ref(&entry.id.branch())?;
-    let is_there = |id: &ObjectId| ledger.repo.has_object(*id);
-    let last = track.last_checkpoint().filter(is_there);
-    Ok(match (tip, last) {
-        (Some(tip), last) if track.is_taken_back() => last.or(base_of(ledger, tip)?),
-        (Some(tip), Some(_)) => Some(tip),
-        (None, last) => last,
-        (Some(_), None) => None,
-    })
-}
-
-/// Where the work on a branch began.
-fn base_of(ledger: &Ledger<'_>, tip: ObjectId) -> Result<Option<ObjectId>, DispatchError> {
-    let Some(trunk) = ledger.find_trunk_tip()? else { return Ok(None) };
-    let base = ledger.repo.git().line(["merge-base", &tip.to_string(), &trunk.to_string()])?;
-    Ok(base.and_then(|base| ObjectId::parse(&base).ok()))
 }
 
 /// One step, and all that it is done with.
@@ -104,7 +62,15 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
         }
     };
     let track = track(ledger, entry)?;
-    let turn = |step| Turn { site, ledger, entry, plan: &plan, track: &track, step, told: track.find(&step.id).cloned().unwrap_or_default() };
+    let turn = |step| Turn {
+        site,
+        ledger,
+        entry,
+        plan: &plan,
+        track: &track,
+        step,
+        told: track.find(&step.id).cloned().unwrap_or_default(),
+    };
     let attempt = entry.ticket.attempt;
     match record.stage().clone() {
         AgentStage::Worked { step: None, attempt: done, .. } | AgentStage::Working { step: None, attempt: done, .. }
@@ -186,7 +152,9 @@ impl Turn<'_> {
         if step.kind == StepType::AskUser {
             return match &told.answer {
                 Some(answer) => self.done(record, work::in_place(self.site, ledger, entry)?, answer, None),
-                None => self.ask(record, &Note::Asks { step: step.id.clone() }, step.prompt.as_ref().unwrap_or(&step.title), None),
+                None => {
+                    self.ask(record, &Note::Asks { step: step.id.clone() }, step.prompt.as_ref().unwrap_or(&step.title), None)
+                }
             };
         }
         if step.approval == Approval::BeforeRun && told.approved != Some(Approval::BeforeRun) {

@@ -3,9 +3,9 @@
 use camino::Utf8Path;
 
 use super::ended::{Loss, give_back};
-use super::watch::Tips;
 use super::steps::{self, Led};
 use super::take_in::{Taken, Untaken};
+use super::watch::Tips;
 use super::{DispatchError, Site, brief, complete, converse, learn, mark, prepare, take_in, write};
 use crate::agent::outbox::{self, Message};
 use crate::agent::process::sweep;

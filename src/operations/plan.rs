@@ -44,7 +44,7 @@ pub(crate) enum PlanError {
 }
 
 fn lines(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("\n  {}", escape(&fault.to_string()))).collect()
+    faults.iter().fold(String::new(), |lines, fault| lines + &format!("\n  {}", escape(&fault.to_string())))
 }
 
 impl PlanError {
@@ -53,17 +53,18 @@ impl PlanError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Faults(_) => "git os plan new   # prints a plan to begin with".to_owned(),
-            Self::None(id) => format!("git os show {id}"),
             Self::NoStep { id, .. } | Self::NotDone { id, .. } | Self::NothingAfter { id, .. } => {
                 format!("git os plan show {id}   # lists the steps, and which are done")
             }
             Self::NotHere { id, .. } => format!("git os log {id}   # says where it was done"),
-            Self::NotWaiting { id, state: State::Draft, .. } => format!("git os approve {id}   # approves the ticket and its plan"),
+            Self::NotWaiting { id, state: State::Draft, .. } => {
+                format!("git os approve {id}   # approves the ticket and its plan")
+            }
             Self::NotWaiting { id, .. } => format!("git os plan show {id}"),
             Self::WaitsForApproval { id, step } => format!("git os approve {id} --step {step}"),
             Self::NotBlocked { id, state: State::AwaitingInput } => format!("git os show {id}   # says what it waits for"),
             Self::NotBlocked { state: State::Ready, .. } => "git os start   # works on what is ready".to_owned(),
-            Self::NotBlocked { id, .. } => format!("git os show {id}"),
+            Self::None(id) | Self::NotBlocked { id, .. } => format!("git os show {id}"),
             Self::InWork { id, state: State::Merged } => format!("git os revert {id}"),
             Self::InWork { id, state } if state.is_terminal() => format!("git os show {id}"),
             Self::InWork { id, .. } => format!("git os block {id} --reason TEXT   # ends the work on it"),
@@ -175,9 +176,8 @@ pub(crate) fn reject_step(ledger: &Ledger<'_>, id: &TicketId, step: &StepId, rea
 pub(crate) fn answer(ledger: &Ledger<'_>, id: &TicketId, words: &str) -> Done<Entry> {
     let (entry, _) = ledger.read_legal(id)?;
     let asked = if entry.ticket.state == State::AwaitingInput { steps::track(ledger, &entry)?.asked().cloned() } else { None };
-    let step = match asked {
-        Some(Note::WaitsBeforeRun { step } | Note::WaitsBeforeWrite { step, .. }) => step,
-        _ => return answer_question(ledger, id, &quoted(words)),
+    let Some(Note::WaitsBeforeRun { step } | Note::WaitsBeforeWrite { step, .. }) = asked else {
+        return answer_question(ledger, id, &quoted(words));
     };
     let (first, rest) = words.trim().split_once([' ', ',', ':', ';', '.', '\n']).unwrap_or((words.trim(), ""));
     match first.to_lowercase().as_str() {

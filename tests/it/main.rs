@@ -31,6 +31,7 @@ mod clients;
 mod criteria;
 mod help;
 mod naming;
+mod plans;
 mod reading;
 mod refusals;
 

@@ -72,9 +72,7 @@ impl Values {
     pub(super) fn of(command: &str, argument: &str) -> Option<Self> {
         Some(match (command, argument) {
             ("session", "id") => Self::Sessions,
-            ("rollback", "to") => return None,
             ("resume", "id") => Self::Tickets(Acts::OnState(State::Blocked)),
-            (_, "file") => Self::Files,
             ("step", "state") => Self::StepStates,
             (_, "id" | "ids") => Self::Tickets(Acts::of(command)),
             (_, "depends") => Self::Tickets(Acts::OnOpen),
@@ -88,7 +86,7 @@ impl Values {
             (_, "check") => Self::Checks,
             (_, "remote") => Self::Remotes,
             (_, "agent") => Self::Agents,
-            (_, "dirs" | "dir" | "bare" | "registry" | "answers" | "verdict" | "description_file") => Self::Files,
+            (_, "dirs" | "dir" | "bare" | "registry" | "answers" | "verdict" | "description_file" | "file") => Self::Files,
             _ => return None,
         })
     }

@@ -1,6 +1,5 @@
 //! A text in YAML or JSON as a tree in which everything knows its place; what could make it grow or nest without bound is refused.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
@@ -216,7 +215,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn shown(tag: &Cow<'_, Tag>) -> String {
+fn shown(tag: &Tag) -> String {
     format!("{}{}", tag.handle, tag.suffix)
 }
 

@@ -12,16 +12,33 @@ use crate::core::id::{ObjectId, StepId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Note {
     /// The step is done, and the ticket's branch was at this commit.
-    Done { checkpoint: ObjectId },
+    Done {
+        checkpoint: ObjectId,
+    },
     /// It waits for a person to approve it: before it runs, or before what it made, this commit, is written to the ticket's branch.
-    WaitsBeforeRun { step: StepId },
-    WaitsBeforeWrite { step: StepId, made: ObjectId },
+    WaitsBeforeRun {
+        step: StepId,
+    },
+    WaitsBeforeWrite {
+        step: StepId,
+        made: ObjectId,
+    },
     /// It asks a person, as the plan says.
-    Asks { step: StepId },
-    Approved { step: StepId, approval: Approval },
-    Refused { step: StepId },
+    Asks {
+        step: StepId,
+    },
+    Approved {
+        step: StepId,
+        approval: Approval,
+    },
+    Refused {
+        step: StepId,
+    },
     /// All that was done after this step was taken back.
-    RolledBack { step: StepId, checkpoint: ObjectId },
+    RolledBack {
+        step: StepId,
+        checkpoint: ObjectId,
+    },
 }
 
 const DONE: &str = "Done at ";
@@ -73,7 +90,9 @@ impl Note {
         }
         if let Some(words) = words(WAITS) {
             return match words.as_slice() {
-                [id, when] if Approval::parse(when) == Some(Approval::BeforeRun) => Some(Self::WaitsBeforeRun { step: step(id)? }),
+                [id, when] if Approval::parse(when) == Some(Approval::BeforeRun) => {
+                    Some(Self::WaitsBeforeRun { step: step(id)? })
+                }
                 [id, when, made] if Approval::parse(when) == Some(Approval::BeforeWrite) => {
                     Some(Self::WaitsBeforeWrite { step: step(id)?, made: object(made)? })
                 }
@@ -101,7 +120,11 @@ impl Note {
 /// The words of an agent or a person, which are no note whatever they say.
 #[must_use]
 pub(crate) fn quoted(words: &str) -> String {
-    if ALL.iter().any(|prefix| words.trim_start().starts_with(prefix)) { format!("> {}", words.trim_start()) } else { words.to_owned() }
+    if ALL.iter().any(|prefix| words.trim_start().starts_with(prefix)) {
+        format!("> {}", words.trim_start())
+    } else {
+        words.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -67,13 +67,11 @@ impl Reader {
             self.fault(&node.place, "is to be a text");
             return None;
         };
-        match text::whole(words, MAX_WORDS) {
-            Ok(words) => Some(words.trim().to_owned()).filter(|words| !words.is_empty()),
-            Err(_) => {
-                self.fault(&node.place, format!("longer than {MAX_WORDS} bytes"));
-                None
-            }
+        if let Ok(words) = text::whole(words, MAX_WORDS) {
+            return Some(words.trim().to_owned()).filter(|words| !words.is_empty());
         }
+        self.fault(&node.place, format!("longer than {MAX_WORDS} bytes"));
+        None
     }
 
     /// A text of one line with a limit; line breaks become spaces.
@@ -81,13 +79,11 @@ impl Reader {
         let place = node?.place.clone();
         let words = self.words(node)?;
         let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        match text::whole_line(&words, limit) {
-            Ok(words) => Some(words),
-            Err(_) => {
-                self.fault(&place, format!("longer than {limit} bytes"));
-                None
-            }
+        if let Ok(words) = text::whole_line(&words, limit) {
+            return Some(words);
         }
+        self.fault(&place, format!("longer than {limit} bytes"));
+        None
     }
 
     fn list<'a>(&mut self, node: Option<&'a Node>) -> &'a [Node] {
@@ -172,7 +168,8 @@ impl Reader {
             &fields,
             "version, goal, name, task_id, project, target_repo, context, steps, tasks, success_criteria, backstop",
         );
-        let plan = Plan { version: VERSION, goal: goal?, task_id, project, target_repo, context, steps, success_criteria, backstop };
+        let plan =
+            Plan { version: VERSION, goal: goal?, task_id, project, target_repo, context, steps, success_criteria, backstop };
         if let Err(error) = fits(&plan.criteria()) {
             self.fault(&node.place, format!("as acceptance criteria, one for each `acceptance` and `success_criteria`: {error}"));
         }
@@ -249,7 +246,8 @@ impl Reader {
 
     /// Names one step of each circle of dependencies, with the whole circle.
     fn cycle(&mut self, steps: &[Step], places: &BTreeMap<StepId, &Place>) {
-        let by_id: BTreeMap<&StepId, &Step> = steps.iter().map(|step| (&step.id, step)).collect();
+        // Of two steps with one id the first is meant, as where that is named.
+        let by_id: BTreeMap<&StepId, &Step> = steps.iter().rev().map(|step| (&step.id, step)).collect();
         let mut settled: BTreeSet<&StepId> = BTreeSet::new();
         for step in steps {
             let mut path: Vec<&StepId> = Vec::new();
@@ -319,7 +317,9 @@ impl Reader {
         self.judge_kind(&fields.place, kind, (skill_node, skill_id.is_some()), (shell_node, shell.is_some()));
         let approval_node = fields.take(&["approval"]);
         let approval = self.named(approval_node, Approval::ALL, Approval::parse).unwrap_or(Approval::None);
-        if let (Some(StepType::AskUser), Approval::BeforeRun | Approval::BeforeWrite, Some(node)) = (kind, approval, approval_node) {
+        if let (Some(StepType::AskUser), Approval::BeforeRun | Approval::BeforeWrite, Some(node)) =
+            (kind, approval, approval_node)
+        {
             self.fault(&node.place, "a step of type `ask_user` asks a person anyway");
         }
         let depends: Vec<_> = {

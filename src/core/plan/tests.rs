@@ -1,3 +1,5 @@
+//! What is a plan, and what is wrong with what is none.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -129,9 +129,10 @@ impl Track {
             {
                 self.steps.entry(step).or_default().approved = Some(Approval::BeforeRun);
             }
-            (Some(Note::WaitsBeforeWrite { step, made }), Some(Note::Approved { step: approved, approval: Approval::BeforeWrite }))
-                if step == approved =>
-            {
+            (
+                Some(Note::WaitsBeforeWrite { step, made }),
+                Some(Note::Approved { step: approved, approval: Approval::BeforeWrite }),
+            ) if step == approved => {
                 let told = self.steps.entry(step).or_default();
                 (told.approved, told.made) = (Some(Approval::BeforeWrite), Some(made));
             }
@@ -142,7 +143,9 @@ impl Track {
     }
 
     fn roll_back(&mut self, to: &StepId) {
-        let Some(at) = self.steps.get(to).filter(|told| told.state == Some(StepState::Done)).map(|told| told.done_at) else { return };
+        let Some(at) = self.steps.get(to).filter(|told| told.state == Some(StepState::Done)).map(|told| told.done_at) else {
+            return;
+        };
         self.steps.retain(|_, told| told.state == Some(StepState::Done) && told.done_at <= at);
         self.is_rolled_back = true;
         self.has_failed = false;
@@ -178,7 +181,8 @@ impl Track {
     pub(crate) fn after(&self, id: &StepId) -> Vec<&StepId> {
         let Some(at) = self.steps.get(id).map(|told| told.done_at) else { return Vec::new() };
         let later = self.done().into_iter().filter(|(_, told)| told.done_at > at).map(|(id, _)| id);
-        let begun = self.steps.iter().filter(|(_, told)| told.state.is_some_and(|state| state != StepState::Done)).map(|(id, _)| id);
+        let begun =
+            self.steps.iter().filter(|(_, told)| told.state.is_some_and(|state| state != StepState::Done)).map(|(id, _)| id);
         later.chain(begun).collect()
     }
 

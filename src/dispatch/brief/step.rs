@@ -131,18 +131,19 @@ pub(super) fn of_whole(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, Dis
     let Some((plan, track)) = crate::dispatch::steps::find_plan(ledger, entry)? else { return Ok(String::new()) };
     let text = overview(Planned { plan: &plan, track: &track }, None);
     let is_over = plan.next(&track).is_none();
-    Ok(text + if is_over { "\nAll steps are done. What they made together did not pass: mend what is wrong with it.\n" } else { "" })
+    Ok(text
+        + if is_over { "\nAll steps are done. What they made together did not pass: mend what is wrong with it.\n" } else { "" })
 }
 
 /// What earlier steps came to, oldest first.
 fn earlier(planned: Planned<'_>) -> String {
     let done = planned.track.done();
     let results = done.iter().filter_map(|(id, told)| Some((id, told.result.as_ref()?)));
-    let list: String = results.map(|(id, result)| format!("- {id}: {}\n", excerpt(result.trim(), MAX_RESULT))).collect();
+    let list: Vec<_> = results.map(|(id, result)| format!("- {id}: {}", excerpt(result.trim(), MAX_RESULT))).collect();
     if list.is_empty() {
         return String::new();
     }
-    format!("\n## What earlier steps said at their end\n\n{}", quote("results", list.trim_end(), MAX_DESCRIPTION))
+    format!("\n## What earlier steps said at their end\n\n{}", quote("results", &list.join("\n"), MAX_DESCRIPTION))
 }
 
 /// What earlier steps of this ticket recorded for others, oldest first.
