@@ -96,6 +96,7 @@ pub(crate) fn import(ledger: &Ledger<'_>, plan: Plan) -> Done<Entry> {
         tests_may_change: false,
         description: plan.goal.clone(),
         acceptance: plan.criteria(),
+        scope: Vec::new(),
         plan: Some(plan),
     };
     ticket::create(ledger, new, Role::Operator)
