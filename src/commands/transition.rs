@@ -42,7 +42,9 @@ pub(super) struct Reasoned {
     who: Who,
 }
 
-/// Approve drafts, or a step of a plan that waits for it
+/// Approve drafts
+///
+/// With `--step`, approves a step of a plan that waits for it.
 #[derive(ClapArgs, Debug)]
 pub(super) struct ApproveArgs {
     #[command(flatten)]
@@ -53,7 +55,9 @@ pub(super) struct ApproveArgs {
     step: Option<String>,
 }
 
-/// Reject drafts, or a step of a plan that waits for approval
+/// Reject drafts
+///
+/// With `--step`, refuses a step of a plan that waits for approval.
 #[derive(ClapArgs, Debug)]
 pub(super) struct RejectArgs {
     #[command(flatten)]
