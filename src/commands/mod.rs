@@ -24,6 +24,7 @@ mod manual;
 mod meant;
 mod new;
 mod plan;
+mod replay;
 mod server;
 mod session;
 mod show;
@@ -158,6 +159,7 @@ enum Command {
     Agents(agents::Args),
     Top(top::Args),
     Usage(usage::Args),
+    Replay(replay::Args),
     Hooks(hooks::Args),
     Gc(hooks::GcArgs),
     /// Answer a git hook
@@ -351,6 +353,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Agents(args) => agents::run(ctx, args),
         Command::Top(args) => top::run(ctx, args),
         Command::Usage(args) => usage::run(ctx, args),
+        Command::Replay(args) => replay::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),
         Command::Gc(args) => hooks::run_gc(ctx, args),
         Command::Hook { .. } | Command::Enter { .. } => Ok(()),

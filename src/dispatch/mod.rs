@@ -22,6 +22,7 @@ pub(crate) mod prepare;
 mod pull;
 mod reasons;
 pub(crate) mod recover;
+pub(crate) mod replay;
 pub(crate) mod schedule;
 mod scratch;
 pub(crate) mod settle;
@@ -82,6 +83,8 @@ pub(crate) enum DispatchError {
     BranchInUse { branch: String, path: Utf8PathBuf },
     #[error("cannot copy what `.worktreeinclude` names into {worktree}")]
     NotIncluded { worktree: Utf8PathBuf, source: GitError },
+    #[error("another process replays ticket {0}")]
+    BeingReplayed(TicketId),
     #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),
     #[error(transparent)]

@@ -197,7 +197,7 @@ impl Default for Found {
 }
 
 /// Runs the checks on submitted work, and asks the judge if they pass.
-fn examine_work(
+pub(super) fn examine_work(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
     entry: &Entry,

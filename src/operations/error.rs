@@ -255,6 +255,7 @@ pub(crate) enum Verb {
     Drop,
     Land,
     Revert,
+    Replay,
 }
 
 impl fmt::Display for Verb {
@@ -266,6 +267,7 @@ impl fmt::Display for Verb {
             Self::Drop => "drop",
             Self::Land => "land",
             Self::Revert => "revert",
+            Self::Replay => "replay",
         })
     }
 }
@@ -318,7 +320,7 @@ impl OperationError {
                 format!("git os release {id}   # if whoever holds it does not work on it any more")
             }
             Self::Refused { id, refusal: Refusal::WrongState { event, state }, .. } => instead(id, *event, *state),
-            Self::WrongState { verb: Verb::Revert, id, .. } => format!("git os show {id}"),
+            Self::WrongState { verb: Verb::Revert | Verb::Replay, id, .. } => format!("git os show {id}"),
             Self::WrongState { verb: Verb::Drop, id, state: State::Verified, .. } => set_aside(id),
             Self::WrongState { id, state, .. } => next_step(id, *state),
             Self::Plan(error) => return error.hint(),

@@ -13,6 +13,7 @@ pub(crate) mod land;
 pub(crate) mod learn;
 pub(crate) mod place;
 pub(crate) mod plan;
+pub(crate) mod replay;
 pub(crate) mod revert;
 pub(crate) mod submit;
 pub(crate) mod sync;

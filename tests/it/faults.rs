@@ -112,6 +112,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("doctor", "", ""),
     ("agents", "", ""),
     ("usage", "", ""),
+    ("replay", "$HANDED --agent crew", "git os verify $HANDED; git os merge $HANDED"),
     ("top", "", ""),
     ("hooks", "install", ""),
     ("gc", "", ""),

@@ -43,6 +43,7 @@ mod mistakes;
 mod pulls;
 mod rebase;
 mod registry;
+mod replay;
 mod revert;
 mod rights;
 mod settings;

@@ -52,7 +52,7 @@ impl Acts {
         match command {
             "verify" => Self::OnState(State::Verifying),
             "merge" => Self::OnState(State::Verified),
-            "revert" => Self::OnState(State::Merged),
+            "revert" | "replay" => Self::OnState(State::Merged),
             verb => EventKind::parse(verb).map_or(Self::OnAll, Self::As),
         }
     }
