@@ -265,6 +265,7 @@ mod tests {
     use super::*;
     use crate::agent::process::ProcessError;
     use crate::core::progress::Hold;
+    use crate::operations::plan::PlanError;
 
     #[test]
     fn every_error_has_a_code_that_scripts_know() {
@@ -272,6 +273,7 @@ mod tests {
         for (of, codes) in [
             ("commands", Code::VARIANTS),
             ("operations", OperationError::VARIANTS),
+            ("plans", PlanError::VARIANTS),
             ("work that is held", Hold::VARIANTS),
             ("ledger", LedgerError::VARIANTS),
             ("git", GitError::VARIANTS),

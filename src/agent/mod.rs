@@ -14,7 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::core::budget::Amounts;
 use crate::core::event::named;
-use crate::core::id::{RunId, TicketId};
+use crate::core::id::{RunId, StepId, TicketId};
 use crate::core::time::Timestamp;
 
 named! {
@@ -40,6 +40,8 @@ pub(crate) struct Brief {
     pub(crate) attempt: u32,
     /// The JSON schema of the answer, for clients that hold their model to one.
     pub(crate) schema: Option<&'static str>,
+    /// The step of the plan, if it is about one alone.
+    pub(crate) step: Option<StepId>,
     pub(crate) worktree: Utf8PathBuf,
     pub(crate) outbox: Utf8PathBuf,
     /// In seconds.
@@ -65,6 +67,7 @@ pub(crate) fn plain(printed: &str) -> String {
 impl Brief {
     /// The variables by which an agent knows what it is about.
     fn variables(&self) -> Vec<(String, String)> {
+        let step = self.step.iter().map(|step| ("GIT_OS_STEP", step.to_string()));
         [
             ("GIT_OS_TICKET", self.ticket.to_string()),
             ("GIT_OS_RUN", self.run.to_string()),
@@ -72,8 +75,10 @@ impl Brief {
             ("GIT_OS_ATTEMPT", self.attempt.to_string()),
             ("GIT_OS_OUTBOX", self.outbox.to_string()),
         ]
+        .into_iter()
+        .chain(step)
         .map(|(key, value)| (key.to_owned(), value))
-        .to_vec()
+        .collect()
     }
 }
 

@@ -93,6 +93,7 @@ mod tests {
             "head",
             "commit",
             "step",
+            "to",
             "hook",
             "args",
             "parent",

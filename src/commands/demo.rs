@@ -133,6 +133,7 @@ fn past_the_gate(ctx: &Context, workspace: &Workspace) -> Result<(), CliError> {
         scope: Vec::new(),
         description: "Somebody is in a hurry.".to_owned(),
         acceptance: Vec::new(),
+        plan: None,
     };
     let ticket = ticket::create(&ledger, new, Role::Operator)?;
     let branch = format!("claude/{}", ticket.id);

@@ -5,13 +5,16 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::listen::{JsonLines, Terminal};
-use crate::core::id::{ObjectId, TicketId};
+use crate::core::id::{ObjectId, StepId, TicketId};
 use crate::core::json::VERSION;
+use crate::core::plan::{Plan, Step, Track};
 use crate::core::progress::{Fate, Nobody};
 use crate::core::text::plural;
-use crate::dispatch::brief::{self, Part};
-use crate::dispatch::schedule;
+use crate::dispatch::brief::{self, Part, Planned};
+use crate::dispatch::{schedule, steps};
 use crate::error::CliError;
+use crate::ledger::{Entry, Ledger};
+use crate::operations::plan;
 
 /// Work on every ready ticket, without a session
 #[derive(ClapArgs, Debug)]
@@ -30,6 +33,10 @@ pub(super) struct Args {
 pub(super) struct ContextArgs {
     /// Ticket id or title, or any unique part of one
     id: String,
+
+    /// The step of the ticket's plan [default: the next one]
+    #[arg(long, value_name = "S")]
+    step: Option<String>,
 
     /// Print the parts with their sizes, and the hash of the whole, as JSON
     #[arg(long)]
@@ -59,6 +66,18 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     ctx.ui.line(format!("{landed} of {} landed", plural(endings.len(), "ticket", "tickets")))
 }
 
+/// The step that a brief is for; `None` if it is for the whole.
+fn find_step(ledger: &Ledger<'_>, entry: &Entry, wanted: Option<&str>) -> Result<Option<(Plan, Track, Step)>, CliError> {
+    let Some(wanted) = wanted else {
+        let found = steps::find_plan(ledger, entry)?;
+        return Ok(found.and_then(|(plan, track)| plan.next(&track).cloned().map(|step| (plan, track, step))));
+    };
+    let (plan, track) = plan::of(ledger, entry)?;
+    let id = StepId::parse(wanted)?;
+    let step = plan.find(&id).cloned().ok_or_else(|| plan::no_step(&entry.id, &id))?;
+    Ok(Some((plan, track, step)))
+}
+
 pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliError> {
     let (place, id) = ctx.find(&args.id)?;
     ctx.at_site(&place, &Nobody, |site| {
@@ -66,7 +85,12 @@ pub(super) fn run_context(ctx: &Context, args: &ContextArgs) -> Result<(), CliEr
         let (entry, _) = ledger.read_legal(&id)?;
         let worktree = site.worktree(&id);
         let worktree = if worktree.as_std_path().exists() { worktree } else { site.repo.home().to_owned() };
-        let brief = brief::executor(&site, &ledger, &entry, &worktree)?;
+        let brief = match find_step(&ledger, &entry, args.step.as_deref())? {
+            Some((plan, track, step)) => {
+                brief::step(&site, &ledger, &entry, &worktree, Planned { plan: &plan, track: &track }, &step)?
+            }
+            None => brief::executor(&site, &ledger, &entry, &worktree)?,
+        };
         let whole = brief.whole();
         if args.json {
             let (hash, bytes) = (site.repo.blob_id(whole.as_bytes()), whole.len());

@@ -107,6 +107,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
             scope: args.scope.as_ref().map(scope).transpose()?,
             description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?,
             acceptance: args.acceptance.as_ref().map(given),
+            plan: None,
         },
     };
     let edited = ticket::edit(&place, &id, changes)?;
@@ -160,6 +161,7 @@ fn in_editor(ctx: &Context, place: &Place, id: &TicketId) -> Result<(Utf8PathBuf
         scope: Some(sheet.scope),
         description: Some(sheet.description),
         acceptance: Some(sheet.acceptance),
+        plan: None,
     };
     Ok((path, changes))
 }

@@ -23,6 +23,8 @@ mod log;
 mod manual;
 mod meant;
 mod new;
+mod plan;
+mod replay;
 mod server;
 mod session;
 mod show;
@@ -98,10 +100,11 @@ enum Command {
     Log(log::Args),
     Which(which::Args),
     Edit(edit::Args),
-    /// Approve drafts
-    Approve(Plain),
-    /// Reject drafts
-    Reject(Reasoned),
+    Plan(plan::Args),
+    Approve(transition::ApproveArgs),
+    Reject(transition::RejectArgs),
+    Resume(plan::ResumeArgs),
+    Rollback(plan::RollbackArgs),
     Take(take::TakeArgs),
     Drop(take::DropArgs),
     Claim(claim::Args),
@@ -156,6 +159,7 @@ enum Command {
     Agents(agents::Args),
     Top(top::Args),
     Usage(usage::Args),
+    Replay(replay::Args),
     Hooks(hooks::Args),
     Gc(hooks::GcArgs),
     /// Answer a git hook
@@ -307,11 +311,14 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Which(args) => which::run(ctx, args),
         Command::Edit(args) => edit::run(ctx, args),
         Command::Claim(args) => claim::run(ctx, args),
-        Command::Approve(args) => transition::run_plain(ctx, EventKind::Approve, args),
+        Command::Plan(args) => plan::run(ctx, args),
+        Command::Resume(args) => plan::run_resume(ctx, args),
+        Command::Rollback(args) => plan::run_rollback(ctx, args),
+        Command::Approve(args) => transition::run_approve(ctx, args),
         Command::Unblock(args) => transition::run_plain(ctx, EventKind::Unblock, args),
         Command::Release(args) => transition::run_plain(ctx, EventKind::Release, args),
         Command::Expire(args) => transition::run_plain(ctx, EventKind::Expire, args),
-        Command::Reject(args) => transition::run_reasoned(ctx, EventKind::Reject, args),
+        Command::Reject(args) => transition::run_reject(ctx, args),
         Command::Fail(args) => transition::run_reasoned(ctx, EventKind::Fail, args),
         Command::Block(args) => transition::run_reasoned(ctx, EventKind::Block, args),
         Command::Cancel(args) => transition::run_reasoned(ctx, EventKind::Cancel, args),
@@ -346,6 +353,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Agents(args) => agents::run(ctx, args),
         Command::Top(args) => top::run(ctx, args),
         Command::Usage(args) => usage::run(ctx, args),
+        Command::Replay(args) => replay::run(ctx, args),
         Command::Hooks(args) => hooks::run(ctx, args),
         Command::Gc(args) => hooks::run_gc(ctx, args),
         Command::Hook { .. } | Command::Enter { .. } => Ok(()),

@@ -80,6 +80,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
         scope: args.scope.iter().map(|area| Area::parse(area)).collect::<Result<_, _>>()?,
         description: super::read_text(ctx, args.description.as_deref(), args.description_file.as_deref())?.unwrap_or_default(),
         acceptance: args.acceptance.clone(),
+        plan: None,
     };
     let ledger = place.ledger()?;
     let entry = ticket::create(&ledger, new, Role::Operator)?;

@@ -14,7 +14,7 @@ use crate::core::text::escape;
 use crate::core::time::parse_span;
 use crate::error::{CliError, Code};
 use crate::ledger::Entry;
-use crate::operations::{claim, submit, transition};
+use crate::operations::{claim, plan, submit, transition};
 
 /// Tickets alone.
 #[derive(ClapArgs, Debug)]
@@ -40,6 +40,32 @@ pub(super) struct Reasoned {
 
     #[command(flatten)]
     who: Who,
+}
+
+/// Approve drafts
+///
+/// With `--step`, approves a step of a plan that waits for it.
+#[derive(ClapArgs, Debug)]
+pub(super) struct ApproveArgs {
+    #[command(flatten)]
+    plain: Plain,
+
+    /// Approve this step of the ticket's plan, which waits for it
+    #[arg(long, value_name = "S")]
+    step: Option<String>,
+}
+
+/// Reject drafts
+///
+/// With `--step`, refuses a step of a plan that waits for approval.
+#[derive(ClapArgs, Debug)]
+pub(super) struct RejectArgs {
+    #[command(flatten)]
+    reasoned: Reasoned,
+
+    /// Refuse this step of the ticket's plan, which waits for approval; the ticket is blocked
+    #[arg(long, value_name = "S")]
+    step: Option<String>,
 }
 
 /// A ticket and a text.
@@ -128,6 +154,28 @@ pub(super) fn report(ctx: &Context, entry: &Entry) -> Result<(), CliError> {
     ctx.ui.line(outcome(entry))
 }
 
+/// The one ticket that a step belongs to.
+fn only<'a>(ids: &'a [String], step: &str) -> Result<(&'a str, StepId), CliError> {
+    match ids {
+        [id] => Ok((id, StepId::parse(step)?)),
+        _ => Err(CliError::no(Code::InvalidInput, "`--step` names a step of one ticket, and several tickets are named")),
+    }
+}
+
+pub(super) fn run_approve(ctx: &Context, args: &ApproveArgs) -> Result<(), CliError> {
+    let Some(step) = &args.step else { return run_plain(ctx, EventKind::Approve, &args.plain) };
+    let (part, step) = only(&args.plain.ids, step)?;
+    let (place, id) = ctx.find(part)?;
+    report(ctx, &plan::approve_step(&place.ledger()?, &id, &step)?)
+}
+
+pub(super) fn run_reject(ctx: &Context, args: &RejectArgs) -> Result<(), CliError> {
+    let Some(step) = &args.step else { return run_reasoned(ctx, EventKind::Reject, &args.reasoned) };
+    let (part, step) = only(&args.reasoned.ids, step)?;
+    let (place, id) = ctx.find(part)?;
+    report(ctx, &plan::reject_step(&place.ledger()?, &id, &step, &args.reasoned.reason)?)
+}
+
 pub(super) fn run_plain(ctx: &Context, kind: EventKind, args: &Plain) -> Result<(), CliError> {
     let caller = ctx.caller(args.who.run.as_deref())?;
     each(ctx, kind.as_str(), (Code::NotAll, &args.ids), |place, id| {
@@ -161,7 +209,7 @@ pub(super) fn run_worded(ctx: &Context, kind: EventKind, args: &Worded) -> Resul
     let ledger = place.ledger()?;
     let text = words(ctx, &args.text)?;
     let entry = match kind {
-        EventKind::Answer => transition::answer(&ledger, &id, &text),
+        EventKind::Answer => plan::answer(&ledger, &id, &text),
         EventKind::Conflict => transition::conflict(&ledger, &id, &text),
         _ => transition::comment(&ledger, &id, &ctx.caller(args.who.run.as_deref())?, &text),
     };

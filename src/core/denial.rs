@@ -154,6 +154,8 @@ pub(crate) enum Denial {
     MayNotRemove { event: EventKind, path: String },
     #[error("the acceptance criteria cannot change after the approval")]
     CriteriaFrozen,
+    #[error("the plan cannot change after the approval")]
+    PlanFrozen,
     #[error("`{}` is too large or not a file", text::escape(.0))]
     NotAFile(String),
     #[error("`{}` is missing", text::escape(.0))]
@@ -182,6 +184,8 @@ pub(crate) enum Denial {
     OtherCriteria,
     #[error("the verdict does not say that criterion {0} is met, and where")]
     CriterionUnmet(u32),
+    #[error("the verdict does not show that the backstop of the plan passed: `{}`", text::escape(.0))]
+    BackstopMissing(String),
     #[error("the commit that was judged is not in this repository")]
     JudgedCommitMissing,
     #[error("the policy marks check `{0}` as tests, and the verdict lacks a result that this ticket needs")]

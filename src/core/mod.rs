@@ -17,6 +17,7 @@ pub(crate) mod merge;
 pub(crate) mod meta;
 pub(crate) mod naming;
 pub(crate) mod outcome;
+pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod proof;
 pub(crate) mod prospect;

@@ -14,7 +14,7 @@ pub(crate) use fate::{Fate, FateKind, Hold, Trouble};
 
 use super::event::{State, named};
 use super::freshness::Decision;
-use super::id::{Brand, ObjectId, RepoName, SessionId, TicketId};
+use super::id::{Brand, ObjectId, RepoName, SessionId, StepId, TicketId};
 use super::interview::Unused;
 use super::outcome::Outcome;
 use super::proof::Mixture;
@@ -84,7 +84,7 @@ named! {
     /// A point of the way from a draft to landed work after which all that was done is kept.
     Stage, "stage", {
         Drafted = "drafted", Claimed = "claimed", Prepared = "prepared", Started = "started", Briefed = "briefed",
-        Worked = "worked", Submitted = "submitted", Checked = "checked", Judged = "judged", Verdict = "verdict", Noted = "noted",
+        Worked = "worked", StepBegun = "step-begun", Made = "made", Checkpoint = "checkpoint", StepDone = "step-done", Submitted = "submitted", Checked = "checked", Judged = "judged", Verdict = "verdict", Noted = "noted",
         Rebased = "rebased", Restacked = "restacked", Landing = "landing", Pushed = "pushed", Moved = "moved", Merged = "merged",
         Finished = "finished", Learned = "learned", Answered = "answered",
     }
@@ -238,8 +238,19 @@ pub(crate) enum What {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Activity {
     Preparing,
-    Working { agent: String, attempt: u32 },
-    Judging { agent: String },
+    Working {
+        agent: String,
+        attempt: u32,
+    },
+    /// A step of the plan, for the so many-th time.
+    Step {
+        step: StepId,
+        title: String,
+        attempt: u32,
+    },
+    Judging {
+        agent: String,
+    },
     Rebasing,
 }
 

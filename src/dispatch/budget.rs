@@ -2,18 +2,21 @@
 //!
 //! Without an answer of the remote nobody begins, so that machines together never use more than the registry says.
 
-use super::{DispatchError, Site, Workplace};
+use super::ended::{self, Loss};
+use super::{DispatchError, Site, Workplace, write};
 use crate::agent::Brief;
 use crate::core::budget::{Amounts, Book, Change, Excess, Scope, What as Changed};
+use crate::core::event::{Action, Role};
 use crate::core::id::{BUDGET, RunId};
-use crate::core::outcome::Cap;
-use crate::core::progress::{Hold, Trouble, What};
+use crate::core::outcome::{Cap, Outcome};
+use crate::core::progress::{Fate, Hold, Trouble, What};
 use crate::core::registry::{AgentEntry, RepoEntry};
+use crate::core::report;
 use crate::core::ruling::Ruling;
 use crate::core::usage::MicroDollars;
 use crate::git::Repo;
 use crate::git::refs::Update;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Draft, Entry, Ledger, LedgerError};
 use crate::local::machine;
 use crate::refs;
 use crate::sync;
@@ -23,10 +26,10 @@ const GRACE: u64 = 600;
 
 /// Why a run may not begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) hold: Hold,
+pub(crate) struct Refused {
+    pub(crate) hold: Hold,
     /// What the ticket has used up, if that is why: then waiting does not help.
-    pub(super) of_ticket: Option<Cap>,
+    pub(crate) of_ticket: Option<Cap>,
 }
 
 /// What one run may use: by the budget, and by what the registry says of its agent.
@@ -102,6 +105,28 @@ pub(super) fn settle(site: &Site<'_>, run: &RunId, used: Amounts) {
     if let Err(error) = done {
         site.tell(What::Trouble(Trouble::of(&error)));
     }
+}
+
+/// Gives a ticket back for which there is no budget now, or sets it aside if its own is used up.
+///
+/// # Errors
+/// If the ledger cannot be read or written.
+pub(super) fn give_back(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    run: &RunId,
+    refused: Refused,
+) -> Result<Fate, DispatchError> {
+    let why = refused.hold.to_string();
+    if let Some(cap) = refused.of_ticket {
+        let loss = Loss { outcome: Outcome::OverBudget(cap), ..Loss::of_work(why) };
+        ended::give_back(site, ledger, entry, run, &loss)?;
+        return Ok(Fate::Blocked(refused.hold.to_string()));
+    }
+    let words = report::body(&why, Some(Outcome::Interrupted), &serde_json::Value::Null);
+    write(ledger, &entry.id, &Draft::new(Action::Release, Role::Executor).by(run).saying(&words))?;
+    Ok(Fate::Held(refused.hold))
 }
 
 /// The repository of the book.

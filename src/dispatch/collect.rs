@@ -35,6 +35,7 @@ pub(crate) fn run(site: &Site<'_>, when: When) -> Result<Vec<CareEvent>, Dispatc
         }
     }
     let is_live = |id: &TicketId| Ok(site.repo.find_ref(&id.ref_name())?.is_some());
+    super::replay::clear_left(&site.repo)?;
     output::forget(&site.repo, is_live)?;
     journal::forget(&site.repo, is_live)?;
     Ok(done)

@@ -60,6 +60,7 @@ pub(super) fn ask(
     let brief = Brief {
         text,
         schema: Some(if matter.criteria.is_empty() { JUDGEMENT } else { JUDGEMENT_BY_NUMBER }),
+        step: None,
         duty: Duty::Verifier,
         ticket: entry.id.clone(),
         run: run.clone(),

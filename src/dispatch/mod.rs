@@ -19,13 +19,16 @@ pub(crate) mod land;
 mod learn;
 mod mark;
 mod panel;
+mod planned;
 pub(crate) mod prepare;
 mod pull;
 mod reasons;
 pub(crate) mod recover;
+pub(crate) mod replay;
 pub(crate) mod schedule;
 mod scratch;
 pub(crate) mod settle;
+pub(crate) mod steps;
 mod take_in;
 pub(crate) mod turn;
 pub(crate) mod verify;
@@ -37,7 +40,7 @@ use std::sync::OnceLock;
 
 use self::ended::Loss;
 pub(crate) use self::reasons::last_reason;
-use self::reasons::{find_failure, find_words};
+use self::reasons::{find_answer, find_failure};
 use crate::ledger::replay::system_clock;
 use crate::local::journal;
 use crate::local::output::{self, Printer};
@@ -71,6 +74,9 @@ pub(crate) enum DispatchError {
     Unborn(String),
     #[error("cannot continue ticket {id}: {refusal}")]
     Refused { id: TicketId, refusal: Refusal },
+    /// A run may not begin.
+    #[error("{}", .0.hold)]
+    NoBudget(Box<budget::Refused>),
     #[error("interrupted")]
     Interrupted,
     #[error("gave up after {tries} attempts to reach the remote `{remote}`: {why}")]
@@ -82,6 +88,8 @@ pub(crate) enum DispatchError {
     BranchInUse { branch: String, path: Utf8PathBuf },
     #[error("cannot copy what `.worktreeinclude` names into {worktree}")]
     NotIncluded { worktree: Utf8PathBuf, source: GitError },
+    #[error("another process replays ticket {0}")]
+    BeingReplayed(TicketId),
     #[error("the worktree {0} was removed while it was in use")]
     Vanished(Utf8PathBuf),
     #[error(transparent)]
@@ -324,11 +332,8 @@ fn go_on(site: &Site<'_>, id: &TicketId, record: &mut RunRecord) -> Result<Fate,
                 Err(error) if is_for_a_person(&error) => {
                     ended::give_back(site, &ledger, &entry, &run, &Loss::of_work(Trouble::of(&error).to_string()))?;
                 }
-                done => {
-                    if let Some(hold) = done?.denied() {
-                        return Ok(Fate::Held(hold));
-                    }
-                }
+                Err(DispatchError::NoBudget(refused)) => return budget::give_back(site, &ledger, &entry, &run, *refused),
+                done => done?,
             },
             State::Verifying if is_ours => {
                 if let Ruling::Denied(hold) = settle::verify(site, &ledger, &entry)? {

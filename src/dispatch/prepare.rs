@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::land::short;
-use super::{DispatchError, Site, include, write};
+use super::{DispatchError, Site, include, planned, write};
 use crate::core::event::{Action, Role};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::progress::{Activity, CareEvent, Stage, What};
@@ -20,9 +20,10 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
     let base = ledger.find_trunk_tip()?.ok_or(DispatchError::Unborn(trunk))?;
     let branch = entry.id.branch();
     let tip = ledger.repo.find_ref(&branch)?;
-    // Continue the work of an earlier attempt if it still descends from the trunk.
-    let start = match tip {
-        Some(tip) if ledger.repo.is_ancestor(base, tip)? => tip,
+    // What the steps of a plan made goes onto the trunk as a whole. Any other work goes on if it still descends from the trunk.
+    let start = match (planned::find_start(ledger, entry)?, tip) {
+        (Some(start), _) => start,
+        (None, Some(tip)) if ledger.repo.is_ancestor(base, tip)? => tip,
         _ => base,
     };
     ensure_worktree(site, ledger, entry, start)?;
@@ -37,21 +38,45 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
 /// Creates a worktree at this commit on the ticket's branch; saves existing changes first.
 pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, start: ObjectId) -> Result<(), DispatchError> {
     let path = site.worktree(&entry.id);
-    let branch = entry.id.branch();
-    if is_worktree(&site.repo, &path)?
-        && let Some(git) = ledger.repo.pinned(&path)
-    {
+    if is_worktree(&site.repo, &path)? && ledger.repo.pinned(&path).is_some() {
         rescue(&site.repo, &entry.id, &path, start)?;
-        set_branch(&site.repo, &branch, start)?;
-        git.output(["symbolic-ref", "HEAD", &branch])?;
-        git.output(["reset", "--quiet", "--hard"])?;
-        git.output(["clean", "--quiet", "-d", "--force"])?;
-        return include(&site.repo, &path);
+        return put_at(&site.repo, &entry.id, start);
     }
     if let Some(lost) = add_worktree(&site.repo, &entry.id, start)? {
         site.tell(What::Care(CareEvent::WorktreeLost { path: lost }));
     }
     Ok(())
+}
+
+/// Puts the ticket's branch, and its worktree if there is one, at a commit. The caller has saved what is beyond.
+///
+/// # Errors
+/// If git cannot move the branch or write the files.
+pub(crate) fn put_at(repo: &Repo, id: &TicketId, commit_id: ObjectId) -> Result<(), DispatchError> {
+    let (path, branch) = (of_ticket(repo, id), id.branch());
+    set_branch(repo, &branch, commit_id)?;
+    if is_worktree(repo, &path)?
+        && let Some(git) = repo.pinned(&path)
+    {
+        git.output(["symbolic-ref", "HEAD", &branch])?;
+        git.output(["reset", "--quiet", "--hard"])?;
+        git.output(["clean", "--quiet", "-d", "--force"])?;
+        include(repo, &path)?;
+    }
+    Ok(())
+}
+
+/// Refuses to move the ticket's branch under a checkout of somebody.
+///
+/// # Errors
+/// If it is checked out elsewhere than in the ticket's worktree.
+pub(crate) fn refuse_in_use(repo: &Repo, id: &TicketId) -> Result<(), DispatchError> {
+    let (path, branch) = (of_ticket(repo, id), id.branch());
+    let is_elsewhere = |one: &Worktree| one.branch.as_ref() == Some(&branch) && !is_same_place(&one.path, &path);
+    match repo.list_worktrees()?.into_iter().find(is_elsewhere) {
+        Some(other) => Err(DispatchError::BranchInUse { branch: short(&branch), path: other.path }),
+        None => Ok(()),
+    }
 }
 
 /// Whether git knows a worktree at this path, and it is there.
@@ -81,10 +106,7 @@ pub(crate) fn add_worktree(repo: &Repo, id: &TicketId, start: ObjectId) -> Resul
         remove_all(&git_dir)?;
     }
     // Nobody's checkout is moved under them.
-    let is_elsewhere = |one: &Worktree| one.branch.as_ref() == Some(&branch) && !is_same_place(&one.path, &path);
-    if let Some(other) = repo.list_worktrees()?.into_iter().find(is_elsewhere) {
-        return Err(DispatchError::BranchInUse { branch: short(&branch), path: other.path });
-    }
+    refuse_in_use(repo, id)?;
     set_branch(repo, &branch, start)?;
     repo.add_worktree(&path, &branch)?;
     include(repo, &path)?;

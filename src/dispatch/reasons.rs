@@ -3,7 +3,8 @@
 use super::DispatchError;
 use crate::core::event::EventKind;
 use crate::core::outcome::Outcome;
-use crate::core::report::Report;
+use crate::core::plan::note::Note;
+use crate::core::report::{self, Report};
 use crate::ledger::{Entry, Ledger, LedgerError, replay};
 
 /// Returns the text of the latest event that gives a reason for a stop.
@@ -40,10 +41,43 @@ fn find_report(
         let kind = link.record.event.action.kind();
         let report = Report::read(&link.record.event.text);
         if is_wanted(kind, report.outcome) && !report.words.trim().is_empty() {
-            return Ok(Some((report.outcome, report.words.to_owned())));
+            return Ok(Some((report.outcome, for_people(report.words))));
         }
         if matches!(kind, EventKind::Unblock | EventKind::Approve) {
             return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+/// Words without the line that says which step of a plan they are about, unless nothing else says it.
+fn for_people(words: &str) -> String {
+    match Note::read(words) {
+        (Some(Note::Refused { step }), why) => format!("step `{step}` was refused: {why}"),
+        (Some(_), rest) if !rest.is_empty() => rest.to_owned(),
+        _ => words.to_owned(),
+    }
+}
+
+/// What an agent asked last, and the answer, since the ticket was last made ready: not what a plan asks.
+///
+/// # Errors
+/// If the chain cannot be read.
+pub(super) fn find_answer(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<(String, String)>, LedgerError> {
+    let Some(links) = replay::links(ledger.repo, entry.tip, None)?.granted() else { return Ok(None) };
+    let mut answer = None;
+    for link in links {
+        let event = &link.record.event;
+        let (kind, words) = (event.action.kind(), report::words(event));
+        if matches!(kind, EventKind::Unblock | EventKind::Approve) {
+            return Ok(None);
+        }
+        if kind == EventKind::Answer {
+            answer = Some(words.to_owned());
+        } else if kind == EventKind::Ask
+            && let (Some(answer), None) = (answer.take(), Note::read(words).0)
+        {
+            return Ok(Some((words.to_owned(), answer)));
         }
     }
     Ok(None)

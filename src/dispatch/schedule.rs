@@ -61,7 +61,7 @@ struct Board<'a> {
 
 /// A ticket for a lane.
 enum Task<'a> {
-    Continue(&'a RepoEntry, RunRecord),
+    Continue(&'a RepoEntry, Box<RunRecord>),
     Begin(&'a RepoEntry, TicketId),
 }
 
@@ -287,7 +287,7 @@ impl<'a> Board<'a> {
             if self.busy.admits(entry, &scope) {
                 let (entry, record) = self.orphans.swap_remove(at);
                 self.tried.insert(record.ticket().clone());
-                return Some((Task::Continue(entry, record), scope));
+                return Some((Task::Continue(entry, Box::new(record)), scope));
             }
         }
         let mut best: Option<(Row, &RepoEntry)> = None;
@@ -326,7 +326,7 @@ impl<'a> Board<'a> {
 /// Takes one ticket as far as it gets, attempt after attempt.
 fn work(at: Workplace<'_>, task: Task<'_>) -> Result<Fate, DispatchError> {
     let (entry, id, mut record) = match task {
-        Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(record)),
+        Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(*record)),
         Task::Begin(entry, id) => (entry, id, None),
     };
     let site = Site::open(at, entry)?.for_ticket(&id);

@@ -73,12 +73,13 @@ pub(super) enum Untaken {
     NotEncrypted(String),
 }
 
-/// Commits everything in an agent's worktree.
+/// Commits everything in an agent's worktree, under this subject.
 pub(super) fn commit_all(
     site: &Site<'_>,
     entry: &Entry,
     worktree: &Utf8Path,
     git: &Git,
+    subject: &str,
 ) -> Result<Ruling<Taken, Untaken>, DispatchError> {
     let Some(git_dir) = site.repo.find_worktree_git_dir(worktree) else { return Ok(Ruling::Denied(Untaken::NoWorktree)) };
     if let Some((_, what)) = UNFINISHED.iter().find(|(name, _)| git_dir.join(name).as_std_path().exists()) {
@@ -114,7 +115,7 @@ pub(super) fn commit_all(
     if tree_id == site.repo.read_commit(head)?.tree_id {
         return Ok(Ruling::Granted(Taken { head, note: None }));
     }
-    let message = format!("{}\n\nThe run left this uncommitted.\n", entry.ticket.content.title);
+    let message = format!("{subject}\n\nThe run left this uncommitted.\n");
     let head = site.repo.write_commit(tree_id, &[head], &site.repo.identity()?, &message)?;
     Ok(Ruling::Granted(Taken { head, note: Some("git-os committed the changes that the run left uncommitted.".to_owned()) }))
 }

@@ -13,6 +13,7 @@ use crate::core::denial::Denial;
 use crate::core::event::{Action, Role, State};
 use crate::core::id::{ObjectId, RunId, TicketId, VERDICT_NOTES};
 use crate::core::meta::Check;
+use crate::core::plan::{BACKSTOP, Plan};
 use crate::core::progress::{CareEvent, CheckEvent, Hold, Stage, Trouble, What};
 use crate::core::report;
 use crate::core::ruling::Ruling;
@@ -196,7 +197,7 @@ impl Default for Found {
 }
 
 /// Runs the checks on submitted work, and asks the judge if they pass.
-fn examine_work(
+pub(super) fn examine_work(
     site: &Site<'_>,
     ledger: &Ledger<'_>,
     entry: &Entry,
@@ -227,6 +228,12 @@ fn examine_in(
     let mut found = checks(site, ledger, &entry.id, place, head, run)?;
     if found.reasons.is_empty() {
         counterfactual::prove(site, ledger, entry, place, run, &mut found)?;
+    }
+    if found.reasons.is_empty()
+        && let Some(Ruling::Granted(Plan { backstop: Some(line), .. })) = ledger.plan(entry.tree_id)?
+    {
+        let backstop = Check { name: BACKSTOP.to_owned(), run: line, tests: Vec::new() };
+        check(site, ledger, &entry.id, place, &backstop, (head, run), &mut found)?;
     }
     site.reached(Stage::Checked);
     let (criteria, answered, unmet) = panel::answer_by_rule(ledger, entry, &found.checks, head)?;
@@ -295,31 +302,46 @@ fn checks(
     run: &RunId,
 ) -> Result<Found, DispatchError> {
     let mut found = Found::default();
-    for (number, check) in ledger.policy.checks.iter().enumerate() {
-        site.tell(What::Check(CheckEvent::Begun { name: check.name.clone() }));
-        if number > 0 {
-            place.restore(site, head, Ignored::Kept)?;
-        }
-        let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
-        site.keep(id, run, Printer::Check { place: number }, &finished.transcript);
-        let CheckResult { name, exit, millis, .. } = &result;
-        site.tell(What::Check(CheckEvent::Ended { name: name.clone(), exit: *exit, millis: *millis }));
-        if !result.has_passed() {
-            // Whoever wants to know why reads all of it there, until git collects it.
-            site.repo.write_blob(&finished.transcript.bytes())?;
-            let said = finished.transcript.last_words();
-            let said = ending(&said);
-            let why = match result.exit {
-                0 => "ran no tests".to_owned(),
-                exit => format!("exited with {exit}"),
-            };
-            found.reasons.push(format!("check `{}` {why}:\n{said}", check.name));
-            found.last_words.push((check.name.clone(), said.to_owned()));
-        }
-        found.printed.push(secrets::redact(&finished.transcript.last_words()));
-        found.checks.push(result);
+    for one in &ledger.policy.checks {
+        check(site, ledger, id, place, one, (head, run), &mut found)?;
     }
     Ok(found)
+}
+
+/// Runs one more check, after those that ran.
+fn check(
+    site: &Site<'_>,
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    place: &Scratch,
+    check: &Check,
+    (head, run): (ObjectId, &RunId),
+    found: &mut Found,
+) -> Result<(), DispatchError> {
+    let number = found.checks.len();
+    site.tell(What::Check(CheckEvent::Begun { name: check.name.clone() }));
+    if number > 0 {
+        place.restore(site, head, Ignored::Kept)?;
+    }
+    let (result, finished) = run_check(site, ledger, check, &place.path, run)?;
+    site.keep(id, run, Printer::Check { place: number }, &finished.transcript);
+    let CheckResult { name, exit, millis, .. } = &result;
+    site.tell(What::Check(CheckEvent::Ended { name: name.clone(), exit: *exit, millis: *millis }));
+    if !result.has_passed() {
+        // Whoever wants to know why reads all of it there, until git collects it.
+        site.repo.write_blob(&finished.transcript.bytes())?;
+        let said = finished.transcript.last_words();
+        let said = ending(&said);
+        let why = match result.exit {
+            0 => "ran no tests".to_owned(),
+            exit => format!("exited with {exit}"),
+        };
+        found.reasons.push(format!("check `{}` {why}:\n{said}", check.name));
+        found.last_words.push((check.name.clone(), said.to_owned()));
+    }
+    found.printed.push(secrets::redact(&finished.transcript.last_words()));
+    found.checks.push(result);
+    Ok(())
 }
 
 /// Runs one check in a worktree.

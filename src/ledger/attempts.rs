@@ -3,7 +3,7 @@
 use super::replay::{Link, links};
 use super::tree::read_verdict;
 use super::{Entry, Ledger, LedgerError};
-use crate::core::event::{Action, State, named};
+use crate::core::event::{Action, State, StepState, named};
 use crate::core::holding::Holding;
 use crate::core::id::ObjectId;
 use crate::core::outcome::Outcome;
@@ -125,9 +125,15 @@ fn tell(attempt: &mut Attempt, link: &Link) {
         | Action::Reject
         | Action::Claim { .. }
         | Action::Renew { .. }
-        | Action::Step { .. }
         | Action::Unblock
         | Action::Conflict => return,
+        Action::Step { .. } => {
+            // Each step has an agent of its own.
+            if attempt.ended.is_none() {
+                attempt.told.extend(told(report.record));
+            }
+            return;
+        }
         Action::Comment => {
             // Whoever comments may say anything.
             let is_own = report.words == SUBMITTED_BY_ITSELF && event.agent.is_some() && attempt.ended.is_none();
@@ -177,7 +183,7 @@ pub(crate) fn used(links: &[Link]) -> Used {
                 used.attempts += 1;
                 is_in_a_row = false;
             }
-            Action::Submit { .. } | Action::Answer => is_in_a_row = false,
+            Action::Submit { .. } | Action::Answer | Action::Step { state: StepState::Done, .. } => is_in_a_row = false,
             Action::Release if outcome().is_some_and(Outcome::uses_up_attempt) => {
                 used.attempts += 1;
                 is_in_a_row = false;

@@ -4,6 +4,7 @@ use super::DESCRIPTION;
 use crate::core::criteria::{self, Criteria};
 use crate::core::event::{Action, Role};
 use crate::core::id::RunId;
+use crate::core::plan::{self, Plan};
 use crate::core::text::TooLong;
 use crate::core::verdict::Verdict;
 use crate::core::{secrets, text};
@@ -22,6 +23,12 @@ pub(crate) fn description_file(description: &str) -> File {
 #[must_use]
 pub(crate) fn criteria_file(criteria: &Criteria) -> File {
     (criteria::FILE.to_owned(), criteria.to_file().into_bytes())
+}
+
+/// The file of a plan.
+#[must_use]
+pub(crate) fn plan_file(plan: &Plan) -> File {
+    (plan::FILE.to_owned(), plan.to_file().into_bytes())
 }
 
 /// What somebody wants to write.

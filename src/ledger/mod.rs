@@ -35,7 +35,7 @@ use crate::core::wire::{self, Record, WireError};
 use crate::git::refs::{Moved, RefEdit, Update};
 use crate::git::signature::{NewCommit, SignError};
 use crate::git::{GitError, Repo};
-pub(crate) use draft::{Draft, File, criteria_file, description_file};
+pub(crate) use draft::{Draft, File, criteria_file, description_file, plan_file};
 pub(crate) use facts::FactsHere;
 pub(crate) use quarantine::Quarantine;
 use replay::Landed;
@@ -142,6 +142,8 @@ pub(crate) struct Ledger<'a> {
 
 /// How the name of a ref begins, below its ticket's, that keeps what was handed in.
 const SUBMITTED: &str = "submitted-";
+/// The same for where the work was when a step of its plan was done.
+const STEP: &str = "step-";
 
 impl<'a> Ledger<'a> {
     /// Opens the ledger of a repository that is under git-os.
@@ -242,7 +244,19 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// If git cannot read or write the ref.
     pub(crate) fn keep_work(&self, id: &TicketId, head: ObjectId) -> Result<(), LedgerError> {
-        let name = format!("{RESCUE}{id}/{SUBMITTED}{}", head.short(12));
+        self.keep(id, SUBMITTED, head)
+    }
+
+    /// Keeps a commit that a step of the plan made.
+    ///
+    /// # Errors
+    /// As for [`Ledger::keep_work`].
+    pub(crate) fn keep_step(&self, id: &TicketId, commit_id: ObjectId) -> Result<(), LedgerError> {
+        self.keep(id, STEP, commit_id)
+    }
+
+    fn keep(&self, id: &TicketId, what: &str, head: ObjectId) -> Result<(), LedgerError> {
+        let name = format!("{RESCUE}{id}/{what}{}", head.short(12));
         // It may be kept already.
         if self.repo.find_ref(&name)?.is_none() {
             let (Moved::Done | Moved::Lost) = self.repo.move_refs(&[RefEdit::create(name, head)])?;
@@ -255,7 +269,8 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// If git cannot read or delete the refs.
     pub(crate) fn forget_work(&self, id: &TicketId) -> Result<(), LedgerError> {
-        let is_work = |name: &str| name.rsplit('/').next().is_some_and(|last| last.starts_with(SUBMITTED));
+        let is_work =
+            |name: &str| name.rsplit('/').next().is_some_and(|last| last.starts_with(SUBMITTED) || last.starts_with(STEP));
         let kept = self.repo.list_refs(&format!("{RESCUE}{id}/"))?;
         let gone: Vec<_> =
             kept.into_iter().filter(|(name, _)| is_work(name)).map(|(name, tip)| RefEdit::delete(name, tip)).collect();

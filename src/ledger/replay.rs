@@ -337,6 +337,7 @@ fn judge(
                 return Ok(Ruling::Denied(Denial::VerdictOnOtherTree));
             }
             granted!(tree::judge_criteria(ledger.repo, link.commit.tree_id, &verdict)?);
+            granted!(tree::judge_backstop(ledger.repo, link.commit.tree_id, &verdict)?);
             Some(verdict)
         }
         _ => None,

@@ -8,6 +8,7 @@ use crate::core::criteria::{self, Criteria};
 use crate::core::denial::{Cause, Denial};
 use crate::core::event::{EventKind, State};
 use crate::core::id::ObjectId;
+use crate::core::plan::{self, Plan};
 use crate::core::ruling::Ruling;
 use crate::core::text::MAX_FILE;
 use crate::core::verdict::Verdict;
@@ -28,7 +29,7 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
     }
     let may: fn(&str) -> bool = match event {
         EventKind::Create | EventKind::Edit => {
-            |path| path == super::DESCRIPTION || path == criteria::FILE || path == "plan.json" || path.starts_with("spec/")
+            |path| path == super::DESCRIPTION || path == criteria::FILE || path == plan::FILE || path.starts_with("spec/")
         }
         EventKind::Pass | EventKind::Fail => |path| path.starts_with("verdicts/"),
         EventKind::Conflict => |path| path.starts_with("conflicts/"),
@@ -52,8 +53,8 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
         if known == Some(id) {
             continue;
         }
-        if is_frozen && path == criteria::FILE {
-            return Err(Denial::CriteriaFrozen);
+        if is_frozen && let Some(why) = frozen(path) {
+            return Err(why);
         }
         let is_verdict = path.starts_with("verdicts/");
         let is_of_another = match event {
@@ -69,13 +70,23 @@ pub(super) fn judge(repo: &Repo, event: EventKind, before: Option<ObjectId>, lin
             Err(_) => return Err(Denial::FileMissing(path.clone())),
         }
     }
-    if is_frozen && before.contains_key(criteria::FILE) && !after.contains(criteria::FILE) {
-        return Err(Denial::CriteriaFrozen);
+    let lost = |path: &&str| before.contains_key(path) && !after.contains(path);
+    if is_frozen && let Some(why) = [criteria::FILE, plan::FILE].into_iter().find(lost).and_then(frozen) {
+        return Err(why);
     }
     let gone = old.iter().find(|entry| !after.contains(entry.0.as_str()) && (event != EventKind::Edit || !may(&entry.0)));
     match gone {
         Some(gone) => Err(Denial::MayNotRemove { event, path: gone.0.clone() }),
         None => Ok(()),
+    }
+}
+
+/// Why a file does not change after the approval, if it does not.
+fn frozen(path: &str) -> Option<Denial> {
+    match path {
+        criteria::FILE => Some(Denial::CriteriaFrozen),
+        plan::FILE => Some(Denial::PlanFrozen),
+        _ => None,
     }
 }
 
@@ -117,7 +128,39 @@ pub(super) fn judge_criteria(repo: &Repo, tree_id: ObjectId, verdict: &Verdict) 
     Ok(Ruling::Denied(why))
 }
 
+/// The plan in the tree of a ticket, or what is wrong with it.
+///
+/// # Errors
+/// When the tree cannot be read.
+pub(crate) fn read_plan(repo: &Repo, tree_id: ObjectId) -> Result<Option<Ruling<Plan, Vec<plan::Fault>>>, LedgerError> {
+    let Some(text) = repo.find_file(tree_id, plan::FILE, plan::MAX_TEXT + 1)? else { return Ok(None) };
+    Ok(Some(match Plan::read(&String::from_utf8_lossy(&text)) {
+        Ok(plan) => Ruling::Granted(plan),
+        Err(faults) => Ruling::Denied(faults),
+    }))
+}
+
+/// Whether a verdict shows that the backstop of the ticket's plan passed, if it has one. A plan with faults is run by nobody.
+///
+/// # Errors
+/// When the tree cannot be read.
+pub(super) fn judge_backstop(repo: &Repo, tree_id: ObjectId, verdict: &Verdict) -> Result<Ruling<()>, LedgerError> {
+    let Some(Ruling::Granted(Plan { backstop: Some(run), .. })) = read_plan(repo, tree_id)? else {
+        return Ok(Ruling::Granted(()));
+    };
+    let is_shown = verdict.checks.iter().any(|check| check.name == plan::BACKSTOP && check.run == run && check.exit == 0);
+    Ok(if is_shown { Ruling::Granted(()) } else { Ruling::Denied(Denial::BackstopMissing(run)) })
+}
+
 impl Ledger<'_> {
+    /// The plan of a ticket, or what is wrong with it.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(crate) fn plan(&self, tree_id: ObjectId) -> Result<Option<Ruling<Plan, Vec<plan::Fault>>>, LedgerError> {
+        read_plan(self.repo, tree_id)
+    }
+
     /// The acceptance criteria of a ticket; without any, there are none in the list.
     ///
     /// # Errors

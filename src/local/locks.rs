@@ -69,6 +69,18 @@ pub(crate) fn take_verification(repo: &Repo, id: &TicketId) -> Result<Option<Fil
     take(&path)
 }
 
+/// Takes the lock of the replay of a ticket; `None` when another process replays it.
+///
+/// # Errors
+/// When the file cannot be accessed.
+pub(crate) fn take_replay(repo: &Repo, id: &TicketId) -> Result<Option<File>, GitError> {
+    let path = repo.os_dir().join("replaying").join(id.as_str());
+    if !path.as_std_path().exists() {
+        write_file(&path, b"", 0o600)?;
+    }
+    take(&path)
+}
+
 /// Takes the lock of landings in a repository, as whoever moves the branch also moves index and files of the worktree that has it checked
 /// out; `None` when something else lands there.
 ///

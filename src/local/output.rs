@@ -15,6 +15,11 @@ pub(crate) enum Printer {
     Agent {
         attempt: u32,
     },
+    /// That of a step of the plan: its place there, from 0, and the number of the event with which it began.
+    Step {
+        place: usize,
+        seq: u32,
+    },
     Judge,
     /// The check at this place of the verdict, from 0.
     Check {
@@ -36,6 +41,7 @@ fn folder(repo: &Repo) -> Utf8PathBuf {
 pub(crate) fn path(repo: &Repo, id: &TicketId, run: &RunId, printer: Printer) -> Utf8PathBuf {
     let name = match printer {
         Printer::Agent { attempt } => format!("agent-{attempt}"),
+        Printer::Step { place, seq } => format!("step-{place}-{seq}"),
         Printer::Judge => "judge".to_owned(),
         Printer::Check { place } => format!("check-{place}"),
         Printer::Trial { place, mixture } => format!("check-{place}.{mixture}"),

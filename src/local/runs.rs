@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::locks::{take, take_existing};
-use crate::core::id::{ObjectId, RunId, TicketId};
+use crate::core::id::{ObjectId, RunId, StepId, TicketId};
 use crate::git::process::{age, read_file, remove_all, remove_file, write_file};
 use crate::git::{GitError, Repo};
 
@@ -22,7 +22,13 @@ pub(crate) enum AgentStage {
     /// Claimed; no agent was started.
     Claimed,
     /// An agent works, from this commit on.
-    Working { attempt: u32, from: ObjectId },
+    Working {
+        attempt: u32,
+        from: ObjectId,
+        /// The step of the plan, if it works on one alone.
+        #[serde(default)]
+        step: Option<StepId>,
+    },
     /// It is done and its work waits to be handed in.
     Worked {
         attempt: u32,
@@ -37,6 +43,8 @@ pub(crate) enum AgentStage {
         /// The last that it said.
         #[serde(default)]
         words: String,
+        #[serde(default)]
+        step: Option<StepId>,
     },
 }
 
@@ -274,12 +282,12 @@ mod tests {
         assert!(has(&repo, &run));
         assert!(RunRecord::take_over(&path).expect("readable").is_none(), "it lives");
         assert!(!remove_left(&path).expect("readable"), "it lives");
-        record.advance(AgentStage::Working { attempt: 2, from: repo.zero() }).expect("written");
+        record.advance(AgentStage::Working { attempt: 2, from: repo.zero(), step: None }).expect("written");
         write_file(&record.outbox().join("1"), b"", 0o600).expect("written");
         drop(record);
         let record = RunRecord::take_over(&path).expect("readable").expect("nobody holds it");
         assert_eq!((record.run(), record.ticket()), (&run, &ticket));
-        assert_eq!(*record.stage(), AgentStage::Working { attempt: 2, from: repo.zero() });
+        assert_eq!(*record.stage(), AgentStage::Working { attempt: 2, from: repo.zero(), step: None });
         let outbox = record.outbox();
         record.remove().expect("removed");
         assert!(list(&repo).is_empty() && !outbox.exists() && !has(&repo, &run));

@@ -15,7 +15,11 @@ use crate::ledger::LedgerError;
 
 const DAY: u64 = 24 * 3600;
 /// What the worktree of a verification has after the ticket's id.
-const VERIFICATION: &str = ".verify";
+pub(crate) const VERIFICATION: &str = ".verify";
+/// What the repository of a replay has after the ticket's id.
+const REPLAY: &str = ".replay";
+/// The folder of worktrees, from the top of a repository.
+pub(crate) const FOLDER: &str = ".claude/worktrees";
 
 /// What a worktree below our folder is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub(crate) enum Purpose {
 /// Where the worktrees of tickets are.
 #[must_use]
 pub(crate) fn folder(repo: &Repo) -> Utf8PathBuf {
-    top(repo).join(".claude/worktrees")
+    top(repo).join(FOLDER)
 }
 
 /// The main worktree, also when seen from a linked one; of a bare repository its own folder.
@@ -49,6 +53,19 @@ pub(crate) fn of_ticket(repo: &Repo, id: &TicketId) -> Utf8PathBuf {
 #[must_use]
 pub(crate) fn of_verification(repo: &Repo, id: &TicketId) -> Utf8PathBuf {
     folder(repo).join(format!("{id}{VERIFICATION}"))
+}
+
+/// Where the repository is in which a ticket is replayed.
+#[must_use]
+pub(crate) fn of_replay(repo: &Repo, id: &TicketId) -> Utf8PathBuf {
+    folder(repo).join(format!("{id}{REPLAY}"))
+}
+
+/// The repositories of replays, with their tickets.
+#[must_use]
+pub(crate) fn list_replays(repo: &Repo) -> Vec<(TicketId, Utf8PathBuf)> {
+    let paths = folder(repo).read_dir_utf8().into_iter().flatten().flatten().map(|entry| entry.path().to_owned());
+    paths.filter_map(|path| Some((TicketId::parse(path.file_name()?.strip_suffix(REPLAY)?).ok()?, path))).collect()
 }
 
 /// Whose worktree a path below our folder is, and what for.

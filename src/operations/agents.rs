@@ -106,6 +106,7 @@ pub(crate) fn test(
         run: new_run()?,
         attempt: 1,
         schema: None,
+        step: None,
         worktree: utf8(&worktree),
         outbox: utf8(&outbox),
         timeout,

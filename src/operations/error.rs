@@ -4,6 +4,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
+use super::plan::PlanError;
 use crate::core::criteria::TooMuch;
 use crate::core::event::{EventKind, State};
 use crate::core::fsm::Refusal;
@@ -168,6 +169,8 @@ pub(crate) enum OperationError {
     TextTooLong(#[from] TooLong),
     #[error(transparent)]
     ManyCriteria(#[from] TooMuch),
+    #[error(transparent)]
+    Plan(Box<PlanError>),
     #[error("{0} cannot depend on itself")]
     SelfDependency(TicketId),
     #[error("{id} cannot depend on {on}, which waits for it: {}", route(.path))]
@@ -252,6 +255,7 @@ pub(crate) enum Verb {
     Drop,
     Land,
     Revert,
+    Replay,
 }
 
 impl fmt::Display for Verb {
@@ -263,6 +267,7 @@ impl fmt::Display for Verb {
             Self::Drop => "drop",
             Self::Land => "land",
             Self::Revert => "revert",
+            Self::Replay => "replay",
         })
     }
 }
@@ -274,6 +279,7 @@ impl OperationError {
         match self {
             Self::Refused { refusal, .. } | Self::NotCreated(refusal) => refusal.code(),
             Self::Held { why, .. } => why.code(),
+            Self::Plan(error) => error.as_ref().into(),
             Self::Unusable { outcome, .. } => outcome.name(),
             own => own.into(),
         }
@@ -314,9 +320,10 @@ impl OperationError {
                 format!("git os release {id}   # if whoever holds it does not work on it any more")
             }
             Self::Refused { id, refusal: Refusal::WrongState { event, state }, .. } => instead(id, *event, *state),
-            Self::WrongState { verb: Verb::Revert, id, .. } => format!("git os show {id}"),
+            Self::WrongState { verb: Verb::Revert | Verb::Replay, id, .. } => format!("git os show {id}"),
             Self::WrongState { verb: Verb::Drop, id, state: State::Verified, .. } => set_aside(id),
             Self::WrongState { id, state, .. } => next_step(id, *state),
+            Self::Plan(error) => return error.hint(),
             Self::NoneHeld(Verb::Pass | Verb::Verify) => "git os list --state verifying".to_owned(),
             Self::NoneHeld(_) => "git os ready   # what can be taken".to_owned(),
             Self::NoTrunk { branch, top, has_other: true, .. } => {

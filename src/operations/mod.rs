@@ -12,6 +12,8 @@ mod error;
 pub(crate) mod land;
 pub(crate) mod learn;
 pub(crate) mod place;
+pub(crate) mod plan;
+pub(crate) mod replay;
 pub(crate) mod revert;
 pub(crate) mod submit;
 pub(crate) mod sync;

@@ -81,6 +81,7 @@ pub(crate) fn revert(site: &Site<'_>, id: &TicketId) -> Done<Entry> {
         scope: Vec::new(),
         description: format!("Revert what {id} landed: the commits from {base} to {head}."),
         acceptance: Vec::new(),
+        plan: None,
     };
     let id = create(&ledger, new, Role::Operator)?.id;
     let caller = begin(&ledger, &id)?;

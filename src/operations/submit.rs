@@ -2,7 +2,7 @@
 
 use super::checkout::{self, Checkout, FoundBy};
 use super::transition::{holder, holders};
-use super::{Caller, Done, OperationError, trunk_tip, write};
+use super::{Caller, Done, OperationError, plan, trunk_tip, write};
 use crate::core::event::{Action, EventKind, Role, State};
 use crate::core::id::{ObjectId, TicketId};
 use crate::core::text;
@@ -24,6 +24,9 @@ pub(crate) enum Work<'a> {
 /// When the caller does not hold the ticket, the work is not on top of the protected branch, or some of it is not committed.
 pub(crate) fn submit(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, work: Work<'_>) -> Done<Entry> {
     holder(ledger, id, caller, EventKind::Submit)?;
+    if caller.is_agent() {
+        plan::refuse_open_steps(ledger, id)?;
+    }
     let head = match work {
         Work::Revision(name) => revision(ledger, name)?,
         Work::Here(checkout, found_by) => checkout::find_work(ledger, id, checkout, found_by)?,

@@ -4,11 +4,12 @@ use super::{Done, OperationError, Place, write};
 use crate::core::criteria::Criteria;
 use crate::core::event::{Action, Role};
 use crate::core::id::{Brand, Kind, Label, TicketId};
+use crate::core::plan::Plan;
 use crate::core::ruling::Ruling;
 use crate::core::scope::Area;
 use crate::core::ticket::Content;
 use crate::core::{secrets, text};
-use crate::ledger::{Draft, Entry, Ledger, criteria_file, description_file};
+use crate::ledger::{Draft, Entry, Ledger, criteria_file, description_file, plan_file};
 use crate::workspace::Readiness;
 
 /// A ticket that is to be created.
@@ -28,6 +29,7 @@ pub(crate) struct New {
     pub(crate) description: String,
     /// The acceptance criteria, one line each.
     pub(crate) acceptance: Vec<String>,
+    pub(crate) plan: Option<Plan>,
 }
 
 /// A title as it is stored.
@@ -59,6 +61,7 @@ pub(crate) fn create(ledger: &Ledger<'_>, new: New, actor: Role) -> Done<Entry> 
     let content = Content { title, brand, kind, priority, labels, depends, tests_may_change, scope };
     let mut files = vec![description_file(&description)];
     files.extend((!criteria.is_empty()).then(|| criteria_file(&criteria)));
+    files.extend(new.plan.as_ref().map(plan_file));
     match ledger.create(content, &files, actor, None)? {
         Ruling::Granted(entry) => Ok(*entry),
         Ruling::Denied(refusal) => Err(OperationError::NotCreated(refusal)),
@@ -77,6 +80,7 @@ pub(crate) struct Changes {
     pub(crate) scope: Option<Vec<Area>>,
     pub(crate) description: Option<String>,
     pub(crate) acceptance: Option<Vec<String>>,
+    pub(crate) plan: Option<Plan>,
 }
 
 /// An edited ticket, and its description before and after.
@@ -114,7 +118,9 @@ pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edite
     let is_same = words.as_ref().is_none_or(|words| words.trim_end() == before);
     let known = ledger.criteria(entry.tree_id)?;
     let criteria = changes.acceptance.as_deref().map(criteria).transpose()?.filter(|criteria| *criteria != known);
-    if content == entry.ticket.content && is_same && criteria.is_none() {
+    let known = ledger.plan(entry.tree_id)?.and_then(Ruling::granted);
+    let plan = changes.plan.filter(|plan| known.as_ref() != Some(plan));
+    if content == entry.ticket.content && is_same && criteria.is_none() && plan.is_none() {
         return Ok(Edited { entry, after: before.clone(), before, is_changed: false });
     }
     let mut draft = Draft::new(Action::Edit { content }, Role::Operator);
@@ -122,6 +128,7 @@ pub(crate) fn edit(place: &Place, id: &TicketId, changes: Changes) -> Done<Edite
         draft.files.push(description_file(words));
     }
     draft.files.extend(criteria.map(|criteria| criteria_file(&criteria)));
+    draft.files.extend(plan.as_ref().map(plan_file));
     let entry = write(ledger, id, &draft)?;
     let after = ledger.description(&entry)?;
     Ok(Edited { entry, before, after, is_changed: true })

@@ -1,9 +1,10 @@
 //! The verbs that write one event and need no more than its ticket: approve, reject, block, release, comment, ask, ….
 
-use super::{Caller, Done, OperationError, refused, write};
+use super::{Caller, Done, OperationError, plan, refused, write};
 use crate::core::event::{Action, EventKind, Role, StepState};
 use crate::core::fsm::{Refusal, rule_of};
 use crate::core::id::{RunId, StepId, TicketId};
+use crate::core::plan::note::quoted;
 use crate::ledger::{Draft, Entry, Ledger};
 use crate::local::held;
 
@@ -35,7 +36,7 @@ fn holders_or_operators(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, act
 }
 
 /// Writes an event after which the ticket may be free, and then forgets the run that held it.
-fn write_free(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
+pub(super) fn write_free(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> {
     let entry = write(ledger, id, draft)?;
     if entry.ticket.run.is_none() {
         held::forget(ledger.repo, id)?;
@@ -43,7 +44,7 @@ fn write_free(ledger: &Ledger<'_>, id: &TicketId, draft: &Draft) -> Done<Entry> 
     Ok(entry)
 }
 
-fn operators(action: Action) -> Draft {
+pub(super) fn operators(action: Action) -> Draft {
     Draft::new(action, Role::Operator)
 }
 
@@ -117,14 +118,14 @@ pub(crate) fn comment(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, text:
 /// # Errors
 /// When the question is too long, or the caller does not hold the ticket.
 pub(crate) fn ask(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, question: &str) -> Done<Entry> {
-    write(ledger, id, &holders(ledger, id, caller, Action::Ask)?.quoting(question)?)
+    write(ledger, id, &holders(ledger, id, caller, Action::Ask)?.quoting(&quoted(question))?)
 }
 
 /// Answers a question; the work can be resumed.
 ///
 /// # Errors
 /// When the text is too long, or the rules refuse it.
-pub(crate) fn answer(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<Entry> {
+pub(super) fn answer(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<Entry> {
     write(ledger, id, &operators(Action::Answer).quoting(text)?)
 }
 
@@ -139,7 +140,10 @@ pub(crate) fn conflict(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<E
 /// Sets the state of a step of the plan.
 ///
 /// # Errors
-/// When the caller does not hold the ticket.
+/// When the caller does not hold the ticket, or is an agent and the ticket has a plan.
 pub(crate) fn step(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, step: StepId, state: StepState) -> Done<Entry> {
+    if caller.is_agent() {
+        plan::refuse_planned(ledger, id)?;
+    }
     write(ledger, id, &holders(ledger, id, caller, Action::Step { step, state })?)
 }

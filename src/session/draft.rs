@@ -171,6 +171,7 @@ impl Session<'_> {
             scope: Vec::new(),
             description: one.description.clone(),
             acceptance: one.acceptance.clone(),
+            plan: None,
         };
         Ok(match ticket::create(&ledger, new, Role::Scout) {
             Ok(opened) => {
@@ -207,5 +208,6 @@ fn changes(sheet: &Sheet) -> Result<Changes, InvalidId> {
         scope: Some(sheet.scope.clone()),
         description: Some(sheet.description.clone()),
         acceptance: Some(sheet.acceptance.clone()),
+        plan: None,
     })
 }

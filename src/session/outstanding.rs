@@ -12,7 +12,7 @@ use crate::core::session::Phase;
 use crate::core::text::{first_line, plural};
 use crate::dispatch::last_reason;
 use crate::ledger::{Entry, Ledger, replay};
-use crate::operations::{OperationError, transition};
+use crate::operations::{OperationError, plan};
 
 /// How many events of a ticket are shown with a question.
 const EVENTS: usize = 4;
@@ -104,9 +104,9 @@ impl Session<'_> {
         loop {
             let said = self.desk.reply(&asked)?;
             let Said::Text(words) = &said else { return Ok(said) };
-            match transition::answer(ledger, &found.id, words) {
+            match plan::answer(ledger, &found.id, words) {
                 Ok(_) => return Ok(said),
-                Err(error @ OperationError::TextTooLong(_)) => asked.doing = vec![error.to_string()],
+                Err(error @ (OperationError::TextTooLong(_) | OperationError::Plan(_))) => asked.doing = vec![error.to_string()],
                 // It was answered or taken back in the meantime.
                 Err(OperationError::Refused { .. }) => return Ok(Said::Nothing),
                 Err(error) => return Err(error.into()),

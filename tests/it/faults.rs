@@ -51,6 +51,10 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// How many commands are tried side by side.
 const SIDE_BY_SIDE: usize = 2;
 
+/// A ticket with a plan whose first step is done, and whose second one failed.
+const PLANNED: &str = "echo '{\"goal\":\"Planned\",\"steps\":[{\"id\":\"A\",\"title\":\"One\"},{\"id\":\"B\",\"title\":\"Two\",\"shell\":\"echo b >b; exit 1\",\"max_attempts\":1}]}' >plan.json
+ git os plan import plan.json; git os plan approve Planned; git os dispatch; rm plan.json";
+
 /// A verb, its arguments, and what is done with a good git before it. [`SETUP`] says which tickets there are.
 const COMMANDS: &[(&str, &str, &str)] = &[
     ("init", "", ""),
@@ -70,6 +74,9 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("edit", "$DRAFT --description more", ""),
     ("approve", "$DRAFT", ""),
     ("reject", "$DRAFT --reason no", ""),
+    ("plan", "import plan.json", "echo '{\"goal\":\"Planned\",\"steps\":[{\"id\":1,\"title\":\"One\"}]}' >plan.json"),
+    ("resume", "Planned", PLANNED),
+    ("rollback", "Planned --to A", PLANNED),
     ("take", "$READY", ""),
     ("drop", "$CLAIMED", "git os take $CLAIMED; echo x >.claude/worktrees/$CLAIMED/x"),
     ("claim", "$READY", ""),
@@ -105,6 +112,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("doctor", "", ""),
     ("agents", "", ""),
     ("usage", "", ""),
+    ("replay", "$HANDED --agent crew", "git os verify $HANDED; git os merge $HANDED"),
     ("top", "", ""),
     ("hooks", "install", ""),
     ("gc", "", ""),

@@ -32,6 +32,7 @@ mod clients;
 mod criteria;
 mod help;
 mod naming;
+mod plans;
 mod reading;
 mod refusals;
 
@@ -43,6 +44,7 @@ mod mistakes;
 mod pulls;
 mod rebase;
 mod registry;
+mod replay;
 mod revert;
 mod rights;
 mod runaway;

@@ -93,6 +93,7 @@ impl Bench {
             run: self.run.clone(),
             attempt: 1,
             schema: None,
+            step: None,
             worktree: self.path(),
             outbox: self.path(),
             timeout,

@@ -52,7 +52,7 @@ impl Acts {
         match command {
             "verify" => Self::OnState(State::Verifying),
             "merge" => Self::OnState(State::Verified),
-            "revert" => Self::OnState(State::Merged),
+            "revert" | "replay" => Self::OnState(State::Merged),
             verb => EventKind::parse(verb).map_or(Self::OnAll, Self::As),
         }
     }
@@ -72,6 +72,7 @@ impl Values {
     pub(super) fn of(command: &str, argument: &str) -> Option<Self> {
         Some(match (command, argument) {
             ("session", "id") => Self::Sessions,
+            ("resume", "id") => Self::Tickets(Acts::OnState(State::Blocked)),
             ("step", "state") => Self::StepStates,
             (_, "id" | "ids") => Self::Tickets(Acts::of(command)),
             (_, "depends") => Self::Tickets(Acts::OnOpen),
@@ -85,7 +86,7 @@ impl Values {
             (_, "check") => Self::Checks,
             (_, "remote") => Self::Remotes,
             (_, "agent") => Self::Agents,
-            (_, "dirs" | "dir" | "bare" | "registry" | "answers" | "verdict" | "description_file") => Self::Files,
+            (_, "dirs" | "dir" | "bare" | "registry" | "answers" | "verdict" | "description_file" | "file") => Self::Files,
             _ => return None,
         })
     }

@@ -136,6 +136,8 @@ impl fmt::Display for Activity {
         match self {
             Self::Preparing => write!(out, "preparing the worktree"),
             Self::Working { agent, attempt } => write!(out, "{agent} is working, attempt {attempt}"),
+            Self::Step { step, title, attempt: 1 } => write!(out, "step {step}: {title}"),
+            Self::Step { step, title, attempt } => write!(out, "step {step}, attempt {attempt}: {title}"),
             Self::Judging { agent } => write!(out, "{agent} is judging"),
             Self::Rebasing => write!(out, "the branch moved; rebasing"),
         }

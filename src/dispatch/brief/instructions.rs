@@ -29,7 +29,7 @@ pub(super) fn section(repo: &Repo, commit_id: ObjectId) -> Result<String, GitErr
 }
 
 /// The file at a path; a link is followed once, within the tree.
-fn find(repo: &Repo, tree_id: ObjectId, path: &str) -> Result<Option<TreeEntry>, GitError> {
+pub(super) fn find(repo: &Repo, tree_id: ObjectId, path: &str) -> Result<Option<TreeEntry>, GitError> {
     let is_file = |entry: &TreeEntry| matches!(entry.mode, FILE | PROGRAM);
     let Some(entry) = repo.find_entry(tree_id, path)? else { return Ok(None) };
     if entry.mode != LINK {

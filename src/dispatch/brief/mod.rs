@@ -4,14 +4,15 @@ mod diff;
 mod instructions;
 mod part;
 mod proof;
+mod step;
 
 use camino::Utf8Path;
 
 use self::part::{MAX_DESCRIPTION, MAX_LESSON, MAX_WORDS, quote};
 pub(crate) use self::part::{Part, Text};
+pub(crate) use self::step::{Planned, step};
 use super::panel::Matter;
-use super::{DispatchError, Site, find_failure, find_words};
-use crate::core::event::EventKind;
+use super::{DispatchError, Site, find_answer, find_failure};
 use crate::core::id::{Brand, ObjectId};
 use crate::core::text::{escape, excerpt, first_line, line, plural};
 use crate::ledger::{Entry, Ledger};
@@ -46,6 +47,7 @@ pub(crate) fn executor(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, work
         ),
     );
     text.add("description", description(ledger, entry, "What is to be done")?);
+    text.add("plan", step::of_whole(ledger, entry)?);
     text.add("criteria", criteria(site, ledger, entry)?);
     text.add("operator", said(site, &ticket.content.brand)?);
     text.add("failure", failure(site, ledger, entry, trunk)?);
@@ -214,8 +216,7 @@ fn failure(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, trunk: Option<Ob
 }
 
 fn answer(ledger: &Ledger<'_>, entry: &Entry) -> Result<String, DispatchError> {
-    let Some(answer) = find_words(ledger, entry, &[EventKind::Answer])? else { return Ok(String::new()) };
-    let question = find_words(ledger, entry, &[EventKind::Ask])?.unwrap_or_default();
+    let Some((question, answer)) = find_answer(ledger, entry)? else { return Ok(String::new()) };
     let (question, answer) = (quote("question", &question, MAX_WORDS), excerpt(&answer, MAX_WORDS));
     Ok(format!("\n## What you asked, and the answer\n\n{question}\n{answer}\n"))
 }

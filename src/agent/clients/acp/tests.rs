@@ -13,6 +13,7 @@ fn run(duty: Duty, model: Option<&str>) -> Run {
         run: RunId::parse("11111111111111111111111111111111").expect("a run"),
         attempt: 1,
         schema: None,
+        step: None,
         worktree: "/work".into(),
         outbox: "/box".into(),
         timeout: 10,
