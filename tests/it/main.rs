@@ -49,6 +49,7 @@ mod rights;
 mod settings;
 mod setup;
 mod shared;
+mod tasks;
 mod texts;
 mod watching;
 mod which;
