@@ -135,7 +135,7 @@ fn create(ctx: &Context, args: &Create) -> Result<(), CliError> {
     let entry = task::keep(&place.ledger()?, &goal, kind, args.priority)?;
     let id = entry.id;
     if !args.json {
-        ctx.ui.line(format!("{id} {}", entry.ticket.content.title))?;
+        ctx.ui.say(format!("{id}: kept the goal as a draft"));
     }
     make_plan(ctx, &place, &id, args.planner.as_deref(), args.json)?;
     if args.yes || (!args.json && ctx.confirm("Approve this plan?")?) {
@@ -164,7 +164,8 @@ fn make_plan(ctx: &Context, place: &Place, id: &TicketId, planner: Option<&str>,
     plan::print(ctx, &entry, &plan, &Track::default())?;
     let criteria = plan.criteria();
     if !criteria.is_empty() {
-        ctx.ui.heading("\nsuccess criteria")?;
+        ctx.ui.line("")?;
+        ctx.ui.heading("success criteria")?;
     }
     criteria.iter().zip(1..).try_for_each(|(words, number)| ctx.ui.line(format!("  {number}. {}", escape(words))))?;
     if !criteria.is_empty() && place.workspace()?.entry(&place.label())?.verifiers.is_empty() {

@@ -23,6 +23,10 @@ const PAGES: [(&str, &[File]); 7] = [
     files!("proof": "bakery/agents/helper.sh", "bakery/price.sh", "bakery/registry.toml", "bakery/tests/price.t", "bakery/tests/run.sh"),
     files!("refused": "bakery/check.sh", "bakery/monday.txt", "bakery/registry.toml", "bakery/tuesday.txt"),
     files!("sessions": "answers.toml", "bakery/agents/helper.sh", "bakery/check.sh", "bakery/hours.txt", "bakery/registry.toml", "blog/index.html"),
+    files!(
+        "tasks": "bakery/agents/helper.sh", "bakery/agents/judge.sh", "bakery/agents/planner.sh", "bakery/check.sh",
+        "bakery/hours.txt", "bakery/registry.toml"
+    ),
 ];
 
 /// The names of the pages.
