@@ -68,6 +68,7 @@ pub(crate) fn keep(ledger: &Ledger<'_>, goal: &str, kind: Kind, priority: u8) ->
         tests_may_change: false,
         description,
         acceptance: Vec::new(),
+        scope: Vec::new(),
         plan: None,
     };
     ticket::create(ledger, new, Role::Operator)
