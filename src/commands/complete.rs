@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn every_argument_that_is_not_free_text_can_be_completed() {
         let free = [
+            "goal",
             "title",
             "acceptance",
             "scope",

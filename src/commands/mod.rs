@@ -31,6 +31,7 @@ mod show;
 mod start;
 mod sync;
 mod take;
+mod task;
 mod top;
 mod transition;
 mod uninstall;
@@ -156,6 +157,7 @@ enum Command {
     #[command(hide = true)]
     Complete(complete::Args),
     Doctor(doctor::Args),
+    Task(task::Args),
     Agents(agents::Args),
     Top(top::Args),
     Usage(usage::Args),
@@ -350,6 +352,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(ctx, args),
         Command::Complete(args) => complete::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
+        Command::Task(args) => task::run(ctx, args),
         Command::Agents(args) => agents::run(ctx, args),
         Command::Top(args) => top::run(ctx, args),
         Command::Usage(args) => usage::run(ctx, args),

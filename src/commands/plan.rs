@@ -202,7 +202,7 @@ fn plan_view(plan: &Plan, track: &Track) -> Value {
     value
 }
 
-fn show(ctx: &Context, part: &str, as_json: bool) -> Result<(), CliError> {
+pub(super) fn show(ctx: &Context, part: &str, as_json: bool) -> Result<(), CliError> {
     let (place, id) = ctx.find(part)?;
     let ledger = place.ledger()?;
     let (entry, _) = ledger.read_legal(&id)?;
@@ -214,7 +214,7 @@ fn show(ctx: &Context, part: &str, as_json: bool) -> Result<(), CliError> {
     print(ctx, &entry, &plan, &track)
 }
 
-fn print(ctx: &Context, entry: &Entry, plan: &Plan, track: &Track) -> Result<(), CliError> {
+pub(super) fn print(ctx: &Context, entry: &Entry, plan: &Plan, track: &Track) -> Result<(), CliError> {
     ctx.ui.heading(&format!("{} {}", entry.id, plan.title()))?;
     let mut rows = Vec::new();
     for step in &plan.steps {

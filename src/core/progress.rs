@@ -251,6 +251,9 @@ pub(crate) enum Activity {
     Judging {
         agent: String,
     },
+    Planning {
+        agent: String,
+    },
     Rebasing,
 }
 

@@ -79,6 +79,8 @@ pub(crate) struct RepoEntry {
     pub(crate) skip: Vec<String>,
     pub(crate) silo: bool,
     pub(crate) agent: Option<String>,
+    /// Who plans for `git os task`; without one the agent does.
+    pub(crate) planner: Option<String>,
     /// Who judges; without one the checks decide alone.
     pub(crate) verifiers: Vec<String>,
     /// What is asked of the verifiers, if that is more than that the only one agrees.
@@ -328,7 +330,7 @@ kind = "claude"
 line 2: `version` must be 1
 line 5: `jobs` is not a number from 1 to 256
 line 6: [[repo]] has no `path`
-line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, verifier, verifiers, quorum, decorrelated, checks, max_attempts, parallel, timeout, lease, grade, offline_claims, land, host, author, trailers
+line 8: unknown key `pth` in `[[repo]]`; expected one of: name, path, brand, remote, push, protected, gate, auto_commit, skip, silo, agent, planner, verifier, verifiers, quorum, decorrelated, checks, max_attempts, parallel, timeout, lease, grade, offline_claims, land, host, author, trailers
 line 10: there is no `[agents.clod]`
 line 12: `timeout`: `soon` is not a time such as 30m
 "#]]

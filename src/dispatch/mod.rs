@@ -3,6 +3,7 @@
 //! [`carry`] does what the state in the chain asks for, until the ticket is closed or waits. The same function resumes the
 //! work of a killed orchestrator: nothing that it needs is only in memory.
 
+pub(crate) mod alone;
 mod beside;
 pub(crate) mod brief;
 mod budget;
@@ -20,6 +21,7 @@ mod learn;
 mod mark;
 mod panel;
 mod planned;
+pub(crate) mod planner;
 pub(crate) mod prepare;
 mod pull;
 mod reasons;

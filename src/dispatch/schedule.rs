@@ -37,7 +37,7 @@ pub(crate) struct Ending {
 
 impl Ending {
     /// As it is told.
-    fn event(&self) -> Event {
+    pub(super) fn event(&self) -> Event {
         let what = What::Ended { title: self.title.clone(), fate: self.fate.clone() };
         Event::Work { repo: self.repo.clone(), brand: self.brand.clone(), ticket: Some(self.id.clone()), what }
     }
@@ -184,7 +184,7 @@ fn count_ready(ledger: &Ledger<'_>) -> Result<usize, DispatchError> {
 }
 
 /// What an agent lacks to start; a ticket that is claimed in vain is a ticket that others wait for.
-fn find_lack(workspace: &Workspace, agent: &str) -> Option<Lack> {
+pub(super) fn find_lack(workspace: &Workspace, agent: &str) -> Option<Lack> {
     find_lack_of_agent(workspace.registry.agents.get(agent)?, workspace.root())
 }
 
@@ -236,7 +236,8 @@ fn lane(at: Workplace<'_>, board: &Mutex<Board<'_>>, freed: &Condvar) {
         held.busy.begin(entry, &id, scope);
         drop(held);
         at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: Some(id.clone()), left: None });
-        let result = work(at, task);
+        let record = if let Task::Continue(_, record) = task { Some(*record) } else { None };
+        let result = work(at, entry, &id, record);
         at.listener.hear(&Event::Lane { brand: brand.clone(), ticket: None, left: Some(id.clone()) });
         held = board.lock().unwrap_or_else(PoisonError::into_inner);
         held.busy.end(&id);
@@ -323,31 +324,32 @@ impl<'a> Board<'a> {
     }
 }
 
-/// Takes one ticket as far as it gets, attempt after attempt.
-fn work(at: Workplace<'_>, task: Task<'_>) -> Result<Fate, DispatchError> {
-    let (entry, id, mut record) = match task {
-        Task::Continue(entry, record) => (entry, record.ticket().clone(), Some(*record)),
-        Task::Begin(entry, id) => (entry, id, None),
-    };
-    let site = Site::open(at, entry)?.for_ticket(&id);
+/// Takes one ticket as far as it gets, attempt after attempt; with the record of a run that holds it, that run goes on.
+pub(super) fn work(
+    at: Workplace<'_>,
+    entry: &RepoEntry,
+    id: &TicketId,
+    mut record: Option<RunRecord>,
+) -> Result<Fate, DispatchError> {
+    let site = Site::open(at, entry)?.for_ticket(id);
     let mut last_failure = None;
     let mut pause = PAUSE;
     loop {
         let mut own = match record.take() {
             Some(record) => record,
-            None => match claim(&site, &id)? {
+            None => match claim(&site, id)? {
                 Some(record) => record,
                 None => return Ok(Fate::Gone),
             },
         };
-        let fate = carry(&site, &id, &mut own)?;
+        let fate = carry(&site, id, &mut own)?;
         let run = own.run().clone();
         if !matches!(fate, Fate::Waiting(_) | Fate::Held(_)) {
             own.remove()?;
         }
         // A failed attempt has made the ticket ready again.
         let ledger = site.ledger()?;
-        let back = ledger.find(&id)?.filter(|entry| entry.ticket.state == State::Ready);
+        let back = ledger.find(id)?.filter(|entry| entry.ticket.state == State::Ready);
         let Some(back) = back.filter(|_| fate == Fate::Gone) else { return Ok(fate) };
         if !keep::was_given_back(&ledger, &back, &run)? {
             return Ok(fate);
@@ -377,7 +379,7 @@ fn stop_for(site: &Site<'_>, time: Duration) -> Result<(), DispatchError> {
 }
 
 /// What a ticket says, if it can be read.
-fn content(workspace: &Workspace, entry: &RepoEntry, id: &TicketId) -> Option<Content> {
+pub(super) fn content(workspace: &Workspace, entry: &RepoEntry, id: &TicketId) -> Option<Content> {
     let repo = workspace.open(entry).ok()?;
     let found = Ledger::open(&repo).ok()?.find(id).ok()??;
     Some(found.ticket.content)

@@ -36,8 +36,9 @@ pub(crate) fn find(workspace: &Workspace, entry: &RepoEntry, repo: &Repo) -> Res
             add(Severity::Fault, entry.lines.of("protected"), format!("branch `{branch}` does not exist in `{}`", entry.name));
         }
     }
-    // Without its agent a repository is worked on by hand; without its judge nothing passes.
+    // Without its agent a repository is worked on by hand, and without its planner planned; without its judge nothing passes.
     let workers = entry.agent.iter().map(|name| (Severity::Warning, "agent", name));
+    let workers = workers.chain(entry.planner.iter().map(|name| (Severity::Warning, "planner", name)));
     for (severity, key, name) in workers.chain(entry.verifiers.iter().map(|name| (Severity::Fault, "verifier", name))) {
         let Some(agent) = workspace.registry.agents.get(name) else { continue };
         if let Some(lack) = programs::find_lack_of_agent(agent, workspace.root()) {

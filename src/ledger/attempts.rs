@@ -46,7 +46,7 @@ pub(crate) struct Told {
 
 named! {
     /// What an agent was there for.
-    Teller, "teller", { Executor = "executor", Verifier = "verifier" }
+    Teller, "teller", { Executor = "executor", Verifier = "verifier", Planner = "planner" }
 }
 
 impl Attempt {

@@ -21,6 +21,10 @@ pub(crate) enum Printer {
         seq: u32,
     },
     Judge,
+    /// The planner, asked for the first time or again.
+    Planner {
+        attempt: u32,
+    },
     /// The check at this place of the verdict, from 0.
     Check {
         place: usize,
@@ -43,6 +47,7 @@ pub(crate) fn path(repo: &Repo, id: &TicketId, run: &RunId, printer: Printer) ->
         Printer::Agent { attempt } => format!("agent-{attempt}"),
         Printer::Step { place, seq } => format!("step-{place}-{seq}"),
         Printer::Judge => "judge".to_owned(),
+        Printer::Planner { attempt } => format!("planner-{attempt}"),
         Printer::Check { place } => format!("check-{place}"),
         Printer::Trial { place, mixture } => format!("check-{place}.{mixture}"),
     };

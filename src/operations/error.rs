@@ -232,6 +232,10 @@ pub(crate) enum OperationError {
     NoSuchAgent { agent: String, known: Vec<String> },
     #[error("agent `{}` cannot be used ({outcome}): {why}", escape(.agent))]
     Unusable { agent: String, outcome: Outcome, why: String },
+    #[error("{id} has no plan ({outcome}): {why}")]
+    Unplanned { id: TicketId, outcome: Outcome, why: String },
+    #[error("{0} is being planned, or verified, by another process")]
+    BeingPlanned(TicketId),
     #[error(transparent)]
     Install(#[from] InstallError),
     #[error(transparent)]
@@ -280,7 +284,7 @@ impl OperationError {
             Self::Refused { refusal, .. } | Self::NotCreated(refusal) => refusal.code(),
             Self::Held { why, .. } => why.code(),
             Self::Plan(error) => error.as_ref().into(),
-            Self::Unusable { outcome, .. } => outcome.name(),
+            Self::Unusable { outcome, .. } | Self::Unplanned { outcome, .. } => outcome.name(),
             own => own.into(),
         }
     }
@@ -320,7 +324,9 @@ impl OperationError {
                 format!("git os release {id}   # if whoever holds it does not work on it any more")
             }
             Self::Refused { id, refusal: Refusal::WrongState { event, state }, .. } => instead(id, *event, *state),
-            Self::WrongState { verb: Verb::Revert | Verb::Replay, id, .. } => format!("git os show {id}"),
+            Self::WrongState { verb: Verb::Revert | Verb::Replay, id, .. } | Self::BeingPlanned(id) => {
+                format!("git os show {id}")
+            }
             Self::WrongState { verb: Verb::Drop, id, state: State::Verified, .. } => set_aside(id),
             Self::WrongState { id, state, .. } => next_step(id, *state),
             Self::Plan(error) => return error.hint(),
@@ -363,6 +369,7 @@ impl OperationError {
             Self::NoSuchAgent { .. } | Self::Unusable { .. } => {
                 "git os agents   # which agents there are, and what they lack".to_owned()
             }
+            Self::Unplanned { id, .. } => format!("git os task plan {id}   # asks for a plan again; the goal is kept as a draft"),
             Self::LearningKnown => "git os learn   # list the learnings".to_owned(),
             Self::NotCreated(_)
             | Self::NoBrand { .. }

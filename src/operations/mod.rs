@@ -18,6 +18,7 @@ pub(crate) mod revert;
 pub(crate) mod submit;
 pub(crate) mod sync;
 pub(crate) mod take;
+pub(crate) mod task;
 pub(crate) mod ticket;
 pub(crate) mod transition;
 pub(crate) mod uninstall;

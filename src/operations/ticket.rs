@@ -43,7 +43,7 @@ fn description(words: &str) -> Done<String> {
 }
 
 /// Acceptance criteria as they are stored.
-fn criteria(lines: &[String]) -> Done<Criteria> {
+pub(super) fn criteria(lines: &[String]) -> Done<Criteria> {
     let lines: Vec<_> = lines.iter().map(|words| secrets::redact(words)).collect();
     Ok(Criteria::new(lines.iter().map(String::as_ref))?)
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Done;
-use crate::core::event::named;
+use crate::core::event::{Role, named};
 use crate::core::id::{Brand, RepoName, TicketId};
+use crate::core::report::Report;
 use crate::core::time::Timestamp;
 use crate::core::usage::Usage;
 use crate::ledger::attempts::{Teller, attempts};
@@ -68,6 +69,12 @@ pub(crate) fn runs(ledger: &Ledger<'_>, since: Option<Timestamp>) -> Done<Vec<Ru
             time,
             usage,
         };
+        for link in links.iter().filter(|link| link.record.event.actor == Role::Planner) {
+            let event = &link.record.event;
+            if let (Some(agent), Some(record)) = (&event.agent, Report::read(&event.text).record) {
+                all.push(run(agent.clone(), Teller::Planner, link.commit.time(), Usage::of_record(&record)));
+            }
+        }
         for attempt in attempts(&links) {
             let Some(agent) = attempt.holding.agent.clone() else { continue };
             for told in &attempt.told {

@@ -165,6 +165,28 @@ fn lands(client: &Client) {
     assert!(log.contains("\"input_tokens\":") && log.contains("\"session_id\":"), "{log}");
 }
 
+/// A goal that an agent plans, does and judges.
+const PLANNED: &str = r#"{
+  "plan": [{ "shell": "git log --oneline -1" }, { "answer": { "version": 1, "goal": "Do it", "steps": [{ "id": "S1", "title": "Do it",
+    "type": "agent", "prompt": "Write done.txt.", "shell": null, "approval": "none", "depends_on": [] }],
+    "success_criteria": ["`done.txt` is there."] } }, { "say": "Planned." }],
+  "work": [{ "shell": "echo done >done.txt; git add done.txt && git commit -qm 'Do it'" }, { "say": "Done." }],
+  "judge": [{ "verdict": "pass", "reasons": ["it is done"], "criteria": [{ "number": 1, "met": true, "where": "done.txt:1" }] },
+    { "say": "Judged." }]
+}"#;
+
+#[test]
+fn each_client_plans_a_goal_and_lands_it() {
+    for client in [&CLAUDE, &CODEX, &GEMINI, &OPENCODE] {
+        let Some(bench) = Bench::new(client) else { continue };
+        let said = bench.os(PLANNED, "task create 'Do it' --yes").ok();
+        assert!(said.contains("1. `done.txt` is there."), "{}: {said}", client.program);
+        assert_eq!(bench.sandbox.git("hub", &["show", "main:done.txt"]).ok(), "done", "{}", client.program);
+        let used = bench.sandbox.os("hub", &["usage", "--by", "agent"]).ok();
+        assert!(used.contains("coder"), "{}: {used}", client.program);
+    }
+}
+
 /// A question that an agent asks from within its sandbox comes to the operator.
 #[test]
 fn a_question_from_within_the_sandbox_of_codex_is_asked() {

@@ -114,6 +114,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("usage", "", ""),
     ("replay", "$HANDED --agent crew", "git os verify $HANDED; git os merge $HANDED"),
     ("top", "", ""),
+    ("task", "status", ""),
     ("hooks", "install", ""),
     ("gc", "", ""),
 ];

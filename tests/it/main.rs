@@ -51,6 +51,7 @@ mod runaway;
 mod settings;
 mod setup;
 mod shared;
+mod tasks;
 mod texts;
 mod watching;
 mod which;

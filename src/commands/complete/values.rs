@@ -85,7 +85,7 @@ impl Values {
             (_, "kind") => Self::Kinds,
             (_, "check") => Self::Checks,
             (_, "remote") => Self::Remotes,
-            (_, "agent") => Self::Agents,
+            (_, "agent" | "planner") => Self::Agents,
             (_, "dirs" | "dir" | "bare" | "registry" | "answers" | "verdict" | "description_file" | "file") => Self::Files,
             _ => return None,
         })

@@ -15,7 +15,7 @@ macro_rules! files {
 }
 
 /// The pages with their files.
-const PAGES: [(&str, &[File]); 7] = [
+const PAGES: [(&str, &[File]); 8] = [
     files!("by-hand": "bakery/check.sh", "bakery/monday.txt", "bakery/registry.toml", "bakery/tuesday.txt"),
     files!("first-ticket": "bakery/agents/helper.sh", "bakery/check.sh", "bakery/hours.txt", "bakery/registry.toml", "blog/index.html"),
     files!("many-machines": "shop/agents/helper.sh", "shop/check.sh", "shop/monday.txt", "shop/registry.toml", "shop/tuesday.txt"),
@@ -23,10 +23,15 @@ const PAGES: [(&str, &[File]); 7] = [
     files!("proof": "bakery/agents/helper.sh", "bakery/price.sh", "bakery/registry.toml", "bakery/tests/price.t", "bakery/tests/run.sh"),
     files!("refused": "bakery/check.sh", "bakery/monday.txt", "bakery/registry.toml", "bakery/tuesday.txt"),
     files!("sessions": "answers.toml", "bakery/agents/helper.sh", "bakery/check.sh", "bakery/hours.txt", "bakery/registry.toml", "blog/index.html"),
+    files!(
+        "tasks": "bakery/agents/helper.sh", "bakery/agents/judge.sh", "bakery/agents/planner.sh", "bakery/check.sh",
+        "bakery/hours.txt", "bakery/registry.toml"
+    ),
 ];
 
 /// The names of the pages.
-pub(super) const NAMES: [&str; 7] = [PAGES[0].0, PAGES[1].0, PAGES[2].0, PAGES[3].0, PAGES[4].0, PAGES[5].0, PAGES[6].0];
+pub(super) const NAMES: [&str; 8] =
+    [PAGES[0].0, PAGES[1].0, PAGES[2].0, PAGES[3].0, PAGES[4].0, PAGES[5].0, PAGES[6].0, PAGES[7].0];
 
 /// Writes the files of a page into a folder.
 ///

@@ -139,6 +139,7 @@ impl fmt::Display for Activity {
             Self::Step { step, title, attempt: 1 } => write!(out, "step {step}: {title}"),
             Self::Step { step, title, attempt } => write!(out, "step {step}, attempt {attempt}: {title}"),
             Self::Judging { agent } => write!(out, "{agent} is judging"),
+            Self::Planning { agent } => write!(out, "{agent} is planning"),
             Self::Rebasing => write!(out, "the branch moved; rebasing"),
         }
     }

@@ -50,6 +50,7 @@ const REPO_KEYS: &[&str] = &[
     "skip",
     "silo",
     "agent",
+    "planner",
     "verifier",
     "verifiers",
     "quorum",
@@ -200,6 +201,7 @@ impl Reader<'_> {
         }
         let (auto_commit, skip) = (self.patterns(table, "auto_commit"), self.patterns(table, "skip"));
         let agent = self.agent(table, "agent", agents);
+        let planner = self.agent(table, "planner", agents);
         let (verifiers, judges) = self.judges(table, agent.as_deref(), agents);
         let offline_claims = self.maybe(table, "offline_claims", str::parse::<OfflineClaims>).unwrap_or(OfflineClaims::Refuse);
         let land = self.maybe(table, "land", str::parse::<Land>).unwrap_or(Land::Merge);
@@ -228,6 +230,7 @@ impl Reader<'_> {
             skip,
             silo,
             agent,
+            planner,
             verifiers,
             judges,
             checks,

@@ -3,6 +3,7 @@
 mod diff;
 mod instructions;
 mod part;
+mod planner;
 mod proof;
 mod step;
 
@@ -10,6 +11,7 @@ use camino::Utf8Path;
 
 use self::part::{MAX_DESCRIPTION, MAX_LESSON, MAX_WORDS, quote};
 pub(crate) use self::part::{Part, Text};
+pub(super) use self::planner::planner;
 pub(crate) use self::step::{Planned, step};
 use super::panel::Matter;
 use super::{DispatchError, Site, find_answer, find_failure};
