@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::scratch::Scratch;
 use super::{DispatchError, Site, brief, converse, ended};
 use crate::agent::{Brief, Duty};
+use crate::core::budget::Amounts;
 use crate::core::outcome::Outcome;
 use crate::core::plan::Plan;
 use crate::core::progress::{Activity, Trouble, What};
@@ -83,9 +84,13 @@ fn ask(
             worktree: place.path.clone(),
             outbox: place.path.join(".git-os-none"),
             timeout: site.entry.timeout,
+            limits: Amounts::default(),
         };
         site.tell(What::Begun(Activity::Planning { agent: name.to_owned() }));
-        let conclusion = converse::run(site, name, &brief, Printer::Planner { attempt })?;
+        let conclusion = match converse::run(site, name, &brief, Printer::Planner { attempt })? {
+            Ruling::Granted(conclusion) => conclusion,
+            Ruling::Denied(refused) => return Err(DispatchError::NoBudget(Box::new(refused))),
+        };
         let (outcome, failure) = (conclusion.end(), conclusion.failure().map(ToString::to_string));
         usage.add(&Usage::of_record(&conclusion.record));
         let record = usage.record();
