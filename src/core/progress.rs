@@ -84,7 +84,7 @@ named! {
     /// A point of the way from a draft to landed work after which all that was done is kept.
     Stage, "stage", {
         Drafted = "drafted", Claimed = "claimed", Prepared = "prepared", Started = "started", Briefed = "briefed",
-        Worked = "worked", StepBegun = "step-begun", Made = "made", Checkpoint = "checkpoint", StepDone = "step-done", Submitted = "submitted", Checked = "checked", Judged = "judged", Verdict = "verdict", Noted = "noted",
+        Worked = "worked", Begun = "begun", Made = "made", Checkpoint = "checkpoint", Done = "done", Submitted = "submitted", Checked = "checked", Judged = "judged", Verdict = "verdict", Noted = "noted",
         Rebased = "rebased", Restacked = "restacked", Landing = "landing", Pushed = "pushed", Moved = "moved", Merged = "merged",
         Finished = "finished", Learned = "learned", Answered = "answered",
     }

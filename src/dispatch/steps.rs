@@ -169,7 +169,7 @@ impl Turn<'_> {
         } else {
             let draft = Draft::new(Action::Step { step: step.id.clone(), state: StepState::Running }, Role::Executor);
             let entry = write(ledger, &entry.id, &draft.by(record.run()))?;
-            self.site.reached(Stage::StepBegun);
+            self.site.reached(Stage::Begun);
             entry
         };
         let turn = Turn { entry: &entry, told: self.told.clone(), ..*self };
@@ -287,7 +287,7 @@ impl Turn<'_> {
         let draft = Draft::new(Action::Step { step: step.id.clone(), state: StepState::Done }, Role::Executor);
         let draft = draft.by(record.run()).agent(came.map_or("", |came| &came.agent)).saying(&words);
         write(ledger, &entry.id, &draft)?;
-        site.reached(Stage::StepDone);
+        site.reached(Stage::Done);
         work::forget(record)
     }
 
@@ -298,7 +298,7 @@ impl Turn<'_> {
         let words = report::body(&quoted(why), Some(Outcome::Failed), &came.record);
         let draft = Draft::new(Action::Step { step: step.id.clone(), state: StepState::Failed }, Role::Executor);
         write(ledger, &entry.id, &draft.by(record.run()).agent(&came.agent).saying(&words))?;
-        site.reached(Stage::StepDone);
+        site.reached(Stage::Done);
         work::forget(record)
     }
 

@@ -211,7 +211,7 @@ fn a_rollback_restores_the_very_tree_and_loses_nothing() {
 
 #[test]
 fn killed_around_a_step_no_work_is_lost_or_done_twice() {
-    for stage in ["step-begun", "briefed", "worked", "made", "checkpoint", "step-done", "submitted"] {
+    for stage in ["begun", "briefed", "worked", "made", "checkpoint", "done", "submitted"] {
         let mut crew = Crew::alone(WRITER, "");
         let id = ready(&crew, FOUR);
         crew.sandbox.write("ws/go", "");
