@@ -1,9 +1,8 @@
 //! Why something is not allowed: every reason that git-os gives, with its words and its stable code.
 
-use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
+mod cause;
 
+pub(crate) use self::cause::Cause;
 use super::ballot::Uncounted;
 use super::event::{EventKind, Role, State};
 use super::fsm::Refusal;
@@ -11,36 +10,6 @@ use super::id::{Brand, ObjectId, TicketId};
 use super::text;
 use super::verdict::Grade;
 use super::wire::WireError;
-
-/// An error of another module that led to a denial; kept whole, and shared since a denial is a value.
-#[derive(Debug, Clone)]
-pub(crate) struct Cause(Arc<dyn Error + Send + Sync>);
-
-impl Cause {
-    pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {
-        Self(Arc::new(error))
-    }
-}
-
-impl PartialEq for Cause {
-    fn eq(&self, other: &Self) -> bool {
-        text::in_one_line(self) == text::in_one_line(other)
-    }
-}
-
-impl Eq for Cause {}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(out)
-    }
-}
-
-impl Error for Cause {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
-    }
-}
 
 /// An event that breaks a rule, and which rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

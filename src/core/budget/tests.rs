@@ -5,7 +5,11 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
 fn amounts(all: &[(Cap, u64)]) -> Amounts {
-    Amounts(all.iter().copied().collect())
+    let mut amounts = Amounts::default();
+    for (cap, amount) in all {
+        amounts.set(*cap, *amount);
+    }
+    amounts
 }
 
 fn run(number: u32) -> RunId {
