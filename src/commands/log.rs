@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::context::Context;
 use super::show::{links_of, warn};
 use crate::agent;
-use crate::core::event::{EventKind, Role, State};
+use crate::core::event::{Action, EventKind, Role, State, StepState};
 use crate::core::holding::{Holding, name_of, other_words};
-use crate::core::id::{ObjectId, RunId, TicketId};
+use crate::core::id::{ObjectId, RunId, StepId, TicketId};
 use crate::core::json::VERSION;
 use crate::core::text::{MAX_FILE, comma, escape, plural, shell};
 use crate::core::ticket::Content;
@@ -67,6 +67,9 @@ struct LogEvent {
     seq: u32,
     event: EventKind,
     state: State,
+    /// The step of the plan that it is about; left out if it is about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<LogStep>,
     actor: Role,
     agent: Option<String>,
     run: Option<RunId>,
@@ -80,6 +83,13 @@ struct LogEvent {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
     commit: ObjectId,
+}
+
+/// A step of a plan, and its state from then on.
+#[derive(Serialize)]
+struct LogStep {
+    id: StepId,
+    state: StepState,
 }
 
 /// A field that an edit changed.
@@ -127,7 +137,8 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     }
     for (at, link) in links.iter().enumerate() {
         let one = event(at)?;
-        ctx.ui.heading(&format!("{} {} -> {}", one.seq, one.event, one.state))?;
+        let step = one.step.as_ref().map(|step| format!(" {} {}", step.id, step.state)).unwrap_or_default();
+        ctx.ui.heading(&format!("{} {}{step} -> {}", one.seq, one.event, one.state))?;
         let agent = one.agent.filter(|agent| agent != PERSON).map(|agent| format!(", agent {agent}")).unwrap_or_default();
         let machine = one.machine.map(|machine| format!(", on {machine}")).unwrap_or_default();
         ctx.ui.line(format!("  {} {}{agent}{machine}, as {}", one.time, one.author, one.actor))?;
@@ -179,6 +190,10 @@ fn event(
         seq: link.record.after.seq,
         event: kind,
         state: link.record.after.state,
+        step: match &event.action {
+            Action::Step { step, state } => Some(LogStep { id: step.clone(), state: *state }),
+            _ => None,
+        },
         actor: event.actor,
         agent: event.agent.clone(),
         run: event.by.clone(),

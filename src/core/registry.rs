@@ -11,10 +11,11 @@ use toml_edit::Document;
 
 pub(super) use self::reader::line_at;
 use super::ballot::{Judges, Party};
-use super::budget::Budget;
+use super::budget::{Amounts, Budget};
 use super::event::named;
 use super::id::{Brand, RepoName};
 use super::meta::{Check, Gate, Land, OfflineClaims, Push};
+use super::outcome::Cap;
 use super::signer::Actor;
 use super::text::line;
 use super::usage::MicroDollars;
@@ -183,6 +184,19 @@ fn in_folder(word: &str, folder: &Utf8Path) -> String {
 }
 
 impl AgentEntry {
+    /// What one run of it may use, whatever the budget allows.
+    #[must_use]
+    pub(crate) fn limits(&self) -> Amounts {
+        let mut limits = Amounts::default();
+        if let Some(turns) = self.max_turns {
+            limits.set(Cap::Turns, u64::from(turns));
+        }
+        if let Some(MicroDollars(micros)) = self.max_dollars {
+            limits.set(Cap::Dollars, micros);
+        }
+        limits
+    }
+
     /// This agent with this name, as one may differ from another.
     #[must_use]
     pub(crate) fn party(&self, name: &str) -> Party {

@@ -13,7 +13,6 @@ use crate::core::progress::{Fate, Hold, Trouble, What};
 use crate::core::registry::{AgentEntry, RepoEntry};
 use crate::core::report;
 use crate::core::ruling::Ruling;
-use crate::core::usage::MicroDollars;
 use crate::git::Repo;
 use crate::git::refs::Update;
 use crate::ledger::{Draft, Entry, Ledger, LedgerError};
@@ -35,14 +34,7 @@ pub(crate) struct Refused {
 /// What one run may use: by the budget, and by what the registry says of its agent.
 #[must_use]
 pub(super) fn limits(site: &Site<'_>, agent: &AgentEntry) -> Amounts {
-    let mut own = Amounts::default();
-    if let Some(turns) = agent.max_turns {
-        own.set(Cap::Turns, u64::from(turns));
-    }
-    if let Some(MicroDollars(micros)) = agent.max_dollars {
-        own.set(Cap::Dollars, micros);
-    }
-    site.workspace.registry.budget.run(&site.entry.brand).least(&own)
+    site.workspace.registry.budget.run(&site.entry.brand).least(&agent.limits())
 }
 
 /// What is reserved for a run with these limits: the run itself, and all that it may use.

@@ -142,8 +142,12 @@ fn in_place(site: &Site<'_>, known: &Known, place: &Utf8Path, agent: &str) -> Re
     let worktree = there.worktree(&known.id);
     let text = brief::executor(&there, &ledger, &entry, &worktree)?.whole();
     let mut record = RunRecord::create(&there.repo, &known.id, &known.run)?;
-    work::run(&there, &ledger, &entry, &mut record)?;
-    let entry = ledger.find(&known.id)?.ok_or_else(|| DispatchError::Vanished(place.to_owned()))?;
+    // The steps of a plan are done one by one; all other work is done at once, and leaves this state.
+    let mut entry = entry;
+    while entry.ticket.state == State::Running {
+        work::run(&there, &ledger, &entry, &mut record)?;
+        entry = ledger.find(&known.id)?.ok_or_else(|| DispatchError::Vanished(place.to_owned()))?;
+    }
     let (verdict, reasons) = judge(&there, &ledger, &entry)?;
     let there_links = links(&there.repo, entry.tip, None)?.granted().unwrap_or_default();
     let all = attempts(&there_links);

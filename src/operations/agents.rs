@@ -110,7 +110,7 @@ pub(crate) fn test(
         worktree: utf8(&worktree),
         outbox: utf8(&outbox),
         timeout,
-        limits: crate::core::budget::Amounts::default(),
+        limits: agent.limits(),
     };
     let around = Surroundings { program, registry_dir: &registry_dir(workspace), settings: &[], now };
     let conclusion = converse(name, agent, &brief, around, stop)?;

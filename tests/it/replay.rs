@@ -145,3 +145,23 @@ fn only_what_has_landed_is_replayed_and_only_by_an_agent_of_the_registry() {
     let open = crew.ready("Open");
     crew.os(&["replay", &open, "--agent", "other"]).fails("it is `ready`, not `merged`");
 }
+
+#[test]
+fn the_steps_of_a_plan_are_done_again_one_by_one() {
+    let (crew, _) = landed("");
+    crew.sandbox.write("ws/do", "echo $GIT_OS_STEP >>steps\n");
+    crew.sandbox.write("ws/do-other", "echo $GIT_OS_STEP >>steps; echo other >>steps\n");
+    crew.sandbox.write(
+        "ws/plan.yaml",
+        "goal: Count\nsteps:\n  - id: one\n    title: One\n  - id: two\n    title: Two\n    depends_on: [one]\n",
+    );
+    let made = json(crew.os(&["plan", "import", "../plan.yaml", "--json"]));
+    let id = made["id"].as_str().expect("an id");
+    crew.os(&["approve", id]).ok();
+    crew.os(&["dispatch"]).ok();
+    assert_eq!(crew.state(id), "merged", "{}", crew.log(id));
+    let shown = json(replay(&crew, id));
+    assert_eq!((&shown["replay"]["verdict"], &shown["replay"]["outcome"]), (&"pass".into(), &"handed-in".into()), "{shown}");
+    assert_eq!(shown["landed"]["diff"], serde_json::json!({ "files": 1, "added": 2, "removed": 0 }));
+    assert_eq!(shown["replay"]["diff"], serde_json::json!({ "files": 1, "added": 4, "removed": 0 }));
+}

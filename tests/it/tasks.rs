@@ -61,7 +61,7 @@ fn a_goal_lands_in_one_command() {
     let judge = crew.sandbox.read("ws/judge-brief");
     assert!(judge.contains("1. `hours` has Sunday.") && judge.contains("Criterion 2 is met by rule"), "{judge}");
     let log = crew.os(&["task", "log", &id]).says("planned in 2 steps").ok();
-    assert!(log.contains("agent crew") && log.contains("as planner"), "{log}");
+    assert!(log.contains("agent crew") && log.contains("as planner") && log.contains("step S2 done -> running"), "{log}");
     crew.os(&["task", "status"]).says("no tasks").ok();
     crew.all_is_well();
 }
