@@ -58,7 +58,7 @@ fn a_book_that_nobody_earned_is_refused_and_found() {
 /// Eight machines, and far more tickets than the day has room for; some machines are killed while an agent works.
 #[test]
 fn machines_never_use_more_together_than_the_day_has_room_for() {
-    let rounds: usize = std::env::var("GIT_OS_BUDGET_RUNS").ok().and_then(|count| count.parse().ok()).unwrap_or(6);
+    let rounds: usize = std::env::var("GIT_OS_TEST_BUDGET").ok().and_then(|count| count.parse().ok()).unwrap_or(6);
     let settings = format!(
         "agent = \"crew\"\nchecks = []\n[budget]\nday = {{ runs = {rounds} }}\n[agents.crew]\nkind = \"command\"\nrun = [\"sh\", \"./agent.sh\"]\n"
     );
