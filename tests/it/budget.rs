@@ -102,6 +102,7 @@ fn machines_never_use_more_together_than_the_day_has_room_for() {
     println!("{runs} runs began, {rounds} were allowed");
     let book = fleet.sandbox.git("shared.git", &["show", "refs/os/budget:book.json"]).ok();
     let (charged, open) = counted(&book);
-    assert!(runs > rounds / 2 && runs <= rounds, "{runs} runs of {rounds}");
+    // One that was killed between reserving and beginning is open, and none of the runs.
+    assert!(runs + open > rounds / 2 && runs <= rounds, "{runs} runs of {rounds}, {open} open");
     assert!(usize::try_from(charged).expect("a count") + open <= rounds, "{charged} and {open} of {rounds}");
 }
