@@ -3,10 +3,11 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::gone;
 use crate::core::id::TicketId;
 use crate::core::secrets;
 use crate::core::time::Timestamp;
-use crate::git::process::{append_file, read_file, remove_file, write_file};
+use crate::git::process::{append_file, read_file, write_file};
 use crate::git::{GitError, Repo};
 
 /// How large a journal may be, in bytes; of a larger one the newer half is kept.
@@ -68,17 +69,7 @@ pub(crate) fn read(repo: &Repo, id: &TicketId) -> Vec<Entry> {
 /// # Errors
 /// When a file stays, or it cannot be asked what is live.
 pub(crate) fn forget(repo: &Repo, is_live: impl Fn(&TicketId) -> Result<bool, GitError>) -> Result<(), GitError> {
-    let Ok(entries) = folder(repo).read_dir_utf8() else { return Ok(()) };
-    for entry in entries.flatten() {
-        let is_kept = match TicketId::parse(entry.file_name()) {
-            Ok(id) => is_live(&id)?,
-            Err(_) => false,
-        };
-        if !is_kept {
-            remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+    gone::forget(&folder(repo), is_live)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What concerns this machine alone: its runs, its worktrees, locks, and what was claimed by hand.
 
 pub(crate) mod effects;
+mod gone;
 pub(crate) mod held;
 pub(crate) mod include;
 pub(crate) mod journal;

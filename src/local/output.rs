@@ -2,10 +2,11 @@
 
 use camino::Utf8PathBuf;
 
+use super::gone;
 use crate::core::id::{RunId, TicketId};
 use crate::core::proof::Mixture;
 use crate::core::secrets;
-use crate::git::process::{read_file, remove_all, write_file};
+use crate::git::process::{read_file, write_file};
 use crate::git::{GitError, Repo};
 
 /// Who printed something in a run.
@@ -74,17 +75,7 @@ pub(crate) fn find(repo: &Repo, id: &TicketId, run: &RunId, printer: Printer) ->
 /// # Errors
 /// When a folder stays, or it cannot be asked what is live.
 pub(crate) fn forget(repo: &Repo, is_live: impl Fn(&TicketId) -> Result<bool, GitError>) -> Result<(), GitError> {
-    let Ok(entries) = folder(repo).read_dir_utf8() else { return Ok(()) };
-    for entry in entries.flatten() {
-        let is_kept = match TicketId::parse(entry.file_name()) {
-            Ok(id) => is_live(&id)?,
-            Err(_) => false,
-        };
-        if !is_kept {
-            remove_all(entry.path())?;
-        }
-    }
-    Ok(())
+    gone::forget(&folder(repo), is_live)
 }
 
 #[cfg(test)]
