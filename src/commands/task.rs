@@ -10,11 +10,11 @@ use crate::core::id::{Kind, TicketId};
 use crate::core::json::VERSION;
 use crate::core::plan::Track;
 use crate::core::progress::{Fate, Listener, Nobody};
-use crate::core::text::escape;
+use crate::core::text::{escape, headline};
 use crate::dispatch::alone;
 use crate::error::{CliError, Code};
 use crate::ledger::Ledger;
-use crate::operations::{Place, task, transition as verbs};
+use crate::operations::{self, Place, task, transition as verbs};
 use crate::ui::{Tone, tone_of};
 
 /// Take a goal to landed work: plan, approve, do, review, land
@@ -232,8 +232,11 @@ fn work(ctx: &Context, place: &Place, id: &TicketId, as_json: bool) -> Result<()
         Fate::Landed => Ok(()),
         _ if ticket.state == State::Merged => Ok(()),
         Fate::Waiting(question) => {
-            let message = format!("{id} waits for an answer: {}", escape(&question));
-            Err(CliError::no(Code::NotLanded, message).hint(format!("git os answer {id} TEXT; git os task approve {id}")))
+            let ledger = place.ledger()?;
+            let reply = operations::plan::reply(&ledger, &ledger.read_legal(id)?.0)?;
+            let message = format!("{id} waits for an answer: {}", escape(&headline(&question)));
+            let error = CliError::no(Code::NotLanded, message).hint(reply);
+            Err(error.hint(format!("git os task approve {id}   # goes on after that")))
         }
         Fate::Blocked(why) => fail(format!("{id} is blocked: {}", escape(&why))),
         Fate::Failed(trouble) => fail(format!("{id} could not be worked on: {trouble}")),

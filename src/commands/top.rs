@@ -5,10 +5,9 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::context::{Context, now};
-use crate::core::event::State;
 use crate::core::holding::Holding;
 use crate::core::json::VERSION;
-use crate::core::text::{escape, line, plural};
+use crate::core::text::{escape, headline, line, plural};
 use crate::core::time::Timestamp;
 use crate::core::wrap::{columns as width, cut};
 use crate::error::CliError;
@@ -94,17 +93,16 @@ fn lines(watched: &[Watched], now: Timestamp) -> Vec<Row> {
         let lease = one.lease.map(|lease| format!("lease until {lease}"));
         let usage = one.usage.as_ref().map(|usage| format!("used {usage}"));
         let known = [lease, usage].into_iter().flatten().collect::<Vec<_>>().join(", ");
-        if let Some(last) = &one.last {
+        // What it waits for is the last that happened.
+        if let Some(last) = one.last.as_ref().filter(|_| one.waits_for.is_none()) {
             all.push(vec![(Tone::Quiet, String::new()), (Tone::Quiet, line(&last.text, MAX_WORDS))]);
         }
         if !known.is_empty() {
             all.push(vec![(Tone::Quiet, String::new()), (Tone::Quiet, known)]);
         }
         if let Some(words) = &one.waits_for {
-            let words = line(words, MAX_WORDS);
-            let next = if one.state == State::AwaitingInput { "git os answer" } else { "git os unblock" };
-            all.push(vec![(Tone::Quiet, String::new()), (Tone::Busy, words)]);
-            all.push(vec![(Tone::Quiet, String::new()), (Tone::Quiet, format!("{next} {}", one.ticket))]);
+            all.push(vec![(Tone::Quiet, String::new()), (Tone::Busy, line(&headline(words), MAX_WORDS))]);
+            all.extend(one.reply.iter().map(|reply| vec![(Tone::Quiet, String::new()), (Tone::Quiet, reply.clone())]));
         }
     }
     all

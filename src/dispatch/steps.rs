@@ -343,7 +343,7 @@ impl Turn<'_> {
              `git diff {} {}` shows them.\n{}",
             step.id,
             step.title,
-            if stat.trim().is_empty() { "It changed nothing.\n".to_owned() } else { excerpt(&stat, MAX_RESULT) },
+            if stat.trim().is_empty() { "It changed nothing.\n".to_owned() } else { excerpt(&stat, MAX_RESULT) + "\n" },
             from.short(12),
             made.short(12),
             self.how()

@@ -170,6 +170,21 @@ pub(crate) fn reject_step(ledger: &Ledger<'_>, id: &TicketId, step: &StepId, rea
     write_free(ledger, id, &operators(Action::Block).quoting(&words)?)
 }
 
+/// The command that answers what a ticket asks, or takes it out of its block.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn reply(ledger: &Ledger<'_>, entry: &Entry) -> Done<String> {
+    let id = &entry.id;
+    if entry.ticket.state == State::Blocked {
+        return Ok(format!("git os unblock {id}"));
+    }
+    Ok(match steps::track(ledger, entry)?.asked() {
+        Some(Note::WaitsBeforeRun { step } | Note::WaitsBeforeWrite { step, .. }) => format!("git os approve {id} --step {step}"),
+        _ => format!("git os answer {id} TEXT"),
+    })
+}
+
 /// Answers what a ticket asks. Where a step waits for approval, the answer begins with yes or no.
 ///
 /// # Errors

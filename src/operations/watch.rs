@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Done;
+use super::{Done, plan};
 use crate::core::event::State;
 use crate::core::holding::Holding;
 use crate::core::id::{Brand, RepoName, TicketId};
@@ -32,6 +32,8 @@ pub(crate) struct Watched {
     pub(crate) usage: Option<String>,
     /// What it asks, or why it is blocked.
     pub(crate) waits_for: Option<String>,
+    /// The command that goes on from there.
+    pub(crate) reply: Option<String>,
 }
 
 /// The tickets of a repository that are held or wait for a person, those that wait last.
@@ -48,9 +50,9 @@ pub(crate) fn list(ledger: &Ledger<'_>) -> Done<Vec<Watched>> {
             continue;
         }
         let holder = if ticket.state.is_held() { ledger.find_holding(row.tip)? } else { None };
-        let waits_for = match ledger.find(&row.id)?.filter(|_| waits) {
-            Some(entry) => Some(last_reason(ledger, &entry)?),
-            None => None,
+        let (waits_for, reply) = match ledger.find(&row.id)?.filter(|_| waits) {
+            Some(entry) => (Some(last_reason(ledger, &entry)?), Some(plan::reply(ledger, &entry)?)),
+            None => (None, None),
         };
         // What an earlier run left says nothing of this one.
         let since = holder.as_ref().map(|holding| holding.since.to_string());
@@ -68,6 +70,7 @@ pub(crate) fn list(ledger: &Ledger<'_>) -> Done<Vec<Watched>> {
             last: told.pop(),
             holder,
             waits_for,
+            reply,
         });
     }
     all.sort_by(|left, right| {

@@ -128,3 +128,17 @@ fn a_planner_that_is_killed_leaves_a_draft_that_can_be_planned() {
     assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
     crew.all_is_well();
 }
+
+#[test]
+fn a_task_that_asks_says_what_answers_it() {
+    let crew = crew();
+    crew.sandbox.write("ws/plan-1", PLAN.replacen("\"approval\":\"none\"", "\"approval\":\"before_write\"", 1));
+    let said = crew.os(&["task", "create", "Open on Sundays", "--yes"]).fails("waits for an answer: Step S1");
+    let (id, _) = only(&crew);
+    assert!(said.contains(&format!("hint: git os approve {id} --step S1")) && !said.contains("\\n"), "{said}");
+    crew.os(&["top"]).says(&format!("git os approve {id} --step S1")).ok();
+    crew.os(&["show", &id]).says("1 insertion(+)\n").ok();
+    crew.os(&["approve", &id, "--step", "S1"]).ok();
+    crew.os(&["task", "approve", &id]).ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+}

@@ -51,6 +51,6 @@ fn what_waits_for_a_person_is_named_with_what_helps() {
     let id = crew.ready("Open on Sundays");
     crew.os(&["dispatch"]).ok();
     let top = crew.os(&["top"]).says("0 tickets at work, 1 waiting for you").ok();
-    assert!(top.contains("Which Sunday?") && top.contains(&format!("git os answer {id}")), "{top}");
+    assert!(top.contains("Which Sunday?") && top.contains(&format!("git os answer {id} TEXT")), "{top}");
     crew.os(&["log", &id, "--follow"]).says("asks: Which Sunday?").says(&format!("{id} is awaiting-input")).ok();
 }
