@@ -18,6 +18,8 @@ pub(crate) struct Env {
     pub(crate) run: Option<String>,
     /// The ticket it works on.
     pub(crate) ticket: Option<String>,
+    /// The step of the plan that it works on alone.
+    pub(crate) step: Option<String>,
     /// Where it leaves messages for its orchestrator.
     pub(crate) outbox: Option<Utf8PathBuf>,
     pub(crate) pager: Option<String>,
@@ -49,6 +51,7 @@ impl Env {
                 .or_else(|| home.as_ref().map(|home| home.join(".local/share"))),
             run: var("GIT_OS_RUN"),
             ticket: var("GIT_OS_TICKET"),
+            step: var("GIT_OS_STEP"),
             outbox: var("GIT_OS_OUTBOX").map(Utf8PathBuf::from),
             pager: var("GIT_PAGER").or_else(|| var("PAGER")),
             no_color: var("NO_COLOR").is_some() || var("TERM").as_deref() == Some("dumb"),

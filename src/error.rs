@@ -64,6 +64,8 @@ pub(crate) enum Code {
     DemoFailed,
     /// Not all of several tickets.
     NotAll,
+    /// An agent has said as much as it may.
+    OutboxFull,
 }
 
 /// An error on its way to the user.

@@ -154,7 +154,7 @@ impl Context {
         if found_by == FoundBy::OnlyOne {
             let what = match verb {
                 Verb::Pass | Verb::Verify => "submitted ticket",
-                Verb::Submit | Verb::Drop | Verb::Land | Verb::Revert | Verb::Replay => "ticket",
+                Verb::Submit | Verb::Drop | Verb::Land | Verb::Revert | Verb::Replay | Verb::Note => "ticket",
             };
             self.ui.say(format!("{id} is the only {what} that this clone holds"));
         }

@@ -5,8 +5,9 @@ use clap::Args as ClapArgs;
 use super::context::Context;
 use crate::agent::outbox::{self, Message};
 use crate::core::id::Brand;
+use crate::core::ruling::Ruling;
 use crate::core::{secrets, text};
-use crate::error::CliError;
+use crate::error::{CliError, Code};
 use crate::memory::learnings::{self, Confidence};
 use crate::operations::{self, OperationError};
 
@@ -35,13 +36,15 @@ pub(super) struct Args {
 /// Leaves a message for the orchestrator if an agent runs the command. Returns whether one does.
 ///
 /// # Errors
-/// When it is too long, so that the agent learns of it while it can still say it in fewer words.
+/// When it is too long or the run has said too much, so that the agent learns of it while it can still say it in fewer words.
 pub(super) fn leave(ctx: &Context, message: &Message) -> Result<bool, CliError> {
     let Some(folder) = &ctx.env.outbox else { return Ok(false) };
     text::whole(&secrets::redact(message.text()), text::MAX_BODY).map_err(OperationError::from)?;
     let order = std::time::Duration::from_nanos(u64::from(std::process::id())).as_nanos() + now_nanos();
-    outbox::leave(folder, message, order)?;
-    Ok(true)
+    match outbox::leave(folder, message, order)? {
+        Ruling::Granted(()) => Ok(true),
+        Ruling::Denied(full) => Err(CliError::no(Code::OutboxFull, full)),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "messages of one run are read in the order in which they were left")]

@@ -56,7 +56,7 @@ use crate::hook;
 use crate::hook::within::find_place;
 use crate::ui::Ui;
 use context::Context;
-use transition::{Asked, Plain, Reasoned, Renewed, Resubmitted, Stepped, Worded, span};
+use transition::{Asked, Noted, Plain, Reasoned, Renewed, Resubmitted, Stepped, Worded, span};
 
 /// An operating system for agentic software work, with all state in git
 ///
@@ -113,6 +113,8 @@ enum Command {
     Renew(Renewed),
     /// Set the state of a plan step
     Step(Stepped),
+    /// Add a remark to a ticket
+    Note(Noted),
     /// Ask the operator a question
     Ask(Asked),
     /// Answer a question and resume the ticket
@@ -266,6 +268,7 @@ fn refuse_in_run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         | Command::Comment(_)
         | Command::Learn(_)
         | Command::Step(_)
+        | Command::Note(_)
         | Command::Renew(_)
         | Command::Submit(_)
         | Command::Fsm(_)
@@ -330,6 +333,7 @@ fn run(ctx: &Context, command: &Command) -> Result<(), CliError> {
         Command::Conflict(args) => transition::run_worded(ctx, EventKind::Conflict, args),
         Command::Renew(args) => transition::run_renewed(ctx, args),
         Command::Step(args) => transition::run_stepped(ctx, args),
+        Command::Note(args) => transition::run_noted(ctx, args),
         Command::Take(args) => take::run_take(ctx, args),
         Command::Drop(args) => take::run_drop(ctx, args),
         Command::Submit(args) => take::run_submit(ctx, args),

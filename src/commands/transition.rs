@@ -14,7 +14,7 @@ use crate::core::text::escape;
 use crate::core::time::parse_span;
 use crate::error::{CliError, Code};
 use crate::ledger::Entry;
-use crate::operations::{claim, plan, submit, transition};
+use crate::operations::{Verb, claim, plan, submit, transition};
 
 /// Tickets alone.
 #[derive(ClapArgs, Debug)]
@@ -95,6 +95,22 @@ pub(super) struct Asked {
     who: Who,
 }
 
+/// A remark, and the ticket it is about.
+///
+/// It becomes a comment. What an agent says of its own ticket is written down when its run ends.
+#[derive(ClapArgs, Debug)]
+#[command(allow_missing_positional = true)]
+pub(super) struct Noted {
+    /// Ticket id or title, or any unique part of one [default: in an agent its own ticket, else the ticket of this checkout]
+    id: Option<String>,
+
+    /// The remark; - reads standard input
+    text: String,
+
+    #[command(flatten)]
+    who: Who,
+}
+
 /// A ticket and a later end of its lease.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Renewed {
@@ -110,16 +126,24 @@ pub(super) struct Renewed {
 }
 
 /// A step of a ticket's plan.
+///
+/// An agent that works on one step of a plan says of it that it is done or failed, and needs not name its ticket. A step that it calls
+/// failed has failed; one that it calls done still has to pass what the plan asks of it.
 #[derive(ClapArgs, Debug)]
+#[command(override_usage = "git os step [OPTIONS] <ID> <STEP> <STATE>\n       git os step [OPTIONS] <STEP> <STATE>")]
 pub(super) struct Stepped {
-    /// Ticket id or title, or any unique part of one
+    /// Ticket id or title, or any unique part of one; an agent may leave it out
     id: String,
 
     /// Id of the step in the plan
     step: String,
 
     /// New state: running, done, failed or waiting
-    state: StepState,
+    state: Option<StepState>,
+
+    /// What is to be said of it; - reads standard input
+    #[arg(long, default_value = "", hide_default_value = true)]
+    text: String,
 
     #[command(flatten)]
     who: Who,
@@ -244,11 +268,42 @@ pub(super) fn run_renewed(ctx: &Context, args: &Renewed) -> Result<(), CliError>
     ctx.ui.line(format!("{}{}", outcome(&entry), until(&entry)))
 }
 
+pub(super) fn run_noted(ctx: &Context, args: &Noted) -> Result<(), CliError> {
+    let part = args.id.as_ref().or(ctx.env.ticket.as_ref());
+    let (place, id, _) = ctx.find_or_here(part.map(String::as_str), Verb::Note)?;
+    let text = words(ctx, &args.text)?;
+    // That it says nothing is for the rules to say.
+    let is_own = ctx.env.ticket.as_deref() == Some(id.as_str()) && !text.trim().is_empty();
+    if is_own && super::learn::leave(ctx, &Message::Note { text: text.clone() })? {
+        return ctx.ui.line("noted; it becomes a comment on the ticket when this run ends");
+    }
+    report(ctx, &transition::comment(&place.ledger()?, &id, &ctx.caller(args.who.run.as_deref())?, &text)?)
+}
+
 pub(super) fn run_stepped(ctx: &Context, args: &Stepped) -> Result<(), CliError> {
-    let (place, id) = ctx.find(&args.id)?;
-    let step = StepId::parse(&args.step)?;
+    let no_ticket = || CliError::no(Code::NoTicket, "no ticket given").hint("git os step TICKET STEP STATE");
+    let no_state = || {
+        let message = format!("`{}` is no state of a step: expected running, done, failed or waiting", escape(&args.step));
+        CliError::no(Code::InvalidInput, message)
+    };
+    let (part, step, state) = if let Some(state) = args.state {
+        (&args.id, &args.step, state)
+    } else {
+        let own = ctx.env.ticket.as_ref().ok_or_else(no_ticket)?;
+        (own, &args.id, StepState::parse(&args.step).ok_or_else(no_state)?)
+    };
+    let step = StepId::parse(step)?;
+    let (place, id) = ctx.find(part)?;
+    let ledger = place.ledger()?;
+    let text = words(ctx, &args.text)?;
+    if ctx.env.ticket.as_deref() == Some(id.as_str()) && ctx.env.outbox.is_some() {
+        plan::may_say(&ledger, &id, ctx.env.step.as_deref(), (&step, state))?;
+        if super::learn::leave(ctx, &Message::Step { step: step.clone(), state, text: text.clone() })? {
+            return ctx.ui.line(format!("noted: step {step} is {state}; your orchestrator reads it when this run ends"));
+        }
+    }
     let caller = ctx.caller(args.who.run.as_deref())?;
-    report(ctx, &transition::step(&place.ledger()?, &id, &caller, step, args.state)?)
+    report(ctx, &transition::step(&ledger, &id, &caller, (step, state), &text)?)
 }
 
 /// The event `start`: the holder starts the attempt it claimed.

@@ -10,7 +10,7 @@ use super::scratch::Scratch;
 use super::take_in::sit_on;
 use super::verify::{ending, run_check};
 use super::work::{self, Came, Left, Task};
-use super::{DispatchError, Site, brief, prepare, take_in, write};
+use super::{DispatchError, Site, brief, learn, prepare, take_in, write};
 use crate::agent::process::sweep;
 use crate::core::event::{Action, Role, StepState};
 use crate::core::id::{ObjectId, StepId};
@@ -132,7 +132,7 @@ fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &mut RunR
         return give_back(site, ledger, entry, record.run(), &Loss::of_work("the worktree is missing"));
     };
     let taken = take_in::commit_all(site, entry, &worktree, &git, &entry.ticket.content.title)?;
-    let left = Left { git, taken, question: None };
+    let left = Left { git, taken, question: None, messages: Vec::new() };
     work::keep_taken(site, entry, &left)?;
     work::submit(site, ledger, entry, record.run(), left, &came)
 }
@@ -246,6 +246,13 @@ impl Turn<'_> {
             }
             return self.failed(record, came, why);
         }
+        let said = learn::said_of(&step.id, &left.messages);
+        // It may not call its step done where it is not; that it is not done, it knows best.
+        if let Some((StepState::Failed, words)) = said {
+            work::keep_taken(site, entry, &left)?;
+            let why = if words.trim().is_empty() { "its agent says that it failed" } else { words };
+            return self.failed(record, came, why);
+        }
         if !came.agent.is_empty() {
             site.resting.wake(site.account(super::agent_name(site.entry)?), site.repo.identity()?.time)?;
         }
@@ -259,7 +266,8 @@ impl Turn<'_> {
             return self.propose(record, &left, head, came);
         }
         work::keep_taken(site, entry, &left)?;
-        self.done(record, head, &came.words, Some(came))
+        let words = said.map(|(_, words)| words).filter(|words| !words.trim().is_empty());
+        self.done(record, head, words.unwrap_or(&came.words), Some(came))
     }
 
     /// Why the check of the step fails on what it made, if it does.

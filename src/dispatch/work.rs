@@ -233,6 +233,8 @@ pub(super) struct Left {
     pub(super) taken: Ruling<Taken, Untaken>,
     /// What it asks the operator, if anything.
     pub(super) question: Option<String>,
+    /// All that it said on the way.
+    pub(super) messages: Vec<Message>,
 }
 
 /// Collects what the agent left: messages, commits and uncommitted changes, which become a commit with this subject. `None` if nothing
@@ -273,7 +275,7 @@ pub(super) fn collect(
         return Ok(None);
     }
     let taken = take_in::commit_all(site, entry, &worktree, &git, subject)?;
-    Ok(Some(Left { git, taken, question }))
+    Ok(Some(Left { git, taken, question, messages }))
 }
 
 /// Puts the ticket's branch and worktree where the work is.

@@ -1,5 +1,7 @@
 //! Starts git itself, in an environment that is built and not inherited.
 
+mod reading;
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -8,6 +10,7 @@ use std::time::Duration;
 
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
+pub(crate) use self::reading::{read_bytes, read_file, read_untrusted};
 pub(crate) use super::ending::{Charge, Heed, Wish, at_end, has_ended_git, heed, listen, on_interrupt, take_charge};
 use super::ending::{Group, Ward, step};
 use super::failure::Failure;
@@ -206,15 +209,6 @@ fn failed<S: AsRef<OsStr>>(args: &[S], output: &Output) -> GitError {
     GitError::Command { command, source: Failure::of(output) }
 }
 
-/// Reads a text file of git or git-os.
-///
-/// # Errors
-/// If it does not exist or is not UTF-8.
-#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
-pub(crate) fn read_file(path: &Utf8Path) -> Result<String, GitError> {
-    std::fs::read_to_string(path).map_err(GitError::file(path))
-}
-
 /// Adds to the end of a file, in one write; creates the file and missing folders. Returns how long the file is then, in bytes.
 ///
 /// # Errors
@@ -291,15 +285,6 @@ pub(crate) fn modified(path: &Utf8Path) -> Result<Timestamp, GitError> {
 pub(crate) fn age(path: &Utf8Path) -> Result<Duration, GitError> {
     let time = path.metadata().and_then(|file| file.modified()).map_err(GitError::file(path))?;
     Ok(time.elapsed().unwrap_or_default())
-}
-
-/// Reads a file of git or git-os as bytes.
-///
-/// # Errors
-/// If it does not exist.
-#[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
-pub(crate) fn read_bytes(path: &Utf8Path) -> Result<Vec<u8>, GitError> {
-    std::fs::read(path).map_err(GitError::file(path))
 }
 
 /// Removes a file, if it exists.

@@ -79,6 +79,7 @@ fn is_for(verb: Verb, state: State) -> bool {
         Verb::Submit => matches!(state, State::Claimed | State::Running),
         Verb::Pass | Verb::Verify => state == State::Verifying,
         Verb::Drop => rule_of(EventKind::Release).allows(state),
+        Verb::Note => state.is_held(),
         Verb::Land | Verb::Revert | Verb::Replay => false,
     }
 }

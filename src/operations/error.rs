@@ -260,6 +260,7 @@ pub(crate) enum Verb {
     Land,
     Revert,
     Replay,
+    Note,
 }
 
 impl fmt::Display for Verb {
@@ -272,6 +273,7 @@ impl fmt::Display for Verb {
             Self::Land => "land",
             Self::Revert => "revert",
             Self::Replay => "replay",
+            Self::Note => "comment on",
         })
     }
 }

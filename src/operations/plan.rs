@@ -41,6 +41,10 @@ pub(crate) enum PlanError {
     StepsOpen { id: TicketId, step: StepId },
     #[error("an agent cannot set the steps of {0}: its plan does")]
     NotForAgents(TicketId),
+    #[error("this run is for step `{own}`, not for `{step}`")]
+    OtherStep { own: String, step: StepId },
+    #[error("an agent says that its step is `done` or `failed`, not `{0}`")]
+    NotForStep(StepState),
 }
 
 fn lines(faults: &[Fault]) -> String {
@@ -68,6 +72,8 @@ impl PlanError {
             Self::InWork { id, state: State::Merged } => format!("git os revert {id}"),
             Self::InWork { id, state } if state.is_terminal() => format!("git os show {id}"),
             Self::InWork { id, .. } => format!("git os block {id} --reason TEXT   # ends the work on it"),
+            Self::OtherStep { own, .. } => format!("git os step {} failed --text WHY   # if it cannot be done", escape(own)),
+            Self::NotForStep(_) => "git os ask TEXT   # if it waits for an answer".to_owned(),
             Self::StepsOpen { .. } | Self::NotForAgents(_) => return None,
         })
     }
@@ -317,6 +323,19 @@ pub(super) fn refuse_open_steps(ledger: &Ledger<'_>, id: &TicketId) -> Done<()> 
 pub(super) fn refuse_planned(ledger: &Ledger<'_>, id: &TicketId) -> Done<()> {
     let (entry, _) = ledger.read_legal(id)?;
     if ledger.plan(entry.tree_id)?.is_some() { Err(PlanError::NotForAgents(id.clone()).into()) } else { Ok(()) }
+}
+
+/// Whether an agent may say this of a step: of the one it works on alone how it ended, and anything where no plan counts on it.
+///
+/// # Errors
+/// When it may not.
+pub(crate) fn may_say(ledger: &Ledger<'_>, id: &TicketId, own: Option<&str>, (step, state): (&StepId, StepState)) -> Done<()> {
+    match own {
+        None => refuse_planned(ledger, id),
+        Some(own) if own != step.as_str() => Err(PlanError::OtherStep { own: own.to_owned(), step: step.clone() }.into()),
+        Some(_) if matches!(state, StepState::Done | StepState::Failed) => Ok(()),
+        Some(_) => Err(PlanError::NotForStep(state).into()),
+    }
 }
 
 impl From<PlanError> for OperationError {

@@ -137,13 +137,19 @@ pub(crate) fn conflict(ledger: &Ledger<'_>, id: &TicketId, text: &str) -> Done<E
     write(ledger, id, &Draft::new(Action::Conflict, Role::Sync).quoting(text)?)
 }
 
-/// Sets the state of a step of the plan.
+/// Sets the state of a step of the plan, with words about it.
 ///
 /// # Errors
-/// When the caller does not hold the ticket, or is an agent and the ticket has a plan.
-pub(crate) fn step(ledger: &Ledger<'_>, id: &TicketId, caller: &Caller, step: StepId, state: StepState) -> Done<Entry> {
+/// When the caller does not hold the ticket, or is an agent and the ticket has a plan, or the words are too long.
+pub(crate) fn step(
+    ledger: &Ledger<'_>,
+    id: &TicketId,
+    caller: &Caller,
+    (step, state): (StepId, StepState),
+    text: &str,
+) -> Done<Entry> {
     if caller.is_agent() {
         plan::refuse_planned(ledger, id)?;
     }
-    write(ledger, id, &holders(ledger, id, caller, Action::Step { step, state })?)
+    write(ledger, id, &holders(ledger, id, caller, Action::Step { step, state })?.quoting(&quoted(text))?)
 }

@@ -82,6 +82,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("claim", "$READY", ""),
     ("renew", "$CLAIMED --lease 9h", ""),
     ("step", "$CLAIMED one done", ""),
+    ("note", "$RUNNING 'Two of three'", ""),
     ("ask", "$RUNNING 'Which one?'", ""),
     ("answer", "$RUNNING 'This one'", "git os ask $RUNNING 'Which one?'"),
     ("submit", "$RUNNING", ""),

@@ -28,6 +28,39 @@ echo '{\"kind\":\"learn\",\"text\":\"A leak.\"}' >../../../../secret; ln -s ../.
 }
 
 #[test]
+fn what_an_agent_notes_is_kept_with_its_ticket_once() {
+    let agent = "git os note 'Sundays are <short>'; git os note $GIT_OS_TICKET 'Done at 3'; git os step look done --text 'Found it'; echo done >done";
+    let crew = Crew::alone(agent, "");
+    let id = crew.ready("Work");
+    // The process is killed after the agent, and once more after its messages were taken in.
+    for stage in ["worked", "submitted"] {
+        crew.sandbox.sh("ws/hub", &format!("GIT_OS_KILL_AFTER={stage} git os dispatch || test $? = 137")).ok();
+    }
+    crew.os(&["dispatch"]).ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    let log = crew.os(&["log", &id]).ok();
+    for words in ["Sundays are <short>", "> Done at 3", "step look done -> running", "Found it"] {
+        assert_eq!(log.matches(words).count(), 1, "{words}: {log}");
+    }
+    crew.all_is_well();
+}
+
+#[test]
+fn an_agent_hears_that_its_outbox_is_full_and_nothing_more_is_kept() {
+    let agent = "echo done >done; set +e; for n in $(seq 200); do echo \"{\\\"kind\\\":\\\"note\\\",\\\"text\\\":\\\"note $n\\\"}\" >$GIT_OS_OUTBOX/$(printf %039d $n).json; done
+git os note 'one more' >../../../../said 2>&1; echo $? >>../../../../said";
+    let crew = Crew::alone(agent, "");
+    let id = crew.ready("Work");
+    crew.os(&["dispatch"]).ok();
+    assert_eq!(crew.state(&id), "merged", "{}", crew.log(&id));
+    let said = crew.sandbox.read("ws/said");
+    assert!(said.starts_with("error: this run has said as much as it may") && said.ends_with("\n1\n"), "{said}");
+    let log = crew.os(&["log", &id]).ok();
+    assert!(log.contains("note 200") && !log.contains("one more"), "{log}");
+    crew.all_is_well();
+}
+
+#[test]
 fn a_worktree_folder_that_somebody_removed_is_forgotten() {
     let crew = Crew::alone("echo done >done", "");
     let id = crew.ready("Work");

@@ -49,6 +49,31 @@ fn states(crew: &Crew, id: &str) -> String {
 }
 
 #[test]
+fn an_agent_may_say_that_its_step_failed_and_not_that_it_passed() {
+    let agent = r##"cat >/dev/null; said=../../../../said
+case "$GIT_OS_STEP:$GIT_OS_ATTEMPT" in
+  A:1) git os step A failed --text 'The ledger is missing' >>$said ;;
+  A:2) git os step B done 2>>$said; git os step A waiting 2>>$said; git os step A done --text 'Found the ledger' >>$said ;;
+  B:*) git os step B done >>$said ;;
+esac
+echo "$GIT_OS_STEP" >>made; git add -A; git commit -qm "Step $GIT_OS_STEP"
+"##;
+    let crew = Crew::alone(agent, "max_attempts = 2");
+    let plan =
+        r#"{"goal":"Count","steps":[{"id":"A","title":"Look"},{"id":"B","title":"Count","check":"false","depends_on":["A"]}]}"#;
+    let id = ready(&crew, plan);
+    crew.os(&["dispatch"]).ok();
+    let (said, log) = (crew.sandbox.read("ws/said"), crew.log(&id));
+    assert_eq!((crew.state(&id).as_str(), states(&crew, &id).as_str()), ("blocked", "A=done B=failed"), "{log}");
+    for words in ["this run is for step `A`, not for `B`", "not `waiting`", "noted: step A is failed"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let log = crew.os(&["log", &id]).ok();
+    assert!(log.contains("The ledger is missing") && log.contains("Found the ledger"), "{log}");
+    crew.all_is_well();
+}
+
+#[test]
 fn a_spec_of_three_tasks_goes_to_its_end_though_one_fails_twice() {
     let settings = "verifier = \"judge\"\nchecks = [{ name = \"made\", run = \"echo check >>../../../../order; test -f made\" }]";
     let crew = Crew::alone(AGENT, settings);
