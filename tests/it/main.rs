@@ -69,6 +69,7 @@ mod world;
 mod bounds;
 mod ending;
 mod faults;
+mod soak;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -22,7 +22,7 @@ mod signed;
 
 mod storm;
 
-mod worker;
+pub(crate) mod worker;
 
 mod host;
 

@@ -82,7 +82,7 @@ fn workers_share_the_work_though_they_are_killed() {
 }
 
 /// Asks a worker to end, once it has begun to heed that.
-fn terminate(child: &Child) {
+pub(crate) fn terminate(child: &Child) {
     while !catches_term(child) {
         std::thread::sleep(Duration::from_millis(5));
     }
