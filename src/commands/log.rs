@@ -14,6 +14,7 @@ use crate::core::event::{Action, EventKind, Role, State, StepState};
 use crate::core::holding::{Holding, name_of, other_words};
 use crate::core::id::{ObjectId, RunId, StepId, TicketId};
 use crate::core::json::VERSION;
+use crate::core::plan::StepType;
 use crate::core::text::{MAX_FILE, comma, escape, plural, shell};
 use crate::core::ticket::Content;
 use crate::core::time::Timestamp;
@@ -21,14 +22,15 @@ use crate::core::verdict::{CheckResult, PERSON};
 use crate::error::{CliError, Code};
 use crate::ledger::attempts::{Attempt, attempts};
 use crate::ledger::replay::Link;
-use crate::ledger::{DESCRIPTION, Ledger};
+use crate::ledger::{DESCRIPTION, Entry, Ledger};
 use crate::local::output::{self, Printer};
+use crate::operations;
 
 /// Show the history of a ticket
 ///
-/// Shows the events, newest first: who wrote each, by which agent and on which machine, and what an edit changed. With --run or
-/// --check, prints what an agent or a check printed. That is kept on the machine where it ran until the ticket is archived, up to
-/// 1 MiB of each stream.
+/// Shows the events, newest first: who wrote each, by which agent and on which machine, and what an edit changed. With --run,
+/// --step or --check, prints what an agent or a check printed. That is kept on the machine where it ran until the ticket is
+/// archived, up to 1 MiB of each stream.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
     /// Ticket id or title, or any unique part of one
@@ -46,8 +48,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "patch")]
     check: Option<String>,
 
+    /// Print what the agent of a step of the plan printed the last time
+    #[arg(long, value_name = "S", conflicts_with_all = ["patch", "run", "check"])]
+    step: Option<String>,
+
     /// Print what happens while somebody works on it here, until the ticket rests; with --json, one object per line
-    #[arg(long, short, conflicts_with_all = ["patch", "run", "check"])]
+    #[arg(long, short, conflicts_with_all = ["patch", "run", "check", "step"])]
     follow: bool,
 
     /// Print the result as JSON
@@ -118,8 +124,12 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<(), CliError> {
     let (entry, quarantine) = ledger.read_legal(&id)?;
     warn(ctx, &id, quarantine.as_ref());
     let links = links_of(&ledger, &entry)?;
-    if args.run.is_some() || args.check.is_some() {
-        let (number, text) = printed(&ledger, &id, &attempts(&links), args)?;
+    if args.run.is_some() || args.check.is_some() || args.step.is_some() {
+        let attempts = attempts(&links);
+        let (number, text) = match &args.step {
+            Some(step) => printed_in_step(&ledger, &entry, &links, &attempts, step)?,
+            None => printed(&ledger, &id, &attempts, args)?,
+        };
         if args.json {
             return ctx.ui.json(&Printed { version: VERSION, id, run: number, output: text });
         }
@@ -252,6 +262,50 @@ fn find_last_judged(ledger: &Ledger<'_>, all: &[Attempt]) -> Result<Option<usize
     Ok(None)
 }
 
+/// What the agent of a step printed the last time, and the number of the run.
+fn printed_in_step(
+    ledger: &Ledger<'_>,
+    entry: &Entry,
+    links: &[Link],
+    attempts: &[Attempt],
+    step: &str,
+) -> Result<(usize, String), CliError> {
+    let id = &entry.id;
+    let no = |message: String| CliError::no(Code::NoOutput, message).hint(format!("git os plan show {id}   # lists its steps"));
+    let (plan, _) = operations::plan::of(ledger, entry)?;
+    let Some(place) = plan.steps.iter().position(|known| known.id.as_str() == step) else {
+        let known: Vec<_> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+        return Err(no(format!("the plan of {id} has no step `{}`; expected one of: {}", escape(step), comma(&known))));
+    };
+    if plan.steps[place].kind == StepType::Shell {
+        let hint = format!("git os log {id}   # has the last words of its command");
+        return Err(
+            CliError::no(Code::NoOutput, format!("step `{step}` runs a command, and only its last words are kept")).hint(hint)
+        );
+    }
+    let begins = |link: &&Link| match &link.record.event.action {
+        Action::Step { step, state: StepState::Running } => *step == plan.steps[place].id,
+        _ => false,
+    };
+    let Some(begun) = links.iter().find(begins) else { return Err(no(format!("step `{step}` of {id} has not begun"))) };
+    let run = begun.record.after.run.as_ref();
+    let of_run = attempts.iter().position(|attempt| Some(&attempt.holding.run) == run);
+    let (Some(run), Some(at)) = (run, of_run) else { return Err(no(format!("nobody began step `{step}` of {id}"))) };
+    let printer = Printer::Step { place, seq: begun.record.after.seq };
+    match output::find(ledger.repo, id, run, printer) {
+        Some(text) => Ok((at + 1, agent::plain(&text))),
+        None => Err(no(absent(ledger, id, &attempts[at], &format!("the output of step `{step}`"), (run, printer)))),
+    }
+}
+
+/// Says that something printed is not in this clone, and where it is.
+fn absent(ledger: &Ledger<'_>, id: &TicketId, attempt: &Attempt, what: &str, (run, printer): (&RunId, Printer)) -> String {
+    let path = output::path(ledger.repo, id, run, printer);
+    let machine = attempt.holding.machine.as_ref();
+    let elsewhere = machine.map_or_else(String::new, |machine| format!("; the run worked on machine `{machine}`"));
+    format!("{what} of {id} is not in this clone, where it would be `{path}`{elsewhere}")
+}
+
 /// What an agent or a check printed, and the number of the run.
 fn printed(ledger: &Ledger<'_>, id: &TicketId, all: &[Attempt], args: &Args) -> Result<(usize, String), CliError> {
     let no = |message: String| CliError::no(Code::NoOutput, message).hint(format!("git os show {id}   # lists its runs"));
@@ -289,11 +343,6 @@ fn printed(ledger: &Ledger<'_>, id: &TicketId, all: &[Attempt], args: &Args) -> 
             let error = checks.fold(error, |error, check| error.hint(hint(check)));
             Err(error.hint(format!("git os log {id}   # what was done, and why")))
         }
-        None => {
-            let path = output::path(ledger.repo, id, &run, printer);
-            let machine = attempt.holding.machine.as_ref();
-            let elsewhere = machine.map_or_else(String::new, |machine| format!("; the run worked on machine `{machine}`"));
-            Err(no(format!("{what} of {id} is not in this clone, where it would be `{path}`{elsewhere}")))
-        }
+        None => Err(no(absent(ledger, id, attempt, &what, (&run, printer)))),
     }
 }

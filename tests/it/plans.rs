@@ -97,6 +97,10 @@ fn a_spec_of_three_tasks_goes_to_its_end_though_one_fails_twice() {
         assert!(text.contains("Use the table of the component library") && text.contains("`src/api/evaluations.ts`"), "{text}");
         assert_eq!(text.contains("Rubric rows come sorted by weight"), name != "1-1", "{name}: {text}");
     }
+    assert_eq!(crew.os(&["log", &id, "--step", "2"]).ok(), "step 2 is done");
+    let printed = json(&crew.os(&["log", &id, "--step", "3", "--json"]).ok());
+    assert_eq!((&printed["run"], &printed["output"]), (&Value::from(1), &Value::from("step 3 is done\n")));
+    crew.os(&["log", &id, "--step", "4"]).fails("has no step `4`; expected one of: 1, 2, 3");
     assert!(brief("3-1").contains("step 2 is done"), "{}", brief("3-1"));
     // What git-os says it would tell is what it told, but for how far the ticket is by now.
     let made = json(&crew.os(&["context", &id, "--step", "3", "--json"]).ok());

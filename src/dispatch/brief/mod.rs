@@ -259,8 +259,9 @@ fn rules(site: &Site<'_>, worktree: &Utf8Path) -> Result<String, DispatchError> 
         - Do not push, do not merge, do not touch other branches or refs.\n\
         - Do not change git's settings, which all worktrees share: `git -c key=value …` sets one for one command.\n\
         - Start nothing that is to go on in the background: what runs when you end is ended.\n\
-        - Of git-os, use two commands only. `git os ask \"…\"` asks the operator a question without whose answer you cannot go on; end \
-        then, and you are started again with the answer. `git os learn \"…\"` records what others who work here should know.\n\
+        - Of git-os, use three commands only. `git os ask \"…\"` asks the operator a question without whose answer you cannot go on; end \
+        then, and you are started again with the answer. `git os learn \"…\"` records what others who work here should know, and \
+        `git os note \"…\"` what the readers of this ticket should.\n\
         - If there is nothing to do, or it cannot be done, change nothing, and say why in your last words.\n\
         - When you are done, end.\n";
     Ok(text)
