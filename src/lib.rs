@@ -23,6 +23,7 @@ mod gate;
 
 mod audit;
 
+mod guard;
 mod hook;
 mod host;
 
