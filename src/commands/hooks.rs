@@ -41,6 +41,9 @@ enum What {
 ///
 /// Removes a worktree one day after its ticket was merged, closed or released, and three days after it was blocked. Saves
 /// uncommitted changes to refs/os/rescue first.
+///
+/// Sessions and workers do the same by themselves. Where landings leave more than 16 worktrees of closed tickets in a repository, those of
+/// the tickets that were closed first are removed at once.
 #[derive(ClapArgs, Debug)]
 pub(super) struct GcArgs {
     /// Remove the worktrees of all closed tickets, however long ago they were closed

@@ -8,7 +8,8 @@ use crate::core::time::Timestamp;
 use crate::git::process::modified;
 use crate::git::worktree::Worktree;
 use crate::ledger::{Ledger, archive};
-use crate::local::{journal, output, worktrees};
+use crate::local::worktrees::Purpose;
+use crate::local::{journal, locks, output, worktrees};
 
 /// When a worktree goes that nobody works in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,12 @@ pub(crate) enum When {
     /// At once, if its ticket is closed.
     Now,
 }
+
+/// How many worktrees of closed tickets stay in a repository, however new they are: git looks at all worktrees whenever it adds one or
+/// moves a branch, and each takes the disk of a checkout.
+const MAX_CLOSED: usize = 16;
+/// How many are left when there were more, so that not each landing has to look at all of them.
+const LEFT: usize = MAX_CLOSED / 2;
 
 /// Removes the worktrees that are no longer needed, and what was printed for tickets that are archived. Returns one line for each removal and each failure.
 ///
@@ -38,6 +45,40 @@ pub(crate) fn run(site: &Site<'_>, when: When) -> Result<Vec<CareEvent>, Dispatc
     super::replay::clear_left(&site.repo)?;
     output::forget(&site.repo, is_live)?;
     journal::forget(&site.repo, is_live)?;
+    locks::forget(&site.repo, is_live)?;
+    Ok(done)
+}
+
+/// Removes the worktrees of the tickets that were closed first, where there are too many. Returns what was saved before.
+///
+/// # Errors
+/// If git cannot list the worktrees, or a ticket cannot be read.
+pub(super) fn when_crowded(site: &Site<'_>, ledger: &Ledger<'_>) -> Result<Vec<CareEvent>, DispatchError> {
+    let folder = worktrees::folder(&site.repo);
+    let count = folder.read_dir_utf8().map_or(0, Iterator::count);
+    // Whoever removes them now does it for all.
+    let Some(_turn) = (count > MAX_CLOSED).then(|| locks::take_collection(&site.repo)).transpose()?.flatten() else {
+        return Ok(Vec::new());
+    };
+    let mut closed = Vec::new();
+    for worktree in site.repo.list_worktrees()? {
+        let Some((id, Purpose::Work)) = worktrees::purpose(&worktree.path, &folder) else { continue };
+        match ledger.find(&id)? {
+            Some(entry) if entry.ticket.state.is_terminal() => closed.push((entry.updated, id, worktree)),
+            None if archive::find(&site.repo, &id)?.is_some() => closed.push((Timestamp(0), id, worktree)),
+            Some(_) | None => {}
+        }
+    }
+    let mut done = Vec::new();
+    if closed.len() > MAX_CLOSED {
+        closed.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        closed.truncate(closed.len() - LEFT);
+        for (at, id, worktree) in &closed {
+            // One that stays is removed, or named, by the collection that comes after its time.
+            drop(collect(site, ledger, id, worktree, (*at, When::Now), &mut done));
+        }
+    }
+    done.retain(|event| matches!(event, CareEvent::WorktreeSaved { .. }));
     Ok(done)
 }
 

@@ -137,7 +137,11 @@ pub(crate) fn finish(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry) -> Res
         ledger.forget_work(&entry.id)?;
     }
     site.reached(Stage::Finished);
-    super::learn::after_landing(site, ledger, entry)
+    super::learn::after_landing(site, ledger, entry)?;
+    for saved in super::collect::when_crowded(site, ledger)? {
+        site.tell(What::Care(saved));
+    }
+    Ok(())
 }
 
 /// Rebases the work onto the present tip of the branch, and resubmits it.

@@ -38,7 +38,7 @@ pub(super) fn run(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, record: &
 /// Creates a worktree at this commit on the ticket's branch; saves existing changes first.
 pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entry, start: ObjectId) -> Result<(), DispatchError> {
     let path = site.worktree(&entry.id);
-    if is_worktree(&site.repo, &path)? && ledger.repo.pinned(&path).is_some() {
+    if is_worktree(&site.repo, &path) && ledger.repo.pinned(&path).is_some() {
         rescue(&site.repo, &entry.id, &path, start)?;
         return put_at(&site.repo, &entry.id, start);
     }
@@ -55,7 +55,7 @@ pub(super) fn ensure_worktree(site: &Site<'_>, ledger: &Ledger<'_>, entry: &Entr
 pub(crate) fn put_at(repo: &Repo, id: &TicketId, commit_id: ObjectId) -> Result<(), DispatchError> {
     let (path, branch) = (of_ticket(repo, id), id.branch());
     set_branch(repo, &branch, commit_id)?;
-    if is_worktree(repo, &path)?
+    if is_worktree(repo, &path)
         && let Some(git) = repo.pinned(&path)
     {
         git.output(["symbolic-ref", "HEAD", &branch])?;
@@ -80,12 +80,9 @@ pub(crate) fn refuse_in_use(repo: &Repo, id: &TicketId) -> Result<(), DispatchEr
 }
 
 /// Whether git knows a worktree at this path, and it is there.
-///
-/// # Errors
-/// If git cannot list the worktrees.
-pub(crate) fn is_worktree(repo: &Repo, path: &Utf8Path) -> Result<bool, DispatchError> {
-    let known = repo.list_worktrees()?;
-    Ok(known.iter().any(|worktree| is_same_place(&worktree.path, path)) && path.as_std_path().exists())
+#[must_use]
+pub(crate) fn is_worktree(repo: &Repo, path: &Utf8Path) -> bool {
+    path.as_std_path().exists() && repo.find_worktree_git_dir(path).is_some()
 }
 
 /// Adds the worktree of a ticket, which git does not know, with its branch at this commit. Returns where it moved what was in

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::changes::{Away, Changes};
 use super::land::{self, Followed};
-use super::{DispatchError, Site, Workplace, recover, schedule};
+use super::{DispatchError, Site, Workplace, collect, recover, schedule};
 use crate::core::event::{Action, Role, State};
 use crate::core::id::RepoName;
 use crate::core::progress::{CareEvent, Event, Fate, RemoteEvent, What, WorkerEvent};
@@ -26,6 +26,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How often a worker that is to end when nothing is ready asks a remote that does not answer.
 const MAX_TRIES: u32 = 2;
 
+/// How often a worker removes the worktrees that are no longer needed, in seconds.
+const COLLECTED_EVERY: u64 = 3600;
+
 /// How long after a remote was away those who live have renewed their leases there, in seconds.
 const RENEWED_BY: u64 = 60;
 
@@ -40,6 +43,15 @@ pub(crate) struct Plan {
     pub(crate) poll: Duration,
     /// What to do if no ticket is ready.
     pub(crate) when_empty: WhenEmpty,
+}
+
+/// When something last happened in each repository.
+#[derive(Default)]
+struct Times {
+    /// Its remote was away.
+    away: BTreeMap<RepoName, Timestamp>,
+    /// Its worktrees that are no longer needed were removed.
+    collected: BTreeMap<RepoName, Timestamp>,
 }
 
 /// What a worker does if no ticket is ready.
@@ -85,14 +97,14 @@ fn work(
 ) -> (usize, Result<(), DispatchError>) {
     let stop = at.stop;
     let (mut landed, mut failures) = (0, 0_u32);
-    let mut outages = BTreeMap::new();
+    let mut times = Times::default();
     loop {
         if let Some(found) = find_newer(newer.as_ref().unwrap_or(at.workspace)) {
             at.listener.hear(&Event::Worker(WorkerEvent::RegistryChanged));
             *newer = Some(found);
         }
         let at = Workplace { workspace: newer.as_ref().unwrap_or(at.workspace), ..at };
-        let away = bring(at, plan, &mut outages);
+        let away = bring(at, plan, &mut times);
         failures = if away.is_empty() { 0 } else { failures.saturating_add(1) };
         let pause = if away.is_empty() { plan.poll } else { backoff(plan.poll, failures) };
         let is_last = plan.when_empty == WhenEmpty::End && failures >= MAX_TRIES;
@@ -149,10 +161,10 @@ fn repos<'a>(workspace: &'a Workspace, plan: &'a Plan) -> impl Iterator<Item = &
 
 /// Comes to where the remotes are, pushes what is still unpushed, and gives back what others held for too long. Answers
 /// which remotes could not be reached.
-fn bring(at: Workplace<'_>, plan: &Plan, outages: &mut BTreeMap<RepoName, Timestamp>) -> BTreeMap<RepoName, Away> {
+fn bring(at: Workplace<'_>, plan: &Plan, times: &mut Times) -> BTreeMap<RepoName, Away> {
     let mut away = BTreeMap::new();
     for entry in repos(at.workspace, plan) {
-        match bring_one(at, entry, outages) {
+        match bring_one(at, entry, times) {
             Ok((_, Followed::Done)) => {}
             Ok((remote, Followed::Away(why))) => drop(away.insert(entry.name.clone(), Away { remote, why })),
             Ok((_, Followed::Apart(hold))) => at.tell(entry, What::Remote(RemoteEvent::Apart(hold))),
@@ -163,27 +175,28 @@ fn bring(at: Workplace<'_>, plan: &Plan, outages: &mut BTreeMap<RepoName, Timest
 }
 
 /// The same for one repository. Answers the remote, too.
-fn bring_one(
-    at: Workplace<'_>,
-    entry: &RepoEntry,
-    outages: &mut BTreeMap<RepoName, Timestamp>,
-) -> Result<(String, Followed), DispatchError> {
+fn bring_one(at: Workplace<'_>, entry: &RepoEntry, times: &mut Times) -> Result<(String, Followed), DispatchError> {
     let site = Site::open(at, entry)?;
     for lock in locks::unlock(&site.repo)? {
         site.tell(What::Care(CareEvent::LockRemoved { path: lock }));
+    }
+    let now = site.repo.identity()?.time;
+    if times.collected.get(&entry.name).is_none_or(|last| now >= last.plus(COLLECTED_EVERY)) {
+        times.collected.insert(entry.name.clone(), now);
+        tidy(&site)?;
     }
     let Some(remote) = shared_remote(&site.repo) else { return Ok((String::new(), Followed::Done)) };
     let ledger = site.ledger()?;
     let trunk = ledger.policy.trunk().unwrap_or_default();
     let came = land::follow(&site, &ledger, &remote, &trunk)?;
     if matches!(came, Followed::Away(_)) {
-        outages.insert(entry.name.clone(), site.repo.identity()?.time);
+        times.away.insert(entry.name.clone(), site.repo.identity()?.time);
     }
     if came == Followed::Done {
         crate::gate::reconcile(&ledger)?;
         // A remote that was away for all could be told of no renewal: whoever lives is the first to tell it now.
         let now = site.repo.identity()?.time;
-        if outages.get(&entry.name).is_none_or(|last| now >= last.plus(RENEWED_BY)) {
+        if times.away.get(&entry.name).is_none_or(|last| now >= last.plus(RENEWED_BY)) {
             for id in recover::expire(&site)? {
                 site.tell(What::Care(CareEvent::LeaseExpired(id)));
             }
@@ -192,6 +205,19 @@ fn bring_one(
         land::share(&site, &ledger, &remote)?;
     }
     Ok((remote, came))
+}
+
+/// Removes the worktrees that are no longer needed; where nothing is shared, archives the tickets that are due. A repository that is not
+/// set up has neither.
+fn tidy(site: &Site<'_>) -> Result<(), DispatchError> {
+    let Ok(ledger) = site.ledger() else { return Ok(()) };
+    for care in collect::run(site, collect::When::Due)? {
+        site.tell(What::Care(care));
+    }
+    if shared_remote(&site.repo).is_none() {
+        refs::archive::write_due(&ledger)?;
+    }
+    Ok(())
 }
 
 /// Gives back the tickets that this machine holds and nobody here works on any more, so that others need not wait.

@@ -214,17 +214,15 @@ impl Repo {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the files of a git directory belong to this module")]
     pub(crate) fn find_worktree_git_dir(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
-        let folders = self.common_dir().join("worktrees").read_dir_utf8().ok()?;
-        for folder in folders.flatten() {
-            let git_dir = folder.path().to_owned();
+        let folder = self.common_dir().join("worktrees");
+        let is_its = |git_dir: &Utf8PathBuf| {
             let points_to = std::fs::read_to_string(git_dir.join("gitdir")).unwrap_or_default();
             // Since git 2.48 it may be relative to the folder that it is in.
-            let points_to = git_dir.join(points_to.trim());
-            if points_to.parent().is_some_and(|known| is_same_place(known, path)) {
-                return Some(git_dir);
-            }
-        }
-        None
+            git_dir.join(points_to.trim()).parent().is_some_and(|known| is_same_place(known, path))
+        };
+        // git names it as the folder, unless another worktree has that name.
+        let likely = path.file_name().map(|name| folder.join(name)).filter(is_its);
+        likely.or_else(|| folder.read_dir_utf8().ok()?.flatten().map(|entry| entry.path().to_owned()).find(is_its))
     }
 
     /// Returns a git for a worktree that an agent could write to.

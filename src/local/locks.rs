@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::gone;
 use crate::core::id::TicketId;
 use crate::git::process::{remove_file, write_file};
 use crate::git::{GitError, Repo};
@@ -57,16 +58,21 @@ fn session_lock(hub: &Repo) -> Utf8PathBuf {
     hub.os_dir().join("session.lock")
 }
 
+/// Takes the lock of a file among ours.
+fn take_in(repo: &Repo, name: &str) -> Result<Option<File>, GitError> {
+    let path = repo.os_dir().join(name);
+    if !path.as_std_path().exists() {
+        write_file(&path, b"", 0o600)?;
+    }
+    take(&path)
+}
+
 /// Takes the lock of the verification of a ticket, whose worktree is one for all processes; `None` when another process verifies it.
 ///
 /// # Errors
 /// When the file cannot be accessed.
 pub(crate) fn take_verification(repo: &Repo, id: &TicketId) -> Result<Option<File>, GitError> {
-    let path = repo.os_dir().join("verifying").join(id.as_str());
-    if !path.as_std_path().exists() {
-        write_file(&path, b"", 0o600)?;
-    }
-    take(&path)
+    take_in(repo, &format!("verifying/{id}"))
 }
 
 /// Takes the lock of the replay of a ticket; `None` when another process replays it.
@@ -74,11 +80,24 @@ pub(crate) fn take_verification(repo: &Repo, id: &TicketId) -> Result<Option<Fil
 /// # Errors
 /// When the file cannot be accessed.
 pub(crate) fn take_replay(repo: &Repo, id: &TicketId) -> Result<Option<File>, GitError> {
-    let path = repo.os_dir().join("replaying").join(id.as_str());
-    if !path.as_std_path().exists() {
-        write_file(&path, b"", 0o600)?;
-    }
-    take(&path)
+    take_in(repo, &format!("replaying/{id}"))
+}
+
+/// Removes the files of the locks of tickets that are not live.
+///
+/// # Errors
+/// When a file stays, or it cannot be asked what is live.
+pub(crate) fn forget(repo: &Repo, is_live: impl Fn(&TicketId) -> Result<bool, GitError> + Copy) -> Result<(), GitError> {
+    gone::forget(&repo.os_dir().join("verifying"), is_live)?;
+    gone::forget(&repo.os_dir().join("replaying"), is_live)
+}
+
+/// Takes the lock of the removal of worktrees in a repository; `None` when another process removes some.
+///
+/// # Errors
+/// When the file cannot be accessed.
+pub(crate) fn take_collection(repo: &Repo) -> Result<Option<File>, GitError> {
+    take_in(repo, "collection")
 }
 
 /// Takes the lock of landings in a repository, as whoever moves the branch also moves index and files of the worktree that has it checked
@@ -87,11 +106,7 @@ pub(crate) fn take_replay(repo: &Repo, id: &TicketId) -> Result<Option<File>, Gi
 /// # Errors
 /// When the file cannot be accessed.
 pub(crate) fn take_landing(repo: &Repo) -> Result<Option<File>, GitError> {
-    let path = repo.os_dir().join("turn");
-    if !path.as_std_path().exists() {
-        write_file(&path, b"", 0o600)?;
-    }
-    take(&path)
+    take_in(repo, "turn")
 }
 
 /// Takes the lock of a hub's session; `None` when another session lives.

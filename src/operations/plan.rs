@@ -293,7 +293,7 @@ pub(crate) fn roll_back(ledger: &Ledger<'_>, id: &TicketId, to: &StepId) -> Done
 /// Keeps what is on the branch and in the worktree beyond a commit.
 fn keep(ledger: &Ledger<'_>, id: &TicketId, tip: Option<ObjectId>, beyond: ObjectId) -> Done<Option<String>> {
     let worktree = worktrees::of_ticket(ledger.repo, id);
-    if prepare::is_worktree(ledger.repo, &worktree)?
+    if prepare::is_worktree(ledger.repo, &worktree)
         && let Some(kept) = worktrees::rescue(ledger.repo, id, &worktree, beyond)?
     {
         return Ok(Some(kept));

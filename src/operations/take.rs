@@ -71,7 +71,7 @@ fn start(ledger: &Ledger<'_>, id: &TicketId) -> Done<ObjectId> {
 /// The place where the ticket's branch is checked out, which is made if there is none.
 fn worktree(repo: &Repo, id: &TicketId, start: ObjectId) -> Done<(Utf8PathBuf, Option<Utf8PathBuf>)> {
     let own = worktrees::of_ticket(repo, id);
-    if prepare::is_worktree(repo, &own)? {
+    if prepare::is_worktree(repo, &own) {
         return Ok((own, None));
     }
     if let Some(there) = repo.list_worktrees()?.into_iter().find(|one| one.branch == Some(id.branch()))
@@ -148,7 +148,7 @@ pub(crate) fn give_back(place: &Place, id: &TicketId) -> Done<Dropped> {
         let why = Hold::InUse { branch: branch.trim_start_matches("refs/heads/").to_owned(), path, what: what.to_owned() };
         return Err(OperationError::Held { verb: Verb::Drop, id: id.clone(), why });
     }
-    if prepare::is_worktree(&repo, &own)? {
+    if prepare::is_worktree(&repo, &own) {
         saved.extend(worktrees::rescue(&repo, id, &own, trunk)?);
     }
     if let Some(tip) = repo.find_ref(&branch)? {
@@ -161,7 +161,7 @@ pub(crate) fn give_back(place: &Place, id: &TicketId) -> Done<Dropped> {
             saved.push(worktrees::keep(&repo, id, tip)?);
         }
     }
-    if prepare::is_worktree(&repo, &own)? {
+    if prepare::is_worktree(&repo, &own) {
         repo.clear_worktree(&own)?;
         removed = Some(own);
     }

@@ -359,6 +359,24 @@ fn worktrees_of_closed_tickets_can_be_collected_at_once() {
 }
 
 #[test]
+fn worktrees_of_landed_tickets_do_not_pile_up_and_what_is_in_them_is_saved() {
+    let crew = Crew::alone("echo \"$GIT_OS_TICKET\" >work; git add -A; git commit -qm \"$GIT_OS_TICKET\"", "");
+    let ids: Vec<String> = (0..3).map(|number| crew.ready(&format!("Work {number}"))).collect();
+    crew.start().says("3 tickets landed").ok();
+    crew.sandbox.write(&format!("ws/hub/.claude/worktrees/{}/mine", ids[0]), "mine\n");
+    let later: Vec<String> = (3..20).map(|number| crew.ready(&format!("Work {number}"))).collect();
+    crew.start().says("saved").ok();
+    for id in ids.iter().chain(&later) {
+        assert_eq!(crew.state(id), "merged");
+    }
+    let left = |id: &&String| crew.sandbox.path(&format!("ws/hub/.claude/worktrees/{id}")).exists();
+    assert_eq!((ids.iter().filter(left).count(), later.iter().filter(left).count()), (0, 11));
+    let saved = crew.sandbox.git("ws/hub", &["for-each-ref", "--format=%(refname)", "refs/os/rescue"]).ok();
+    assert_eq!(crew.sandbox.git("ws/hub", &["show", &format!("{saved}:mine")]).ok(), "mine");
+    crew.all_is_well();
+}
+
+#[test]
 fn uninstall_saves_what_a_worktree_has_also_where_the_protected_branch_is_gone() {
     let sandbox = Sandbox::new();
     sandbox.workspace(&["hub"], "");
