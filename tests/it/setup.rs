@@ -360,10 +360,11 @@ fn worktrees_of_closed_tickets_can_be_collected_at_once() {
 
 #[test]
 fn worktrees_of_landed_tickets_do_not_pile_up_and_what_is_in_them_is_saved() {
-    let crew = Crew::alone("echo \"$GIT_OS_TICKET\" >work; git add -A; git commit -qm \"$GIT_OS_TICKET\"", "");
+    let mut crew = Crew::alone("echo \"$GIT_OS_TICKET\" >work; git add -A; git commit -qm \"$GIT_OS_TICKET\"", "");
     let ids: Vec<String> = (0..3).map(|number| crew.ready(&format!("Work {number}"))).collect();
     crew.start().says("3 tickets landed").ok();
     crew.sandbox.write(&format!("ws/hub/.claude/worktrees/{}/mine", ids[0]), "mine\n");
+    crew.sandbox.set("GIT_COMMITTER_DATE", "2026-05-07T13:00:00Z");
     let later: Vec<String> = (3..20).map(|number| crew.ready(&format!("Work {number}"))).collect();
     crew.start().says("saved").ok();
     for id in ids.iter().chain(&later) {
